@@ -1,0 +1,1 @@
+"""Pictures in: readers of public datasets, group-aware splits, synthetic images, and safe files (no torch)."""
