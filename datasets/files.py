@@ -34,7 +34,9 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise OutputError(f"cannot create the folder {path}: a file has that name", fix="choose another name") from error
+        raise OutputError(
+            f"cannot create the folder {path}: a file has that name", fix="choose another name"
+        ) from error
     except OSError as error:
         raise output_error(path, error) from error
     return path
@@ -56,7 +58,7 @@ def write_whole(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
         temporary = Path(name)
-        with os.fdopen(handle, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": ""})) as stream:
+        with _open_handle(handle, mode) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -74,6 +76,10 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file as 64 hex digits, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _open_handle(handle: int, mode: str) -> IO[Any]:
+    return os.fdopen(handle, mode) if "b" in mode else os.fdopen(handle, mode, encoding="utf-8", newline="")
 
 
 def _umask() -> int:

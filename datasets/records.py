@@ -29,6 +29,7 @@ class Record:
     split : "train", "validation" or "test" of the dataset's official split, where it has one.
     centre_px : (x, y) of a labelled nucleus in the pixels of the file; None when the whole picture is meant.
     mask : the mask image, for segmentation sets.
+    um_per_px : physical size of a pixel of this very file, where it is known; it wins over the dataset's.
     """
 
     path: Path
@@ -38,11 +39,20 @@ class Record:
     split: Literal["train", "validation", "test"] | None = None
     centre_px: tuple[float, float] | None = None
     mask: Path | None = None
+    um_per_px: float | None = None
+
+    def name(self, root: Path) -> str:
+        """Path below the dataset's folder, with ``#x,y`` for a place in a picture: the same on every machine."""
+        path = self.path.relative_to(root) if self.path.is_relative_to(root) else Path(self.path.name)
+        return path.as_posix() + ("" if self.centre_px is None else "#{:g},{:g}".format(*self.centre_px))
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One file of a dataset on its official server; ``checksum`` is "sha256:..." or "md5:...", None where none is published."""
+    """One file of a dataset on its official server.
+
+    ``checksum`` is "sha256:..." or "md5:...", None where none is published.
+    """
 
     url: str
     checksum: str | None = None

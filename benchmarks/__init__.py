@@ -1,0 +1,1 @@
+"""How fast and how right, measured the same way every time."""

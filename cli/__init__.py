@@ -1,0 +1,1 @@
+"""The unmissed command: one thin module per verb, imported when it is used."""

@@ -1,0 +1,52 @@
+"""``unmissed doctor``: what works on this machine, what does not, and how to mend it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from unmissed.inference.doctor import Check
+
+EXIT_BROKEN = 2
+_STYLES = {"PASS": "green", "INFO": "dim", "WARN": "yellow", "FAIL": "bold red"}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check this machine, and say how to mend what is missing.
+
+    PASS works; INFO is optional and not here; WARN works worse than it could; FAIL is broken, and the exit code is
+    then 2. Every runtime really loads a small model and its answers are compared with a formula.
+    """
+    from unmissed.inference.doctor import Status, examine
+
+    checks = list(examine())
+    if as_json:
+        _print_json(checks)
+    else:
+        _print_table(checks)
+    if any(check.status is Status.FAIL for check in checks):
+        raise typer.Exit(EXIT_BROKEN)
+
+
+def _print_json(checks: "list[Check]") -> None:
+    import json
+    from dataclasses import asdict
+
+    typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+
+
+def _print_table(checks: "list[Check]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "what", "found", "to do"):
+        table.add_column(title, overflow="fold")
+    for check in checks:
+        status = Text(check.status, style=_STYLES[check.status])
+        # Text, not markup: "unmissed[train]" would be taken for a style.
+        table.add_row(status, Text(check.name), Text(check.found), Text(check.fix))
+    Console().print(table)

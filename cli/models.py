@@ -1,0 +1,73 @@
+"""``unmissed models``: the shipped models and their cards."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="List the shipped models, or read a model card.")
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the shipped models with their main metric."""
+    from unmissed.models import zoo
+    from unmissed.models.cards import load_card
+
+    names = zoo.names()
+    if not names:
+        typer.echo("No models are shipped with this installation; train one: unmissed train --help")
+        return
+    rows = [("NAME", "VERSION", "TASK", "MB", "METRIC", "TITLE")]
+    for name in names:
+        card = load_card(zoo.find_card(name))
+        size_mb = card.files[card.default_variant].size_bytes / 1e6
+        metric = next((f"{key} {value.value:.3f}" for key, value in card.metrics.items()), "-")
+        rows.append((name, card.version, card.task, f"{size_mb:.1f}", metric, f"{card.title} / {card.title_zh}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    for row in rows:
+        typer.echo("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]))
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="Name of a shipped model, a model file, or the folder of an export.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
+) -> None:
+    """Show a model card; the hash of the model file is checked on the way."""
+    from unmissed.models import zoo
+    from unmissed.models.cards import Card
+
+    found = zoo.resolve(name)
+    card: Card = found.card
+    if as_json:
+        typer.echo(card.model_dump_json(indent=2))
+        return
+    lines = [
+        f"{card.name} {card.version}: {card.title} / {card.title_zh}",
+        "",
+        _line("task", card.task),
+        _line("file", f"{found.path} ({found.variant}, sha256 {card.files[found.variant].sha256}, checked)"),
+        _line("variants", ", ".join(card.files)),
+        _line("input", f"RGB, {card.input.size_px} x {card.input.size_px} px, fit {card.input.fit}"),
+        _line("licence", card.licence),
+        "",
+        "Classes (id, name, group)",
+        *(
+            _line(item.id, f"{item.name} / {item.name_zh}" + f" ({item.group})" * bool(item.group))
+            for item in card.classes
+        ),
+        "",
+        "Metrics (95 % interval)",
+    ]
+    for key, metric in card.metrics.items():
+        interval = f" ({metric.low:.3f} to {metric.high:.3f})" if None not in (metric.low, metric.high) else ""
+        lines.append(_line(key, f"{metric.value:.3f}{interval} on {metric.on}"))
+    lines += ["", "Data"]
+    for data in card.data:
+        lines.append(_line(data.name, f"{data.title}; {data.licence}; split by {data.group_by}"))
+    lines += ["", "Intended use", f"  {card.intended_use}", "", "Limits", *(f"  - {limit}" for limit in card.limits)]
+    typer.echo("\n".join(lines))
+
+
+def _line(key: str, value: str) -> str:
+    return f"  {key:<26}{value}"

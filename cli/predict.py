@@ -1,0 +1,183 @@
+"""``unmissed predict``: run a model over pictures; write a table, a record of the run and a page."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from unmissed.inference.predict import Predictor
+    from unmissed.inference.rows import Row
+    from unmissed.inference.table import PredictionTable
+
+log = logging.getLogger(__name__)
+
+EXIT_SOME_FAILED = 3
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="A shipped model, a .onnx file with its card, or an export folder.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders or patterns.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.csv", help="The table to write.")],
+    runtime: Annotated[str, typer.Option(help="What runs the model; `unmissed doctor` lists them.")] = "onnx-cpu",
+    variant: Annotated[str, typer.Option(help="auto, fp32, int8 or another of the card's files.")] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Pictures per batch.", show_default="what suits the runtime")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Threads that read pictures.", show_default="physical cores")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=256, help="CPU threads inside one batch.", show_default="1 on a CPU")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Number of the accelerator.", show_default="0")] = None,
+    um_per_px: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Size of a pixel in the pictures.", show_default="the model's"),
+    ] = None,
+    groups: Annotated[bool, typer.Option("--groups", help="Add columns for groups of classes.")] = False,
+    page: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Also write a page with pictures.")] = None,
+) -> None:
+    """Run a model over pictures; write one row for each into a table.
+
+    A picture that cannot be read becomes a row with its error; the exit code is then 3. Beside OUT.csv stands
+    OUT.run.json with versions, model hash, machine and times.
+    """
+    from unmissed.inference.inputs import expand
+    from unmissed.inference.predict import Predictor
+    from unmissed.inference.provenance import write_run
+    from unmissed.inference.table import PredictionTable
+    from unmissed.models import zoo
+
+    started = datetime.now(UTC)
+    file = zoo.resolve(model, variant)
+    found = expand(inputs)
+    _check_page(page)
+    kept: list[Row] | None = None if page is None else []
+    with PredictionTable(output, file.card, with_groups=groups) as table, _told(table):
+        before = perf_counter()
+        predictor = Predictor(
+            file,
+            runtime=runtime,
+            batch_size=batch_size,
+            workers=workers,
+            threads=threads,
+            device=device,
+            um_per_px=um_per_px,
+        )
+        loaded = perf_counter()
+        with predictor:
+            failed = _write_all(predictor, found.problems, found.paths, table, kept)
+        done = perf_counter()
+    write_run(
+        output.with_suffix(".run.json"),
+        predictor,
+        arguments={
+            "model": model,
+            "inputs": inputs,
+            "output": str(output),
+            "runtime": runtime,
+            "variant": variant,
+            "batch_size": batch_size,
+            "workers": workers,
+            "threads": threads,
+            "device": device,
+            "um_per_px": um_per_px,
+            "groups": groups,
+            "page": None if page is None else str(page),
+        },
+        started=started,
+        load_s=loaded - before,
+        predict_s=done - loaded,
+        images=table.rows,
+        failed=failed,
+    )
+    if page is not None and kept is not None:
+        _write_page(page, kept, predictor, output, done - loaded)
+    typer.echo(
+        f"{table.rows} pictures, {failed} failed, {done - loaded:.1f} s, {table.rows / (done - loaded):.0f} images/s, "
+        f"{runtime} ({predictor.session.provider}), {file.card.name} {file.variant} -> {output}",
+        err=True,
+    )
+    if failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _write_all(
+    predictor: "Predictor",
+    problems: Iterable["Row"],
+    paths: tuple[Path, ...],
+    table: "PredictionTable",
+    kept: "list[Row] | None",
+) -> int:
+    """Write the rows batch by batch under a progress bar; returns how many carry an error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
+    failed = 0
+    start = perf_counter()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(paths), speed="")
+        for batch in _batches(problems, predictor.predict(paths), predictor.session.batch_size):
+            table.write(batch)
+            failed += sum(row.error is not None for row in batch)
+            if kept is not None:
+                kept += batch
+            speed = table.rows / (perf_counter() - start)
+            progress.update(task, completed=min(table.rows, len(paths)), speed=f"{speed:.0f} images/s")
+    return failed
+
+
+def _batches(problems: Iterable["Row"], rows: Iterator["Row"], size: int) -> Iterator[list["Row"]]:
+    batch = list(problems)
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _told(table: "PredictionTable") -> Iterator[None]:
+    """When the run breaks off, say what is safe."""
+    try:
+        yield
+    except BaseException:
+        if table.rows:
+            log.warning("the run broke off: %s", table.kept())
+        raise
+
+
+def _check_page(page: Path | None) -> None:
+    """Fail before the work, not after it, when the page cannot be written."""
+    from unmissed.datasets.errors import OutputError
+    from unmissed.datasets.files import make_folder
+
+    if page is None:
+        return
+    if page.is_dir():
+        raise OutputError(f"cannot write {page}: it is a folder", fix="name a file, such as predictions.html")
+    make_folder(page.parent)
+
+
+def _write_page(page: Path, rows: list["Row"], predictor: "Predictor", table: Path, seconds: float) -> None:
+    from unmissed.inference.hardware import processor
+    from unmissed.inference.reports.predictions_page import PageRow, PageRun, write_page
+
+    run = PageRun(
+        variant=predictor.model.variant,
+        runtime=predictor.session.runtime,
+        device=f"{predictor.session.provider}, {processor()}",
+        seconds=seconds,
+        csv=table,
+    )
+    write_page(page, [PageRow.of(row) for row in rows], predictor.model.card, run)

@@ -1,0 +1,41 @@
+"""`unmissed train`: from a recipe to a trained and evaluated model."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe (sipakmed, herlev, cric ...) or path of a YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Fields to change, as optimizer.lr=3e-4 data.folds=5 ...")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder; default runs/<name>. A killed run goes on there.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Delete what is in the run folder and begin anew.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check the recipe and print it with every field.")] = False,
+) -> None:
+    """Train a classifier from a recipe, with evaluation and report."""
+    from rich.console import Console
+
+    from unmissed.training.recipes import load_recipe, save_recipe
+
+    config = load_recipe(recipe, overrides or [])
+    if check:
+        typer.echo(save_recipe(config), nl=False)
+        return
+    folder = output or Path("runs") / config.name
+    if restart and (folder / "config.yaml").is_file():
+        shutil.rmtree(folder)
+    from unmissed.training.progress import LiveProgress
+    from unmissed.training.run import run
+
+    console = Console(stderr=True)
+    with LiveProgress(console) as progress:
+        run(config, folder, progress)
+    report = folder / "report.html"
+    console.print(f"Results: {report if report.is_file() else folder}", highlight=False)
+    console.print(f"Next: unmissed export {folder}", highlight=False)

@@ -1,0 +1,1 @@
+"""Recipes and settings in YAML, found by name or by path."""

@@ -1,0 +1,1 @@
+"""Pictures drawn by the program, whose truth is known by construction."""

@@ -1,0 +1,1 @@
+"""Pictures through a shipped model: runtimes, prediction, reports (no torch)."""

@@ -1,0 +1,83 @@
+"""What this machine has: cores, memory, load, instruction sets."""
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_CPUINFO = Path("/proc/cpuinfo")
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A short description that goes with every measured time."""
+
+    system: str
+    processor: str
+    cores: int
+    memory_bytes: int | None
+    load_average: tuple[float, ...] | None
+
+
+def describe() -> dict:
+    """The machine as a plain dict, without its name."""
+    load = os.getloadavg() if hasattr(os, "getloadavg") else None
+    machine = Machine(platform.platform(terse=True), processor(), physical_cores(), memory_bytes(), load)
+    return asdict(machine)
+
+
+def physical_cores() -> int:
+    """Physical cores that this process may use, at least 1.
+
+    Two hyper-threads of a core share its arithmetic units, so more threads than this only get in each other's way.
+    The affinity mask and the CPU limit of a container are respected.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pairs = set()
+    socket = "0"
+    for key, value in _fields(_CPUINFO):
+        if key == "physical id":
+            socket = value
+        elif key == "core id":
+            pairs.add((socket, value))
+    counts = [usable, len(pairs) or usable]
+    try:
+        quota, period = _CGROUP_LIMIT.read_text().split()
+        counts.append(round(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass  # no container, or no limit ("max")
+    return max(1, min(counts))
+
+
+def processor() -> str:
+    """Model name of the processor."""
+    named = next((value for key, value in _fields(_CPUINFO) if key == "model name"), "")
+    return named or platform.processor() or platform.machine()
+
+
+def is_arm() -> bool:
+    """Whether this is an ARM processor, whose instruction sets have other names."""
+    return platform.machine().lower().startswith(("arm", "aarch"))
+
+
+def cpu_features() -> frozenset[str] | None:
+    """Instruction-set flags of the processor; None where the system does not list them."""
+    flags = next((value for key, value in _fields(_CPUINFO) if key in ("flags", "Features")), None)
+    return None if flags is None else frozenset(flags.split())
+
+
+def memory_bytes(field: str = "MemTotal") -> int | None:
+    """A field of the memory table in bytes ("MemTotal", "MemAvailable"); None where there is no table."""
+    value = next((value for key, value in _fields(_MEMINFO) if key == field), None)
+    return None if value is None else int(value.split()[0]) * 1024
+
+
+def _fields(path: Path) -> list[tuple[str, str]]:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:  # not Linux
+        return []
+    pairs = (line.partition(":") for line in lines)
+    return [(key.strip(), value.strip()) for key, _, value in pairs]

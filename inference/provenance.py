@@ -1,0 +1,90 @@
+"""What a result was made with: versions, arguments, model, machine, times."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from unmissed.datasets.files import write_whole
+from unmissed.inference.hardware import describe
+from unmissed.inference.predict import Predictor
+
+_PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
+
+
+def package_versions(names: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
+    """Versions of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_run(
+    path: Path,
+    predictor: Predictor,
+    *,
+    arguments: Mapping[str, Any],
+    started: datetime,
+    load_s: float,
+    predict_s: float,
+    images: int,
+    failed: int,
+) -> None:
+    """Write the record of a run of ``unmissed predict`` beside its table.
+
+    Parameters
+    ----------
+    path : the JSON file to write.
+    predictor : the model and session that ran.
+    arguments : what the user asked for.
+    started : when the run began, with its time zone.
+    load_s, predict_s : seconds to load the model, and from the first picture to the last row.
+    images, failed : number of rows, and of those that carry an error.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    model, session = predictor.model, predictor.session
+    spec = model.card.files[model.variant]
+    record = {
+        "command": "predict",
+        "arguments": dict(arguments),
+        "started": started.isoformat(timespec="seconds"),
+        "model": {
+            "name": model.card.name,
+            "version": model.card.version,
+            "variant": model.variant,
+            "file": spec.file,
+            "sha256": spec.sha256,
+            "precision": spec.precision,
+        },
+        "runtime": {
+            "name": session.runtime,
+            "provider": session.provider,
+            "batch_size": session.batch_size,
+            "workers": predictor.workers,
+            "threads_per_batch": predictor.threads,
+        },
+        "notes": list(predictor.notes),
+        "images": images,
+        "failed": failed,
+        "load_s": round(load_s, 3),
+        "predict_s": round(predict_s, 3),
+        "images_per_s": round(images / predict_s, 1) if predict_s > 0 else None,
+        "machine": describe(),
+        "versions": package_versions(),
+        "platform": sys.platform,
+    }
+    with write_whole(path) as stream:
+        json.dump(record, stream, indent=2, ensure_ascii=True)
+        stream.write("\n")

@@ -1,0 +1,1 @@
+"""Result pages that open without a server or a network."""

@@ -1,0 +1,1 @@
+"""Runtimes: the engines that run a model file, each chosen by name and verified to be the one that really runs."""

@@ -1,0 +1,172 @@
+"""What a runtime is: it loads a model file, and its session turns batches of pictures into probabilities."""
+
+import threading
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Self
+
+import numpy as np
+
+from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
+from unmissed.models.zoo import ModelFile
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a runtime can be tried here; ``reason`` and ``fix`` are empty when it can."""
+
+    ok: bool
+    reason: str = ""
+    fix: str = ""
+
+
+class Session(ABC):
+    """A loaded model; safe to call from several threads.
+
+    Attributes
+    ----------
+    runtime : name of the runtime ("onnx-cpu").
+    provider : what really runs, as the engine reports it ("CPUExecutionProvider", "torch on cuda:0").
+    input_size : side of the square input, pixels.
+    batch_size : every batch has this many pictures; the last one is padded.
+    classes : number of outputs per picture.
+    """
+
+    def __init__(
+        self, *, runtime: str, provider: str, input_size: int, batch_size: int, classes: int, concurrent: bool
+    ) -> None:
+        self.runtime = runtime
+        self.provider = provider
+        self.input_size = input_size
+        self.batch_size = batch_size
+        self.classes = classes
+        self._turn: AbstractContextManager = nullcontext() if concurrent else threading.Lock()
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Classify any number of pictures.
+
+        Parameters
+        ----------
+        images : uint8 (N, input_size, input_size, 3), RGB.
+
+        Returns
+        -------
+        float32 (N, classes), probabilities; every row sums to 1.
+
+        Raises
+        ------
+        ModelError
+            When the array has another shape or type.
+        RuntimeUnavailableError
+            When the engine fails while running (memory, driver).
+        """
+        expected = (self.input_size, self.input_size, 3)
+        if images.ndim != 4 or images.shape[1:] != expected or images.dtype != np.uint8:
+            raise ModelError(
+                f"the model was given {images.dtype} {images.shape}",
+                expected=f"uint8 (N, {', '.join(map(str, expected))})",
+                fix="fit the pictures to the card's size first",
+            )
+        if not len(images):
+            return np.empty((0, self.classes), np.float32)
+        parts = []
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
+            count = len(batch)
+            if count < self.batch_size:
+                # Real pixels, not zeros: constant pictures can send integer kernels down other paths.
+                batch = np.concatenate([batch, np.repeat(batch[-1:], self.batch_size - count, axis=0)])
+            with self._turn:
+                parts.append(self._run_batch(np.ascontiguousarray(batch))[:count])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @abstractmethod
+    def _run_batch(self, batch: np.ndarray) -> np.ndarray:
+        """Run exactly ``batch_size`` pictures."""
+
+    def close(self) -> None:
+        """Free the engine; the session cannot be used afterwards."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Runtime(ABC):
+    """An engine that can run the model files of the project.
+
+    Attributes
+    ----------
+    name : the name in commands and configs.
+    needs : one sentence on what must be installed.
+    concurrent : whether several threads may run batches at once (CPU engines with one thread each).
+    default_batch_size : what suits the hardware: caches on a CPU, occupancy on an accelerator.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[str]
+    concurrent: ClassVar[bool] = False
+    default_batch_size: ClassVar[int] = 64
+
+    @abstractmethod
+    def is_available(self) -> Availability:
+        """Tell cheaply whether ``load`` is worth trying; only a loaded session proves it."""
+
+    @abstractmethod
+    def load(
+        self,
+        model: ModelFile,
+        *,
+        device: str | None = None,
+        batch_size: int | None = None,
+        threads: int | None = None,
+    ) -> Session:
+        """Load a model and verify that this runtime, and no other, runs it.
+
+        Parameters
+        ----------
+        model : the model file, its hash already checked.
+        device : number of the accelerator, or a device name where the runtime has several kinds.
+        batch_size : pictures per batch; a batch size fixed in the file wins.
+        threads : CPU threads inside one batch; all physical cores when None.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            When something is missing here, or another provider would run instead.
+        ModelError
+            When the file does not fit its card or has an operator that the runtime does not know.
+        """
+
+
+def device_number(runtime: str, device: str | None) -> str:
+    """Number of an accelerator as text, "0" when none was named.
+
+    Raises
+    ------
+    RuntimeUnavailableError
+        When ``device`` is no number.
+    """
+    if device is not None and not device.isdecimal():
+        raise RuntimeUnavailableError(
+            f"{runtime} has no device {device!r}",
+            expected="the number of a device, such as 0",
+            fix="leave it out",
+        )
+    return device or "0"
+
+
+RUNTIMES: dict[str, Runtime] = {}
+
+
+def register(cls: type[Runtime]) -> type[Runtime]:
+    """Class decorator that adds a runtime to the registry."""
+    RUNTIMES[cls.name] = cls()
+    return cls

@@ -1,0 +1,1 @@
+"""Networks: architectures, pretrained weights, ONNX export, quantisation, model cards and the shipped zoo."""

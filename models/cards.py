@@ -1,0 +1,188 @@
+"""Model cards: what a model is, what it was trained on, how well it does, and the hashes of its files."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from unmissed.datasets.errors import ModelError
+from unmissed.datasets.files import write_whole
+
+Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CardClass(_Part):
+    """A class, in the order of the model's outputs."""
+
+    id: str = Field(min_length=1)
+    name: str
+    name_zh: str
+    group: str = Field("", description="Joins classes for a coarser question, such as normal / abnormal.")
+
+
+class InputSpec(_Part):
+    """What the graph takes: uint8 NHWC RGB. Scaling to mean and std happens inside the graph."""
+
+    size_px: int = Field(gt=0, description="Side of the square input.")
+    fit: Literal["squash", "pad", "crop"] = Field(description="How a picture of another size becomes that square.")
+    um_per_px: float | None = Field(None, gt=0, description="Pixel size the model was trained at, where it matters.")
+    colour_order: Literal["RGB"] = "RGB"
+    layout: Literal["NHWC"] = "NHWC"
+    dtype: Literal["uint8"] = "uint8"
+    mean: tuple[float, float, float] = Field(description="Inside the graph, of 0..1 values; for information.")
+    std: tuple[float, float, float] = Field(description="Inside the graph, of 0..1 values; for information.")
+
+
+class FileSpec(_Part):
+    """One ONNX file of the model."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9._-]+\.onnx$", description="File name beside the card; no folders.")
+    sha256: str = Sha256
+    size_bytes: int = Field(gt=0)
+    precision: Literal["fp32", "int8"] = Field(description="Precision of the arithmetic.")
+    stored: Literal["fp32", "fp16", "int8"] = Field(description="Precision of the stored weights.")
+    batch: int | None = Field(None, gt=0, description="Fixed batch size, or null when the batch is free.")
+
+
+class DataSpec(_Part):
+    """A dataset the model was trained or tested on."""
+
+    name: str
+    title: str
+    licence: str
+    citation: str
+    group_by: str = Field(description="What was never split across training and test.")
+    counts: dict[str, dict[str, int]] = Field(description="part (train, validation, test) -> class -> images.")
+    groups: dict[str, int] = Field(description="part -> number of groups.")
+
+
+class Metric(_Part):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    method: str = ""
+    on: str = Field(description="The data it was measured on.")
+
+
+class Quantisation(_Part):
+    """The paired check that an int8 variant has to pass: faster, and less than 0.5 points of macro-F1 lost."""
+
+    accepted: bool
+    reason: str
+    speed_ratio: float = Field(description="int8 images/s over fp32 images/s, same machine, one run.")
+    macro_f1_fp32: float
+    macro_f1_int8: float
+    loss_points: float = Field(description="Macro-F1 lost, in points of 0.01.")
+    loss_interval: tuple[float, float]
+    images: int
+    calibration_images: int
+
+
+class Certificate(_Part):
+    """The statistical proof behind an operating point."""
+
+    sensitivity_bound: float
+    confidence: float
+    positives: int
+    missed: int
+    data_sha256: str = Sha256
+
+
+class OperatingPoint(_Part):
+    """A threshold on a class or group probability; without a certificate nothing may be excluded by it."""
+
+    name: str
+    target: str
+    threshold: float
+    certificate: Certificate | None = None
+
+
+class Card(_Part):
+    """The card of a model, stored as NAME.json beside its ONNX files."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    version: str
+    title: str
+    title_zh: str
+    task: Literal["classification", "heatmap", "slide-score"]
+    classes: tuple[CardClass, ...] = Field(min_length=2)
+    input: InputSpec
+    files: dict[str, FileSpec] = Field(min_length=1, description="Variant (fp32, int8, fp32-b16 ...) -> file.")
+    default_variant: str
+    architecture: dict[str, Any]
+    training: dict[str, Any]
+    data: tuple[DataSpec, ...]
+    metrics: dict[str, Metric]
+    temperature: float = Field(gt=0, description="Calibration temperature, inside the graph.")
+    parity_max_abs_dp: float = Field(ge=0, description="Largest difference of a probability from torch.")
+    quantisation: Quantisation | None = None
+    operating_points: tuple[OperatingPoint, ...] = ()
+    intended_use: str
+    limits: tuple[str, ...]
+    licence: str
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Card":
+        if self.default_variant not in self.files:
+            raise ValueError(f"default_variant {self.default_variant!r} is not among files {sorted(self.files)}")
+        ids = [item.id for item in self.classes]
+        if len(set(ids)) != len(ids):
+            raise ValueError("class ids repeat")
+        return self
+
+    @property
+    def class_ids(self) -> tuple[str, ...]:
+        """Class ids in the order of the outputs."""
+        return tuple(item.id for item in self.classes)
+
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """Group -> indices of its classes; empty when the classes carry no groups."""
+        found: dict[str, list[int]] = {}
+        for index, item in enumerate(self.classes):
+            if item.group:
+                found.setdefault(item.group, []).append(index)
+        return {name: tuple(indices) for name, indices in found.items()}
+
+
+def load_card(path: Path) -> Card:
+    """Read and validate a card.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing, is not JSON or breaks the schema; the message names the first wrong fields.
+    """
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the model card {path}: {error.strerror}",
+            expected="NAME.json beside NAME.onnx",
+            fix="copy the card along with the model file",
+        ) from error
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3]
+        )
+        raise ModelError(f"{path} is not a valid model card: {wrong}", fix="export the model again") from error
+
+
+def save_card(card: Card, path: Path) -> None:
+    """Write a card as indented JSON, whole or not at all."""
+    with write_whole(path) as stream:
+        stream.write(card.model_dump_json(indent=2) + "\n")
+
+
+def card_schema() -> str:
+    """The JSON schema of the card, as shipped in ``models/card.schema.json``."""
+    schema = Card.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

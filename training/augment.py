@@ -1,0 +1,58 @@
+"""Augmentation pipelines of albumentations, built from the recipe."""
+
+import difflib
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.errors import ConfigError
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask a server for its newest version at import
+import albumentations as A  # noqa: E402
+
+
+class Augmenter:
+    """Augment a cached training picture and bring it to the input size, the same way for the same seed."""
+
+    def __init__(self, steps: Sequence[Mapping[str, Mapping[str, Any]]], size_px: int, *, is_crop: bool) -> None:
+        transforms = [_build(name, dict(parameters)) for step in steps for name, parameters in step.items()]
+        last = (
+            A.CenterCrop(size_px, size_px, pad_if_needed=True, border_mode=cv2.BORDER_REFLECT_101)
+            if is_crop
+            else A.Resize(size_px, size_px, interpolation=cv2.INTER_AREA)
+        )
+        self._pipeline = A.Compose([*transforms, last])
+
+    def __call__(self, picture: np.ndarray, seed: int) -> np.ndarray:
+        """uint8 RGB (H, W, 3) -> uint8 RGB (size_px, size_px, 3)."""
+        self._pipeline.set_random_seed(seed)
+        augmented: np.ndarray = self._pipeline(image=picture)["image"]
+        return augmented
+
+
+def _build(name: str, parameters: dict[str, Any]) -> Any:
+    known = [key for key, value in vars(A).items() if inspect.isclass(value) and issubclass(value, A.BasicTransform)]
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        raise ConfigError(
+            f"augment: albumentations has no transform {name!r}",
+            fix=f"did you mean {', '.join(close)}?" if close else "see albumentations' documentation for the names",
+        )
+    valid = list(inspect.signature(getattr(A, name)).parameters)
+    for key in parameters:
+        if key not in valid:
+            close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
+            advice = f"did you mean {close[0]!r}?" if close else f"valid: {', '.join(valid)}"
+            raise ConfigError(f"augment: {name} has no parameter {key!r}", fix=advice)
+    try:
+        return getattr(A, name)(**{key: _tuples(value) for key, value in parameters.items()})
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"augment: {name}: {' '.join(str(error).split())[:300]}", fix="correct the value") from error
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

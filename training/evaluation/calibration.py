@@ -1,0 +1,117 @@
+"""Does a probability of 90 % come true nine times in ten: temperature scaling and calibration error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from unmissed.datasets.errors import DatasetError
+from unmissed.training.evaluation.predictions import FloatArray, IntArray
+
+TEMPERATURE_BOUNDS = (0.05, 20.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityBins:
+    """Pictures binned by their top probability, all arrays of shape (bins,); empty bins hold NaN.
+
+    Attributes
+    ----------
+    low, high : edges of the bins, probability.
+    confidence : mean top probability in the bin.
+    accuracy : share of right answers in the bin.
+    count : number of pictures in the bin.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    confidence: FloatArray
+    accuracy: FloatArray
+    count: FloatArray
+
+
+def negative_log_likelihood(labels: IntArray, logits: FloatArray, temperature: float | FloatArray = 1.0) -> float:
+    """Mean of -log p(truth) in nats; labels (N,), logits (N, K), one temperature or one per picture."""
+    scaled = logits / np.reshape(np.asarray(temperature, dtype=np.float64), (-1, 1))
+    top = scaled.max(axis=1)
+    log_sum = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+    return float(np.mean(log_sum - scaled[np.arange(len(labels)), labels]))
+
+
+def fit_temperature(labels: IntArray, logits: FloatArray) -> float:
+    """Temperature that makes the validation set most likely (Guo et al., ICML 2017, section 4.2).
+
+    Found by a bounded search over log T within 0.05 to 20. Where every picture is classified right, any T below one
+    looks better the smaller it is, however few pictures there are; such a set says nothing about how often the model
+    errs, so T stays 1.
+
+    Parameters
+    ----------
+    labels : (N,) index of the true class.
+    logits : (N, K).
+
+    Raises
+    ------
+    DatasetError
+        When there are no pictures or a logit is not finite.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    if len(labels) == 0 or not np.isfinite(logits).all():
+        raise DatasetError("no usable validation logits", expected="finite logits of one picture or more")
+    if (logits.argmax(axis=1) == labels).all():
+        return 1.0
+    low, high = np.log(TEMPERATURE_BOUNDS)
+    found = minimize_scalar(
+        lambda log_t: negative_log_likelihood(labels, logits, float(np.exp(log_t))),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-5},
+    )
+    temperature = float(np.exp(found.x))
+    better = negative_log_likelihood(labels, logits, temperature) < negative_log_likelihood(labels, logits)
+    return temperature if better else 1.0
+
+
+def reliability_bins(
+    labels: IntArray, probabilities: FloatArray, n_bins: int = 15, *, equal_mass: bool = False
+) -> ReliabilityBins:
+    """Bin pictures by their top probability.
+
+    Parameters
+    ----------
+    labels : (N,) index of the true class.
+    probabilities : (N, K).
+    n_bins : bins of equal width over 0 to 1 (closed on the right), or of equal numbers of pictures with ``equal_mass``.
+    """
+    top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    if equal_mass:
+        inner = np.quantile(top, np.linspace(0, 1, n_bins + 1)[1:-1])
+        edges = np.concatenate([[0.0], np.unique(inner), [1.0]])
+        edges = np.unique(edges)
+    else:
+        edges = np.linspace(0.0, 1.0, n_bins + 1)
+    where = bin_index(top, edges)
+    count = np.bincount(where, minlength=edges.size - 1).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(where, weights=top, minlength=edges.size - 1) / count
+        accuracy = np.bincount(where, weights=right, minlength=edges.size - 1) / count
+    return ReliabilityBins(edges[:-1], edges[1:], confidence, accuracy, count)
+
+
+def bin_index(top: FloatArray, edges: FloatArray) -> IntArray:
+    """Index of the bin (low, high] that holds each top probability."""
+    return np.clip(np.searchsorted(edges, top, side="left") - 1, 0, edges.size - 2)
+
+
+def expected_calibration_error(
+    labels: IntArray, probabilities: FloatArray, n_bins: int = 15, *, equal_mass: bool = False
+) -> float:
+    """Mean distance between confidence and accuracy over bins of the top probability, weighted by their pictures.
+
+    Source: Guo et al., ICML 2017, equation 3 (equal width, 15 bins); ``equal_mass`` is the variant of Nixon et al.,
+    CVPR workshops 2019, which does not depend on empty bins.
+    """
+    bins = reliability_bins(labels, probabilities, n_bins, equal_mass=equal_mass)
+    full = bins.count > 0
+    gap = np.abs(bins.accuracy[full] - bins.confidence[full])
+    return float(np.sum(gap * bins.count[full]) / bins.count.sum())

@@ -1,0 +1,67 @@
+"""The pictures that the model got wrong and was most sure of: where labels, data or model deserve a look."""
+
+import base64
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unmissed.training.evaluation.predictions import FloatArray, Predictions
+
+Picture: TypeAlias = Callable[[int], NDArray[np.uint8] | None]
+
+THUMBNAIL_PX = 160
+
+
+class Mistake(NamedTuple):
+    """One wrong answer; ``thumbnail`` is a data URI, empty where there is no picture to show."""
+
+    path: str
+    truth: str
+    predicted: str
+    probability: float
+    thumbnail: str = ""
+
+
+def confident_mistakes(
+    predictions: Predictions,
+    *,
+    temperature: float | FloatArray = 1.0,
+    limit: int = 24,
+    picture: Picture | None = None,
+) -> list[Mistake]:
+    """Wrong answers, the most confident first.
+
+    Parameters
+    ----------
+    predictions : what the model said.
+    temperature : of the calibration, one number or one per picture.
+    limit : how many at most.
+    picture : gives the RGB pixels (H, W, 3) of picture ``index`` of the predictions, or None where it has none.
+    """
+    probabilities = predictions.probabilities(temperature)
+    said, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(said != predictions.labels)
+    mistakes = []
+    for index in wrong[np.argsort(-top[wrong], kind="stable")][:limit]:
+        pixels = None if picture is None else picture(int(index))
+        mistakes.append(
+            Mistake(
+                path=predictions.paths[index],
+                truth=predictions.classes[predictions.labels[index]].id,
+                predicted=predictions.classes[said[index]].id,
+                probability=float(top[index]),
+                thumbnail="" if pixels is None else thumbnail(pixels),
+            )
+        )
+    return mistakes
+
+
+def thumbnail(pixels: NDArray[np.uint8], size_px: int = THUMBNAIL_PX) -> str:
+    """RGB pixels (H, W, 3) as a JPEG data URI whose longer side is ``size_px``."""
+    scale = size_px / max(pixels.shape[:2])
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")

@@ -1,0 +1,218 @@
+"""The report of a run: one HTML file that needs nothing else, in English and Chinese; and the summary of k folds."""
+
+import base64
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.files import write_whole
+from unmissed.training.evaluation.evaluate import Evaluation
+from unmissed.training.evaluation.history import read_history
+from unmissed.training.evaluation.intervals import Estimate
+from unmissed.training.evaluation.mistakes import Mistake
+
+FEW_PICTURES = 30  # below that, the exact 95 % interval of a share of 90 % is wider than 20 points
+FEW_GROUPS = 20  # below that, percentile intervals of a cluster bootstrap are known to be too narrow
+_PACKAGES = ("unmissed", "numpy", "scipy", "scikit-learn", "matplotlib")
+
+
+def write_report(
+    folder: Path,
+    *,
+    title: str,
+    evaluation: Evaluation,
+    config: Mapping[str, Any],
+    history_csv: Path | None = None,
+    plots: Mapping[str, Path] | None = None,
+    worst: Sequence[Mistake | tuple[str, str, str, float, str]] = (),
+    notes: Sequence[str] = (),
+    facts: Mapping[str, object] | None = None,
+) -> Path:
+    """Write ``report.html`` into ``folder`` and return its path.
+
+    Parameters
+    ----------
+    title : names the model and the data.
+    evaluation : the numbers.
+    config : the configuration of the run, shown folded.
+    history_csv : for the number of epochs and the time; None where there was no training.
+    plots : name -> PNG file (see ``plots.write_plots``), embedded.
+    worst : (path, truth id, predicted id, probability, data URI of a thumbnail or "").
+    notes : sentences for the reader, shown at the top.
+    facts : what was trained on what: label -> value, such as data set, split, training pictures.
+
+    Raises
+    ------
+    DatasetError
+        When a plot cannot be read or a thumbnail is no data URI.
+    OutputError
+        When the report cannot be written.
+    """
+    return _render(folder, None, evaluation, title, config, history_csv, plots, worst, notes, facts)
+
+
+def write_fold_summary(
+    folder: Path,
+    folds: Sequence[Evaluation],
+    pooled: Evaluation,
+    *,
+    title: str,
+    config: Mapping[str, Any],
+    plots: Mapping[str, Path] | None = None,
+    worst: Sequence[Mistake | tuple[str, str, str, float, str]] = (),
+    notes: Sequence[str] = (),
+    facts: Mapping[str, object] | None = None,
+) -> Path:
+    """Write ``summary.json`` and ``report.html`` of a k-fold run and return the path of the report.
+
+    ``pooled`` holds the test pictures of all folds, each judged by the model that did not see it; the other parameters
+    and the errors are those of ``write_report``.
+    """
+    summary = fold_summary(folds, pooled)
+    with write_whole(folder / "summary.json") as stream:
+        json.dump(summary, stream, ensure_ascii=False, indent=2, allow_nan=False)
+    return _render(folder, summary, pooled, title, config, None, plots, worst, notes, facts)
+
+
+def fold_summary(folds: Sequence[Evaluation], pooled: Evaluation) -> dict[str, Any]:
+    """Mean, standard deviation (n - 1), least and greatest of each metric over the folds, and the pooled estimate.
+
+    Raises
+    ------
+    DatasetError
+        When there are no folds.
+    """
+    if not folds:
+        raise DatasetError("no folds to summarise", expected="one evaluation or more")
+    return {
+        "folds": [fold.to_json() for fold in folds],
+        "pooled": pooled.to_json(),
+        "metrics": {
+            name: _spread([_aggregates(fold).get(name) for fold in folds]) | {"pooled": estimate.to_json()}
+            for name, estimate in _aggregates(pooled).items()
+        },
+    }
+
+
+def _aggregates(evaluation: Evaluation) -> dict[str, Estimate]:
+    groups = {} if evaluation.groups is None else evaluation.groups.metrics
+    named = {**evaluation.overall, **evaluation.calibration, **{f"group_{name}": e for name, e in groups.items()}}
+    return {name: estimate for name, estimate in named.items() if not name.endswith("_exact")}
+
+
+def _spread(estimates: Sequence[Estimate | None]) -> dict[str, Any]:
+    values = np.array([np.nan if e is None else e.value for e in estimates])
+    known = values[~np.isnan(values)]
+    return {
+        "mean": float(known.mean()) if known.size else None,
+        "sd": float(known.std(ddof=1)) if known.size > 1 else None,
+        "min": float(known.min()) if known.size else None,
+        "max": float(known.max()) if known.size else None,
+        "values": [None if np.isnan(value) else float(value) for value in values],
+    }
+
+
+def _render(
+    folder: Path,
+    summary: Mapping[str, Any] | None,
+    evaluation: Evaluation,
+    title: str,
+    config: Mapping[str, Any],
+    history_csv: Path | None,
+    plots: Mapping[str, Path] | None,
+    worst: Sequence[Mistake | tuple[str, str, str, float, str]],
+    notes: Sequence[str],
+    facts: Mapping[str, object] | None,
+) -> Path:
+    mistakes = [Mistake(*entry) for entry in worst]
+    for mistake in mistakes:
+        if mistake.thumbnail and not mistake.thumbnail.startswith("data:image/"):
+            raise DatasetError(f"the thumbnail of {mistake.path} is no data URI", expected="data:image/...;base64,...")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "number": _number, "range": _range, "wider": _wider}
+    html = environment.get_template("report.html").render(
+        title=title,
+        e=evaluation,
+        names={info.id: info for info in evaluation.classes},
+        summary=summary,
+        facts={**(facts or {}), **_training_time(history_csv)},
+        notes=list(notes),
+        few_pictures=FEW_PICTURES,
+        few_groups=FEW_GROUPS,
+        images={name: _embedded(path) for name, path in (plots or {}).items()},
+        mistakes=[mistake._replace(path=_short(mistake.path)) for mistake in mistakes],
+        config=json.dumps(dict(config), ensure_ascii=False, indent=2, default=str),
+        provenance=_provenance(),
+    )
+    with write_whole(folder / "report.html") as stream:
+        stream.write(html)
+    return folder / "report.html"
+
+
+def _training_time(history_csv: Path | None) -> dict[str, str]:
+    if history_csv is None or not history_csv.exists():
+        return {}
+    history = read_history(history_csv)
+    found = {"Epochs": f"{history['epoch'].size}"}
+    if "seconds" in history:
+        found["Training time"] = f"{np.nansum(history['seconds']) / 60:.1f} min"
+    return found
+
+
+def _provenance() -> dict[str, str]:
+    found = {"Written (UTC)": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "Python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed as a package"
+    return found
+
+
+def _embedded(path: Path) -> str:
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    except OSError as error:
+        raise DatasetError(f"the plot {path} cannot be read: {error.strerror}", expected="a PNG file") from error
+
+
+def _short(path: str) -> str:
+    """Keep the last three parts of an absolute path: a report is passed on, the folders of this machine are not."""
+    parts = PureWindowsPath(path)
+    return "…/" + "/".join(parts.parts[-3:]) if parts.root and len(parts.parts) > 3 else path
+
+
+def _wider(first: Estimate, second: Estimate) -> Estimate:
+    """Take the estimate with the wider interval; one without an interval never wins."""
+    return first if first.high - first.low > second.high - second.low else second
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None or np.isnan(value) else f"{100 * value:.1f}%"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or np.isnan(value) else f"{value:.3f}"
+
+
+def _range(estimate: Estimate, kind: str = "percent") -> str:
+    """Give the interval as "91.8 – 94.2" (percent) or "0.918 – 0.942"; a dash where it is not defined."""
+    if np.isnan(estimate.low) or np.isnan(estimate.high):
+        return "–"
+    if kind == "percent":
+        return f"{100 * estimate.low:.1f} – {100 * estimate.high:.1f}"
+    return f"{estimate.low:.3f} – {estimate.high:.3f}"

@@ -1,0 +1,240 @@
+"""From a run folder to a model that ships: ONNX files, parity and int8 checks, and the card that records them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from unmissed.datasets.errors import ConfigError, ModelError
+from unmissed.datasets.files import make_folder, sha256_of
+from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.records import ClassInfo, Record
+from unmissed.datasets.registry import get
+from unmissed.models.architectures import Scaled, build, input_scaling
+from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec, Metric, Quantisation, save_card
+from unmissed.models.export import check_parity, export_onnx, onnx_probabilities, torch_probabilities
+from unmissed.models.quantise import quantise, speed_ratio
+from unmissed.training.config import TrainConfig
+from unmissed.training.evaluation.intervals import paired_difference
+from unmissed.training.evaluation.metrics import macro_f1
+from unmissed.training.evaluation.outputs import read_temperature
+from unmissed.training.evaluation.predictions import Predictions, load_predictions
+from unmissed.training.loading import load_pictures
+from unmissed.training.recipes import load_recipe
+from unmissed.training.run import architecture_of
+
+CALIBRATION_PICTURES = 256
+LARGEST_LOSS_POINTS = 0.5  # of macro-F1, that int8 may cost
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a finished run left."""
+
+    config: TrainConfig
+    facts: dict[str, Any]
+    temperature: float
+    held_out: Predictions
+    metrics: dict[str, Metric]
+
+
+def export_run(
+    run: Path,
+    output: Path | None = None,
+    *,
+    version: str = "1",
+    fixed_batch: int | None = 16,
+    int8: bool = True,
+    cross_validation: Path | None = None,
+) -> tuple[Card, Path]:
+    """Export a finished run.
+
+    Parameters
+    ----------
+    run : run folder, or one fold of a k-fold run.
+    output : where the files go; None means ``run/export``.
+    version : stands in the card.
+    fixed_batch : also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
+    int8 : try an int8 variant; it becomes the default only if it is faster and loses too little.
+    cross_validation : k-fold run of the same recipe whose pooled metrics the card quotes, for a final model that was
+        trained on all data.
+
+    Returns
+    -------
+    The card and its path.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds no finished run, or the pictures it was tested on are gone.
+    ModelError
+        When ONNX and torch disagree.
+    """
+    source = _read(run, cross_validation)
+    config, name, size_px = source.config, source.config.name, source.config.input.size_px
+    folder = make_folder(output or run / "export")
+    network = build(architecture_of(config, len(source.held_out.classes)))
+    mean, std = input_scaling(config.model.backbone)
+    scaled = Scaled(network, mean, std)
+    scaled.load_state_dict(load_file(run / "best.safetensors"))
+    images = _pictures(source.held_out.paths, config)
+    expected = torch_probabilities(scaled, source.temperature, images)
+
+    fp32 = folder / f"{name}.onnx"
+    export_onnx(scaled, source.temperature, size_px, fp32)
+    parity = check_parity(fp32, expected, images)
+    files = {"fp32": _file(fp32, "fp32", None)}
+    if fixed_batch:
+        fixed = folder / f"{name}.b{fixed_batch}.onnx"
+        export_onnx(scaled, source.temperature, size_px, fixed, batch=fixed_batch)
+        parity = max(parity, check_parity(fixed, expected, images))
+        files[f"fp32-b{fixed_batch}"] = _file(fixed, "fp32", fixed_batch)
+    check = None
+    if int8:
+        small = folder / f"{name}.int8.onnx"
+        check = _quantise(source, fp32, small, images, expected)
+        if check.accepted:
+            files["int8"] = _file(small, "int8", None)
+        else:
+            small.unlink()
+    card = Card(
+        name=name,
+        version=version,
+        title=config.title or name,
+        title_zh=config.title_zh or config.title or name,
+        task="classification",
+        classes=tuple(CardClass(id=c.id, name=c.name, name_zh=c.name_zh, group=c.group) for c in source.held_out.classes),
+        input=InputSpec(
+            size_px=size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=_three(mean), std=_three(std)
+        ),
+        files=files,
+        default_variant="int8" if "int8" in files else "fp32",
+        architecture={
+            "backbone": config.model.backbone,
+            "stride": config.model.stride,
+            "parameters": source.facts["parameters"],
+            "weights": source.facts["weights"],
+        },
+        training={
+            "recipe": config.model_dump(mode="json", exclude={"data": {"root"}}),
+            **{key: value for key, value in source.facts.items() if key not in ("data", "parameters", "weights")},
+        },
+        data=(DataSpec(**source.facts["data"]),),
+        metrics=source.metrics,
+        temperature=source.temperature,
+        parity_max_abs_dp=parity,
+        quantisation=check,
+        intended_use=config.intended_use,
+        limits=config.limits,
+        licence="Apache-2.0 (weights: see the terms of the data)",
+    )
+    path = folder / f"{name}.json"
+    save_card(card, path)
+    return card, path
+
+
+def _read(run: Path, cross_validation: Path | None) -> _Run:
+    if not (run / "best.safetensors").is_file() or not (run / "run.json").is_file():
+        folds = sorted(path.name for path in run.glob("fold-*"))
+        raise ConfigError(
+            f"{run} holds no finished run",
+            expected="a folder that `unmissed train` has written to its end",
+            fix=f"name one fold: {run / folds[0]}" if folds else "train first, or run the same command again to go on",
+        )
+    config = load_recipe(str(run / "config.yaml"))
+    part = "test" if (run / "test_predictions.csv").is_file() else "validation"
+    held_out = load_predictions(run / f"{part}_predictions.csv")
+    metrics = {}
+    for folder, label in ((run, "held-out test part"), (cross_validation, "cross-validation, folds pooled")):
+        if folder is not None and (folder / "metrics.json").is_file():
+            metrics |= _metrics(json.loads((folder / "metrics.json").read_text(encoding="utf-8")), label)
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    return _Run(config, facts, read_temperature(run / "calibration.json"), held_out, metrics)
+
+
+def _metrics(saved: Mapping[str, Any], label: str) -> dict[str, Metric]:
+    """The card's figures out of metrics.json: the overall ones, calibration, and the normal / abnormal question."""
+    on = f"{label}: {saved['images']} pictures in {saved['groups']} groups"
+    found = {**saved["overall"], "ece": saved["calibration"]["ece_after"]}
+    if saved["group_question"]:
+        question = saved["group_question"]
+        found |= {f"{question['positive']}_{name}": value for name, value in question["metrics"].items()}
+    for item in saved["per_class"]:
+        found[f"sensitivity_{item['id']}"] = item["metrics"]["sensitivity"]
+    return {
+        name: Metric(value=value["value"], low=value["low"], high=value["high"], method=value["method"], on=on)
+        for name, value in found.items()
+        if value["value"] is not None
+    }
+
+
+def _pictures(names: Sequence[str], config: TrainConfig) -> np.ndarray:
+    """The pictures behind saved predictions, as the network takes them."""
+    return load_pictures(_records(names, config), config.input.size_px, config.input.fit, lambda: None)
+
+
+def _records(names: Sequence[str] | None, config: TrainConfig) -> list[Record]:
+    root = dataset_root(config.data.dataset, config.data.root)
+    records = {record.name(root): record for record in get(config.data.dataset).read(root)}
+    if names is None:
+        return list(records.values())
+    missing = [name for name in names if name not in records]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} held-out pictures of the run are not in {root}, first {missing[0]}",
+            expected="the dataset that the run was trained on",
+            fix="set data.root in config.yaml or $UNMISSED_DATA",
+        )
+    return [records[name] for name in names]
+
+
+def _quantise(source: _Run, fp32: Path, target: Path, images: np.ndarray, expected: np.ndarray) -> Quantisation:
+    """Quantise, and judge the result on the held-out pictures."""
+    held_out = set(source.held_out.paths)
+    root = dataset_root(source.config.data.dataset, source.config.data.root)
+    others = [record for record in _records(None, source.config) if record.name(root) not in held_out]
+    order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
+    size_px, fit = source.config.input.size_px, source.config.input.fit
+    calibration = load_pictures([others[i] for i in order], size_px, fit, lambda: None)
+    quantise(fp32, target, calibration)
+    probabilities = onnx_probabilities(target, images)
+    labels = source.held_out.labels
+    loss = paired_difference(labels, probabilities, expected, source.held_out.groups, macro_f1)
+    ratio = speed_ratio(fp32, target, images)
+    points = 100 * loss.value
+    reasons = []
+    if ratio <= 1:
+        reasons.append(f"it is not faster here ({ratio:.2f}x)")
+    if points >= LARGEST_LOSS_POINTS:
+        reasons.append(f"it loses {points:.2f} points of macro-F1 (limit {LARGEST_LOSS_POINTS})")
+    return Quantisation(
+        accepted=not reasons,
+        reason="; ".join(reasons) or f"{ratio:.2f}x as fast, {points:+.2f} points of macro-F1 lost",
+        speed_ratio=ratio,
+        macro_f1_fp32=float(macro_f1(labels, expected)[0]),
+        macro_f1_int8=float(macro_f1(labels, probabilities)[0]),
+        loss_points=points,
+        loss_interval=(100 * loss.low, 100 * loss.high),
+        images=len(images),
+        calibration_images=len(calibration),
+    )
+
+
+def _file(path: Path, precision: Any, batch: int | None) -> FileSpec:
+    return FileSpec(
+        file=path.name,
+        sha256=sha256_of(path),
+        size_bytes=path.stat().st_size,
+        precision=precision,
+        stored=precision,
+        batch=batch,
+    )
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue

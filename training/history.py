@@ -1,0 +1,28 @@
+"""The history of a run: one row an epoch, kept as history.csv."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from unmissed.datasets.files import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch: losses are mean cross-entropies, the learning rate is that of the last step."""
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_macro_f1: float
+    lr: float
+    seconds: float
+
+
+def write_history(rows: Sequence[Epoch], path: Path) -> None:
+    """Write all rows, whole or not at all."""
+    with write_whole(path) as stream:
+        writer = csv.DictWriter(stream, [item.name for item in fields(Epoch)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)

@@ -1,0 +1,130 @@
+"""Pictures for the network: a cache in memory, augmentation in worker processes, an order that can be repeated."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from unmissed.datasets.errors import DatasetError, ImageError
+from unmissed.datasets.images import crop_around, fit_image, read_image
+from unmissed.datasets.records import Record
+from unmissed.training.augment import Augmenter
+from unmissed.training.config import InputConfig
+
+Fit = Literal["squash", "pad", "crop"]
+Sampling = Literal["shuffle", "balanced", "root"]
+
+
+def load_pictures(records: Sequence[Record], size_px: int, fit: Fit, on_read: Callable[[], None]) -> np.ndarray:
+    """Read all pictures into one array.
+
+    Returns
+    -------
+    uint8 array (N, size_px, size_px, 3)
+
+    Raises
+    ------
+    DatasetError
+        When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
+    """
+    pictures = np.empty((len(records), size_px, size_px, 3), np.uint8)
+    by_file: dict[Path, list[int]] = {}
+    for index, record in enumerate(records):
+        by_file.setdefault(record.path, []).append(index)
+    failures: list[str] = []
+
+    def load(path: Path, indices: list[int]) -> None:
+        is_whole = all(records[index].centre_px is None for index in indices)
+        try:
+            image = read_image(path, min_side_px=size_px if is_whole and fit != "crop" else None)
+        except ImageError as error:
+            failures.append(str(error))
+            return
+        for index in indices:
+            centre_px = records[index].centre_px
+            pictures[index] = fit_image(image, size_px, fit) if centre_px is None else crop_around(image, centre_px, size_px)
+            on_read()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(load, by_file, by_file.values()))
+    if failures:
+        raise DatasetError(
+            f"{len(failures)} of {len(by_file)} files cannot be read, first: {failures[0]}",
+            fix="run `unmissed data verify` to list them, then restore or remove them",
+        )
+    return pictures
+
+
+class TrainingPictures(Dataset[tuple[Tensor, int]]):
+    """Augmented training pictures; an item is asked for as (index, seed), so workers need no state of their own."""
+
+    def __init__(self, pictures: np.ndarray, labels: np.ndarray, augment: Augmenter) -> None:
+        self._pictures, self._labels, self._augment = pictures, labels, augment
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, int]:
+        index, seed = item
+        return torch.from_numpy(self._augment(self._pictures[index], seed)), int(self._labels[index])
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """The order of an epoch with a seed for each augmentation, a function of (seed, epoch) alone."""
+
+    def __init__(self, labels: np.ndarray, sampling: Sampling, seed: int) -> None:
+        self.labels = labels
+        self._sampling, self._seed, self._epoch = sampling, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch (0-based) that the next iteration yields."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rng = np.random.default_rng((self._seed, self._epoch))
+        n = len(self.labels)
+        if self._sampling == "shuffle":
+            order = rng.permutation(n)
+        else:
+            power = -1.0 if self._sampling == "balanced" else -0.5
+            weight = np.bincount(self.labels).clip(1).astype(float)[self.labels] ** power
+            order = rng.choice(n, n, p=weight / weight.sum())
+        seeds = rng.integers(0, 2**31, n)
+        return zip(order.tolist(), seeds.tolist(), strict=True)
+
+
+def training_loader(
+    pictures: np.ndarray,
+    augment: Augmenter,
+    sampler: EpochSampler,
+    *,
+    batch_size: int,
+    config: InputConfig,
+    cores: int,
+) -> DataLoader[tuple[Tensor, int]]:
+    """Batches of (uint8 (B, H, W, 3), label (B,)); the last incomplete batch of an epoch is dropped."""
+    workers = config.workers if config.workers is not None else min(8, max(1, cores - 1))
+    return DataLoader(
+        TrainingPictures(pictures, sampler.labels, augment),
+        batch_size=min(batch_size, len(sampler)),
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=_one_thread,
+        drop_last=True,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _one_thread(_worker: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
