@@ -15,13 +15,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
 
 from unmissed.datasets.errors import ModelError
 from unmissed.datasets.files import write_whole
@@ -30,8 +27,10 @@ from unmissed.inference.hardware import describe, physical_cores
 from unmissed.inference.predict import Predictor
 from unmissed.inference.provenance import package_versions
 from unmissed.models import zoo
-from unmissed.models.architectures import Architecture, build
 from unmissed.models.cards import Card, InputSpec
+
+if TYPE_CHECKING:
+    import torch
 
 EAGER_BATCH = 32
 # Stands in for the network of a card that does not say how to build it.
@@ -54,10 +53,12 @@ class Speed:
         return cls(statistics.median(rounds), min(rounds), max(rounds), rounds)
 
 
-class Pictures(Dataset[torch.Tensor]):
-    """Pictures the usual way: Pillow decodes, torchvision resizes and scales."""
+class Pictures:
+    """A torch dataset of pictures the usual way: Pillow decodes, torchvision resizes and scales."""
 
     def __init__(self, paths: Sequence[Path], spec: InputSpec) -> None:
+        from torchvision import transforms
+
         self.paths = paths
         side = [spec.size_px, spec.size_px]
         fit = transforms.Resize(side) if spec.fit != "crop" else transforms.CenterCrop(side)
@@ -68,12 +69,12 @@ class Pictures(Dataset[torch.Tensor]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> torch.Tensor:
+    def __getitem__(self, index: int) -> "torch.Tensor":
         with Image.open(self.paths[index]) as image:
             return self.transform(image.convert("RGB"))
 
 
-def eager_network(card: Card) -> torch.nn.Module:
+def eager_network(card: Card) -> "torch.nn.Module":
     """The card's network with random weights: speed does not depend on them.
 
     Raises
@@ -81,10 +82,13 @@ def eager_network(card: Card) -> torch.nn.Module:
     ModelError
         When the card says how the network is built, but not completely.
     """
+    from unmissed.models.architectures import Architecture, build
+
     known = {field.name for field in fields(Architecture)}
-    given = {key: value for key, value in card.architecture.items() if key in known}
+    given: dict[str, Any] = {"backbone": _USUAL_BACKBONE, "n_classes": len(card.classes)}
+    given |= {key: value for key, value in card.architecture.items() if key in known}
     try:
-        architecture = Architecture(**{"backbone": _USUAL_BACKBONE, "n_classes": len(card.classes)} | given)
+        architecture = Architecture(**given)
     except TypeError as error:
         raise ModelError(f"the card of {card.name} describes no network: {error}", fix="export it again") from error
     return build(architecture).eval()
@@ -93,6 +97,9 @@ def eager_network(card: Card) -> torch.nn.Module:
 @contextmanager
 def eager_side(card: Card, paths: Sequence[Path], workers: int) -> Iterator[Callable[[], int]]:
     """A function that classifies all pictures in eager torch and returns how many there were."""
+    import torch
+    from torch.utils.data import DataLoader
+
     network = eager_network(card)
     loader: Any = DataLoader(
         Pictures(paths, card.input), batch_size=EAGER_BATCH, num_workers=workers, persistent_workers=workers > 0
@@ -136,13 +143,18 @@ def main(
     images: Annotated[int, typer.Option(min=1, help="At most this many pictures.")] = 2000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of A B.")] = 7,
     eager_workers: Annotated[int | None, typer.Option(min=0, help="DataLoader processes; None: cores.")] = None,
+    eager_threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch; None: its own choice.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Also write the result as JSON.")] = None,
 ) -> None:
     """Measure ``predict`` against eager torch with a DataLoader."""
+    import torch
+
     file = zoo.resolve(model, variant)
     paths = find_images(folder)
     paths = paths[:: math.ceil(len(paths) / images)] if paths else paths
     workers = physical_cores() if eager_workers is None else eager_workers
+    if eager_threads is not None:
+        torch.set_num_threads(eager_threads)
     load_before = os.getloadavg() if hasattr(os, "getloadavg") else None
     # The eager side first: its worker processes are forked before other threads exist.
     with eager_side(file.card, paths, workers) as eager:

@@ -8,9 +8,13 @@ import typer
 
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder of `unmissed train`, or one fold of a k-fold run.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the files; default RUN/export.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the files; default RUN/export.")
+    ] = None,
     version: Annotated[str, typer.Option("--version", help="Version that stands in the card.")] = "1",
-    batch: Annotated[int, typer.Option("--batch", min=0, help="Also write a variant of this fixed batch; 0: none.")] = 16,
+    batch: Annotated[
+        int, typer.Option("--batch", min=0, help="Also write a variant of this fixed batch; 0: none.")
+    ] = 16,
     int8: Annotated[bool, typer.Option("--int8/--no-int8", help="Try an int8 variant; kept only if it passes.")] = True,
     cross_validation: Annotated[
         Path | None,

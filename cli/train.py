@@ -8,15 +8,21 @@ import typer
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe (sipakmed, herlev, cric ...) or path of a YAML file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe (sipakmed, herlev, cric ...) or path of a YAML file.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Fields to change, as optimizer.lr=3e-4 data.folds=5 ...")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder; default runs/<name>. A killed run goes on there.")
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Delete what is in the run folder and begin anew.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Only check the recipe and print it with every field.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Delete what is in the run folder and begin anew.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check the recipe and print it with every field.")
+    ] = False,
 ) -> None:
     """Train a classifier from a recipe, with evaluation and report."""
     from rich.console import Console

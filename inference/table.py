@@ -21,7 +21,8 @@ class PredictionTable:
     """Writes rows to ``OUT.csv.partial`` as they come and moves the file to ``OUT.csv`` at the end.
 
     Creating the object proves that the place can be written. After an error or an interruption the rows written so far
-    stay in the partial file, complete to the last line, and an old ``OUT.csv`` stays as it was.
+    stay in the partial file, complete to the last line, and an old ``OUT.csv`` stays as it was. A partial file that an
+    earlier run left becomes ``OUT.csv.old.partial``.
 
     Parameters
     ----------
@@ -51,6 +52,9 @@ class PredictionTable:
             raise OutputError(f"cannot write {path}: it is a folder", fix="name a file, such as predictions.csv")
         make_folder(path.parent)
         try:
+            if self.partial.is_file() and self.partial.stat().st_size:
+                # Rows of an interrupted run: the user may not have looked at them yet.
+                self.partial.replace(path.with_name(f"{path.name}.old.partial"))
             self._stream = self.partial.open("wb", buffering=0)
         except OSError as error:
             raise output_error(self.partial, error) from error

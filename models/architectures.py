@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import timm
 import torch
@@ -38,14 +38,15 @@ class CutClassifier(nn.Module):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.features = timm.create_model(
+        features: Any = timm.create_model(
             architecture.backbone,
             features_only=True,
             out_indices=(_index_of_stride(architecture),),
             feature_cls="getter",  # the only timm mechanism that also drops the layers behind the cut
         )
+        self.features = features
         self.drop = nn.Dropout(architecture.drop_rate)
-        self.classifier = nn.Linear(self.features.feature_info.channels()[-1], architecture.n_classes)
+        self.classifier = nn.Linear(features.feature_info.channels()[-1], architecture.n_classes)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalised (N, 3, H, W) float -> logits (N, K)."""
@@ -61,7 +62,7 @@ class MeanPool(nn.Module):
 
 
 def pool(maps: Tensor) -> Tensor:
-    """Average (N, C, H, W) over H and W. In training the adaptive form keeps the gradient channels-last (1.4x faster)."""
+    """Average (N, C, H, W) over H and W; the adaptive form keeps the gradient channels-last, 1.4 times as fast."""
     if torch.is_grad_enabled():
         return nn.functional.adaptive_avg_pool2d(maps, 1).flatten(1)
     return maps.mean((2, 3))
@@ -73,6 +74,8 @@ class Scaled(nn.Module):
     def __init__(self, network: nn.Module, mean: Iterable[float], std: Iterable[float]) -> None:
         super().__init__()
         self.network = network
+        self.offset: Tensor
+        self.scale: Tensor
         self.register_buffer("offset", 255 * torch.tensor(list(mean)).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", 255 * torch.tensor(list(std)).view(1, 3, 1, 1), persistent=False)
 
@@ -108,11 +111,12 @@ def build(architecture: Architecture) -> nn.Module:
 
 def _index_of_stride(architecture: Architecture) -> int:
     with torch.device("meta"):
-        strides = timm.create_model(architecture.backbone, features_only=True).feature_info.reduction()
+        whole: Any = timm.create_model(architecture.backbone, features_only=True)
+    strides = whole.feature_info.reduction()
     if architecture.stride not in strides:
         raise ConfigError(
             f"model.stride is {architecture.stride}",
-            expected=f"one of {', '.join(map(str, strides))} for {architecture.backbone}, or null for the whole network",
+            expected=f"{', '.join(map(str, strides))} for {architecture.backbone}, or null for the whole network",
             fix="correct the field",
         )
     return int(strides.index(architecture.stride))

@@ -169,9 +169,7 @@ def load_card(path: Path) -> Card:
             fix="copy the card along with the model file",
         ) from error
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3]
-        )
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3])
         raise ModelError(f"{path} is not a valid model card: {wrong}", fix="export the model again") from error
 
 

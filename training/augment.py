@@ -12,7 +12,7 @@ import numpy as np
 from unmissed.datasets.errors import ConfigError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask a server for its newest version at import
-import albumentations as A  # noqa: E402
+import albumentations as A
 
 
 class Augmenter:

@@ -42,7 +42,7 @@ class InputConfig(_Section):
     cache_px: int | None = Field(
         None,
         ge=32,
-        description="Side at which training pictures are kept in memory before augmentation; null means size_px x 1.25.",
+        description="Side at which training pictures wait in memory for augmentation; null: 1.25 x size_px.",
     )
     workers: int | None = Field(None, ge=0, description="Processes that augment; null means one less than the cores.")
 
@@ -116,7 +116,9 @@ class TrainConfig(_Section):
     )
     optimizer: OptimizerConfig = OptimizerConfig()
     loss: LossConfig = LossConfig()
-    ema_decay: float | None = Field(0.995, gt=0, lt=1, description="Average of the weights that is evaluated; null: off.")
+    ema_decay: float | None = Field(
+        0.995, gt=0, lt=1, description="Average of the weights that is evaluated; null: off."
+    )
     choose_by: Literal["loss", "macro_f1"] = Field("loss", description="Validation figure that picks the epoch.")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 or fp16 on an accelerator that has it, fp32 on a CPU."

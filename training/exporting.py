@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from unmissed.datasets.errors import ConfigError, ModelError
+from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.files import make_folder, sha256_of
 from unmissed.datasets.locate import dataset_root
-from unmissed.datasets.records import ClassInfo, Record
+from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec, Metric, Quantisation, save_card
@@ -107,7 +107,9 @@ def export_run(
         title=config.title or name,
         title_zh=config.title_zh or config.title or name,
         task="classification",
-        classes=tuple(CardClass(id=c.id, name=c.name, name_zh=c.name_zh, group=c.group) for c in source.held_out.classes),
+        classes=tuple(
+            CardClass(id=c.id, name=c.name, name_zh=c.name_zh, group=c.group) for c in source.held_out.classes
+        ),
         input=InputSpec(
             size_px=size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=_three(mean), std=_three(std)
         ),
@@ -148,7 +150,7 @@ def _read(run: Path, cross_validation: Path | None) -> _Run:
     config = load_recipe(str(run / "config.yaml"))
     part = "test" if (run / "test_predictions.csv").is_file() else "validation"
     held_out = load_predictions(run / f"{part}_predictions.csv")
-    metrics = {}
+    metrics: dict[str, Metric] = {}
     for folder, label in ((run, "held-out test part"), (cross_validation, "cross-validation, folds pooled")):
         if folder is not None and (folder / "metrics.json").is_file():
             metrics |= _metrics(json.loads((folder / "metrics.json").read_text(encoding="utf-8")), label)

@@ -48,7 +48,9 @@ def load_pictures(records: Sequence[Record], size_px: int, fit: Fit, on_read: Ca
             return
         for index in indices:
             centre_px = records[index].centre_px
-            pictures[index] = fit_image(image, size_px, fit) if centre_px is None else crop_around(image, centre_px, size_px)
+            pictures[index] = (
+                fit_image(image, size_px, fit) if centre_px is None else crop_around(image, centre_px, size_px)
+            )
             on_read()
 
     with ThreadPoolExecutor() as pool:

@@ -1,17 +1,13 @@
 """The training loop: one network, one split, from the first step to the chosen epoch; resumes exactly after a kill."""
 
-import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from timm.data import Mixup
 from timm.optim import param_groups_weight_decay
@@ -22,30 +18,12 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.files import write_whole
 from unmissed.models.architectures import Scaled
+from unmissed.training.checkpoint import Checkpoint, State
 from unmissed.training.config import TrainConfig
-from unmissed.training.history import Epoch, write_history
+from unmissed.training.history import Epoch
 from unmissed.training.loading import EpochSampler
-
-
-class Progress(Protocol):
-    """What the loop tells while it runs."""
-
-    def step(self, epoch: int, pictures: int, loss: float) -> None:
-        """Called after each batch of an epoch with the number of pictures in it."""
-
-    def epoch(self, row: Epoch, *, is_best: bool) -> None:
-        """Called at the end of each epoch, also for those that a resumed run finds done."""
-
-
-@dataclass
-class _State:
-    """What has to survive a kill besides the tensors."""
-
-    epochs_done: int = 0
-    best_epoch: int = -1
-    best_score: float = -float("inf")
+from unmissed.training.progress import RunProgress
 
 
 def train(
@@ -58,9 +36,9 @@ def train(
     config: TrainConfig,
     accelerator: Accelerator,
     folder: Path,
-    progress: Progress,
-) -> None:
-    """Train, and leave the network with the weights of the chosen epoch.
+    progress: RunProgress,
+) -> list[Epoch]:
+    """Train, leave the network with the weights of the chosen epoch, and return the history.
 
     Parameters
     ----------
@@ -81,7 +59,7 @@ def train(
     optimizer = torch.optim.AdamW(
         param_groups_weight_decay(scaled, settings.weight_decay), lr=settings.lr, betas=settings.betas
     )
-    scaled = scaled.to(accelerator.device, memory_format=torch.channels_last)
+    scaled = scaled.to(accelerator.device).to(memory_format=torch.channels_last)
     average = ModelEmaV3(scaled, decay=config.ema_decay, use_warmup=True, foreach=True) if config.ema_decay else None
     model, optimizer, loader = accelerator.prepare(scaled, optimizer, loader)
     steps_per_epoch = len(loader)
@@ -93,7 +71,7 @@ def train(
         warmup_prefix=False,
         t_in_epochs=False,
     )
-    checkpoint = _Checkpoint(folder, config, scaled, average, optimizer)
+    checkpoint = Checkpoint(folder, config, scaled, average, optimizer)
     state, history = checkpoint.restore()
     for row in history:
         progress.epoch(row, is_best=row.epoch == state.best_epoch + 1)
@@ -123,7 +101,9 @@ def train(
             progress.step(epoch, len(labels), losses[-1])
         train_loss = float(np.mean(losses))
         if not np.isfinite(train_loss):
-            raise ConfigError(f"the loss is {train_loss} in epoch {epoch + 1}", fix="lower optimizer.lr or set precision=fp32")
+            raise ConfigError(
+                f"the loss is {train_loss} in epoch {epoch + 1}", fix="lower optimizer.lr or set precision=fp32"
+            )
         logits = predict_logits(average.module if average is not None else scaled, validation[0], accelerator)
         row = _epoch(epoch, train_loss, logits, validation[1], optimizer, time.perf_counter() - started)
         score = -row.val_loss if config.choose_by == "loss" else row.val_macro_f1
@@ -138,10 +118,13 @@ def train(
         accelerator.wait_for_everyone()
         progress.epoch(row, is_best=is_best)
     scaled.load_state_dict(load_file(checkpoint.best))
+    return history
 
 
 @torch.inference_mode()
-def predict_logits(model: nn.Module, pictures: np.ndarray, accelerator: Accelerator, batch_size: int = 128) -> np.ndarray:
+def predict_logits(
+    model: nn.Module, pictures: np.ndarray, accelerator: Accelerator, batch_size: int = 128
+) -> np.ndarray:
     """Logits (N, K) float32 of uint8 pictures (N, H, W, 3), in full precision."""
     model.eval()
     batches = (torch.from_numpy(pictures[i : i + batch_size]) for i in range(0, len(pictures), batch_size))
@@ -190,7 +173,7 @@ def _epoch(
     )
 
 
-def _is_stale(state: _State, config: TrainConfig) -> bool:
+def _is_stale(state: State, config: TrainConfig) -> bool:
     patience = config.optimizer.early_stopping_epochs
     return patience is not None and state.epochs_done - 1 - state.best_epoch >= patience
 
@@ -198,52 +181,4 @@ def _is_stale(state: _State, config: TrainConfig) -> bool:
 def _seed(seed: int, epoch: int) -> None:
     """Dropout and mixup of an epoch depend on (seed, epoch) alone, so a resumed run draws the same numbers."""
     torch.manual_seed(seed * 100_003 + epoch)
-    np.random.seed((seed * 100_003 + epoch) % 2**32)  # noqa: NPY002  timm's Mixup draws from the global generator
-
-
-class _Checkpoint:
-    """State of a run on the disk, written whole after each epoch."""
-
-    def __init__(self, folder: Path, config: TrainConfig, model: nn.Module, average: ModelEmaV3 | None, optimizer: Any):
-        self._path, self.best = folder / "checkpoint.pt", folder / "best.safetensors"
-        self._history = folder / "history.csv"
-        self._recipe = json.dumps(config.model_dump(mode="json", exclude={"bootstrap": True, "data": {"root", "only_folds"}}), sort_keys=True)
-        self._model, self._average, self._optimizer = model, average, optimizer
-
-    def save(self, state: _State, history: list[Epoch], best: nn.Module | None) -> None:
-        if best is not None:
-            with _moved_into(self.best) as temporary:
-                save_file({key: value.contiguous() for key, value in best.state_dict().items()}, temporary)
-        saved = {
-            "recipe": self._recipe,
-            "state": asdict(state),
-            "history": [asdict(row) for row in history],
-            "model": self._model.state_dict(),
-            "average": self._average.state_dict() if self._average else None,
-            "optimizer": self._optimizer.state_dict(),
-        }
-        with write_whole(self._path, "wb") as stream:
-            torch.save(saved, stream)
-        write_history(history, self._history)
-
-    def restore(self) -> tuple[_State, list[Epoch]]:
-        if not self._path.is_file():
-            return _State(), []
-        saved = torch.load(self._path, weights_only=True, map_location="cpu")
-        if saved["recipe"] != self._recipe:
-            raise ConfigError(
-                f"{self._path.parent} holds a run of another recipe",
-                fix="choose another --output, or pass --restart to begin anew",
-            )
-        self._model.load_state_dict(saved["model"])
-        if self._average is not None:
-            self._average.load_state_dict(saved["average"])
-        self._optimizer.load_state_dict(saved["optimizer"])
-        return _State(**saved["state"]), [Epoch(**row) for row in saved["history"]]
-
-
-@contextmanager
-def _moved_into(path: Path) -> Iterator[Path]:
-    temporary = path.with_suffix(".partial")
-    yield temporary
-    temporary.replace(path)
+    np.random.seed((seed * 100_003 + epoch) % 2**32)

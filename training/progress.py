@@ -2,12 +2,28 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from unmissed.training.history import Epoch
+
+
+class RunProgress(Protocol):
+    """What a run tells while it works."""
+
+    def step(self, epoch: int, pictures: int, loss: float) -> None:
+        """Called after each batch of an epoch with the number of pictures in it."""
+
+    def epoch(self, row: Epoch, *, is_best: bool) -> None:
+        """Called at the end of each epoch, also for those that a resumed run finds done."""
+
+    def reading(self, part: str, total: int) -> Callable[[], None]:
+        """Pictures of a part are about to be read; the result is called once for each of them."""
+
+    def training(self, title: str, pictures: int, epochs: int) -> None:
+        """A network starts to train: pictures an epoch, and epochs at most."""
 
 
 class LiveProgress:

@@ -61,7 +61,9 @@ def _find(name_or_path: str) -> Path:
     if name_or_path in recipe_names():
         return Path(str(files("unmissed.configs").joinpath("train", f"{name_or_path}.yaml")))
     close = difflib.get_close_matches(name_or_path, recipe_names(), n=3, cutoff=0.4) or recipe_names()
-    raise ConfigError(f"no recipe {name_or_path!r}", expected="the path of a YAML file or a name", fix=f"try {', '.join(close)}")
+    raise ConfigError(
+        f"no recipe {name_or_path!r}", expected="the path of a YAML file or a name", fix=f"try {', '.join(close)}"
+    )
 
 
 def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:

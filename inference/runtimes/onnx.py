@@ -152,7 +152,7 @@ class OnnxCpu(OnnxRuntime):
     beside = ()
     fix = "pip install --force-reinstall onnxruntime"
     concurrent = True
-    default_batch_size = 16
+    default_batch_size = 8  # a batch's maps stay in the cache: 16 is as fast, 32 loses a quarter
 
     def options(self, device: str | None, threads: int) -> dict[str, str]:
         return {}

@@ -83,6 +83,14 @@ def test_an_interruption_keeps_the_rows_and_the_old_table(tmp_path, card):
     assert len(read(table.partial)) == 2
 
 
+def test_the_rows_of_an_interrupted_run_survive_the_next_start(tmp_path, card):
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), PredictionTable(tmp_path / "out.csv", card) as table:
+            table.write([GOOD])
+            raise KeyboardInterrupt
+    assert len(read(tmp_path / "out.csv.old.partial")) == len(read(table.partial)) == 1
+
+
 def test_without_a_row_nothing_is_left(tmp_path, card):
     with pytest.raises(KeyboardInterrupt), PredictionTable(tmp_path / "out.csv", card) as table:
         raise KeyboardInterrupt

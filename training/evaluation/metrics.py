@@ -80,14 +80,14 @@ def areas_under_roc(positive: FloatArray, scores: FloatArray, weights: FloatArra
     running sum of their weights gives the number of negatives below each positive.
     """
     weights = _or_ones(weights, len(scores))
-    positive = np.asarray(positive, dtype=bool)
-    no = np.flatnonzero(~positive)
+    is_positive = np.asarray(positive, dtype=np.bool_)
+    no = np.flatnonzero(~is_positive)
     no = no[np.argsort(scores[no], kind="stable")]
-    low = np.searchsorted(scores[no], scores[positive], side="left")
-    high = np.searchsorted(scores[no], scores[positive], side="right")
+    low = np.searchsorted(scores[no], scores[is_positive], side="left")
+    high = np.searchsorted(scores[no], scores[is_positive], side="right")
     below = np.zeros((len(weights), no.size + 1))
     np.cumsum(weights[:, no], axis=1, out=below[:, 1:])
-    yes_weights = weights[:, positive]
+    yes_weights = weights[:, is_positive]
     won = np.sum(yes_weights * (below[:, low] + below[:, high]), axis=1) / 2
     return _ratio(won, yes_weights.sum(axis=1) * below[:, -1])
 

@@ -1,0 +1,76 @@
+"""The state of a run on the disk, written whole after each epoch, so that a killed run goes on exactly."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from timm.utils import ModelEmaV3
+from torch import nn
+
+from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.files import write_whole
+from unmissed.training.config import TrainConfig
+from unmissed.training.history import Epoch, write_history
+
+
+@dataclass
+class State:
+    """What has to survive a kill besides the tensors."""
+
+    epochs_done: int = 0
+    best_epoch: int = -1
+    best_score: float = -float("inf")
+
+
+class Checkpoint:
+    """State of a run on the disk, written whole after each epoch."""
+
+    def __init__(self, folder: Path, config: TrainConfig, model: nn.Module, average: ModelEmaV3 | None, optimizer: Any):
+        self._path, self.best = folder / "checkpoint.pt", folder / "best.safetensors"
+        self._history = folder / "history.csv"
+        self._recipe = json.dumps(
+            config.model_dump(mode="json", exclude={"bootstrap": True, "data": {"root", "only_folds"}}), sort_keys=True
+        )
+        self._model, self._average, self._optimizer = model, average, optimizer
+
+    def save(self, state: State, history: list[Epoch], best: nn.Module | None) -> None:
+        """Write the state, the history, and the weights ``best`` when the last epoch is the best so far."""
+        if best is not None:
+            with write_whole(self.best, "wb") as stream:
+                stream.write(save({key: value.contiguous() for key, value in best.state_dict().items()}))
+        saved = {
+            "recipe": self._recipe,
+            "state": asdict(state),
+            "history": [asdict(row) for row in history],
+            "model": self._model.state_dict(),
+            "average": self._average.state_dict() if self._average else None,
+            "optimizer": self._optimizer.state_dict(),
+        }
+        with write_whole(self._path, "wb") as stream:
+            torch.save(saved, stream)
+        write_history(history, self._history)
+
+    def restore(self) -> tuple[State, list[Epoch]]:
+        """Load what an earlier call left into the network, its average and the optimizer; nothing when there is none.
+
+        Raises
+        ------
+        ConfigError
+            When the folder holds a run of another recipe.
+        """
+        if not self._path.is_file():
+            return State(), []
+        saved = torch.load(self._path, weights_only=True, map_location="cpu")
+        if saved["recipe"] != self._recipe:
+            raise ConfigError(
+                f"{self._path.parent} holds a run of another recipe",
+                fix="choose another --output, or pass --restart to begin anew",
+            )
+        self._model.load_state_dict(saved["model"])
+        if self._average is not None:
+            self._average.load_state_dict(saved["average"])
+        self._optimizer.load_state_dict(saved["optimizer"])
+        return State(**saved["state"]), [Epoch(**row) for row in saved["history"]]

@@ -1,0 +1,116 @@
+"""The pictures of a run: a dataset that was read, its split, and its parts ready for the network."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.images import crop_around, read_image
+from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
+from unmissed.datasets.registry import get
+from unmissed.datasets.splits import Split, holdout
+from unmissed.training.config import DataConfig, InputConfig
+from unmissed.training.evaluation.predictions import Predictions
+from unmissed.training.loading import load_pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A dataset that was read; the classes are those that have pictures, in the dataset's order."""
+
+    info: DatasetInfo
+    classes: tuple[ClassInfo, ...]
+    records: list[Record]
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a split: labels (N,) and pictures uint8 (N, H, W, 3)."""
+
+    records: list[Record]
+    labels: np.ndarray
+    pictures: np.ndarray
+
+
+def read_data(config: DataConfig) -> Data:
+    """Read the dataset of a recipe.
+
+    Raises
+    ------
+    DatasetError
+        When the folder is missing or has pictures of fewer than two classes.
+    """
+    dataset = get(config.dataset)
+    root = dataset_root(config.dataset, config.root)
+    records = dataset.read(root)
+    present = {record.label for record in records}
+    classes = tuple(item for item in dataset.classes(records) if item.id in present)
+    if len(classes) < 2:
+        raise DatasetError(
+            f"{config.dataset} has labelled pictures of {len(classes)} classes",
+            expected="at least two classes to tell apart",
+            fix="check the folder, or choose a classification dataset",
+        )
+    return Data(dataset.info, classes, records, root)
+
+
+def one_split(records: Sequence[Record], config: DataConfig) -> Split:
+    """The official split or a hold-out; with a test fraction of 0 only the validation pictures are held out."""
+    if config.test_fraction:
+        return holdout(records, config.test_fraction, config.split_seed, val_fraction=config.validation_fraction)
+    split = holdout(records, config.validation_fraction, config.split_seed, val_fraction=0, use_official=False)
+    return Split(split.train, split.test, ())
+
+
+def read_part(
+    data: Data, indices: Sequence[int], size_px: int, config: InputConfig, on_read: Callable[[], None]
+) -> Part:
+    """Read the pictures of one part at a size."""
+    chosen = [data.records[index] for index in indices]
+    order = {item.id: index for index, item in enumerate(data.classes)}
+    labels = np.array([order[record.label] for record in chosen], dtype=np.int64)
+    return Part(chosen, labels, load_pictures(chosen, size_px, config.fit, on_read))
+
+
+def predictions_of(data: Data, part: Part, logits: np.ndarray) -> Predictions:
+    """Logits (N, K) of a part, with all that evaluation needs to know."""
+    return Predictions(
+        classes=data.classes,
+        labels=part.labels,
+        logits=logits,
+        groups=np.array([record.group for record in part.records]),
+        paths=tuple(record.name(data.root) for record in part.records),
+    )
+
+
+def gallery(records: Sequence[Record], size_px: int) -> Callable[[int], np.ndarray]:
+    """Give the report's gallery the picture of a record, or the surroundings of its place."""
+
+    def picture(index: int) -> np.ndarray:
+        record = records[index]
+        image = read_image(record.path)
+        return image if record.centre_px is None else crop_around(image, record.centre_px, size_px)
+
+    return picture
+
+
+def data_spec(data: Data, parts: dict[str, Part]) -> dict[str, Any]:
+    """What the model card says of the dataset and its split."""
+    info = data.info
+    return {
+        "name": info.name,
+        "title": info.title,
+        "licence": info.licence,
+        "citation": info.citation,
+        "group_by": info.group_by,
+        "counts": {
+            name: {item.id: int((part.labels == index).sum()) for index, item in enumerate(data.classes)}
+            for name, part in parts.items()
+        },
+        "groups": {name: len({record.group for record in part.records}) for name, part in parts.items()},
+    }
