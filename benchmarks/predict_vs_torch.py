@@ -101,9 +101,8 @@ def eager_side(card: Card, paths: Sequence[Path], workers: int) -> Iterator[Call
     from torch.utils.data import DataLoader
 
     network = eager_network(card)
-    loader: Any = DataLoader(
-        Pictures(paths, card.input), batch_size=EAGER_BATCH, num_workers=workers, persistent_workers=workers > 0
-    )
+    pictures: Any = Pictures(paths, card.input)  # torch asks for its own base class only on paper
+    loader = DataLoader(pictures, batch_size=EAGER_BATCH, num_workers=workers, persistent_workers=workers > 0)
 
     def run() -> int:
         count = 0

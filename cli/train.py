@@ -1,6 +1,5 @@
 """`unmissed train`: from a recipe to a trained and evaluated model."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 def train(
     recipe: Annotated[
         str, typer.Argument(help="Name of a recipe (sipakmed, herlev, cric ...) or path of a YAML file.")
-    ],
+    ] = "",
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Fields to change, as optimizer.lr=3e-4 data.folds=5 ...")
     ] = None,
@@ -18,13 +17,19 @@ def train(
         Path | None, typer.Option("--output", "-o", help="Run folder; default runs/<name>. A killed run goes on there.")
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Delete what is in the run folder and begin anew.")
+        bool, typer.Option("--restart", help="Begin anew instead of going on with what is in the run folder.")
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only check the recipe and print it with every field.")
     ] = False,
+    fields: Annotated[bool, typer.Option("--fields", help="Print what every field of a recipe means.")] = False,
 ) -> None:
     """Train a classifier from a recipe, with evaluation and report."""
+    if fields:
+        from unmissed.training.recipe_fields import fields_as_markdown
+
+        typer.echo(fields_as_markdown(), nl=False)
+        return
     from rich.console import Console
 
     from unmissed.training.recipes import load_recipe, save_recipe
@@ -34,8 +39,9 @@ def train(
         typer.echo(save_recipe(config), nl=False)
         return
     folder = output or Path("runs") / config.name
-    if restart and (folder / "config.yaml").is_file():
-        shutil.rmtree(folder)
+    if restart:
+        for checkpoint in (*folder.glob("checkpoint.pt"), *folder.glob("fold-*/checkpoint.pt")):
+            checkpoint.unlink()
     from unmissed.training.progress import LiveProgress
     from unmissed.training.run import run
 

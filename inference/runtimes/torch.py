@@ -150,6 +150,9 @@ class TorchNpu(TorchRuntime):
     def _has_device(self) -> Availability:
         import torch
 
-        if not torch.npu.is_available():  # type: ignore[attr-defined] # torch_npu adds it
+        npu: Any = torch.npu  # type: ignore[attr-defined] # torch_npu adds it
+        if not npu.is_available():
             return Availability(False, "torch_npu finds no NPU", self.fix)
+        if hasattr(npu, "conv"):
+            npu.conv.allow_hf32 = False  # Ascend's TF32
         return Availability(True)

@@ -28,6 +28,7 @@ def test_a_missing_provider_is_named_with_its_fix(name, make_model):
     assert "pip" in caught.value.fix
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider:UserWarning")
 @pytest.mark.parametrize("name", ACCELERATORS)
 def test_a_listed_provider_that_falls_back_is_an_error(name, make_model, all_listed):
     if registry.select(name).provider in onnxruntime.capi._pybind_state.get_available_providers():

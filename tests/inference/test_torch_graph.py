@@ -160,7 +160,7 @@ class TestNpu:
 
     @pytest.fixture
     def stand_in(self, monkeypatch):
-        npu = types.SimpleNamespace(is_available=lambda: True)
+        npu = types.SimpleNamespace(is_available=lambda: True, conv=types.SimpleNamespace(allow_hf32=True))
         monkeypatch.setitem(sys.modules, "torch_npu", types.ModuleType("torch_npu"))
         monkeypatch.setattr(torch, "npu", npu, raising=False)
         return npu
@@ -171,6 +171,7 @@ class TestNpu:
         model = make_model()
         with runtime.load(model) as session, registry.select("onnx-cpu").load(model) as reference:
             np.testing.assert_allclose(session.run(pictures), reference.run(pictures), atol=1e-4)
+        assert stand_in.conv.allow_hf32 is False
 
     def test_without_a_device(self, stand_in, make_model):
         stand_in.is_available = lambda: False
