@@ -11,6 +11,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the files; default RUN/export.")
     ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the model; default the recipe's name.")] = None,
     version: Annotated[str, typer.Option("--version", help="Version that stands in the card.")] = "1",
     batch: Annotated[
         int, typer.Option("--batch", min=0, help="Also write a variant of this fixed batch; 0: none.")
@@ -27,7 +28,7 @@ def export(
     from unmissed.training.exporting import export_run
 
     card, path = export_run(
-        run, output, version=version, fixed_batch=batch or None, int8=int8, cross_validation=cross_validation
+        run, output, name=name, version=version, fixed_batch=batch or None, int8=int8, cross_validation=cross_validation
     )
     console = Console(stderr=True, highlight=False)
     for variant, spec in card.files.items():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from unmissed.datasets.errors import ConfigError
 
 BODY = "features.model."  # where the backbone's own parameter names start in a cut network
+SCALED = "network."  # where the network's names start inside Scaled, and so in the files of a run
 
 
 @dataclass(frozen=True, slots=True)

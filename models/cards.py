@@ -80,7 +80,7 @@ class Quantisation(_Part):
     macro_f1_fp32: float
     macro_f1_int8: float
     loss_points: float = Field(description="Macro-F1 lost, in points of 0.01.")
-    loss_interval: tuple[float, float]
+    loss_interval: tuple[float, float] | None = Field(description="95 % interval; null for a single group.")
     images: int
     calibration_images: int
 

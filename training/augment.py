@@ -33,6 +33,31 @@ class Augmenter:
         augmented: np.ndarray = self._pipeline(image=picture)["image"]
         return augmented
 
+    def check(self, picture: np.ndarray) -> None:
+        """Try the pipeline on a cached picture, with a few seeds.
+
+        Raises
+        ------
+        ConfigError
+            When a transform cannot work on such a picture, or does not leave it uint8 RGB: scaling to mean and
+            standard deviation is part of the network.
+        """
+        for seed in range(8):
+            try:
+                result = self(picture, seed)
+            except Exception as error:  # albumentations raises all kinds
+                words = " ".join(str(error).split())[:300]
+                raise ConfigError(
+                    f"augment: a transform fails on a picture of {picture.shape[1]} x {picture.shape[0]} px: {words}",
+                    fix="correct or remove it",
+                ) from error
+            if result.dtype != np.uint8 or result.shape[2:] != (3,):
+                raise ConfigError(
+                    f"augment: the pictures come out as {result.dtype} of shape {result.shape}",
+                    expected="uint8 RGB",
+                    fix="leave Normalize, ToFloat and the like out: the network scales its input itself",
+                )
+
 
 def _build(name: str, parameters: dict[str, Any]) -> Any:
     known = [key for key, value in vars(A).items() if inspect.isclass(value) and issubclass(value, A.BasicTransform)]

@@ -1,6 +1,8 @@
 """The state of a run on the disk, written whole after each epoch, so that a killed run goes on exactly."""
 
+import io
 import json
+import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.files import write_whole
 from unmissed.training.config import TrainConfig
 from unmissed.training.history import Epoch, write_history
+from unmissed.training.recipes import load_recipe
 
 
 @dataclass
@@ -31,9 +34,7 @@ class Checkpoint:
     def __init__(self, folder: Path, config: TrainConfig, model: nn.Module, average: ModelEmaV3 | None, optimizer: Any):
         self._path, self.best = folder / "checkpoint.pt", folder / "best.safetensors"
         self._history = folder / "history.csv"
-        self._recipe = json.dumps(
-            config.model_dump(mode="json", exclude={"bootstrap": True, "data": {"root", "only_folds"}}), sort_keys=True
-        )
+        self._recipe = _identity(config)
         self._model, self._average, self._optimizer = model, average, optimizer
 
     def save(self, state: State, history: list[Epoch], best: nn.Module | None) -> None:
@@ -49,9 +50,11 @@ class Checkpoint:
             "average": self._average.state_dict() if self._average else None,
             "optimizer": self._optimizer.state_dict(),
         }
+        packed = io.BytesIO()
+        torch.save(saved, packed)  # straight into the file, a full disk would not be an OSError
+        write_history(history, self._history)  # before the state: a kill between the two repeats the epoch
         with write_whole(self._path, "wb") as stream:
-            torch.save(saved, stream)
-        write_history(history, self._history)
+            stream.write(packed.getbuffer())
 
     def restore(self) -> tuple[State, list[Epoch]]:
         """Load what an earlier call left into the network, its average and the optimizer; nothing when there is none.
@@ -63,14 +66,45 @@ class Checkpoint:
         """
         if not self._path.is_file():
             return State(), []
-        saved = torch.load(self._path, weights_only=True, map_location="cpu")
+        try:
+            saved = torch.load(self._path, weights_only=True, map_location="cpu")
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ConfigError(f"{self._path} is damaged", fix="pass --restart to begin anew") from error
         if saved["recipe"] != self._recipe:
-            raise ConfigError(
-                f"{self._path.parent} holds a run of another recipe",
-                fix="choose another --output, or pass --restart to begin anew",
-            )
+            raise _another_recipe(self._path.parent)
         self._model.load_state_dict(saved["model"])
         if self._average is not None:
             self._average.load_state_dict(saved["average"])
         self._optimizer.load_state_dict(saved["optimizer"])
         return State(**saved["state"]), [Epoch(**row) for row in saved["history"]]
+
+
+def check_same_recipe(folder: Path, config: TrainConfig) -> None:
+    """Refuse a run folder whose epochs or folds were trained by another recipe, before anything is written there.
+
+    Raises
+    ------
+    ConfigError
+        Says what to do.
+    """
+    written = folder / "config.yaml"
+    if written.is_file() and any((*folder.glob("checkpoint.pt"), *folder.glob("fold-*/checkpoint.pt"))):
+        try:
+            earlier = _identity(load_recipe(str(written)))
+        except ConfigError:  # written by another version
+            earlier = ""
+        if earlier != _identity(config):
+            raise _another_recipe(folder)
+
+
+def _identity(config: TrainConfig) -> str:
+    """All that decides the weights."""
+    return json.dumps(
+        config.model_dump(mode="json", exclude={"bootstrap": True, "data": {"root", "only_folds"}}), sort_keys=True
+    )
+
+
+def _another_recipe(folder: Path) -> ConfigError:
+    return ConfigError(
+        f"{folder} holds a run of another recipe", fix="choose another --output, or pass --restart to begin anew"
+    )

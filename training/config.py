@@ -15,6 +15,11 @@ class DataConfig(_Section):
 
     dataset: str = Field(description="Name of a dataset (`unmissed data list`), or `folder` / `csv`.")
     root: Path | None = Field(None, description="Folder of the dataset; null means $UNMISSED_DATA/<dataset>.")
+    groups: Literal["dataset", "none"] = Field(
+        "dataset",
+        description="dataset: pictures of one group (cluster, field, video, patient) stay on one side; none: every "
+        "picture for itself, to compare with papers that split at random. Such scores flatter.",
+    )
     folds: int | None = Field(
         None,
         ge=2,

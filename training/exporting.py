@@ -24,6 +24,7 @@ from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
 from unmissed.training.loading import load_pictures
+from unmissed.training.parts import name_root
 from unmissed.training.recipes import load_recipe
 from unmissed.training.run import architecture_of
 
@@ -46,6 +47,7 @@ def export_run(
     run: Path,
     output: Path | None = None,
     *,
+    name: str | None = None,
     version: str = "1",
     fixed_batch: int | None = 16,
     int8: bool = True,
@@ -57,6 +59,7 @@ def export_run(
     ----------
     run : run folder, or one fold of a k-fold run.
     output : where the files go; None means ``run/export``.
+    name : of the model and its files; None means the recipe's name.
     version : stands in the card.
     fixed_batch : also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
     int8 : try an int8 variant; it becomes the default only if it is faster and loses too little.
@@ -75,7 +78,8 @@ def export_run(
         When ONNX and torch disagree.
     """
     source = _read(run, cross_validation)
-    config, name, size_px = source.config, source.config.name, source.config.input.size_px
+    config, size_px = source.config, source.config.input.size_px
+    name = name or config.name
     folder = make_folder(output or run / "export")
     network = build(architecture_of(config, len(source.held_out.classes)))
     mean, std = input_scaling(config.model.backbone)
@@ -181,7 +185,7 @@ def _pictures(names: Sequence[str], config: TrainConfig) -> np.ndarray:
 
 def _records(names: Sequence[str] | None, config: TrainConfig) -> list[Record]:
     root = dataset_root(config.data.dataset, config.data.root)
-    records = {record.name(root): record for record in get(config.data.dataset).read(root)}
+    records = {record.name(name_root(root)): record for record in get(config.data.dataset).read(root)}
     if names is None:
         return list(records.values())
     missing = [name for name in names if name not in records]
@@ -198,7 +202,7 @@ def _quantise(source: _Run, fp32: Path, target: Path, images: np.ndarray, expect
     """Quantise, and judge the result on the held-out pictures."""
     held_out = set(source.held_out.paths)
     root = dataset_root(source.config.data.dataset, source.config.data.root)
-    others = [record for record in _records(None, source.config) if record.name(root) not in held_out]
+    others = [record for record in _records(None, source.config) if record.name(name_root(root)) not in held_out]
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
     size_px, fit = source.config.input.size_px, source.config.input.fit
     calibration = load_pictures([others[i] for i in order], size_px, fit, lambda: None)
@@ -211,7 +215,7 @@ def _quantise(source: _Run, fp32: Path, target: Path, images: np.ndarray, expect
     reasons = []
     if ratio <= 1:
         reasons.append(f"it is not faster here ({ratio:.2f}x)")
-    if points >= LARGEST_LOSS_POINTS:
+    if not points < LARGEST_LOSS_POINTS:
         reasons.append(f"it loses {points:.2f} points of macro-F1 (limit {LARGEST_LOSS_POINTS})")
     return Quantisation(
         accepted=not reasons,
@@ -220,7 +224,7 @@ def _quantise(source: _Run, fp32: Path, target: Path, images: np.ndarray, expect
         macro_f1_fp32=float(macro_f1(labels, expected)[0]),
         macro_f1_int8=float(macro_f1(labels, probabilities)[0]),
         loss_points=points,
-        loss_interval=(100 * loss.low, 100 * loss.high),
+        loss_interval=(100 * loss.low, 100 * loss.high) if np.isfinite([loss.low, loss.high]).all() else None,
         images=len(images),
         calibration_images=len(calibration),
     )

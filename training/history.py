@@ -10,7 +10,11 @@ from unmissed.datasets.files import write_whole
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch: losses are mean cross-entropies, the learning rate is that of the last step."""
+    """One epoch.
+
+    Losses are mean cross-entropies; that of the validation pictures is taken at its best temperature, so that it judges
+    the ranking of the classes and not a confidence that calibration mends anyway. The rate is that of the last step.
+    """
 
     epoch: int
     train_loss: float

@@ -21,6 +21,7 @@ from unmissed.datasets.errors import ConfigError
 from unmissed.models.architectures import Scaled
 from unmissed.training.checkpoint import Checkpoint, State
 from unmissed.training.config import TrainConfig
+from unmissed.training.evaluation.calibration import fit_temperature, negative_log_likelihood
 from unmissed.training.history import Epoch
 from unmissed.training.loading import EpochSampler
 from unmissed.training.progress import RunProgress
@@ -105,6 +106,10 @@ def train(
                 f"the loss is {train_loss} in epoch {epoch + 1}", fix="lower optimizer.lr or set precision=fp32"
             )
         logits = predict_logits(average.module if average is not None else scaled, validation[0], accelerator)
+        if not np.isfinite(logits).all():
+            raise ConfigError(
+                f"outputs are not finite after epoch {epoch + 1}", fix="lower optimizer.lr or set precision=fp32"
+            )
         row = _epoch(epoch, train_loss, logits, validation[1], optimizer, time.perf_counter() - started)
         score = -row.val_loss if config.choose_by == "loss" else row.val_macro_f1
         is_best = score > state.best_score
@@ -166,7 +171,7 @@ def _epoch(
     return Epoch(
         epoch=epoch + 1,
         train_loss=train_loss,
-        val_loss=float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))),
+        val_loss=negative_log_likelihood(labels, logits, fit_temperature(labels, logits)),
         val_macro_f1=float(f1_score(labels, logits.argmax(1), average="macro")),
         lr=float(optimizer.param_groups[0]["lr"]),
         seconds=seconds,

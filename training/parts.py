@@ -1,7 +1,7 @@
 """The pictures of a run: a dataset that was read, its split, and its parts ready for the network."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Data:
     classes: tuple[ClassInfo, ...]
     records: list[Record]
     root: Path
+    group_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def read_data(config: DataConfig) -> Data:
     dataset = get(config.dataset)
     root = dataset_root(config.dataset, config.root)
     records = dataset.read(root)
+    if config.groups == "none":
+        records = [replace(record, group=record.name(name_root(root))) for record in records]
     present = {record.label for record in records}
     classes = tuple(item for item in dataset.classes(records) if item.id in present)
     if len(classes) < 2:
@@ -56,7 +59,19 @@ def read_data(config: DataConfig) -> Data:
             expected="at least two classes to tell apart",
             fix="check the folder, or choose a classification dataset",
         )
-    return Data(dataset.info, classes, records, root)
+    group_by = "picture" if config.groups == "none" else dataset.info.group_by
+    return Data(dataset.info, classes, records, name_root(root), group_by)
+
+
+def name_root(root: Path) -> Path:
+    """The folder that the names of records are relative to: the dataset's, or the one of the user's table."""
+    return root if root.is_dir() else root.parent
+
+
+def only_split(data: Data, split: Split) -> Data:
+    """Leave out the classes that have no picture in the split, as those that an official split does not use."""
+    present = {data.records[index].label for part in (split.train, split.validation, split.test) for index in part}
+    return replace(data, classes=tuple(item for item in data.classes if item.id in present))
 
 
 def one_split(records: Sequence[Record], config: DataConfig) -> Split:
@@ -107,7 +122,7 @@ def data_spec(data: Data, parts: dict[str, Part]) -> dict[str, Any]:
         "title": info.title,
         "licence": info.licence,
         "citation": info.citation,
-        "group_by": info.group_by,
+        "group_by": data.group_by,
         "counts": {
             name: {item.id: int((part.labels == index).sum()) for index, item in enumerate(data.classes)}
             for name, part in parts.items()

@@ -29,20 +29,26 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         Names the field, its line where it has one, and the closest valid name.
     """
     path = _find(name_or_path)
+    changes = _changes(overrides)
     try:
         text = path.read_text(encoding="utf-8")
-        loaded = OmegaConf.merge(OmegaConf.create(text), OmegaConf.from_dotlist(list(overrides)))
+        loaded = OmegaConf.merge(OmegaConf.create(text), changes)
         values = OmegaConf.to_container(loaded, resolve=True)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", fix="check the path and its permissions") from error
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
         raise ConfigError(f"{path} is not a valid recipe: {_one_line(error)}", fix="correct that place") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no fields", expected="a YAML mapping such as `data: {dataset: sipakmed}`")
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
-        lines = dict(_lines(yaml.compose(text, Loader=yaml.SafeLoader)))
+        changed = [tuple(item.partition("=")[0].split(".")) for item in overrides]
+        lines = {
+            place: line
+            for place, line in _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+            if not any(place[: len(key)] == key for key in changed)
+        }
         problems = [_explain(item, path, lines) for item in error.errors()]
         raise ConfigError("\n".join(problems)) from error
 
@@ -50,6 +56,20 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
 def save_recipe(config: TrainConfig) -> str:
     """The resolved config as YAML, every field written out."""
     return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
+
+
+def _changes(overrides: Sequence[str]) -> Any:
+    for item in overrides:
+        if not item.partition("=")[1] or item.startswith("="):
+            raise ConfigError(
+                f"the override {item!r} gives no value", expected="field=value", fix="write as in optimizer.lr=3e-4"
+            )
+    try:
+        return OmegaConf.from_dotlist(list(overrides))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(
+            f"an override among {' '.join(overrides)} cannot be read: {_one_line(error)}", expected="field=value"
+        ) from error
 
 
 def _find(name_or_path: str) -> Path:

@@ -7,13 +7,14 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.errors import ConfigError, DatasetError
 from unmissed.datasets.files import make_folder, write_whole
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak, k_folds
 from unmissed.models.architectures import Architecture, Scaled, build, freeze, input_scaling
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
+from unmissed.training.checkpoint import check_same_recipe
 from unmissed.training.config import TrainConfig
 from unmissed.training.environment import cores, environment, mixed_precision
 from unmissed.training.evaluation.calibration import fit_temperature
@@ -22,7 +23,17 @@ from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.evaluation.runs import data_facts
 from unmissed.training.loading import EpochSampler, training_loader
 from unmissed.training.loop import predict_logits, train
-from unmissed.training.parts import Data, Part, data_spec, gallery, one_split, predictions_of, read_data, read_part
+from unmissed.training.parts import (
+    Data,
+    Part,
+    data_spec,
+    gallery,
+    one_split,
+    only_split,
+    predictions_of,
+    read_data,
+    read_part,
+)
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes import save_recipe
 
@@ -42,11 +53,17 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
         The run folder, with ``report.html``; k-fold runs hold one folder a fold.
     """
     data = read_data(config.data)
+    _check_fit(config, data)
     make_folder(output)
+    check_same_recipe(output, config)
     _write_text(output / "config.yaml", save_recipe(config))
     if config.data.folds is None:
-        _train_split(config, data, one_split(data.records, config.data), output, config.name, progress)
+        split = one_split(data.records, config.data)
+        _train_split(config, only_split(data, split), split, output, config.name, progress)
         return output
+    outside = set(config.data.only_folds or ()) - set(range(config.data.folds))
+    if outside:
+        raise ConfigError(f"data.only_folds names fold {min(outside)}", expected=f"0 to {config.data.folds - 1}")
     splits = k_folds(
         data.records, config.data.folds, seed=config.data.split_seed, val_fraction=config.data.validation_fraction
     )
@@ -54,8 +71,6 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     results: dict[str, tuple[Predictions, float]] = {}
     tested: list[Record] = []
     for index in chosen:
-        if index not in range(len(splits)):
-            raise ConfigError(f"data.only_folds names fold {index}", expected=f"0 to {len(splits) - 1}")
         name = f"fold-{index}"
         results[name] = _train_split(config, data, splits[index], output / name, f"{config.name} {name}", progress)
         tested += [data.records[i] for i in splits[index].test]
@@ -79,6 +94,12 @@ def _train_split(
     Without a test part, the validation predictions are returned and no report is written.
     """
     check_no_leak(split, data.records)
+    if not split.validation:
+        raise DatasetError(
+            f"{title}: the training side has too few groups, none is left for validation",
+            expected="two groups or more beside the test part",
+            fix="add pictures of other patients, slides or videos",
+        )
     set_seed(config.seed)
     make_folder(folder)
     accelerator = Accelerator(
@@ -95,10 +116,12 @@ def _train_split(
         "data": data_spec(data, parts),
     }
     scaled = Scaled(network, *input_scaling(config.model.backbone))
+    augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
+    augment.check(parts["train"].pictures[0])
     sampler = EpochSampler(parts["train"].labels, config.loss.sampling, config.seed)
     loader = training_loader(
         parts["train"].pictures,
-        Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop"),
+        augment,
         sampler,
         batch_size=config.optimizer.batch_size,
         config=config.input,
@@ -148,6 +171,16 @@ def _write_split(
             history_csv=folder / "history.csv",
             picture=gallery(tested, config.input.size_px),
             facts=data_facts(facts["data"]),
+        )
+
+
+def _check_fit(config: TrainConfig, data: Data) -> None:
+    """Places in pictures are cut at native scale; any other fit would train at one scale and validate at another."""
+    if config.input.fit != "crop" and any(record.centre_px is not None for record in data.records):
+        raise ConfigError(
+            f"input.fit is {config.input.fit}, but {config.data.dataset} labels places in pictures",
+            expected="crop",
+            fix="set input.fit=crop",
         )
 
 

@@ -1,0 +1,95 @@
+"""Model cards: what is wrong is named, what is saved comes back, and the published schema is the true one."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from unmissed.datasets.errors import ModelError
+from unmissed.models import cards
+from unmissed.models.cards import FileSpec, Metric, Quantisation, card_schema, load_card, save_card
+
+SCHEMA = Path(cards.__file__).with_name("card.schema.json")
+
+
+def test_a_card_comes_back_as_it_was_saved(make_card, tmp_path):
+    check = Quantisation(
+        accepted=False,
+        reason="slow",
+        speed_ratio=0.5,
+        macro_f1_fp32=0.9,
+        macro_f1_int8=0.9,
+        loss_points=0.0,
+        loss_interval=None,
+        images=3,
+        calibration_images=2,
+    )
+    card = make_card(metrics={"accuracy": Metric(value=0.9, low=0.8, high=0.95, on="test")}, quantisation=check)
+    save_card(card, tmp_path / "tiny.json")
+    assert load_card(tmp_path / "tiny.json") == card
+    assert card.class_ids == ("c0", "c1", "c2")
+    assert card.groups() == {"a": (0, 2), "b": (1,)}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("temperature",), 0, "temperature"),
+        (("temperature",), float("nan"), "temperature"),
+        (("task",), "segmentation", "task"),
+        (("input", "size_px"), -1, "input.size_px"),
+        (("input", "colour_order"), "BGR", "input.colour_order"),
+        (("input", "mean"), [0.5], "input.mean"),
+        (("files", "fp32", "sha256"), "abc", "files.fp32.sha256"),
+        (("classes", 1, "id"), "", "classes.1.id"),
+        (("classes", 1, "id"), "c0", "class ids repeat"),
+        (("default_variant",), "int8", "default_variant 'int8' is not among files"),
+        (("name",), "Tiny Model", "name"),
+        (("surprise",), 1, "surprise"),
+    ],
+)
+def test_what_is_wrong_is_named(make_card, tmp_path, path, value, named):
+    saved = make_card().model_dump(mode="json")
+    place = saved
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (tmp_path / "tiny.json").write_text(json.dumps(saved))
+    with pytest.raises(ModelError, match=named.replace(".", r"\.")) as caught:
+        load_card(tmp_path / "tiny.json")
+    assert str(tmp_path / "tiny.json") in caught.value.found
+    assert caught.value.fix
+
+
+def test_missing_and_damaged_cards(tmp_path):
+    with pytest.raises(ModelError, match="cannot read the model card"):
+        load_card(tmp_path / "none.json")
+    for number, content in enumerate((b"", b"{", b"[]", b"\xff\xfe\x00")):
+        (tmp_path / f"{number}.json").write_bytes(content)
+        with pytest.raises(ModelError, match="not a valid model card"):
+            load_card(tmp_path / f"{number}.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["../tiny.onnx", "a/tiny.onnx", "a\\tiny.onnx", "/tiny.onnx", "tiny.onnx\n", "tiny.txt"]
+)
+def test_a_card_cannot_name_a_file_outside_its_folder(name):
+    with pytest.raises(ValidationError):
+        FileSpec(file=name, sha256="0" * 64, size_bytes=1, precision="fp32", stored="fp32")
+
+
+def test_the_published_schema_is_that_of_the_code():
+    """Mend it with: python -c "from unmissed.models.cards import card_schema as s; print(s(), end='')"."""
+    assert SCHEMA.read_text(encoding="utf-8") == card_schema()
+
+
+def test_the_published_schema_judges_as_the_code_does(make_card):
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    saved = json.loads(make_card().model_dump_json())
+    jsonschema.validate(saved, schema, cls=jsonschema.Draft202012Validator)
+    for wrong in (saved | {"surprise": 1}, saved | {"temperature": 0}, saved | {"files": {}}, saved | {"task": "x"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema, cls=jsonschema.Draft202012Validator)
