@@ -30,7 +30,7 @@ def export(
     card, path = export_run(
         run, output, name=name, version=version, fixed_batch=batch or None, int8=int8, cross_validation=cross_validation
     )
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     for variant, spec in card.files.items():
         mark = " (default)" if variant == card.default_variant else ""
         console.print(f"{variant}{mark}: {path.parent / spec.file}, {spec.size_bytes / 1e6:.1f} MB", soft_wrap=True)

@@ -45,9 +45,9 @@ def train(
     from unmissed.training.progress import LiveProgress
     from unmissed.training.run import run
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     with LiveProgress(console) as progress:
         run(config, folder, progress)
     report = folder / "report.html"
-    console.print(f"Results: {report if report.is_file() else folder}", highlight=False)
-    console.print(f"Next: unmissed export {folder}", highlight=False)
+    results = report if report.is_file() else folder
+    console.print(f"Results: {results}", f"Next: unmissed export {folder}", sep="\n", markup=False, soft_wrap=True)

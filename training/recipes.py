@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from unmissed.datasets.errors import ConfigError
-from unmissed.training.config import TrainConfig
+from unmissed.training.config import TrainConfig, section_of
 
 
 def recipe_names() -> list[str]:
@@ -113,17 +113,13 @@ def _explain(item: Any, path: Path, lines: dict[tuple[str, ...], int]) -> str:
 
 
 def _fields_at(place: Sequence[str]) -> list[str]:
-    model: Any = TrainConfig
+    model: type[BaseModel] = TrainConfig
     for name in place:
-        annotation = model.model_fields[name].annotation
-        model = next((kind for kind in (annotation, *get_args(annotation)) if _is_section(kind)), None)
-        if model is None:
+        section = section_of(model.model_fields[name])
+        if section is None:
             return []
+        model = section
     return list(model.model_fields)
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _one_line(error: Exception) -> str:

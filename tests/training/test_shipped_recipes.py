@@ -1,0 +1,144 @@
+"""Every recipe that ships trains, on its official layout drawn small, and on real pictures where they are."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from unmissed.datasets import registry
+from unmissed.training.evaluation.predictions import load_predictions
+
+SMALL = (
+    *("input.size_px=32", "input.cache_px=40", "input.workers=0", "model.weights=none"),
+    *("optimizer.epochs=1", "optimizer.batch_size=16", "bootstrap=100"),
+)
+UNUSED = {"Angiectasia", "Ulcer", "Erythema", "Esophageal varices", "Resection margins"}
+
+
+def classes(dataset: str) -> list[str]:
+    return [item.id for item in registry.get(dataset).info.classes]
+
+
+def write(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def draw_sipakmed(root, put):
+    for label in classes("sipakmed"):
+        for index in range(6):
+            put(root / f"im_{label}" / "CROPPED" / f"{index:03}_01.bmp", seed=index)
+
+
+def draw_herlev(root, put):
+    for label in classes("herlev"):
+        for index in range(5):
+            put(root / label / f"14914337{index}-149143378-001.BMP", seed=index)
+
+
+def draw_cric(root, put):
+    lines = ["image_id,image_filename,cell_id,bethesda_system,nucleus_x,nucleus_y"]
+    for field in range(8):
+        put(root / "images" / f"{field}.png", seed=field, size=(90, 120))
+        lines += [f"{1 + 4 * field},{field}.png,{i},{c},{20 * i},{15 * i}" for i, c in enumerate(classes("cric"))]
+    write(root / "classifications.csv", lines)
+
+
+def draw_kvasir(root, put):
+    for label in classes("kvasir-v2"):
+        for index in range(5):
+            put(root / "kvasir-dataset-v2" / label / f"{label}-{index}.jpg", seed=index)
+
+
+def draw_hyperkvasir(root, put):
+    for label in classes("hyperkvasir"):
+        for index in range(4):
+            put(root / "labeled-images" / label / f"{label}-{index}.jpg", seed=index)
+
+
+def draw_gastrovision(root, put):
+    parts: dict[str, list[str]] = {name: ["Filename,Class"] for name in ("train", "validate", "test")}
+    for label in classes("gastrovision"):
+        for index, part in enumerate(("train", "train", "validate", "test")):
+            put(root / label / f"{index}.jpg", seed=index)
+            if label not in UNUSED:
+                parts[part].append(f"{index}.jpg,{label}")
+    for part, lines in parts.items():
+        write(root / f"{part}.csv", lines)
+
+
+def draw_gastrohun(root, put):
+    raters = "FG1 (Team A),FG2 (Team A),G1 (Team B),G2 (Team B)"
+    lines = [f",num patient,filename,{raters},Complete agreement,Triple agreement,FG agreement,G agreement,set_type"]
+    for label in classes("gastrohun"):
+        site = "OTHERCLASS" if label == "NA" else label
+        for patient, part in enumerate(("Train", "Train", "Validation", "Test")):
+            name = f"{label}-{patient}.jpg"
+            put(root / "Labeled Images" / str(patient) / name, seed=patient)
+            lines.append(f"{len(lines)},{patient},{name},{','.join([site] * 8)},{part}")
+    write(root / "image_classification.csv", lines)
+
+
+def draw_nerthus(root, put):
+    for score in range(4):
+        for video in range(4):
+            for frame in range(2):
+                name = f"bowel_{4 * score + video}_score_{score}-0_{frame:08}.jpg"
+                put(root / "nerthus-dataset-frames" / str(score) / name, seed=video)
+
+
+DRAWN: dict[str, tuple[Callable[..., None], int]] = {
+    "sipakmed": (draw_sipakmed, 5),
+    "herlev": (draw_herlev, 7),
+    "cric": (draw_cric, 6),
+    "kvasir": (draw_kvasir, 8),
+    "hyperkvasir": (draw_hyperkvasir, 23),
+    "gastrovision": (draw_gastrovision, 22),
+    "gastrohun": (draw_gastrohun, 23),
+    "nerthus": (draw_nerthus, 4),
+}
+
+
+def check(folder: Path, outputs: int) -> None:
+    found = load_predictions(folder / "test_predictions.csv")
+    assert len(found.classes) == outputs
+    assert (folder / "report.html").is_file()
+    facts = json.loads((folder / "run.json").read_text())
+    assert all(sum(counts.values()) for counts in facts["data"]["counts"].values())
+
+
+def test_every_recipe_that_ships_is_tried():
+    from unmissed.training.recipes import recipe_names
+
+    assert set(DRAWN) == set(recipe_names())
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_recipe_trains_on_its_official_layout(go, put, tmp_path, name):
+    draw, outputs = DRAWN[name]
+    draw(tmp_path / "set", put)
+    go(tmp_path / "run", *SMALL, f"data.root={tmp_path / 'set'}", name=name)
+    check(tmp_path / "run", outputs)
+
+
+def copy_few(source: Path, target: Path, each: int) -> None:
+    """The first pictures of every folder."""
+    for folder in {path.parent for path in source.rglob("*.jpg")}:
+        for path in sorted(folder.glob("*.jpg"))[:each]:
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "folder", "each", "outputs"),
+    [("cric", "cric", 24, 6), ("hyperkvasir", "hyperkvasir-samples", 4, 23), ("nerthus", "nerthus-samples", 5, 4)],
+)
+def test_a_recipe_trains_on_real_pictures(go, data_root, tmp_path, name, folder, each, outputs):
+    copy_few(data_root / folder, tmp_path / "set", each)
+    if name == "cric":
+        shutil.copy(data_root / folder / "classifications.csv", tmp_path / "set")
+    go(tmp_path / "run", *SMALL, f"data.root={tmp_path / 'set'}", name=name)
+    check(tmp_path / "run", outputs)
