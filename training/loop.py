@@ -62,8 +62,9 @@ def train(
     )
     scaled = scaled.to(accelerator.device).to(memory_format=torch.channels_last)
     average = ModelEmaV3(scaled, decay=config.ema_decay, use_warmup=True, foreach=True) if config.ema_decay else None
-    model, optimizer, loader = accelerator.prepare(scaled, optimizer, loader)
-    steps_per_epoch = len(loader)
+    batches: Any
+    model, optimizer, batches = accelerator.prepare(scaled, optimizer, loader)
+    steps_per_epoch = len(batches)
     schedule = CosineLRScheduler(
         optimizer,
         t_initial=settings.epochs * steps_per_epoch,
@@ -82,12 +83,12 @@ def train(
         epoch = state.epochs_done
         started = time.perf_counter()
         _seed(config.seed, epoch)
-        sampler.set_epoch(epoch)
+        batches.set_epoch(epoch)  # accelerate counts the epochs since the start of the process for the sampler
         model.train()
         for module in frozen:
             module.eval()
         losses = []
-        for step, (images, labels) in enumerate(loader):
+        for step, (images, labels) in enumerate(batches):
             schedule.step_update(epoch * steps_per_epoch + step)
             with accelerator.accumulate(model), accelerator.autocast():
                 loss = _loss(model, images, labels, config, weight, mixup)
