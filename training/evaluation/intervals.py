@@ -127,8 +127,8 @@ def paired_difference(
 ) -> Estimate:
     """Difference b - a of a statistic between two models on the same pictures, from samples of whole groups.
 
-    Both models see the same sample each time, so what is hard for both cancels out. This is the acceptance check of a
-    quantised model (b) against its original (a): it passes where ``low`` stays above minus the loss that is allowed.
+    Both models see the same sample each time, so what is hard for both cancels out. The export judges int8 (a) against
+    fp32 (b) with it: the value decides, the interval stands beside it in the card.
 
     Parameters
     ----------
