@@ -63,8 +63,7 @@ def export_run(
     version : stands in the card.
     fixed_batch : also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
     int8 : try an int8 variant; it becomes the default only if it is faster and loses too little.
-    cross_validation : k-fold run of the same recipe whose pooled metrics the card quotes, for a final model that was
-        trained on all data.
+    cross_validation : k-fold run of the same recipe; the card quotes its pooled metrics, their names begin with cv_.
 
     Returns
     -------
@@ -155,9 +154,13 @@ def _read(run: Path, cross_validation: Path | None) -> _Run:
     part = "test" if (run / "test_predictions.csv").is_file() else "validation"
     held_out = load_predictions(run / f"{part}_predictions.csv")
     metrics: dict[str, Metric] = {}
-    for folder, label in ((run, "held-out test part"), (cross_validation, "cross-validation, folds pooled")):
+    for folder, prefix, label in (
+        (run, "", "held-out test part"),
+        (cross_validation, "cv_", "cross-validation, folds pooled"),
+    ):
         if folder is not None and (folder / "metrics.json").is_file():
-            metrics |= _metrics(json.loads((folder / "metrics.json").read_text(encoding="utf-8")), label)
+            found = _metrics(json.loads((folder / "metrics.json").read_text(encoding="utf-8")), label)
+            metrics |= {prefix + key: value for key, value in found.items()}
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     return _Run(config, facts, read_temperature(run / "calibration.json"), held_out, metrics)
 

@@ -138,7 +138,7 @@ def test_figures_of_a_cross_validation_stand_in_the_card(finished, ready, go, tm
     assert alone.metrics == {}
     card, path = export_run(tmp_path / "final", fixed_batch=None, int8=False, cross_validation=finished)
     assert path == tmp_path / "final" / "export" / "tiny.json"
-    assert "cross-validation" in card.metrics["macro_f1"].on
+    assert "cross-validation" in card.metrics["cv_macro_f1"].on
 
 
 def test_what_is_no_finished_run_is_told(finished, tmp_path):
