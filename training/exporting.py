@@ -222,7 +222,7 @@ def _quantise(source: _Run, fp32: Path, target: Path, images: np.ndarray, expect
         reasons.append(f"it loses {points:.2f} points of macro-F1 (limit {LARGEST_LOSS_POINTS})")
     return Quantisation(
         accepted=not reasons,
-        reason="; ".join(reasons) or f"{ratio:.2f}x as fast, {points:+.2f} points of macro-F1 lost",
+        reason="; ".join(reasons) or f"{ratio:.2f}x as fast, macro-F1 changes by {-points:+.2f} points",
         speed_ratio=ratio,
         macro_f1_fp32=float(macro_f1(labels, expected)[0]),
         macro_f1_int8=float(macro_f1(labels, probabilities)[0]),
