@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+MAIN_METRICS = ("cv_abnormal_auc", "abnormal_auc", "cv_macro_f1", "macro_f1")  # the first that a card has is listed
+
 app = typer.Typer(no_args_is_help=True, help="List the shipped models, or read a model card.")
 
 
@@ -21,7 +23,8 @@ def list_models() -> None:
     for name in names:
         card = load_card(zoo.find_card(name))
         size_mb = card.files[card.default_variant].size_bytes / 1e6
-        metric = next((f"{key} {value.value:.3f}" for key, value in card.metrics.items()), "-")
+        keys = [key for key in (*MAIN_METRICS, *card.metrics) if key in card.metrics]
+        metric = f"{keys[0]} {card.metrics[keys[0]].value:.3f}" if keys else "-"
         rows.append((name, card.version, card.task, f"{size_mb:.1f}", metric, f"{card.title} / {card.title_zh}"))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
@@ -42,13 +45,14 @@ def info(
     if as_json:
         typer.echo(card.model_dump_json(indent=2))
         return
+    scale = f", {card.input.um_per_px} um/px" if card.input.um_per_px else ""
     lines = [
         f"{card.name} {card.version}: {card.title} / {card.title_zh}",
         "",
         _line("task", card.task),
         _line("file", f"{found.path} ({found.variant}, sha256 {card.files[found.variant].sha256}, checked)"),
         _line("variants", ", ".join(card.files)),
-        _line("input", f"RGB, {card.input.size_px} x {card.input.size_px} px, fit {card.input.fit}"),
+        _line("input", f"RGB, {card.input.size_px} x {card.input.size_px} px, fit {card.input.fit}{scale}"),
         _line("licence", card.licence),
         "",
         "Classes (id, name, group)",
@@ -70,4 +74,4 @@ def info(
 
 
 def _line(key: str, value: str) -> str:
-    return f"  {key:<26}{value}"
+    return f"  {key:<32}{value}"
