@@ -217,3 +217,7 @@ def _report_bug() -> int:
 def _silence_stdout() -> None:
     """Send what is still buffered nowhere, or Python complains about the broken pipe while it leaves."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":  # for `accelerate launch -m unmissed.cli.app train ...`
+    main()
