@@ -14,6 +14,8 @@ from unmissed.datasets.errors import ConfigError
 BODY = "features.model."  # where the backbone's own parameter names start in a cut network
 SCALED = "network."  # where the network's names start inside Scaled, and so in the files of a run
 
+Rgb = tuple[float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -123,12 +125,12 @@ def _index_of_stride(architecture: Architecture) -> int:
     return int(strides.index(architecture.stride))
 
 
-def input_scaling(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def input_scaling(backbone: str) -> tuple[Rgb, Rgb]:
     """Mean and standard deviation (of 0..1 values) that the backbone's pretrained weights expect."""
     config = timm.get_pretrained_cfg(backbone)
     if config is None:
         return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    return tuple(config.mean), tuple(config.std)
+    return cast(Rgb, tuple(config.mean)), cast(Rgb, tuple(config.std))
 
 
 def freeze(network: nn.Module, prefixes: Iterable[str]) -> list[nn.Module]:

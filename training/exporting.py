@@ -84,7 +84,8 @@ def export_run(
     mean, std = input_scaling(config.model.backbone)
     scaled = Scaled(network, mean, std)
     scaled.load_state_dict(read_weights(run / "best.safetensors"))
-    images = _pictures(source.held_out.paths, config)
+    records = _records(config)
+    images = _held_out(source.held_out.paths, records, config)
     expected = torch_probabilities(scaled, source.temperature, images)
 
     fp32 = folder / f"{name}.onnx"
@@ -99,7 +100,8 @@ def export_run(
     check = None
     if int8:
         small = folder / f"{name}.int8.onnx"
-        check = _quantise(source, fp32, small, images, expected)
+        calibration = _calibration(source.held_out.paths, records, config)
+        check = _quantise(source.held_out, fp32, small, images, expected, calibration)
         if check.accepted:
             files["int8"] = _file(small, "int8", None)
         else:
@@ -113,9 +115,7 @@ def export_run(
         classes=tuple(
             CardClass(id=c.id, name=c.name, name_zh=c.name_zh, group=c.group) for c in source.held_out.classes
         ),
-        input=InputSpec(
-            size_px=size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=_three(mean), std=_three(std)
-        ),
+        input=InputSpec(size_px=size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=mean, std=std),
         files=files,
         default_variant="int8" if "int8" in files else "fp32",
         architecture={
@@ -181,38 +181,41 @@ def _metrics(saved: Mapping[str, Any], label: str) -> dict[str, Metric]:
     }
 
 
-def _pictures(names: Sequence[str], config: TrainConfig) -> np.ndarray:
-    """The pictures behind saved predictions, as the network takes them."""
-    return load_pictures(_records(names, config), config.input.size_px, config.input.fit, lambda: None)
-
-
-def _records(names: Sequence[str] | None, config: TrainConfig) -> list[Record]:
+def _records(config: TrainConfig) -> dict[str, Record]:
+    """The records of the run's dataset by the names that saved predictions use."""
     root = dataset_root(config.data.dataset, config.data.root)
-    records = {record.name(name_root(root)): record for record in get(config.data.dataset).read(root)}
-    if names is None:
-        return list(records.values())
+    return {record.name(name_root(root)): record for record in get(config.data.dataset).read(root)}
+
+
+def _held_out(names: Sequence[str], records: Mapping[str, Record], config: TrainConfig) -> np.ndarray:
+    """The pictures behind saved predictions, as the network takes them."""
     missing = [name for name in names if name not in records]
     if missing:
         raise ConfigError(
-            f"{len(missing)} held-out pictures of the run are not in {root}, first {missing[0]}",
+            f"{len(missing)} held-out pictures of the run are not in "
+            f"{dataset_root(config.data.dataset, config.data.root)}, first {missing[0]}",
             expected="the dataset that the run was trained on",
             fix="set data.root in config.yaml or $UNMISSED_DATA",
         )
-    return [records[name] for name in names]
+    return load_pictures([records[name] for name in names], config.input.size_px, config.input.fit, lambda: None)
 
 
-def _quantise(source: _Run, fp32: Path, target: Path, images: np.ndarray, expected: np.ndarray) -> Quantisation:
-    """Quantise, and judge the result on the held-out pictures."""
-    held_out = set(source.held_out.paths)
-    root = dataset_root(source.config.data.dataset, source.config.data.root)
-    others = [record for record in _records(None, source.config) if record.name(name_root(root)) not in held_out]
+def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config: TrainConfig) -> np.ndarray:
+    """Some pictures that are not held out, to set int8's activation ranges."""
+    tested = set(held_out)
+    others = [record for name, record in records.items() if name not in tested]
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
-    size_px, fit = source.config.input.size_px, source.config.input.fit
-    calibration = load_pictures([others[i] for i in order], size_px, fit, lambda: None)
+    return load_pictures([others[i] for i in order], config.input.size_px, config.input.fit, lambda: None)
+
+
+def _quantise(
+    held_out: Predictions, fp32: Path, target: Path, images: np.ndarray, expected: np.ndarray, calibration: np.ndarray
+) -> Quantisation:
+    """Quantise, and judge the result on the held-out pictures."""
     quantise(fp32, target, calibration)
     probabilities = onnx_probabilities(target, images)
-    labels = source.held_out.labels
-    loss = paired_difference(labels, probabilities, expected, source.held_out.groups, macro_f1)
+    labels = held_out.labels
+    loss = paired_difference(labels, probabilities, expected, held_out.groups, macro_f1)
     ratio = speed_ratio(fp32, target, images)
     points = 100 * loss.value
     reasons = []
@@ -242,8 +245,3 @@ def _file(path: Path, precision: Any, batch: int | None) -> FileSpec:
         stored=precision,
         batch=batch,
     )
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return red, green, blue
