@@ -1,0 +1,1 @@
+"""Whole-slide files: one interface, several readers."""

@@ -1,0 +1,140 @@
+"""What a slide is to the rest of the project: levels of tiles, a pixel size, and pictures that came along."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+import numpy as np
+
+from unmissed.datasets.errors import ImageError
+
+
+class SlideError(ImageError):
+    """A slide cannot be read safely and faithfully."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One resolution of a slide, cut into tiles.
+
+    Attributes
+    ----------
+    width_px, height_px : size of the level, in its own pixels.
+    downsample : level-0 pixels per pixel of this level.
+    tile_width_px, tile_height_px : size of a whole tile, in pixels of this level.
+    scales : by how much ``Slide.read`` can shrink a tile while it decodes it; 1 is always among them.
+    """
+
+    width_px: int
+    height_px: int
+    downsample: float
+    tile_width_px: int
+    tile_height_px: int
+    scales: tuple[int, ...] = (1,)
+
+    @property
+    def columns(self) -> int:
+        """Number of tiles side by side."""
+        return -(-self.width_px // self.tile_width_px)
+
+    @property
+    def rows(self) -> int:
+        """Number of tiles one below the other."""
+        return -(-self.height_px // self.tile_height_px)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSize:
+    """Physical size of a level-0 pixel, and how we know it.
+
+    Attributes
+    ----------
+    um_per_px : micrometres per level-0 pixel.
+    source : "file", "command line", "table" or "objective power".
+    warning : what the user should know about it; empty when it stands in the file or was given.
+    """
+
+    um_per_px: float
+    source: str
+    warning: str = ""
+
+
+class Slide(ABC):
+    """An open slide; safe to read from several threads.
+
+    Attributes
+    ----------
+    reader : name of the reader ("tiff", "openslide" ...).
+    path : the file or folder.
+    levels : from the finest (downsample 1) to the coarsest; at least one.
+    pixel_size : None when neither the file nor the user tells it.
+    objective_power : of the scanner, such as 40; None when unknown.
+    background : RGB that stands for places that hold no picture.
+    """
+
+    reader: ClassVar[str]
+
+    path: Path
+    levels: tuple[Level, ...]
+    pixel_size: PixelSize | None
+    objective_power: float | None
+    background: tuple[int, int, int] = (255, 255, 255)
+
+    @classmethod
+    @abstractmethod
+    def is_supported(cls, path: Path) -> bool:
+        """Tell cheaply, from name and first bytes, whether ``open`` is worth trying."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, path: Path) -> Self:
+        """Open a slide.
+
+        Raises
+        ------
+        SlideError
+            When the file is damaged, or is not of this reader's kind.
+        """
+
+    @abstractmethod
+    def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
+        """Decode one tile.
+
+        Parameters
+        ----------
+        level, column, row : which tile.
+        scale : 1, or another entry of the level's ``scales``: the tile is shrunk by it while it is decoded.
+
+        Returns
+        -------
+        uint8 (height, width, 3) RGB. Tiles at the right and lower edge end with the level, so they may be smaller;
+        sizes are rounded up after division by ``scale``. A tile that the file leaves out is ``background``.
+
+        Raises
+        ------
+        SlideError
+            When the tile's data are damaged.
+        """
+
+    def stored_bytes(self, level: int, column: int, row: int) -> int | None:
+        """Bytes that the tile takes in the file (few where the glass is empty); None when the format hides it."""
+        return None
+
+    def associated(self) -> Mapping[str, np.ndarray]:
+        """Pictures beside the slide itself ("label", "macro", "thumbnail"), uint8 RGB; may be empty."""
+        return {}
+
+    def close(self) -> None:
+        """Close the file."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

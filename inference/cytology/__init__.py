@@ -1,0 +1,1 @@
+"""Cervical cytology triage: a whole slide in, a disposition out."""

@@ -1,0 +1,141 @@
+"""The values that pass between the stages of triage. Coordinates are level-0 pixels, x before y."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from unmissed.datasets.slides.base import PixelSize
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place that the finder proposes: centre, and the finder's score 0..1."""
+
+    x_px: float
+    y_px: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A judged candidate.
+
+    Attributes
+    ----------
+    x_px, y_px : centre, level-0 pixels.
+    box_px : side of the box to show around it, level-0 pixels.
+    class_id : the most probable class of the judge ("HSIL").
+    probability : of that class.
+    abnormal : probability that the cell is abnormal at all (sum over the abnormal classes).
+    probabilities : class id -> probability, in the order of the judge's card.
+    finder_score : 0..1.
+    """
+
+    x_px: float
+    y_px: float
+    box_px: float
+    class_id: str
+    probability: float
+    abnormal: float
+    probabilities: Mapping[str, float]
+    finder_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """The finder's map of the whole slide.
+
+    Attributes
+    ----------
+    scores : float32 (rows, columns), probability 0..1 that an abnormal nucleus is here; 0 where nothing was looked at.
+    cell_px : side of one entry, level-0 pixels; entry (r, c) covers x from c * cell_px, y from r * cell_px.
+    """
+
+    scores: np.ndarray
+    cell_px: float
+
+
+class AdequacyVerdict(StrEnum):
+    """Whether the slide shows enough to be judged at all."""
+
+    ADEQUATE = "adequate"
+    """Enough well-shown cells."""
+    SCANT = "scant"
+    """Fewer cells than the preparation needs."""
+    OBSCURED = "obscured"
+    """Too much of the cells cannot be seen (blood, clumps, pen, bubbles)."""
+    OUT_OF_FOCUS = "out_of_focus"
+    """Too much of it is not in focus: scan it again."""
+    EMPTY = "empty"
+    """Glass, or black: nothing to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adequacy:
+    """How much of the slide can be judged.
+
+    Attributes
+    ----------
+    verdict : one of ``AdequacyVerdict``.
+    cells : estimated number of squamous cells.
+    needed : number that the preparation asks for.
+    foreground_mm2 : area that holds cells.
+    out_of_focus, obscured : share of the foreground, 0..1.
+    """
+
+    verdict: AdequacyVerdict
+    cells: int
+    needed: int
+    foreground_mm2: float
+    out_of_focus: float
+    obscured: float
+
+
+@dataclass(frozen=True)
+class SlideResult:
+    """What triage found on one slide; says nothing yet of its place among other slides.
+
+    Attributes
+    ----------
+    slide : name of the slide, unique within a run (file name without suffix).
+    path : the file as the user named it.
+    sha256 : None when hashing was switched off.
+    reader : which reader opened it.
+    width_px, height_px : level 0.
+    pixel_size : micrometres per level-0 pixel and where they come from.
+    score : 0..1, higher is worse.
+    grade : the most severe class that the findings support ("NILM" when none).
+    findings : most suspicious first.
+    adequacy : how much of the slide can be judged.
+    heat_map : the finder's map.
+    thumbnail : uint8 (h, w, 3) RGB of the whole slide, longest side about 1,600 px.
+    crops : uint8 (size, size, 3) RGB pictures of the first findings, in their order.
+    features : the named inputs of the slide score.
+    notes : what the doctor should know: a guessed pixel size, tiles that could not be read, a limit that was hit.
+    times_s : stage -> seconds of wall time, and "total"; stages that overlap may add up to more than the total.
+    counts : tiles read, tiles skipped, tiles damaged, area in mm2, candidates, crops judged ...
+    provenance : models with versions and hashes, preset, runtime.
+    """
+
+    slide: str
+    path: str
+    sha256: str | None
+    reader: str
+    width_px: int
+    height_px: int
+    pixel_size: PixelSize
+    score: float
+    grade: str
+    findings: tuple[Finding, ...]
+    adequacy: Adequacy
+    heat_map: HeatMap
+    thumbnail: np.ndarray
+    crops: tuple[np.ndarray, ...]
+    features: Mapping[str, float]
+    notes: tuple[str, ...]
+    times_s: Mapping[str, float]
+    counts: Mapping[str, float]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
