@@ -1,0 +1,35 @@
+"""Names that come from outside, made fit for a folder, a spreadsheet or a UTF-8 file."""
+
+import re
+from hashlib import sha256
+
+# A spreadsheet takes a cell that begins like this for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_MAX_BYTES = 120  # of a folder name; leaves room below the usual limit of 255 for temporary suffixes
+
+
+def readable(text: str) -> str:
+    """The text as UTF-8 can hold it; bytes of a file name that are no UTF-8 become "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def spreadsheet_cell(text: str) -> str:
+    """The text with an apostrophe in front where a spreadsheet would run it as a formula."""
+    text = readable(text)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def folder_name(slide: str) -> str:
+    """A folder name for a slide: one path component, fit for Linux, Windows and macOS.
+
+    Ordinary names stay as they are. A name that has to change ends with eight hex digits of its hash, so that two
+    slides never share a folder.
+    """
+    fit = _UNFIT.sub("_", slide).strip(" .")
+    short = fit.encode()[:_MAX_BYTES].decode("utf-8", "ignore").rstrip(" .")
+    if short == slide and not _RESERVED.fullmatch(short):
+        return short
+    digest = sha256(slide.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{short or 'slide'}-{digest}" if not _RESERVED.fullmatch(short) else f"slide-{short}-{digest}"
