@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unmissed.datasets.errors import ModelError
-from unmissed.inference.peaks import find_peaks
+from unmissed.datasets.peaks import find_peaks
 
 
 def hill(shape, places, width=1.5):
