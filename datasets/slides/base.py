@@ -16,6 +16,10 @@ class SlideError(ImageError):
     """A slide cannot be read safely and faithfully."""
 
 
+class UnsupportedSlideError(SlideError):
+    """The file is whole as far as one can see, but not of this reader's kind; another reader may open it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """One resolution of a slide, cut into tiles.
@@ -47,6 +51,15 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedPixelSize:
+    """What a file says about its level-0 pixels, unchecked: micrometres along both sides, and where it stands."""
+
+    x_um: float
+    y_um: float
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class PixelSize:
     """Physical size of a level-0 pixel, and how we know it.
 
@@ -70,7 +83,9 @@ class Slide(ABC):
     reader : name of the reader ("tiff", "openslide" ...).
     path : the file or folder.
     levels : from the finest (downsample 1) to the coarsest; at least one.
-    pixel_size : None when neither the file nor the user tells it.
+    pixel_size : None when neither the file nor the user tells it. ``open_slide`` decides and checks it; a reader's own
+        ``open`` leaves it None.
+    stated : what the file itself says about its pixel size, right or not.
     objective_power : of the scanner, such as 40; None when unknown.
     background : RGB that stands for places that hold no picture.
     """
@@ -79,8 +94,9 @@ class Slide(ABC):
 
     path: Path
     levels: tuple[Level, ...]
-    pixel_size: PixelSize | None
-    objective_power: float | None
+    pixel_size: PixelSize | None = None
+    stated: StatedPixelSize | None = None
+    objective_power: float | None = None
     background: tuple[int, int, int] = (255, 255, 255)
 
     @classmethod

@@ -1,0 +1,113 @@
+"""How large a pixel is: what the user says, else what the file says, else a guess from the objective; never absurd."""
+
+import csv
+from pathlib import Path
+
+from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
+
+SMALLEST_UM, LARGEST_UM = 0.05, 5.0
+"""Micrometres per pixel that a microscope slide scanner can have made, with room on both sides."""
+
+_MAX_DIFFERENCE = 0.05  # between width and height of a pixel: beyond that, cells would be distorted
+_UM_AT_POWER_1 = 10.0  # a 40x objective gives about 0.25 um/px, a 20x about 0.5
+_FIX = "give --um-per-px, or a table of it"
+
+
+def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str = "command line") -> PixelSize | None:
+    """Find the size of a slide's level-0 pixels.
+
+    Parameters
+    ----------
+    slide : an open slide; ``stated`` and ``objective_power`` are looked at.
+    um_per_px : what the user says; wins over the file.
+    source : where the user says it ("command line", "table").
+
+    Returns
+    -------
+    None when neither the user nor the file tells it.
+
+    Raises
+    ------
+    SlideError
+        When the value is absurd (outside 0.05 to 5 um/px), or pixels are not square within 5 %.
+    """
+    if um_per_px is not None:
+        return PixelSize(_checked(um_per_px, f"the {source} gives {slide.path}", "check the value"), source)
+    if slide.stated is not None:
+        stated = slide.stated
+        where = f"{stated.where} in {slide.path} gives"
+        x, y = _checked(stated.x_um, where, _FIX), _checked(stated.y_um, where, _FIX)
+        if abs(x - y) > _MAX_DIFFERENCE * min(x, y):
+            raise SlideError(
+                f"{where} pixels of {x:g} x {y:g} um", expected="square pixels (within 5 %)", fix=f"if wrong, {_FIX}"
+            )
+        return PixelSize((x + y) / 2, "file")
+    if slide.objective_power is not None and slide.objective_power > 0:
+        um = _checked(
+            _UM_AT_POWER_1 / slide.objective_power,
+            f"the objective of {slide.objective_power:g}x in {slide.path} means",
+            _FIX,
+        )
+        warning = f"the file gives no um/px; {um:g} is guessed from its {slide.objective_power:g}x objective"
+        return PixelSize(um, "objective power", warning)
+    return None
+
+
+def read_pixel_sizes(path: Path) -> dict[str, float]:
+    """Read a table of pixel sizes.
+
+    Parameters
+    ----------
+    path : CSV in UTF-8 with the columns ``slide`` (file name, with or without suffix) and ``um_per_px``; others are
+        ignored.
+
+    Returns
+    -------
+    Slide as it stands in the table -> micrometres per level-0 pixel; look up with ``pixel_size_in``.
+
+    Raises
+    ------
+    SlideError
+        When the file cannot be read, lacks a column, names a slide twice, or holds an absurd value.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if not {"slide", "um_per_px"} <= set(rows.fieldnames or ()):
+                raise SlideError(
+                    f"{path} has the columns {', '.join(rows.fieldnames or ()) or 'none'}",
+                    expected="slide and um_per_px",
+                    fix="name the columns in the first line",
+                )
+            found: dict[str, float] = {}
+            for row in rows:
+                slide, text = row["slide"] or "", row["um_per_px"] or ""
+                where = f"{path}, line {rows.line_num}"
+                if slide in found or not slide:
+                    raise SlideError(
+                        f"{where}: slide {slide!r}", expected="every slide once, by name", fix="edit the table"
+                    )
+                found[slide] = _checked(_number(text, where), f"{where} gives", "edit the table")
+            return found
+    except OSError as error:
+        raise SlideError(f"cannot read {path}: {error.strerror or error}", fix="check the path") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SlideError(f"{path} is no CSV in UTF-8: {error}", fix="save it as CSV (UTF-8)") from error
+
+
+def pixel_size_in(table: dict[str, float], slide: Path) -> float | None:
+    """Look a slide up by its path, its file name, or its file name without suffix; None when it is not in the table."""
+    return next((table[name] for name in (str(slide), slide.name, slide.stem) if name in table), None)
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SlideError(f"{where}: um_per_px is {text!r}", expected="a number", fix="edit the table") from error
+
+
+def _checked(um_per_px: float, where: str, fix: str) -> float:
+    if not SMALLEST_UM <= um_per_px <= LARGEST_UM:  # also false for NaN
+        raise SlideError(f"{where} {um_per_px:g} um/px", expected=f"{SMALLEST_UM:g} to {LARGEST_UM:g} um/px", fix=fix)
+    return um_per_px

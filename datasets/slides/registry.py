@@ -1,0 +1,75 @@
+"""Opening a slide with the first reader that can."""
+
+from pathlib import Path
+
+from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.pixel_size import decide_pixel_size
+from unmissed.datasets.slides.tiff import TiffSlide
+
+READERS: tuple[type[Slide], ...] = (TiffSlide,)
+"""In order of preference: raw tiles first, because they are fastest; whole pictures last."""
+
+
+def open_slide(path: Path | str, *, um_per_px: float | None = None, um_per_px_source: str = "command line") -> Slide:
+    """Open a slide with the first reader that supports it, and decide how large its pixels are.
+
+    A reader that does not know the file's coding lets the next one try; a file that is damaged is an error at once,
+    because another reader might open it and show less than there is.
+
+    Parameters
+    ----------
+    path : file, or folder of tiles.
+    um_per_px : what the user says of the level-0 pixels; wins over the file.
+    um_per_px_source : where the user says it ("command line", "table").
+
+    Returns
+    -------
+    The open slide; its ``pixel_size`` is None when neither the user nor the file tells it.
+
+    Raises
+    ------
+    SlideError
+        When no reader can open it (with what each of them said), or its pixel size is absurd.
+    """
+    path = Path(path)
+    _check_exists(path)
+    slide = _open_with_first(path)
+    try:
+        slide.pixel_size = decide_pixel_size(slide, um_per_px, um_per_px_source)
+    except BaseException:
+        slide.close()
+        raise
+    return slide
+
+
+def _open_with_first(path: Path) -> Slide:
+    said = []
+    for reader in READERS:
+        if not reader.is_supported(path):
+            continue
+        try:
+            return reader.open(path)
+        except UnsupportedSlideError as error:
+            said.append(f"{reader.reader}: {error.found}")
+    if len(said) == 1:
+        raise SlideError(said[0], fix="convert the slide to a tiled TIFF")
+    raise SlideError(
+        f"no reader can open {path}" + (f" ({'; '.join(said)})" if said else ": it is not a slide of any known kind"),
+        expected="a whole-slide file, a tiled TIFF, a picture or a folder of tiles",
+        fix="check the file, or convert the slide to a tiled TIFF",
+    )
+
+
+def _check_exists(path: Path) -> None:
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            with path.open("rb") as stream:
+                if not stream.read(1):
+                    raise SlideError(f"{path} is empty (0 bytes)", expected="a slide", fix="copy the file again")
+    except FileNotFoundError as error:
+        raise SlideError(f"{path} does not exist", expected="a slide", fix="check the path") from error
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise SlideError(f"cannot read {path}: {cause}", fix="check the permissions and the disk") from error

@@ -1,0 +1,233 @@
+"""A slide at one resolution: which level and scale serve it, and areas, crops and thumbnails cut from their tiles."""
+
+import logging
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.slides.base import Level, Slide, SlideError
+from unmissed.datasets.slides.tile_cache import TileCache
+
+log = logging.getLogger(__name__)
+
+_SAME_UM = 0.02  # resolutions that differ by less are taken as one: a nucleus of 10 um changes by a pixel or less
+
+
+@dataclass(frozen=True)
+class View:
+    """A level of a slide, read at 1/scale.
+
+    Attributes
+    ----------
+    slide : the open slide.
+    level : number of the level.
+    scale : one of the level's ``scales``.
+    """
+
+    slide: Slide
+    level: int
+    scale: int
+
+    @property
+    def um_per_px(self) -> float:
+        """Micrometres per pixel of the view; SlideError when the slide's pixel size is not known."""
+        return _um_per_px(self.slide) * self.downsample
+
+    @property
+    def downsample(self) -> float:
+        """Level-0 pixels per pixel of the view."""
+        return self._level.downsample * self.scale
+
+    @property
+    def width_px(self) -> int:
+        """Width of the slide in the view."""
+        return -(-self._level.width_px // self.scale)
+
+    @property
+    def height_px(self) -> int:
+        """Height of the slide in the view."""
+        return -(-self._level.height_px // self.scale)
+
+    @property
+    def tile_width_px(self) -> int:
+        """Width of a whole tile in the view."""
+        return self._level.tile_width_px // self.scale
+
+    @property
+    def tile_height_px(self) -> int:
+        """Height of a whole tile in the view."""
+        return self._level.tile_height_px // self.scale
+
+    @property
+    def columns(self) -> int:
+        """Number of tiles side by side."""
+        return self._level.columns
+
+    @property
+    def rows(self) -> int:
+        """Number of tiles one below the other."""
+        return self._level.rows
+
+    @property
+    def _level(self) -> Level:
+        return self.slide.levels[self.level]
+
+
+def view_at(slide: Slide, um_per_px: float, tolerance: float = 0.06) -> View:
+    """Choose what to read for a resolution.
+
+    Parameters
+    ----------
+    slide : an open slide whose pixel size is known.
+    um_per_px : the resolution that is wanted.
+    tolerance : by how much the view may be coarser than wanted, as a share of it.
+
+    Returns
+    -------
+    The coarsest view that is not too coarse; of views that differ by less than 2 %, the one of the coarsest level,
+    because a level costs less to decode than a finer one at scale. When even level 0 is too coarse: level 0.
+
+    Raises
+    ------
+    SlideError
+        When the slide's pixel size is not known.
+    """
+    limit = um_per_px * (1 + tolerance) / _um_per_px(slide)
+    views = _views(slide)
+    fine_enough = [view for view in views if view.downsample <= limit]
+    if not fine_enough:
+        return views[0]
+    coarsest = max(view.downsample for view in fine_enough)
+    nearly = [view for view in fine_enough if view.downsample >= coarsest * (1 - _SAME_UM)]
+    return max(nearly, key=lambda view: (view.level, view.downsample))
+
+
+def read_area(
+    view: View, x_px: int, y_px: int, width_px: int, height_px: int, cache: TileCache | None = None
+) -> np.ndarray:
+    """Cut a rectangle out of a view.
+
+    Parameters
+    ----------
+    view : what to read.
+    x_px, y_px : upper left corner, in pixels of the view; may lie outside.
+    width_px, height_px : size of the rectangle, in pixels of the view.
+    cache : keeps decoded tiles for later calls.
+
+    Returns
+    -------
+    uint8 (height_px, width_px, 3) RGB; the slide's background where the rectangle lies outside.
+
+    Raises
+    ------
+    SlideError
+        When a tile is damaged.
+    """
+    area = np.full((height_px, width_px, 3), view.slide.background, np.uint8)
+    read = view.slide.read if cache is None else lambda *tile: cache.read(view.slide, *tile)
+    for row in _tiles_between(y_px, height_px, view.tile_height_px, view.rows):
+        for column in _tiles_between(x_px, width_px, view.tile_width_px, view.columns):
+            tile = read(view.level, column, row, view.scale)
+            left, top = column * view.tile_width_px - x_px, row * view.tile_height_px - y_px
+            part = tile[max(0, -top) : height_px - top, max(0, -left) : width_px - left]
+            top, left = max(0, top), max(0, left)
+            area[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return area
+
+
+def read_crop(
+    slide: Slide, x_px: float, y_px: float, size_px: int, um_per_px: float, cache: TileCache | None = None
+) -> np.ndarray:
+    """Cut a square around a point, at one resolution whatever the slide's levels.
+
+    Parameters
+    ----------
+    slide : an open slide whose pixel size is known.
+    x_px, y_px : centre, level-0 pixels.
+    size_px : side of the result.
+    um_per_px : resolution of the result; a level within 2 % of it is taken as it is, others are resized.
+    cache : keeps decoded tiles for later calls.
+
+    Returns
+    -------
+    uint8 (size_px, size_px, 3) RGB; the slide's background where the square lies outside.
+
+    Raises
+    ------
+    SlideError
+        When a tile is damaged, or the slide's pixel size is not known.
+    """
+    view = view_at(slide, um_per_px, tolerance=_SAME_UM)
+    ratio = um_per_px / view.um_per_px
+    side = size_px if abs(ratio - 1) <= _SAME_UM else max(1, round(size_px * ratio))
+    left, top = (math.floor(centre / view.downsample - side / 2 + 0.5) for centre in (x_px, y_px))
+    area = read_area(view, left, top, side, side, cache)
+    if side == size_px:
+        return area
+    return cv2.resize(area, (size_px, size_px), interpolation=cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR)
+
+
+def thumbnail(slide: Slide, longest_px: int = 1600) -> np.ndarray:
+    """Picture of the whole slide.
+
+    Read tile by tile, so that one tile and the result are all that is held. Tiles that are damaged are left as
+    background and counted in a warning.
+
+    Parameters
+    ----------
+    slide : an open slide.
+    longest_px : longer side of the result; a slide that is smaller is not enlarged.
+
+    Returns
+    -------
+    uint8 (height, width, 3) RGB.
+    """
+    views = sorted(_views(slide), key=lambda view: (view.downsample, view.level))
+    view = next((v for v in reversed(views) if max(v.width_px, v.height_px) >= longest_px), views[0])
+    factor = min(1.0, longest_px / max(view.width_px, view.height_px))
+    width, height = (max(1, round(side * factor)) for side in (view.width_px, view.height_px))
+    picture = np.full((height, width, 3), slide.background, np.uint8)
+    damaged = 0
+    for row in range(view.rows):
+        for column in range(view.columns):
+            try:
+                tile = slide.read(view.level, column, row, view.scale)
+            except SlideError:
+                damaged += 1
+                continue
+            left, right = _placed(column, view.tile_width_px, tile.shape[1], factor, width)
+            top, bottom = _placed(row, view.tile_height_px, tile.shape[0], factor, height)
+            if left < right and top < bottom:
+                picture[top:bottom, left:right] = cv2.resize(
+                    tile, (right - left, bottom - top), interpolation=cv2.INTER_AREA
+                )
+    if damaged:
+        log.warning(
+            "%s: %d of %d tiles are missing in the thumbnail: damaged", slide.path, damaged, view.columns * view.rows
+        )
+    return picture
+
+
+def _views(slide: Slide) -> list[View]:
+    """Every level at every scale, level 0 at full scale first."""
+    return [View(slide, number, scale) for number, level in enumerate(slide.levels) for scale in sorted(level.scales)]
+
+
+def _um_per_px(slide: Slide) -> float:
+    if slide.pixel_size is None:
+        raise SlideError(
+            f"{slide.path} does not tell how large its pixels are", expected="um/px", fix="give --um-per-px, or a table"
+        )
+    return slide.pixel_size.um_per_px
+
+
+def _tiles_between(start: int, length: int, tile: int, count: int) -> range:
+    """Numbers of the tiles that a stretch touches."""
+    return range(max(0, start // tile), min(count, -(-(start + length) // tile)))
+
+
+def _placed(number: int, tile: int, length: int, factor: float, limit: int) -> tuple[int, int]:
+    """Where a tile lies in the thumbnail: neighbours meet without gap or overlap."""
+    return round(number * tile * factor), min(limit, round((number * tile + length) * factor))
