@@ -1,4 +1,4 @@
-"""From a heat map to places: local maxima, one within each radius."""
+"""From a heat map to places: the highest cell, then the highest that is far enough from it, and so on."""
 
 import cv2
 import numpy as np
@@ -7,10 +7,11 @@ from unmissed.datasets.errors import ModelError
 
 
 def find_peaks(heat: np.ndarray, radius_cells: float, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the local maxima of a heat map.
+    """Find places in a heat map by greedy non-maximum suppression.
 
-    A cell is a peak when no cell within the radius is higher. Of equal cells within the radius of each other the first
-    in reading order is taken, so the answer does not depend on chance.
+    The highest cell is a peak and silences all cells within the radius; the highest cell that is left is the next.
+    Clumped nuclei melt into one plateau, which has a single local maximum but several peaks of this kind. Of equal
+    cells the first in reading order is taken, so the answer does not depend on chance.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def find_peaks(heat: np.ndarray, radius_cells: float, threshold: float) -> tuple
     if not heat.size:
         return np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0, np.float32)
     disk = _disk(radius_cells)
-    is_peak = _first_of_equals((heat >= cv2.dilate(heat, disk)) & (heat >= threshold), disk)
+    is_peak = _suppress(heat, threshold, disk)
     rows, columns = np.nonzero(is_peak)
     scores = heat[rows, columns]
     order = np.argsort(-scores, kind="stable")
@@ -56,17 +57,21 @@ def _disk(radius_cells: float) -> np.ndarray:
     return (offsets[:, None] ** 2 + offsets**2 <= radius_cells**2).astype(np.uint8) if reach else np.ones((1, 1), "u1")
 
 
-def _first_of_equals(candidates: np.ndarray, disk: np.ndarray) -> np.ndarray:
-    """Of maxima within each other's disk, which are equal, keep the first in reading order; int8 scores tie often."""
-    kept = np.zeros(candidates.shape, np.uint8)
-    left = candidates
-    early = np.arange(left.size, 0, -1, dtype=np.float64).reshape(left.shape)
+def _suppress(heat: np.ndarray, threshold: float, disk: np.ndarray) -> np.ndarray:
+    """Greedy suppression, all local maxima of what is left at a time: the same answer as one cell after the other."""
+    left = heat >= threshold
+    order = np.flatnonzero(left)
+    order = order[np.argsort(-heat.ravel()[order], kind="stable")]
+    rank = np.zeros(heat.size, np.float32 if order.size < 2**24 else np.float64)
+    rank[order] = np.arange(order.size, 0, -1)  # unique, so that ties fall in reading order
+    rank = rank.reshape(heat.shape)
+    kept = np.zeros(heat.shape, bool)
     while left.any():
-        rank = np.where(left, early, 0.0)
-        first = left & (rank >= cv2.dilate(rank, disk))
-        kept[first] = 1
-        left = left & ~cv2.dilate(first.astype(np.uint8), disk).astype(bool)
-    return kept.astype(bool)
+        standing = np.where(left, rank, 0)
+        highest = left & (standing >= cv2.dilate(standing, disk))
+        kept |= highest
+        left &= cv2.dilate(highest.astype(np.uint8), disk) == 0
+    return kept
 
 
 def _vertex(before: np.ndarray, at: np.ndarray, after: np.ndarray) -> np.ndarray:
