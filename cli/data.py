@@ -1,9 +1,11 @@
-"""`unmissed data`: list, verify and prepare datasets."""
+"""`unmissed data`: list, verify and prepare datasets; the slide maker has its own module."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from unmissed.cli.make_slides import make_slides
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from unmissed.datasets.verify import Verification
 
 app = typer.Typer(help="List, check and fetch public datasets, or check your own pictures.", no_args_is_help=True)
+app.command("make-slides")(make_slides)
 
 Name = Annotated[str, typer.Argument(help="Dataset name, see `unmissed data list`; `folder` or `csv` for your own.")]
 Root = Annotated[

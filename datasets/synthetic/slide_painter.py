@@ -1,0 +1,138 @@
+"""Pixels of a made slide: glass, fields, spot and stain; any part of it on demand."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.synthetic.fields import FieldLibrary
+from unmissed.datasets.synthetic.placements import LayoutSpec, Placement
+
+_GLASS_PX = 1024  # side of the piece of glass that is repeated
+_GRAIN = 1.2  # grey levels: noise of a scanner's sensor on empty glass
+_FEATHER_PX = 24  # over which a covering field fades in, so that no hard seams look like the edges of cells
+_RIM_TILE_PX = 256  # pieces that the rim is looked for in
+_RIM_PX = 40.0  # over which the cells of a spot end
+
+
+class SlidePainter:
+    """Paints any rectangle of a slide; threads may share it.
+
+    Parameters
+    ----------
+    library : the fields.
+    spec : size and shape of the slide.
+    placements : the fields on it, from the lowest to the topmost.
+    seed : of the grain of the glass.
+    """
+
+    def __init__(
+        self, library: FieldLibrary, spec: LayoutSpec, placements: Sequence[Placement], *, seed: int = 0
+    ) -> None:
+        self._library, self._spec, self._placements = library, spec, tuple(placements)
+        self._glass = _glass_piece(library.glass, seed)
+        # Grey value of a field to the share of the light that passes, per channel; glass lets all of it pass.
+        grey = np.arange(256.0)[:, None, None] / np.array(library.glass)
+        self._transmitted = np.clip(np.round(255 * grey), 0, 255).astype(np.uint8)
+
+    def paint(self, x_px: int, y_px: int, width_px: int, height_px: int) -> np.ndarray:
+        """Paint a rectangle of level 0; uint8 (height_px, width_px, 3) RGB."""
+        canvas = self._empty(x_px, y_px, width_px, height_px)
+        for placement in self._placements:
+            if placement.meets(x_px, y_px, width_px, height_px):
+                self._lay(canvas, placement, x_px, y_px)
+        self._end_at_rim(canvas, x_px, y_px)
+        return canvas
+
+    def _empty(self, x_px: int, y_px: int, width_px: int, height_px: int) -> np.ndarray:
+        piece = np.roll(self._glass, (-y_px, -x_px), (0, 1))
+        repeated = np.tile(piece, (-(-height_px // _GLASS_PX), -(-width_px // _GLASS_PX), 1))
+        return repeated[:height_px, :width_px]
+
+    def _lay(self, canvas: np.ndarray, placement: Placement, x_px: int, y_px: int) -> None:
+        """Lay the part of a field that meets the canvas onto it."""
+        picture = _turned(self._library.read(placement.field), placement.orientation)
+        left, top = max(placement.x_px, x_px), max(placement.y_px, y_px)
+        right = min(placement.x_px + placement.width_px, x_px + canvas.shape[1])
+        bottom = min(placement.y_px + placement.height_px, y_px + canvas.shape[0])
+        target = canvas[top - y_px : bottom - y_px, left - x_px : right - x_px]
+        inner = (left - placement.x_px, top - placement.y_px, right - placement.x_px, bottom - placement.y_px)
+        part = picture[inner[1] : inner[3], inner[0] : inner[2]]
+        if placement.see_through:
+            light = cv2.LUT(part, self._transmitted)
+            target[:] = cv2.multiply(target, light, scale=1 / 255)
+            return
+        across = _ramp(placement.x_px, placement.width_px, self._spec.width_px)[inner[0] : inner[2]]
+        down = _ramp(placement.y_px, placement.height_px, self._spec.height_px)[inner[1] : inner[3]]
+        _cover(target, part, across, down)
+
+    def _end_at_rim(self, canvas: np.ndarray, x_px: int, y_px: int) -> None:
+        """Leave glass outside the spot."""
+        spot = self._spec.spot
+        if spot is None:
+            return
+        height, width = canvas.shape[:2]
+        for top in range(0, height, _RIM_TILE_PX):
+            for left in range(0, width, _RIM_TILE_PX):
+                part = canvas[top : top + _RIM_TILE_PX, left : left + _RIM_TILE_PX]
+                x, y = x_px + left, y_px + top
+                middle = float(spot.depth_px(x + part.shape[1] / 2, y + part.shape[0] / 2))
+                if middle > _RIM_TILE_PX + _RIM_PX:  # more than half a diagonal inside
+                    continue
+                glass = self._empty(x, y, part.shape[1], part.shape[0])
+                if middle < -_RIM_TILE_PX:
+                    part[:] = glass
+                    continue
+                columns, rows = np.meshgrid(x + np.arange(part.shape[1]) + 0.5, y + np.arange(part.shape[0]) + 0.5)
+                share = np.clip(spot.depth_px(columns, rows) / _RIM_PX, 0, 1).astype(np.float32)
+                part[:] = cv2.blendLinear(part, glass, share, 1 - share)
+
+
+def _glass_piece(colour: tuple[int, int, int], seed: int) -> np.ndarray:
+    """Empty glass with the noise of a sensor; its edges fit when it is repeated."""
+    rng = np.random.default_rng([seed, 1])
+    noise = rng.normal(0, _GRAIN, (_GLASS_PX, _GLASS_PX, 3))
+    return np.clip(np.round(noise + colour), 0, 255).astype(np.uint8)
+
+
+def _ramp(start_px: int, length_px: int, slide_px: int) -> np.ndarray:
+    """Weight of a covering field along one axis: fades in at both ends, but not at the edge of the slide."""
+    at = np.arange(length_px, dtype=np.float32) + 0.5
+    weight = np.ones(length_px, np.float32)
+    if start_px > 0:
+        weight = np.minimum(weight, at / _FEATHER_PX)
+    if start_px + length_px < slide_px:
+        weight = np.minimum(weight, at[::-1] / _FEATHER_PX)
+    return weight
+
+
+def _cover(target: np.ndarray, part: np.ndarray, across: np.ndarray, down: np.ndarray) -> None:
+    """Copy where the weight is 1, blend the strips around; ``across`` per column, ``down`` per row."""
+    top, bottom = _whole(down)
+    left, right = _whole(across)
+    target[top:bottom, left:right] = part[top:bottom, left:right]
+    middle = slice(top, bottom)
+    every = slice(None)
+    for rows, columns in (
+        (slice(0, top), every),
+        (slice(bottom, None), every),
+        (middle, slice(0, left)),
+        (middle, slice(right, None)),
+    ):
+        weight = np.minimum(down[rows, None], across[None, columns])
+        if weight.size:
+            below, above = np.ascontiguousarray(target[rows, columns]), np.ascontiguousarray(part[rows, columns])
+            target[rows, columns] = cv2.blendLinear(above, below, weight, 1 - weight)
+
+
+def _whole(weight: np.ndarray) -> tuple[int, int]:
+    """Start and end of the stretch where the weight is 1."""
+    full = np.flatnonzero(weight >= 1)
+    return (int(full[0]), int(full[-1]) + 1) if full.size else (0, 0)
+
+
+def _turned(picture: np.ndarray, orientation: int) -> np.ndarray:
+    turns = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    turn = turns[orientation % 4]
+    turned = picture if turn is None else cv2.rotate(picture, turn)
+    return cv2.flip(turned, 1) if orientation >= 4 else turned
