@@ -59,7 +59,7 @@ def fitted(heat_map: HeatMap, slide_px: tuple[int, int], size_px: tuple[int, int
 
 def overlay_png(values: np.ndarray) -> bytes:
     """Colour a fitted heat map: a PNG that is clear where nothing is, to lie over the thumbnail."""
-    colours, alphas = _palette()
+    colours, alphas = palette()
     image = Image.fromarray(values)
     image.putpalette(colours.tobytes())  # turns grey values into places of the palette
     return _png(image, transparency=np.round(alphas * 255).astype(np.uint8).tobytes())
@@ -74,7 +74,7 @@ def blended_png(values: np.ndarray, thumbnail: np.ndarray, um_per_thumbnail_px: 
     thumbnail : uint8 (h, w, 3) RGB.
     um_per_thumbnail_px : micrometres per pixel of the thumbnail.
     """
-    colours, alphas = _palette()
+    colours, alphas = palette()
     alpha = alphas[values][..., None]
     mixed = np.round(thumbnail * (1 - alpha) + colours[values] * alpha).astype(np.uint8)
     height, width = values.shape
@@ -122,7 +122,7 @@ def _pooled(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 @cache
-def _palette() -> tuple[np.ndarray, np.ndarray]:
+def palette() -> tuple[np.ndarray, np.ndarray]:
     """Colours uint8 (256, 3) RGB, evenly darker from yellow to crimson (part of "inferno"), and alphas (256,)."""
     inferno = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(256, 1), cv2.COLORMAP_INFERNO)[:, 0, ::-1]
     share = np.clip((np.linspace(0, 1, 256) - _QUIET) / (1 - _QUIET), 0, 1)

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader
 from unmissed.datasets.errors import ImageError
 from unmissed.datasets.files import write_whole
 from unmissed.datasets.images import read_image
+from unmissed.inference.reports.numbers import percent as _percent
 from unmissed.inference.rows import Row
 from unmissed.models.cards import Card, Metric
 
@@ -149,15 +150,6 @@ def _environment() -> Environment:
     )
     environment.filters["percent"] = _percent
     return environment
-
-
-def _percent(value: float) -> str:
-    """Percent with one decimal; neither end is reached by rounding alone."""
-    if 0 < value < 0.0005:
-        return "< 0.1 %"
-    if 0.9995 <= value < 1:
-        return "> 99.9 %"
-    return f"{100 * value:.1f} %"
 
 
 def _top(row: PageRow) -> int:

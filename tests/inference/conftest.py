@@ -1,12 +1,17 @@
-"""A small convolutional model with the shape of the shipped ones, built node by node."""
+"""A small convolutional model with the shape of the shipped ones, built node by node; a drawn slide result."""
 
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from unmissed.datasets.slides.base import PixelSize
+from unmissed.datasets.synthetic.cells import KINDS, draw_cell
+from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict, Finding, HeatMap, SlideResult
 from unmissed.models.cards import Card, CardClass, FileSpec, InputSpec
 from unmissed.models.zoo import ModelFile
 
@@ -147,3 +152,93 @@ def pictures() -> np.ndarray:
     base = rng.integers(0, 256, (7, 2, 2, 3), dtype=np.uint8)
     noise = rng.integers(-30, 30, (7, SIZE_PX, SIZE_PX, 3))
     return np.clip(base.repeat(8, axis=1).repeat(8, axis=2) + noise, 0, 255).astype(np.uint8)
+
+
+HOSTILE = '<script>alert(1)</script> & "quotes" \' =2+5 会诊 ' + "long" * 20
+CLASSES_SEEN = ("HSIL", "SCC", "ASC-H", "LSIL", "ASC-US", "AGC", "NILM")
+
+
+@cache
+def drawn_crops() -> tuple[np.ndarray, ...]:
+    """28 drawn cells, in the order of ``CLASSES_SEEN``."""
+    kinds = ("Dyskeratotic", "Metaplastic", "Parabasal", "Koilocytotic", "Koilocytotic", "Metaplastic", KINDS[0])
+    return tuple(draw_cell(kind, seed, 96) for seed in range(4) for kind in kinds)
+
+
+def make_findings(count: int, size_px: int, rng: np.random.Generator) -> tuple[Finding, ...]:
+    """Findings of all classes, most suspicious first."""
+    found = []
+    for index in range(count):
+        class_id = CLASSES_SEEN[index % len(CLASSES_SEEN)]
+        top = 0.98 - 0.6 * index / max(1, count)
+        rest = (1 - top) / (len(CLASSES_SEEN) - 1)
+        probabilities = {name: top if name == class_id else rest for name in CLASSES_SEEN}
+        x_px, y_px = size_px * (0.5 + 0.3 * rng.uniform(-1, 1, 2))
+        found.append(
+            Finding(
+                x_px, y_px, 320.0, class_id, top, 1 - probabilities["NILM"], probabilities, 0.99 - 0.5 * index / count
+            )
+        )
+    return tuple(found)
+
+
+def make_slide_result(
+    slide: str = "A-12", *, score: float = 0.87, findings: int = 60, size_px: int = 64_000, seed: int = 1, **changes
+) -> SlideResult:
+    """A result as triage would return it: a round spot of drawn stain, heat where the findings are."""
+    rng = np.random.default_rng(seed)
+    found = make_findings(findings, size_px, rng)
+    side, cells = 800, 250
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    spot = 1 / (1 + np.exp((np.hypot(x, y) - 0.42) * 120))
+    speckle = cv2.GaussianBlur(rng.random((side, side)), (0, 0), 1.2)
+    stain = spot * np.clip((speckle - 0.45) * 5, 0, 1)
+    thumbnail = 246 - stain[..., None] * np.array([110, 70, 45])
+    scores = np.zeros((cells, cells), np.float32)
+    for finding in found:
+        scores[int(finding.y_px / size_px * cells), int(finding.x_px / size_px * cells)] = finding.abnormal
+    scores = np.maximum(scores, 4 * cv2.GaussianBlur(scores, (0, 0), 2.5)).clip(0, 1)
+    fields = {
+        "slide": slide,
+        "path": f"/archive/ward 7/{slide}.svs",
+        "sha256": "ab" * 32,
+        "reader": "tiff",
+        "width_px": size_px,
+        "height_px": size_px,
+        "pixel_size": PixelSize(0.25, "file"),
+        "score": score,
+        "grade": found[0].class_id if found else "NILM",
+        "findings": found,
+        "adequacy": Adequacy(AdequacyVerdict.ADEQUATE, 61_200, 5_000, 138.2, 0.031, 0.084),
+        "heat_map": HeatMap(scores, size_px / cells),
+        "thumbnail": np.round(thumbnail).astype(np.uint8),
+        "crops": tuple(drawn_crops()[index % 28] for index in range(min(findings, 50))),
+        "features": {"top_1": 0.98, "n_hsil_90": 4.0},
+        "notes": ("12 tiles could not be read; they count as not looked at",),
+        "times_s": {"open": 0.1, "read": 7.9, "foreground": 1.2, "finder": 9.8, "judge": 2.1, "total": 13.4},
+        "counts": {
+            "tiles_read": 15_625,
+            "tiles_damaged": 12,
+            "candidates": 2_140,
+            "crops_judged": 600,
+            "area_mm2": 256.0,
+        },
+        "provenance": {
+            "preset": "default",
+            "runtime": "onnx-cpu",
+            "models": {"finder": {"name": "nucleus-finder", "version": "1", "sha256": "cd" * 32}},
+        },
+    }
+    return SlideResult(**(fields | changes))
+
+
+@pytest.fixture(name="make_slide_result")
+def slide_result_maker() -> Callable[..., SlideResult]:
+    """Build a drawn ``SlideResult``; see ``make_slide_result`` for what can be set."""
+    return make_slide_result
+
+
+@pytest.fixture
+def hostile_name() -> str:
+    """A slide name that tries to break pages, tables and folders."""
+    return HOSTILE

@@ -1,0 +1,133 @@
+"""The page of one slide: its thumbnail with the heat map, and the gallery of what was found."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import Any
+from urllib.parse import quote
+
+from unmissed.datasets.files import write_whole
+from unmissed.inference.cytology import stored
+from unmissed.inference.cytology.pictures import palette, scale_bar
+from unmissed.inference.cytology.stored import StoredFinding, StoredResult
+from unmissed.inference.cytology.worklist import TriageRun, WorklistRow
+from unmissed.inference.reports.triage_parts import environment, script
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """A finding with its picture; ``left`` and ``top`` are percent of the thumbnail."""
+
+    number: int
+    picture: str
+    finding: StoredFinding
+    x_mm: float
+    y_mm: float
+    left: float
+    top: float
+
+
+class SlidePages:
+    """Writes the slide pages of a run; each leads to the one before and after it on the worklist.
+
+    Parameters
+    ----------
+    run : what is told about the run.
+    rows : the slides that have a page, in the order of the worklist.
+    """
+
+    def __init__(self, run: TriageRun, rows: Sequence[WorklistRow]) -> None:
+        self._run = run
+        self._template = environment().get_template("triage_slide.html")
+        self._script = script("triage_language.js", "triage_slide.js")
+        self._before = {row.slide: before for before, row in zip([None, *rows], rows, strict=False)}
+        self._after = {row.slide: after for row, after in zip(rows, [*rows[1:], None], strict=True)}
+        self._total = len(rows)
+        self._gradient = _gradient()
+
+    def write(self, path: Path, row: WorklistRow, result: StoredResult) -> None:
+        """Write the page of a slide, whole or not at all.
+
+        Parameters
+        ----------
+        path : the HTML file, in the folder of the stored result.
+        row : the slide's place on the worklist.
+        result : what is stored about it.
+
+        Raises
+        ------
+        OutputError
+            When the page cannot be written.
+        """
+        um_per_px = result.pixel_size.um_per_px
+        bar_px, bar_label = scale_bar(um_per_px, result.width_px)
+        page = self._template.render(
+            row=row,
+            result=result,
+            run=self._run,
+            file_name=PurePath(result.path).name,
+            crops=[_crop(number, name, result) for number, name in enumerate(result.gallery)],
+            shown=Counter(finding.class_id for finding in result.findings[: len(result.gallery)]),
+            found=Counter(finding.class_id for finding in result.findings),
+            bar_share=100 * bar_px / result.width_px,
+            bar_label=bar_label,
+            size_mm=(result.width_px * um_per_px / 1000, result.height_px * um_per_px / 1000),
+            facts=list(_flat(result.provenance)),
+            files=stored,
+            gradient=self._gradient,
+            worklist=_way(row.folder, "index.html"),
+            before=_link(row, self._before[row.slide]),
+            after=_link(row, self._after[row.slide]),
+            total=self._total,
+            script=self._script,
+            version=version("unmissed"),
+        )
+        with write_whole(path) as stream:
+            stream.write(page)
+
+
+def _crop(index: int, picture: str, result: StoredResult) -> _Crop:
+    finding, um_per_px = result.findings[index], result.pixel_size.um_per_px
+    return _Crop(
+        number=index + 1,
+        picture=quote(picture),
+        finding=finding,
+        x_mm=finding.x_px * um_per_px / 1000,
+        y_mm=finding.y_px * um_per_px / 1000,
+        left=100 * finding.x_px / result.width_px,
+        top=100 * finding.y_px / result.height_px,
+    )
+
+
+def _gradient() -> str:
+    """Colours of the heat map on white, from 0 to 1, as CSS writes them."""
+    colours, alphas = palette()
+    stops = []
+    for value in range(0, 256, 15):
+        red, green, blue = (
+            round(255 * (1 - alphas[value]) + part * alphas[value]) for part in map(int, colours[value])
+        )
+        stops.append(f"rgb({red} {green} {blue}) {value / 2.55:.0f}%")
+    return f"linear-gradient(90deg, {', '.join(stops)})"
+
+
+def _way(folder: str, target: str) -> str:
+    """Relative address from a slide's folder to a file of the run."""
+    return quote(os.path.relpath(target, folder).replace(os.sep, "/"))
+
+
+def _link(row: WorklistRow, other: WorklistRow | None) -> str:
+    return _way(row.folder, f"{other.folder}/index.html") if other else ""
+
+
+def _flat(values: dict[str, Any], before: str = "") -> Any:
+    """Nested provenance as (name, value) pairs."""
+    for name, value in values.items():
+        place = f"{before}{name.replace('_', ' ')}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{place}, ")
+        else:
+            yield place, ", ".join(map(str, value)) if isinstance(value, list) else value
