@@ -49,6 +49,22 @@ class Level:
         """Number of tiles one below the other."""
         return -(-self.height_px // self.tile_height_px)
 
+    def tile_size(self, column: int, row: int, scale: int = 1) -> tuple[int, int]:
+        """Width and height of what ``Slide.read`` gives for a tile.
+
+        Raises
+        ------
+        ValueError
+            When the level has no such tile, or cannot be read at this scale.
+        """
+        if not (0 <= column < self.columns and 0 <= row < self.rows and scale in self.scales):
+            raise ValueError(
+                f"no tile ({column}, {row}) at scale {scale} in a level of {self.columns} x {self.rows} tiles"
+            )
+        width = min(self.tile_width_px, self.width_px - column * self.tile_width_px)
+        height = min(self.tile_height_px, self.height_px - row * self.tile_height_px)
+        return -(-width // scale), -(-height // scale)
+
 
 @dataclass(frozen=True, slots=True)
 class StatedPixelSize:

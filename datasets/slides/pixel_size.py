@@ -32,20 +32,20 @@ def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str 
         When the value is absurd (outside 0.05 to 5 um/px), or pixels are not square within 5 %.
     """
     if um_per_px is not None:
-        return PixelSize(_checked(um_per_px, f"the {source} gives {slide.path}", "check the value"), source)
+        return PixelSize(_checked(um_per_px, f"the {source}, for {slide.path}", "check the value"), source)
     if slide.stated is not None:
         stated = slide.stated
-        where = f"{stated.where} in {slide.path} gives"
+        where = f"{stated.where} in {slide.path}"
         x, y = _checked(stated.x_um, where, _FIX), _checked(stated.y_um, where, _FIX)
         if abs(x - y) > _MAX_DIFFERENCE * min(x, y):
             raise SlideError(
-                f"{where} pixels of {x:g} x {y:g} um", expected="square pixels (within 5 %)", fix=f"if wrong, {_FIX}"
+                f"pixels of {x:g} x {y:g} um by {where}", expected="square pixels (within 5 %)", fix=f"if wrong, {_FIX}"
             )
         return PixelSize((x + y) / 2, "file")
     if slide.objective_power is not None and slide.objective_power > 0:
         um = _checked(
             _UM_AT_POWER_1 / slide.objective_power,
-            f"the objective of {slide.objective_power:g}x in {slide.path} means",
+            f"the objective of {slide.objective_power:g}x in {slide.path}",
             _FIX,
         )
         warning = f"the file gives no um/px; {um:g} is guessed from its {slide.objective_power:g}x objective"
@@ -87,7 +87,10 @@ def read_pixel_sizes(path: Path) -> dict[str, float]:
                     raise SlideError(
                         f"{where}: slide {slide!r}", expected="every slide once, by name", fix="edit the table"
                     )
-                found[slide] = _checked(_number(text, where), f"{where} gives", "edit the table")
+                um = parse_number(text)
+                if um is None:
+                    raise SlideError(f"{where}: um_per_px is {text!r}", expected="a number", fix="edit the table")
+                found[slide] = _checked(um, where, "edit the table")
             return found
     except OSError as error:
         raise SlideError(f"cannot read {path}: {error.strerror or error}", fix="check the path") from error
@@ -100,14 +103,17 @@ def pixel_size_in(table: dict[str, float], slide: Path) -> float | None:
     return next((table[name] for name in (str(slide), slide.name, slide.stem) if name in table), None)
 
 
-def _number(text: str, where: str) -> float:
+def parse_number(text: str | None) -> float | None:
+    """The number that a text of unknown origin holds; None when there is no text, or it is no number."""
     try:
-        return float(text)
-    except ValueError as error:
-        raise SlideError(f"{where}: um_per_px is {text!r}", expected="a number", fix="edit the table") from error
+        return None if text is None else float(text)
+    except ValueError:
+        return None
 
 
 def _checked(um_per_px: float, where: str, fix: str) -> float:
     if not SMALLEST_UM <= um_per_px <= LARGEST_UM:  # also false for NaN
-        raise SlideError(f"{where} {um_per_px:g} um/px", expected=f"{SMALLEST_UM:g} to {LARGEST_UM:g} um/px", fix=fix)
+        raise SlideError(
+            f"{um_per_px:g} um/px by {where}", expected=f"{SMALLEST_UM:g} to {LARGEST_UM:g} um/px", fix=fix
+        )
     return um_per_px

@@ -3,10 +3,22 @@
 from pathlib import Path
 
 from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.deep_zoom import DeepZoomSlide
+from unmissed.datasets.slides.kfb import KfbSlide
+from unmissed.datasets.slides.picture import PictureSlide
 from unmissed.datasets.slides.pixel_size import decide_pixel_size
 from unmissed.datasets.slides.tiff import TiffSlide
+from unmissed.datasets.slides.tile_folder import TileFolder
+from unmissed.datasets.slides.with_openslide import OpenSlideSlide
 
-READERS: tuple[type[Slide], ...] = (TiffSlide,)
+READERS: tuple[type[Slide], ...] = (
+    TiffSlide,
+    OpenSlideSlide,
+    KfbSlide,
+    DeepZoomSlide,
+    TileFolder,
+    PictureSlide,
+)
 """In order of preference: raw tiles first, because they are fastest; whole pictures last."""
 
 
@@ -50,9 +62,7 @@ def _open_with_first(path: Path) -> Slide:
         try:
             return reader.open(path)
         except UnsupportedSlideError as error:
-            said.append(f"{reader.reader}: {error.found}")
-    if len(said) == 1:
-        raise SlideError(said[0], fix="convert the slide to a tiled TIFF")
+            said.append(f"{reader.reader}: {error.found.replace(str(path), 'it')}")
     raise SlideError(
         f"no reader can open {path}" + (f" ({'; '.join(said)})" if said else ": it is not a slide of any known kind"),
         expected="a whole-slide file, a tiled TIFF, a picture or a folder of tiles",

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
-from unmissed.datasets.slides.base import Slide, SlideError
+from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError
 from unmissed.datasets.slides.limits import MAX_PICTURE_PX
 from unmissed.datasets.slides.random_access import RandomAccessFile
 from unmissed.datasets.slides.tiff_layout import StoredLevel, TiffLayout, read_layout
@@ -16,6 +16,7 @@ from unmissed.datasets.slides.tiff_layout import StoredLevel, TiffLayout, read_l
 log = logging.getLogger(__name__)
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, either byte order
+_TILES_TO_CHECK = 8
 
 
 class TiffSlide(Slide):
@@ -50,7 +51,7 @@ class TiffSlide(Slide):
         file = RandomAccessFile(path)
         try:
             for stored in layout.levels:
-                _check_first_tile(stored, file, path)
+                _check_some_tiles(stored, file, path)
         except BaseException:
             file.close()
             raise
@@ -59,13 +60,8 @@ class TiffSlide(Slide):
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
         """See ``Slide.read``."""
         stored = self._stored[level]
-        shape = stored.level
-        if not (0 <= column < shape.columns and 0 <= row < shape.rows and scale in shape.scales):
-            raise ValueError(f"level {level} has no tile ({column}, {row}) at scale {scale}")
-        # A tile reaches beyond the right or lower edge of the level; what is there is no picture.
-        width = -(-min(shape.tile_width_px, shape.width_px - column * shape.tile_width_px) // scale)
-        height = -(-min(shape.tile_height_px, shape.height_px - row * shape.tile_height_px) // scale)
-        index = row * shape.columns + column
+        width, height = stored.level.tile_size(column, row, scale)
+        index = row * stored.level.columns + column
         count = int(stored.counts[index])
         if count == 0:
             return np.full((height, width, 3), self.background, np.uint8)
@@ -78,6 +74,7 @@ class TiffSlide(Slide):
                 expected=error.expected,
                 fix="scan or copy the slide again",
             ) from error
+        # A tile reaches beyond the right or lower edge of the level; what is there is no picture.
         return np.ascontiguousarray(image[:height, :width])
 
     def stored_bytes(self, level: int, column: int, row: int) -> int | None:
@@ -100,19 +97,26 @@ class TiffSlide(Slide):
         self._file.close()
 
 
-def _check_first_tile(stored: StoredLevel, file: RandomAccessFile, path: Path) -> None:
-    """Whether the tiles are coded as the directory says shows only in a tile."""
+def _check_some_tiles(stored: StoredLevel, file: RandomAccessFile, path: Path) -> None:
+    """Whether the tiles are coded as the directory says shows only in a tile; one that is damaged tells nothing."""
     present = np.flatnonzero(stored.counts)
-    if not len(present):
-        return
-    index = int(present[0])
-    try:
-        stored.decoder.check(file.read(int(stored.offsets[index]), int(stored.counts[index])))
-    except SlideError as error:
-        # The same kind of error: an unknown coding lets other readers try, damage does not.
-        raise type(error)(
-            f"{path}: its tile {index} cannot be decoded: {error.found}", expected=error.expected
-        ) from error
+    damage: SlideError | None = None
+    for index in present[:: max(1, len(present) // _TILES_TO_CHECK)]:
+        try:
+            stored.decoder.check(file.read(int(stored.offsets[index]), int(stored.counts[index])))
+        except UnsupportedSlideError as error:
+            raise UnsupportedSlideError(f"{path}: a tile cannot be decoded: {error.found}") from error
+        except SlideError as error:
+            damage = error
+        else:
+            return
+    if damage is not None:
+        raise SlideError(
+            f"{path} is damaged: of the tiles of {stored.level.width_px} x {stored.level.height_px} px, those that were "
+            f"tried cannot be decoded: {damage.found}",
+            expected=damage.expected,
+            fix="scan or copy the slide again",
+        ) from damage
 
 
 def _read_page(path: Path, number: int) -> np.ndarray:

@@ -5,6 +5,7 @@ import re
 from tifffile import TiffPage
 
 from unmissed.datasets.slides.base import StatedPixelSize
+from unmissed.datasets.slides.pixel_size import parse_number
 
 _UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}  # ResolutionUnit: inch, cm, mm, um
 _OME_UNITS = {"": 1.0, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
@@ -27,7 +28,7 @@ def pixel_size_of(page: TiffPage) -> StatedPixelSize | None:
     """
     if is_aperio(page):
         # Aperio files carry no resolution tags, or those of the screen on which somebody edited them.
-        um = _number(_aperio_fields(page).get("MPP"))
+        um = parse_number(_aperio_fields(page).get("MPP"))
         return None if um is None else StatedPixelSize(um, um, "MPP of the Aperio description")
     ome = _ome_attributes(page)
     x, y = (_ome_length(ome, axis) for axis in "XY")
@@ -39,8 +40,8 @@ def pixel_size_of(page: TiffPage) -> StatedPixelSize | None:
 def objective_power_of(page: TiffPage) -> float | None:
     """Magnification of the scanner's objective, such as 40; None when unknown."""
     if is_aperio(page):
-        return _number(_aperio_fields(page).get("AppMag"))
-    return _number(_ome_attributes(page).get("NominalMagnification"))
+        return parse_number(_aperio_fields(page).get("AppMag"))
+    return parse_number(_ome_attributes(page).get("NominalMagnification"))
 
 
 def _by_resolution_tags(page: TiffPage) -> StatedPixelSize | None:
@@ -67,7 +68,7 @@ def _ome_attributes(page: TiffPage) -> dict[str, str]:
 
 
 def _ome_length(attributes: dict[str, str], axis: str) -> float | None:
-    value = _number(attributes.get(f"PhysicalSize{axis}"))
+    value = parse_number(attributes.get(f"PhysicalSize{axis}"))
     unit = _OME_UNITS.get(attributes.get(f"PhysicalSize{axis}Unit", ""))
     return None if value is None or unit is None else value * unit
 
@@ -77,10 +78,3 @@ def _ratio(value: object) -> float | None:
     if not isinstance(value, tuple) or len(value) != 2 or not all(value):
         return None
     return float(value[0]) / float(value[1])
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None

@@ -1,0 +1,105 @@
+"""Files, folders and patterns become one list of slides."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.slides.tile_folder import TileFolder
+
+SUFFIXES = frozenset(
+    ".svs .tif .tiff .ndpi .mrxs .vms .vmu .scn .bif .svslide .dcm .kfb .dzi".split()  # noqa: SIM905 - reads better
+)
+"""What counts as a slide in folders and patterns; a file that is named is taken whatever its suffix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An input that names no slide: the input, and what is wrong with it."""
+
+    path: Path
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlideInputs:
+    """What the user named.
+
+    Attributes
+    ----------
+    paths : slides without duplicates; in the order of the inputs, sorted within a folder or pattern.
+    problems : one for each input or folder that could not be used.
+    """
+
+    paths: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+
+
+def find_slides(inputs: Sequence[str]) -> SlideInputs:
+    """Expand files, folders (with their subfolders) and patterns (``*``, ``?``, ``[...]``, ``**``).
+
+    A folder of tiles counts as one slide. Nothing is opened, and nothing is raised: an input that names no slide, and
+    a folder that may not be read, become a problem, so that the other slides are still triaged.
+    """
+    found: list[Path] = []
+    problems: list[Problem] = []
+    for text in inputs:
+        before = len(found), len(problems)
+        path = Path(text).expanduser()
+        if path.is_dir():
+            found += _in_folder(path, problems)
+            nothing = f"the folder {path} holds no slides"
+        elif path.exists() or path.is_symlink():
+            found.append(path)
+            continue
+        elif glob.has_magic(text):
+            found += _matches(os.path.expanduser(text), problems)  # noqa: PTH111 - glob wants text
+            nothing = f"the pattern {text} matches no slide"
+        else:
+            nothing = f"{path} does not exist"
+        if (len(found), len(problems)) == before:
+            error = SlideError(nothing, expected=f"files ending in {', '.join(sorted(SUFFIXES))}", fix="check the path")
+            problems.append(Problem(path, str(error)))
+    return SlideInputs(tuple(_without_duplicates(found)), tuple(problems))
+
+
+def _in_folder(folder: Path, problems: list[Problem]) -> list[Path]:
+    def unreadable(error: OSError) -> None:
+        cause = error.strerror or str(error)
+        where = Path(error.filename or folder)
+        problems.append(Problem(where, str(SlideError(f"cannot read {where}: {cause}", fix="check the permissions"))))
+
+    found: list[Path] = []
+    for current, folders, names in os.walk(folder, onerror=unreadable):
+        base = Path(current)
+        slides = [base / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
+        found += slides
+        # The tiles of a Deep Zoom pyramid belong to the .dzi beside them.
+        pyramids = {f"{path.stem}_files" for path in slides if path.suffix.lower() == ".dzi"}
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in pyramids)
+        if not slides and TileFolder.is_supported(base):
+            found.append(base)
+    return sorted(found)
+
+
+def _matches(pattern: str, problems: list[Problem]) -> list[Path]:
+    found: list[Path] = []
+    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - the pattern may be absolute
+        path = Path(match)
+        if path.is_dir():
+            # "**" matches every folder; their files are matched, or meant, on their own.
+            found += [] if "**" in pattern else _in_folder(path, problems)
+        elif path.suffix.lower() in SUFFIXES:
+            found.append(path)
+    return found
+
+
+def _without_duplicates(paths: Iterable[Path]) -> Iterable[Path]:
+    seen = set()
+    for path in paths:
+        key = os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - Path.resolve reads the disk for every part
+        if key not in seen:
+            seen.add(key)
+            yield path
