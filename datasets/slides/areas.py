@@ -109,10 +109,10 @@ class AreaSlide(Slide):
 
     def _on_background(self, area: Image.Image) -> np.ndarray:
         """RGBA to RGB; places without a picture are transparent."""
+        if area.getchannel("A").getextrema()[0] == 255:
+            return np.array(area.convert("RGB"))
         rgba = np.asarray(area)
         alpha = rgba[:, :, 3:]
-        if (alpha == 255).all():
-            return np.ascontiguousarray(rgba[:, :, :3])
         mixed = rgba[:, :, :3].astype(np.uint32) * alpha + np.array(self.background, np.uint32) * (255 - alpha)
         return ((mixed + 127) // 255).astype(np.uint8)
 

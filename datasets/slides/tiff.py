@@ -112,8 +112,8 @@ def _check_some_tiles(stored: StoredLevel, file: RandomAccessFile, path: Path) -
             return
     if damage is not None:
         raise SlideError(
-            f"{path} is damaged: of the tiles of {stored.level.width_px} x {stored.level.height_px} px, those that were "
-            f"tried cannot be decoded: {damage.found}",
+            f"{path} is damaged: of the tiles of {stored.level.width_px} x {stored.level.height_px} px, none "
+            f"that was tried can be decoded: {damage.found}",
             expected=damage.expected,
             fix="scan or copy the slide again",
         ) from damage

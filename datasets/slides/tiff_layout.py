@@ -88,7 +88,9 @@ def read_layout(path: Path) -> TiffLayout:
     except tifffile.TiffFileError as error:
         raise UnsupportedSlideError(f"{path} is no TIFF that can be read ({error})") from error
     except OSError as error:
-        raise SlideError(f"cannot read {path}: {error}", fix="check the permissions and the disk") from error
+        raise SlideError(
+            f"cannot read {path}: {error.strerror or error}", fix="check the permissions and the disk"
+        ) from error
     except Exception as error:  # damaged files reach every corner of a parser: struct.error, KeyError, ValueError, ...
         raise SlideError(
             f"{path} is damaged: {error or type(error).__name__}", expected="an intact TIFF", fix="copy it again"
