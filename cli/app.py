@@ -26,6 +26,7 @@ VERBS = {
     "evaluate": "Measure a model on a dataset, with intervals and plots.",
     "export": "Turn a training run into ONNX with a model card.",
     "predict": "Run a model over pictures; write a table and a page.",
+    "triage": "Rank whole slides by suspicion, and say what is to be done with each.",
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
     "doctor": "Check this machine, and say how to mend what is missing.",

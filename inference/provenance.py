@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unmissed.datasets.files import write_whole
 from unmissed.inference.hardware import describe
-from unmissed.inference.predict import Predictor
+
+if TYPE_CHECKING:
+    from unmissed.inference.predict import Predictor
 
 _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
 
@@ -29,7 +31,7 @@ def package_versions(names: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 def write_run(
     path: Path,
-    predictor: Predictor,
+    predictor: "Predictor",
     *,
     arguments: Mapping[str, Any],
     started: datetime,

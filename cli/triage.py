@@ -1,0 +1,206 @@
+"""``unmissed triage``: from whole-slide files to a ranked worklist."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from unmissed.inference.cytology.entries import Input
+    from unmissed.inference.cytology.jobs import MakeScreener, Progress
+    from unmissed.inference.cytology.policy import Policy, Preparation
+    from unmissed.inference.cytology.triage import TriageOutcome
+
+log = logging.getLogger(__name__)
+
+EXIT_SOME_FAILED = 3
+
+
+def triage(
+    slides: Annotated[list[str], typer.Argument(metavar="SLIDE...", help="Slides, folders or patterns.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="The folder to write.", show_default=False)
+    ] = None,
+    preset: Annotated[str, typer.Option(help="fast, default or thorough.")] = "default",
+    policy: Annotated[str, typer.Option(help="The rules: a name or a YAML file.")] = "screening",
+    preparation: Annotated[str, typer.Option(help="liquid or conventional.")] = "liquid",
+    um_per_px: Annotated[
+        float | None, typer.Option(min=0.001, help="Size of a level-0 pixel.", show_default="the file's")
+    ] = None,
+    um_per_px_table: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Pixel sizes by slide: columns slide, um_per_px.")
+    ] = None,
+    runtime: Annotated[str, typer.Option(help="What runs the models; `unmissed doctor` lists them.")] = "onnx-cpu",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Slides at the same time.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=256, help="CPU threads for a slide.", show_default="cores / workers")
+    ] = None,
+    max_crops: Annotated[
+        int | None, typer.Option(min=0, max=100_000, help="Crops to judge at most.", show_default="the preset's")
+    ] = None,
+    timeout_s: Annotated[float, typer.Option(min=1, help="A slide that takes longer has failed.")] = 1800.0,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Take failed slides once more.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Forget an earlier run in OUT.")] = False,
+    no_hash: Annotated[bool, typer.Option("--no-hash", help="Leave out the SHA-256 of the files.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be read; write nothing.")] = False,
+) -> None:
+    """Rank slides by suspicion and say what is to be done with each.
+
+    OUT holds worklist.csv, index.html with a page for every slide, summary.json and run.json. A slide that cannot be
+    screened becomes a row with its error, and the exit code is then 3. After an interruption the same command goes on
+    where it was. Without a certified operating point no slide is excluded from review.
+    """
+    from unmissed.datasets.errors import ConfigError
+
+    found = _inputs(slides, um_per_px, um_per_px_table)
+    if dry_run:
+        from unmissed.inference.cytology.dry_run import list_slides
+
+        if list_slides(found, typer.echo):
+            raise typer.Exit(EXIT_SOME_FAILED)
+        return
+    if output is None:
+        raise ConfigError("no folder was named for the results", fix="add -o OUT")
+
+    from unmissed.inference.cytology.policy import load_policy, preparation_named
+    from unmissed.inference.cytology.triage import TriagePlan
+    from unmissed.inference.cytology.triage import triage as run
+    from unmissed.inference.hardware import physical_cores
+
+    threads = threads or max(1, physical_cores() // workers)
+    rules, prepared = load_policy(policy), preparation_named(preparation)
+    make_screener, settings = screener_for(preset, runtime, threads, max_crops, rules, prepared)
+    plan = TriagePlan(
+        output=output,
+        inputs=found,
+        make_screener=make_screener,
+        settings=settings,
+        policy=rules,
+        preparation=prepared,
+        workers=workers,
+        timeout_s=timeout_s,
+        retry_failed=retry_failed,
+        hashed=not no_hash,
+        overwrite=overwrite,
+        arguments={
+            "slides": slides,
+            "output": str(output),
+            "preset": preset,
+            "policy": policy,
+            "preparation": preparation,
+            "um_per_px": um_per_px,
+            "um_per_px_table": None if um_per_px_table is None else str(um_per_px_table),
+            "runtime": runtime,
+            "workers": workers,
+            "threads": threads,
+            "max_crops": max_crops,
+            "timeout_s": timeout_s,
+            "retry_failed": retry_failed,
+            "overwrite": overwrite,
+            "no_hash": no_hash,
+        },
+    )
+    try:
+        outcome = _with_progress(partial(run, plan))
+    except KeyboardInterrupt:
+        log.warning("interrupted: what is finished is safe in %s; the same command goes on with the rest", output)
+        raise
+    _tell(outcome, output)
+    if outcome.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def screener_for(
+    preset: str, runtime: str, threads: int, max_crops: int | None, policy: "Policy", preparation: "Preparation"
+) -> "tuple[MakeScreener, dict[str, Any]]":
+    """What loads the models in a worker, and the settings that shape a result."""
+    from importlib.metadata import version
+
+    from unmissed.inference.cytology.screen import Screener
+    from unmissed.inference.cytology.settings import ScreenSettings, load_preset
+
+    chosen = load_preset(preset)
+    if max_crops is not None:
+        chosen = chosen.model_copy(update={"max_crops": max_crops})
+    settings = ScreenSettings(
+        preset=chosen,
+        adequacy=policy.adequacy[preparation],
+        grade=policy.grade,
+        runtime=runtime,
+        threads=threads,
+    )
+    shaping = {"unmissed": version("unmissed"), "preset": chosen.model_dump(mode="json"), "runtime": runtime}
+    return partial(Screener.load, settings), shaping
+
+
+def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "list[Input]":
+    """The slides with their pixel sizes; what is no slide becomes an entry with its problem."""
+    from unmissed.datasets.slides.find import find_slides
+    from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
+    from unmissed.inference.cytology.entries import Input
+
+    sizes = read_pixel_sizes(table) if table else {}
+    found = find_slides(slides)
+    inputs = [Input(problem.path, problem=problem.error) for problem in found.problems]
+    for path in found.paths:
+        size = pixel_size_in(sizes, path)
+        if size is not None:
+            inputs.append(Input(path, size, "table"))
+        else:
+            inputs.append(Input(path, um_per_px, "command line" if um_per_px else ""))
+    return inputs
+
+
+def _with_progress(run: "Callable[[Callable[[Progress], None]], TriageOutcome]") -> "TriageOutcome":
+    """Run under a progress bar on a terminal, with a line for every slide elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return run(lambda progress: progress.row and typer.echo(_line(progress), err=True))
+    with Bar(
+        BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("", total=None, speed="loading the models")
+
+        def told(progress: "Progress") -> None:
+            bar.update(task, completed=progress.done, total=progress.total, speed=_speed(progress))
+            if progress.row:
+                bar.console.print(_line(progress), markup=False, highlight=False)
+
+        return run(told)
+
+
+def _line(progress: "Progress") -> str:
+    row = progress.row
+    if row is None:
+        return _speed(progress)
+    what = row.error or f"score {row.score:.4f}, {row.grade}, {row.adequacy}"
+    return f"{progress.done}/{progress.total} {row.slide}: {row.disposition}, {what}, {row.seconds:.1f} s"
+
+
+def _speed(progress: "Progress") -> str:
+    if progress.slides_per_h is None or progress.left_s is None:
+        return ""
+    minutes, seconds = divmod(round(progress.left_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{progress.slides_per_h:.0f} slides/h, {hours}:{minutes:02}:{seconds:02} left"
+
+
+def _tell(outcome: "TriageOutcome", output: Path) -> None:
+    from collections import Counter
+
+    counts = Counter(row.disposition for row in outcome.rows)
+    parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    typer.echo(
+        f"{len(outcome.rows)} slides ({outcome.screened} in this sitting), {outcome.failed} failed: {parts}; "
+        f"{outcome.run.seconds:.1f} s -> {output / 'index.html'}",
+        err=True,
+    )
+    if outcome.run.no_certificate:
+        typer.echo(f"No slide was excluded: {outcome.run.no_certificate}.", err=True)
