@@ -24,6 +24,10 @@ def make_slides(
     shape: Annotated[
         Literal["spot", "smear"], typer.Option(help="Round liquid-based spot, or the whole rectangle.")
     ] = "smear",
+    spot_mm: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=40.0, help="Diameter of the spot, e.g. 20 or 13.", show_default="94 % of the side"),
+    ] = None,
     prevalence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of abnormal slides.")] = 0.3,
     abnormal_fields: Annotated[
         str, typer.Option(metavar="N-M", help="How many fields of an abnormal slide are abnormal.")
@@ -34,6 +38,10 @@ def make_slides(
     ] = None,
     fill: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the area that holds cells.")] = 1.0,
     crowded: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share with a second layer of cells.")] = 0.0,
+    out_of_focus: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of the area out of focus.")] = 0.0,
+    pen: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of the area under pen marks.")] = 0.0,
+    bubbles: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of the area under air bubbles.")] = 0.0,
+    stain: Annotated[float, typer.Option(min=0.0, max=1.0, help="How much the colours differ between slides.")] = 0.0,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPEG tiles.")] = 80,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Blocks made at a time, about 100 MB each.")] = 2,
 ) -> None:
@@ -42,11 +50,18 @@ def make_slides(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
     from unmissed.datasets.synthetic.cohorts import CohortPlan, make_cohort
+    from unmissed.datasets.synthetic.outline import Spot
     from unmissed.datasets.synthetic.placements import LayoutSpec
+    from unmissed.datasets.synthetic.slide_artefacts import ArtefactShares
+    from unmissed.datasets.synthetic.slides import SlideLook
 
-    spec = LayoutSpec(*_pair(size, "x", "--size", "8192x8192"), fill=fill, crowded=crowded)
+    width_px, height_px = _pair(size, "x", "--size", "8192x8192")
+    diameter_px = 0.94 * min(width_px, height_px) if spot_mm is None else spot_mm * 1000 / um_per_px
+    spot = Spot(width_px / 2, height_px / 2, diameter_px / 2)
+    spec = LayoutSpec(width_px, height_px, spot=spot if shape == "spot" else None, fill=fill, crowded=crowded)
+    look = SlideLook(ArtefactShares(out_of_focus, pen, bubbles), stain, quality)
     plan = CohortPlan(slides, prevalence, _pair(abnormal_fields, "-", "--abnormal-fields", "1-3"), seed)
-    library = _library(source, um_per_px, fields)
+    library = _library(source, um_per_px, fields, seed)
     console = Console(stderr=True)
     start = perf_counter()
 
@@ -66,7 +81,7 @@ def make_slides(
             library,
             spec,
             plan,
-            quality=quality,
+            look=look,
             threads=threads,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             finished=say,
@@ -89,13 +104,16 @@ def _pair(text: str, between: str, option: str, example: str) -> tuple[int, int]
     return int(match[1]), int(match[2])
 
 
-def _library(source: str, um_per_px: float, listed: Path | None) -> "FieldLibrary":
+def _library(source: str, um_per_px: float, listed: Path | None, seed: int) -> "FieldLibrary":
     from unmissed.datasets.errors import ConfigError
+    from unmissed.datasets.synthetic.drawn_fields import draw_fields
     from unmissed.datasets.synthetic.fields import read_fields
 
     only = None if listed is None else _names(listed)
     if source == "drawn":
-        raise ConfigError("drawn cells are not part of this version", fix="name a folder of labelled fields")
+        if only is not None:
+            raise ConfigError("--fields with drawn cells", fix="name the folder of the fields with --source")
+        return draw_fields(um_per_px=um_per_px, seed=seed)
     return read_fields(Path(source).expanduser(), um_per_px, only)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from unmissed.datasets.synthetic.looks import CYAN, HAEMATOXYLIN, KINDS, LOOKS, PINK, CellKind, Look
 
-__all__ = ["KINDS", "CellKind", "draw_batch", "draw_cell"]
+__all__ = ["KINDS", "CellKind", "draw_batch", "draw_cell", "draw_density"]
+
+_ALONE = 1.5  # side of the picture of a lone cell, in sides of ``draw_cell``
 
 
 def draw_cell(kind: CellKind, seed: int, size_px: int = 217) -> np.ndarray:
@@ -50,13 +52,34 @@ def draw_batch(kinds: Sequence[CellKind], seed: int, size_px: int = 217) -> np.n
     return np.stack([draw_cell(kind, seed * 100_003 + i, size_px) for i, kind in enumerate(kinds)])
 
 
-class _Canvas:
-    """Optical density that layers are added to; coordinates run from -0.5 to 0.5."""
+def draw_density(look: Look, seed: int, size_px: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """Draw one cell alone, to be composed with others.
 
-    def __init__(self, size_px: int, rng: np.random.Generator) -> None:
+    Parameters
+    ----------
+    look : how it looks.
+    seed : same look, seed and size give the same cell.
+    size_px : what the side of ``draw_cell`` would be; the picture is 1.5 times as large, so that nothing is cut off.
+
+    Returns
+    -------
+    float32 (side, side, 3), optical density per RGB channel, 0 where there is no cell; and (x, y) of the nucleus (of
+    the middle between two) in its pixels.
+    """
+    side = round(_ALONE * size_px)
+    canvas = _Canvas(side, np.random.default_rng(seed), span=_ALONE)
+    heart = _draw_body(canvas, look, np.zeros(2), 1.0)
+    x, y = (float((value / _ALONE + 0.5) * side) for value in heart)
+    return canvas.density.astype(np.float32), (x, y)
+
+
+class _Canvas:
+    """Optical density that layers are added to; coordinates run from -span/2 to span/2."""
+
+    def __init__(self, size_px: int, rng: np.random.Generator, span: float = 1.0) -> None:
         self.rng, self.size_px = rng, size_px
         self.density = np.zeros((size_px, size_px, 3))
-        axis = (np.arange(size_px) + 0.5) / size_px - 0.5
+        axis = ((np.arange(size_px) + 0.5) / size_px - 0.5) * span
         self.x, self.y = np.meshgrid(axis, axis)
 
     def noise(self, scale: float) -> np.ndarray:
@@ -109,8 +132,8 @@ def _soft(inside: np.ndarray, width: float) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(inside / width, -40, 40)))
 
 
-def _draw_body(canvas: _Canvas, look: Look, centre: np.ndarray, weight: float) -> None:
-    """Cytoplasm with rim, folds and granules, then halo and nucleus."""
+def _draw_body(canvas: _Canvas, look: Look, centre: np.ndarray, weight: float) -> np.ndarray:
+    """Cytoplasm with rim, folds and granules, then halo and nucleus; returns the place of the nucleus."""
     rng = canvas.rng
     radius = rng.uniform(*look.radius)
     corners = int(rng.integers(look.corners[0], look.corners[1] + 1))
@@ -134,6 +157,7 @@ def _draw_body(canvas: _Canvas, look: Look, centre: np.ndarray, weight: float) -
         chromatin = 1 + 0.14 * canvas.noise(0.05) + 0.12 * canvas.noise(0.02)
         membrane = 0.35 * np.exp(-(((nucleus - 0.1) / 0.08) ** 2))
         canvas.add(HAEMATOXYLIN, strength * (chromatin + membrane) * _soft(nucleus, 0.07))
+    return heart
 
 
 def _nuclei(canvas: _Canvas, look: Look, centre: np.ndarray) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.files import make_folder, write_whole
 from unmissed.datasets.synthetic.fields import FieldLibrary
 from unmissed.datasets.synthetic.placements import LayoutSpec
-from unmissed.datasets.synthetic.slides import MadeSlide, make_slide
+from unmissed.datasets.synthetic.slides import CLEAN, MadeSlide, SlideLook, make_slide
 
 COLUMNS = (
     "slide",
@@ -68,7 +68,7 @@ def make_cohort(
     spec: LayoutSpec,
     plan: CohortPlan,
     *,
-    quality: int = 80,
+    look: SlideLook = CLEAN,
     threads: int = 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
     finished: Callable[[MadeSlide], None] = lambda slide: None,
@@ -78,7 +78,7 @@ def make_cohort(
     Parameters
     ----------
     folder : is created; slides are named slide-0001.tiff and so on.
-    library, spec, quality, threads : see ``make_slide``.
+    library, spec, look, threads : see ``make_slide``.
     plan : how many slides, and how many of them abnormal.
     progress : called with pixels done and in all, over the whole cohort.
     finished : called with each slide.
@@ -106,7 +106,7 @@ def make_cohort(
             spec,
             abnormal_fields=abnormal,
             seed=seed,
-            quality=quality,
+            look=look,
             threads=threads,
             progress=advance,
         )

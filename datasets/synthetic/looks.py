@@ -1,4 +1,4 @@
-"""The five kinds of cells that are drawn: their stains, sizes and traits."""
+"""The kinds of cells that are drawn: their stains, sizes and traits."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -115,3 +115,18 @@ LOOKS: dict[CellKind, Look] = {
         defocus=(0.6, 1.4),
     ),
 }
+
+# Not one of the five: a small cell with a large, dark, irregular nucleus, as high-grade lesions have.
+DYSKARYOTIC = Look(
+    cytoplasms=(CYAN, GREEN, CYAN),
+    strength=(0.55, 0.95),
+    radius=(0.28, 0.36),
+    elongation=(1.0, 1.4),
+    corners=(0, 0),
+    roughness=0.05,
+    nucleus=(0.17, 0.23),
+    nucleus_strength=(1.0, 1.35),
+    nucleus_irregular=0.07,
+    rim=0.15,
+    granules=0.15,
+)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from unmissed.datasets.errors import ConfigError
@@ -53,6 +54,14 @@ class Placement:
         if self.orientation >= 4:
             x_px = width - x_px
         return self.x_px + x_px, self.y_px + y_px
+
+
+def turned(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn pixels as ``Placement.to_slide`` turns points; (height, width, 3) in, (height, width, 3) out."""
+    turns = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    turn = turns[orientation % 4]
+    result = picture if turn is None else cv2.rotate(picture, turn)
+    return cv2.flip(result, 1) if orientation >= 4 else result
 
 
 @dataclass(frozen=True, slots=True)

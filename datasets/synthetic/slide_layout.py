@@ -13,6 +13,7 @@ from unmissed.datasets.synthetic.placements import LayoutSpec, Placement, visibl
 
 _OVERLAP = 0.05  # least share of a field's side that neighbours have in common, so that no glass shows between them
 _SEE_THROUGH_OVERLAP = 0.25  # fields of drawn cells are sparse at their rims
+_STRAY = 0.6  # in overlaps
 _EMPTY_AREAS = 5  # along a side: how fine the pattern of empty and full areas is
 _TRIES = 50
 
@@ -129,8 +130,10 @@ def _place(
     width, height = field.width_px, field.height_px
     if slot.is_turned:
         width, height = height, width
-    x = slot.x_px - rng.uniform(0, 1) * max(0.0, width - slot.width_px)
-    y = slot.y_px - rng.uniform(0, 1) * max(0.0, height - slot.height_px)
+    # Photographs cover their slot; drawn fields may leave it, which hides the grid.
+    least, most = (-_STRAY, 1 + _STRAY) if library.see_through else (0.0, 1.0)
+    x = slot.x_px - rng.uniform(least, most) * max(0.0, width - slot.width_px)
+    y = slot.y_px - rng.uniform(least, most) * max(0.0, height - slot.height_px)
     x_px = min(max(0, round(x)), max(0, spec.width_px - width))
     y_px = min(max(0, round(y)), max(0, spec.height_px - height))
     return Placement(index, orientation, x_px, y_px, width, height, see_through or library.see_through)

@@ -1,4 +1,4 @@
-"""Pixels of a made slide: glass, fields, spot and stain; any part of it on demand."""
+"""Pixels of a made slide: glass, fields, spot, stain and artefacts; any part of it on demand."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.synthetic.fields import FieldLibrary
-from unmissed.datasets.synthetic.placements import LayoutSpec, Placement
+from unmissed.datasets.synthetic.placements import LayoutSpec, Placement, turned
+from unmissed.datasets.synthetic.slide_artefacts import MARGIN_PX, Artefact, apply_artefacts
 
 _GLASS_PX = 1024  # side of the piece of glass that is repeated
 _GRAIN = 1.2  # grey levels: noise of a scanner's sensor on empty glass
@@ -23,13 +24,23 @@ class SlidePainter:
     library : the fields.
     spec : size and shape of the slide.
     placements : the fields on it, from the lowest to the topmost.
+    artefacts : what spoils it.
+    stain : float32 (3, 4), see ``stain_shift``; None leaves the colours.
     seed : of the grain of the glass.
     """
 
     def __init__(
-        self, library: FieldLibrary, spec: LayoutSpec, placements: Sequence[Placement], *, seed: int = 0
+        self,
+        library: FieldLibrary,
+        spec: LayoutSpec,
+        placements: Sequence[Placement],
+        *,
+        artefacts: Sequence[Artefact] = (),
+        stain: np.ndarray | None = None,
+        seed: int = 0,
     ) -> None:
         self._library, self._spec, self._placements = library, spec, tuple(placements)
+        self._artefacts, self._stain = tuple(artefacts), stain
         self._glass = _glass_piece(library.glass, seed)
         # Grey value of a field to the share of the light that passes, per channel; glass lets all of it pass.
         grey = np.arange(256.0)[:, None, None] / np.array(library.glass)
@@ -37,34 +48,50 @@ class SlidePainter:
 
     def paint(self, x_px: int, y_px: int, width_px: int, height_px: int) -> np.ndarray:
         """Paint a rectangle of level 0; uint8 (height_px, width_px, 3) RGB."""
+        margin = MARGIN_PX
+        surrounding = (x_px - margin, y_px - margin, width_px + 2 * margin, height_px + 2 * margin)
+        near = [artefact for artefact in self._artefacts if artefact.meets(*surrounding)]
+        if not near:
+            return self._paint_clean(x_px, y_px, width_px, height_px)
+        return apply_artefacts(self._paint_clean(*surrounding), x_px, y_px, self._library.um_per_px, near)
+
+    def _paint_clean(self, x_px: int, y_px: int, width_px: int, height_px: int) -> np.ndarray:
         canvas = self._empty(x_px, y_px, width_px, height_px)
         for placement in self._placements:
             if placement.meets(x_px, y_px, width_px, height_px):
                 self._lay(canvas, placement, x_px, y_px)
         self._end_at_rim(canvas, x_px, y_px)
-        return canvas
+        return canvas if self._stain is None else cv2.transform(canvas, self._stain)
 
     def _empty(self, x_px: int, y_px: int, width_px: int, height_px: int) -> np.ndarray:
+        canvas = np.empty((height_px, width_px, 3), np.uint8)
         piece = np.roll(self._glass, (-y_px, -x_px), (0, 1))
-        repeated = np.tile(piece, (-(-height_px // _GLASS_PX), -(-width_px // _GLASS_PX), 1))
-        return repeated[:height_px, :width_px]
+        for top in range(0, height_px, _GLASS_PX):
+            for left in range(0, width_px, _GLASS_PX):
+                part = canvas[top : top + _GLASS_PX, left : left + _GLASS_PX]
+                part[:] = piece[: part.shape[0], : part.shape[1]]
+        return canvas
 
     def _lay(self, canvas: np.ndarray, placement: Placement, x_px: int, y_px: int) -> None:
         """Lay the part of a field that meets the canvas onto it."""
-        picture = _turned(self._library.read(placement.field), placement.orientation)
+        picture = turned(self._library.read(placement.field), placement.orientation)
         left, top = max(placement.x_px, x_px), max(placement.y_px, y_px)
         right = min(placement.x_px + placement.width_px, x_px + canvas.shape[1])
         bottom = min(placement.y_px + placement.height_px, y_px + canvas.shape[0])
         target = canvas[top - y_px : bottom - y_px, left - x_px : right - x_px]
         inner = (left - placement.x_px, top - placement.y_px, right - placement.x_px, bottom - placement.y_px)
         part = picture[inner[1] : inner[3], inner[0] : inner[2]]
-        if placement.see_through:
-            light = cv2.LUT(part, self._transmitted)
-            target[:] = cv2.multiply(target, light, scale=1 / 255)
+        if placement.see_through and self._library.see_through:
+            target[:] = cv2.multiply(target, cv2.LUT(part, self._transmitted), scale=1 / 255)
             return
         across = _ramp(placement.x_px, placement.width_px, self._spec.width_px)[inner[0] : inner[2]]
         down = _ramp(placement.y_px, placement.height_px, self._spec.height_px)[inner[1] : inner[3]]
-        _cover(target, part, across, down)
+        if not placement.see_through:
+            _cover(target, part, across, down)
+            return
+        light = np.full_like(part, 255)
+        _cover(light, cv2.LUT(part, self._transmitted), across, down)
+        target[:] = cv2.multiply(target, light, scale=1 / 255)
 
     def _end_at_rim(self, canvas: np.ndarray, x_px: int, y_px: int) -> None:
         """Leave glass outside the spot."""
@@ -129,10 +156,3 @@ def _whole(weight: np.ndarray) -> tuple[int, int]:
     """Start and end of the stretch where the weight is 1."""
     full = np.flatnonzero(weight >= 1)
     return (int(full[0]), int(full[-1]) + 1) if full.size else (0, 0)
-
-
-def _turned(picture: np.ndarray, orientation: int) -> np.ndarray:
-    turns = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
-    turn = turns[orientation % 4]
-    turned = picture if turn is None else cv2.rotate(picture, turn)
-    return cv2.flip(turned, 1) if orientation >= 4 else turned

@@ -66,7 +66,7 @@ def write_pyramid(
     um_per_px : written as resolution.
     quality : of the JPEG tiles, 1 to 100.
     note : written as JSON into the image description.
-    threads : blocks that are painted and encoded at the same time, each of about 100 MB.
+    threads : blocks that are painted and encoded at the same time; each takes about 100 MB.
     progress : called with pixels done and in all.
 
     Returns

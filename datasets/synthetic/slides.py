@@ -1,17 +1,41 @@
 """Made slides: fields composed to a pyramidal TIFF, with the truth beside it."""
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.synthetic.fields import FieldLibrary, worst_of
 from unmissed.datasets.synthetic.placements import LayoutSpec, Placement, VisibleNucleus, visible_nuclei
+from unmissed.datasets.synthetic.slide_artefacts import Artefact, ArtefactShares, simulate_artefacts
 from unmissed.datasets.synthetic.slide_layout import simulate_layout
 from unmissed.datasets.synthetic.slide_painter import SlidePainter
+from unmissed.datasets.synthetic.slide_truth import write_truth
 from unmissed.datasets.synthetic.slide_writer import write_pyramid
+from unmissed.datasets.synthetic.stain import stain_shift
+
+
+@dataclass(frozen=True, slots=True)
+class SlideLook:
+    """How a slide departs from clean fields.
+
+    Attributes
+    ----------
+    artefacts : shares of the area that is spoilt.
+    stain : how much hue, saturation, density and brightness differ from slide to slide, 0 to 1.
+    quality : of the JPEG tiles, 1 to 100.
+    """
+
+    artefacts: ArtefactShares = field(default_factory=ArtefactShares)
+    stain: float = 0.0
+    quality: int = 80
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.stain <= 1:
+            raise ConfigError(f"stain {self.stain}", expected="0 (fields as they are) to 1 (strong)")
+
+
+CLEAN = SlideLook()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +46,8 @@ class MadeSlide:
     ----------
     path, truth : the TIFF, and its truth as GeoJSON.
     placements : the fields, from the lowest to the topmost.
-    nuclei : the labelled nuclei that show.
+    nuclei : the labelled nuclei that show, those under artefacts too.
+    artefacts : what spoils the slide.
     bytes : size of the TIFF.
     """
 
@@ -30,6 +55,7 @@ class MadeSlide:
     truth: Path
     placements: tuple[Placement, ...]
     nuclei: tuple[VisibleNucleus, ...]
+    artefacts: tuple[Artefact, ...]
     bytes: int
 
     @property
@@ -43,9 +69,9 @@ def make_slide(
     library: FieldLibrary,
     spec: LayoutSpec,
     *,
+    look: SlideLook = CLEAN,
     abnormal_fields: int = 0,
     seed: int = 0,
-    quality: int = 80,
     threads: int = 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MadeSlide:
@@ -56,9 +82,9 @@ def make_slide(
     path : the TIFF.
     library : the fields.
     spec : size and shape.
+    look : stain, artefacts and JPEG quality.
     abnormal_fields : how many fields hold abnormal nuclei.
     seed : same arguments and seed give the same pixels.
-    quality : of the JPEG tiles.
     threads : see ``write_pyramid``.
     progress : called with pixels done and in all.
 
@@ -71,47 +97,21 @@ def make_slide(
     """
     placements = simulate_layout(library, spec, abnormal_fields=abnormal_fields, seed=seed)
     nuclei = visible_nuclei(library, spec, placements)
-    painter = SlidePainter(library, spec, placements, seed=seed)
+    artefacts = simulate_artefacts(spec.width_px, spec.height_px, library.um_per_px, look.artefacts, seed=seed)
+    stain = stain_shift(look.stain, library.glass, seed)
+    painter = SlidePainter(library, spec, placements, artefacts=artefacts, stain=stain, seed=seed)
+    # The truth first: a slide that is there has its truth.
+    truth = path.with_suffix(".geojson")
+    write_truth(truth, spec, library, placements, nuclei, artefacts)
     size = write_pyramid(
         path,
         spec.width_px,
         spec.height_px,
         painter.paint,
         um_per_px=library.um_per_px,
-        quality=quality,
+        quality=look.quality,
         note={"made": "not a real slide", "source": library.source, "fields": len(placements), "seed": seed},
         threads=threads,
         progress=progress,
     )
-    truth = path.with_suffix(".geojson")
-    names = [library.fields[placement.field].name for placement in placements]
-    write_truth(truth, nuclei, names)
-    return MadeSlide(path, truth, tuple(placements), tuple(nuclei), size)
-
-
-def write_truth(path: Path, nuclei: Sequence[VisibleNucleus], field_names: Sequence[str]) -> None:
-    """Write a GeoJSON FeatureCollection, as QuPath reads it, one feature a line.
-
-    Parameters
-    ----------
-    path : the file.
-    nuclei : become points with their Bethesda class as classification.
-    field_names : name of the field of each placement.
-    """
-    features = [
-        _feature(
-            {"type": "Point", "coordinates": [round(nucleus.x_px, 1), round(nucleus.y_px, 1)]},
-            nucleus.label,
-            {"field": field_names[nucleus.placement]},
-        )
-        for nucleus in nuclei
-    ]
-    with write_whole(path) as stream:
-        stream.write('{"type": "FeatureCollection", "features": [\n')
-        stream.write(",\n".join(json.dumps(feature) for feature in features))
-        stream.write("\n]}\n")
-
-
-def _feature(geometry: dict[str, Any], name: str, more: dict[str, Any]) -> dict[str, Any]:
-    properties = {"objectType": "annotation", "classification": {"name": name}, **more}
-    return {"type": "Feature", "geometry": geometry, "properties": properties}
+    return MadeSlide(path, truth, tuple(placements), tuple(nuclei), tuple(artefacts), size)
