@@ -62,9 +62,9 @@ def _suppress(heat: np.ndarray, threshold: float, disk: np.ndarray) -> np.ndarra
     left = heat >= threshold
     order = np.flatnonzero(left)
     order = order[np.argsort(-heat.ravel()[order], kind="stable")]
-    rank = np.zeros(heat.size, np.float32 if order.size < 2**24 else np.float64)
-    rank[order] = np.arange(order.size, 0, -1)  # unique, so that ties fall in reading order
-    rank = rank.reshape(heat.shape)
+    ranks = np.zeros(heat.size, np.float32 if order.size < 2**24 else np.float64)
+    ranks[order] = np.arange(order.size, 0, -1)  # unique, so that ties fall in reading order
+    rank = ranks.reshape(heat.shape)
     kept = np.zeros(heat.shape, bool)
     while left.any():
         standing = np.where(left, rank, 0)

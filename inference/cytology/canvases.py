@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.slides.base import Slide
-from unmissed.datasets.slides.view import TileCache, View, read_area, view_at
+from unmissed.datasets.slides.tile_cache import TileCache
+from unmissed.datasets.slides.view import View, read_area, view_at
 
 SAME_SCALE = 0.06  # a view this close to the model's pixel size is used as it is
 
@@ -18,12 +19,14 @@ class CanvasGrid:
     Attributes
     ----------
     view : level and decoding scale that are read.
+    um_per_px : of a model pixel.
     ratio : view pixels per model pixel, at least about 1; canvases are shrunk by it.
     core_px, halo_px : in model pixels; a canvas is ``core_px + 2 * halo_px`` wide.
     stride_px : model pixels per cell of the heat map; divides both.
     """
 
     view: View
+    um_per_px: float
     ratio: float
     core_px: int
     halo_px: int
@@ -34,7 +37,7 @@ class CanvasGrid:
         """The grid for a model that was trained at ``um_per_px``; the slide's own pixel size must be known."""
         view = view_at(slide, um_per_px)
         ratio = um_per_px / view.um_per_px
-        return cls(view, 1.0 if abs(ratio - 1) <= SAME_SCALE else ratio, core_px, halo_px, stride_px)
+        return cls(view, um_per_px, 1.0 if abs(ratio - 1) <= SAME_SCALE else ratio, core_px, halo_px, stride_px)
 
     @property
     def size_px(self) -> int:

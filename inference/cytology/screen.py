@@ -1,0 +1,225 @@
+"""Screen one slide: scan, look again, judge, score. The only place that knows the order of the stages."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.peaks import find_peaks
+from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
+from unmissed.datasets.slides.tile_cache import TileCache
+from unmissed.datasets.slides.view import read_crop
+from unmissed.inference.cytology.adequacy import assess
+from unmissed.inference.cytology.damage import ForgivingSlide
+from unmissed.inference.cytology.judging import judge
+from unmissed.inference.cytology.models import Models
+from unmissed.inference.cytology.policy import grade_of
+from unmissed.inference.cytology.refine import Refined, choose_places, refine
+from unmissed.inference.cytology.regions import Regions, find_regions
+from unmissed.inference.cytology.scan import Scan, scan
+from unmissed.inference.cytology.score import slide_features
+from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
+from unmissed.inference.cytology.threads import Stopwatch
+from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideResult
+from unmissed.inference.hardware import physical_cores
+
+_CACHE_BYTES = 256 * 2**20
+_THUMBNAIL_PX = 1600
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the finder says: the map to show, and where candidates may be taken from."""
+
+    heat: np.ndarray
+    peaks_in: np.ndarray
+    cell_px: float
+    radius_cells: float
+    windows: int
+
+
+class Screener:
+    """Loaded models that screen slide after slide.
+
+    Parameters
+    ----------
+    settings : how much is looked at, and with what.
+    models : loaded by ``Screener.load``.
+    """
+
+    def __init__(self, settings: ScreenSettings, models: Models) -> None:
+        self.settings, self.models = settings, models
+        self.threads = settings.threads or physical_cores()
+
+    @classmethod
+    def load(cls, settings: ScreenSettings) -> Self:
+        """Load the models.
+
+        Raises
+        ------
+        ModelError, RuntimeUnavailableError
+            When a model is missing or damaged, or cannot run here.
+        """
+        return cls(settings, Models.load(settings))
+
+    def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
+        """Screen an open slide.
+
+        Parameters
+        ----------
+        slide : its pixel size must be known.
+        name : unique within the run.
+        path : as the user named it.
+
+        Raises
+        ------
+        SlideError
+            When the pixel size is unknown or out of the models' range, or nothing at all can be read.
+        """
+        started = perf_counter()
+        pixel_size = _check_pixel_size(slide)
+        source = ForgivingSlide(slide)
+        cache, watch = TileCache(_CACHE_BYTES), Stopwatch()
+        times: dict[str, float] = {}
+        models, preset = self.models, self.settings.preset
+
+        finder = models.scanning
+        grid = finder.grid(source)
+        seen = scan(grid, finder.session, finder.target, cache, self.threads, watch)
+        now = _lap(times, "scan", started)
+        if source.damaged and source.damaged_share == 1 and source.first_error is not None:
+            raise source.first_error
+        um_per_cell = grid.cell_px * pixel_size.um_per_px
+        regions = find_regions(seen, um_per_cell)
+        adequacy = assess(seen.nucleus, regions, um_per_cell, self.settings.adequacy)
+        now = _lap(times, "regions", now)
+        found = self._look_again(source, seen, regions, cache, watch)
+        now = _lap(times, "look again", now)
+        rows, columns, scores = find_peaks(found.peaks_in, found.radius_cells, preset.min_score)
+        total = len(scores)
+        rows, columns, scores = rows[: preset.max_crops], columns[: preset.max_crops], scores[: preset.max_crops]
+        candidates = [
+            Candidate((float(c) + 0.5) * found.cell_px, (float(r) + 0.5) * found.cell_px, float(s))
+            for r, c, s in zip(rows, columns, scores, strict=True)
+        ]
+        now = _lap(times, "candidates", now)
+        findings = self._judge(source, candidates, cache, watch)
+        now = _lap(times, "judge", now)
+        features = slide_features(findings, regions.foreground_mm2)
+        score = models.slide_score.of(features)
+        crops = self._gallery(source, findings, cache)
+        now = _lap(times, "aggregate", now)
+        times["total"] = now - started
+        counts = {
+            "canvases": seen.canvases,
+            "canvases_empty": seen.empty,
+            "places_looked_at_again": found.windows,
+            "tiles_read": len(source.seen) - len(source.damaged),
+            "tiles_damaged": len(source.damaged),
+            "candidates": total,
+            "crops_judged": len(candidates),
+            "thumbnail_grey": round(regions.mean, 1),
+        }
+        counts |= {f"thread_s_{key}": round(value, 3) for key, value in watch.seconds().items()}
+        return SlideResult(
+            slide=name,
+            path=path,
+            sha256=None,
+            reader=slide.reader,
+            width_px=slide.levels[0].width_px,
+            height_px=slide.levels[0].height_px,
+            pixel_size=pixel_size,
+            score=score,
+            grade=grade_of(findings, self.settings.grade),
+            findings=tuple(findings),
+            adequacy=adequacy,
+            heat_map=HeatMap(found.heat, found.cell_px),
+            thumbnail=_thumbnail(seen, slide),
+            crops=crops,
+            features=features,
+            notes=tuple(_notes(source, pixel_size)),
+            times_s={key: round(value, 3) for key, value in times.items()},
+            counts=counts,
+            provenance=models.provenance(self.settings),
+        )
+
+    def _look_again(self, slide: Slide, seen: Scan, regions: Regions, cache: TileCache, watch: Stopwatch) -> _Found:
+        """The finer map where the preset asks for one."""
+        coarse = np.where(regions.foreground, seen.abnormal, 0)
+        finer = self.models.windows
+        if self.settings.preset.fine_search is not FineSearch.WHERE_IT_MATTERS or finer is None:
+            return _Found(coarse, coarse, seen.grid.cell_px, self.models.scanning.radius_cells, 0)
+        grid = finer.grid(slide)
+        preset = self.settings.preset
+        places = choose_places(coarse, seen.grid.cell_px, grid, preset.fine_share, preset.min_score)
+        refined = refine(grid, places, finer.session, finer.target, cache, self.threads, watch)
+        return _Found(_joined(refined, coarse), refined.abnormal, grid.cell_px, finer.radius_cells, refined.windows)
+
+    def _judge(self, slide: Slide, candidates: list[Candidate], cache: TileCache, watch: Stopwatch) -> list[Finding]:
+        session, card, um_per_px = self.models.judge, self.models.judge_card, self.models.judge_um_per_px
+        return judge(slide, candidates, session, card, um_per_px, cache, self.threads, watch)
+
+    def _gallery(self, slide: Slide, findings: list[Finding], cache: TileCache) -> tuple[np.ndarray, ...]:
+        size, um_per_px = self.models.judge.input_size, self.models.judge_um_per_px
+        shown = findings[: self.settings.gallery]
+        return tuple(read_crop(slide, f.x_px, f.y_px, size, um_per_px, cache) for f in shown)
+
+    def close(self) -> None:
+        """Free the models."""
+        self.models.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _lap(times: dict[str, float], stage: str, started: float) -> float:
+    now = perf_counter()
+    times[stage] = now - started
+    return now
+
+
+def _check_pixel_size(slide: Slide) -> PixelSize:
+    if slide.pixel_size is None:
+        raise SlideError(
+            f"{slide.path} does not tell how large its pixels are",
+            expected="micrometres per pixel in the file",
+            fix="give --um-per-px, or --um-per-px-table with a line for this slide",
+        )
+    return slide.pixel_size
+
+
+def _joined(refined: Refined, coarse: np.ndarray) -> np.ndarray:
+    """The finer map where it was looked, the coarse one elsewhere."""
+    shape = refined.abnormal.shape
+    if coarse.shape != shape:
+        coarse = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(refined.looked, refined.abnormal, coarse)
+
+
+def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:
+    """The overview at about 1,600 px; it was read anyway."""
+    level = slide.levels[0]
+    factor = min(1.0, _THUMBNAIL_PX / max(level.width_px, level.height_px))
+    across, down = level.width_px / seen.grid.cell_px, level.height_px / seen.grid.cell_px
+    whole = seen.overview[: max(1, round(down)), : max(1, round(across))]
+    size = (max(1, round(level.width_px * factor)), max(1, round(level.height_px * factor)))
+    interpolation = cv2.INTER_AREA if size[0] <= whole.shape[1] else cv2.INTER_CUBIC
+    return cv2.resize(whole, size, interpolation=interpolation)
+
+
+def _notes(source: ForgivingSlide, pixel_size: PixelSize) -> list[str]:
+    notes = [pixel_size.warning] if pixel_size.warning else []
+    if source.damaged:
+        notes.append(
+            f"{len(source.damaged)} of {len(source.seen)} tiles are damaged and were left out; "
+            f"the first: {source.first_error}"
+        )
+    return notes
