@@ -29,7 +29,7 @@ def folder_name(slide: str) -> str:
     """
     fit = _UNFIT.sub("_", slide).strip(" .")
     short = fit.encode()[:_MAX_BYTES].decode("utf-8", "ignore").rstrip(" .")
-    if short == slide and not _RESERVED.fullmatch(short):
+    if short and short == slide and not _RESERVED.fullmatch(short):
         return short
     digest = sha256(slide.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{short or 'slide'}-{digest}" if not _RESERVED.fullmatch(short) else f"slide-{short}-{digest}"
+    return f"{short.replace('.', '_') or 'slide'}-{digest}"  # Windows reserves "nul.x" as well as "nul"

@@ -14,7 +14,7 @@ from unmissed.inference.cytology.values import HeatMap
 # A hot entry of a whole slide is far smaller than a pixel of the screen: the largest of its neighbours stands for them,
 # so that a single cell can still be seen.
 _MAX_ENTRIES = 400
-_QUIET = 0.10  # below it nothing is laid over the slide
+_QUIET = 0.2  # below it nothing is laid over the slide
 _MAX_ALPHA = 0.85  # the slide stays visible under the hottest place
 _STRIP_PX = 64  # scale under the picture
 _MIN_WIDTH_PX = 480  # room for the scale beside a narrow slide
@@ -75,8 +75,10 @@ def blended_png(values: np.ndarray, thumbnail: np.ndarray, um_per_thumbnail_px: 
     um_per_thumbnail_px : micrometres per pixel of the thumbnail.
     """
     colours, alphas = palette()
-    alpha = alphas[values][..., None]
-    mixed = np.round(thumbnail * (1 - alpha) + colours[values] * alpha).astype(np.uint8)
+    hot = np.nonzero(alphas[values])
+    alpha = alphas[values[hot]][:, None]
+    mixed = thumbnail.copy()
+    mixed[hot] = np.round(thumbnail[hot] * (1 - alpha) + colours[values[hot]] * alpha)
     height, width = values.shape
     canvas = Image.new("RGB", (max(width, _MIN_WIDTH_PX), height + _STRIP_PX), "white")
     canvas.paste(Image.fromarray(mixed), (0, 0))
@@ -127,7 +129,7 @@ def palette() -> tuple[np.ndarray, np.ndarray]:
     inferno = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(256, 1), cv2.COLORMAP_INFERNO)[:, 0, ::-1]
     share = np.clip((np.linspace(0, 1, 256) - _QUIET) / (1 - _QUIET), 0, 1)
     colours = inferno[np.round(220 - 118 * share).astype(int)]
-    alphas = np.where(share > 0, 0.25 + (_MAX_ALPHA - 0.25) * share, 0).astype(np.float32)
+    alphas = np.where(share > 0, 0.2 + (_MAX_ALPHA - 0.2) * share, 0).astype(np.float32)
     return np.ascontiguousarray(colours), alphas
 
 

@@ -31,7 +31,7 @@ def summarise(rows: Sequence[WorklistRow], run: TriageRun) -> dict[str, Any]:
         "exclusion_share": round(excluded / len(rows), 6) if rows else None,
         "operating_point": run.operating_point or None,
         "no_certificate": run.no_certificate or None,
-        "adequacy": dict(sorted(Counter(row.adequacy for row in done).items())),
+        "adequacy": dict(sorted(Counter(row.adequacy for row in rows if row.adequacy).items())),
         "seconds": round(run.seconds, 3),
         "seconds_per_slide_median": round(median(row.seconds for row in done), 3) if done else None,
         "slides_per_h": round(3600 * len(rows) / run.seconds, 1) if run.seconds > 0 else None,

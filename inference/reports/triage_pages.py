@@ -1,7 +1,6 @@
 """The pages of a triage run: the worklist, and for every slide what made it suspicious."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -69,7 +68,6 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
             figures=figures,
             known=[name for name in DISPOSITIONS if name in figures["dispositions"]]
             + [name for name in figures["dispositions"] if name not in DISPOSITIONS],
-            verdicts=Counter(row.adequacy for row in rows if row.adequacy),
             reference_s=_REFERENCE_S,
             by_hand_s=_BY_HAND_S,
             script=code,

@@ -173,7 +173,8 @@ def make_findings(count: int, size_px: int, rng: np.random.Generator) -> tuple[F
         top = 0.98 - 0.6 * index / max(1, count)
         rest = (1 - top) / (len(CLASSES_SEEN) - 1)
         probabilities = {name: top if name == class_id else rest for name in CLASSES_SEEN}
-        x_px, y_px = size_px * (0.5 + 0.3 * rng.uniform(-1, 1, 2))
+        cluster = rng.choice([-0.2, 0.05, 0.22], 2)
+        x_px, y_px = size_px * (0.5 + cluster + rng.normal(0, 0.02, 2))
         found.append(
             Finding(
                 x_px, y_px, 320.0, class_id, top, 1 - probabilities["NILM"], probabilities, 0.99 - 0.5 * index / count
@@ -183,12 +184,19 @@ def make_findings(count: int, size_px: int, rng: np.random.Generator) -> tuple[F
 
 
 def make_slide_result(
-    slide: str = "A-12", *, score: float = 0.87, findings: int = 60, size_px: int = 64_000, seed: int = 1, **changes
+    slide: str = "A-12",
+    *,
+    score: float = 0.87,
+    findings: int = 60,
+    size_px: int = 64_000,
+    crops: int = 8,
+    seed: int = 1,
+    **changes,
 ) -> SlideResult:
     """A result as triage would return it: a round spot of drawn stain, heat where the findings are."""
     rng = np.random.default_rng(seed)
     found = make_findings(findings, size_px, rng)
-    side, cells = 800, 250
+    side, cells = 400, 250
     y, x = np.mgrid[:side, :side] / side - 0.5
     spot = 1 / (1 + np.exp((np.hypot(x, y) - 0.42) * 120))
     speckle = cv2.GaussianBlur(rng.random((side, side)), (0, 0), 1.2)
@@ -197,7 +205,7 @@ def make_slide_result(
     scores = np.zeros((cells, cells), np.float32)
     for finding in found:
         scores[int(finding.y_px / size_px * cells), int(finding.x_px / size_px * cells)] = finding.abnormal
-    scores = np.maximum(scores, 4 * cv2.GaussianBlur(scores, (0, 0), 2.5)).clip(0, 1)
+    scores = np.maximum(scores, 3 * cv2.GaussianBlur(scores, (0, 0), 3)).clip(0, 1)
     fields = {
         "slide": slide,
         "path": f"/archive/ward 7/{slide}.svs",
@@ -212,7 +220,7 @@ def make_slide_result(
         "adequacy": Adequacy(AdequacyVerdict.ADEQUATE, 61_200, 5_000, 138.2, 0.031, 0.084),
         "heat_map": HeatMap(scores, size_px / cells),
         "thumbnail": np.round(thumbnail).astype(np.uint8),
-        "crops": tuple(drawn_crops()[index % 28] for index in range(min(findings, 50))),
+        "crops": tuple(drawn_crops()[index % 28] for index in range(min(findings, crops))),
         "features": {"top_1": 0.98, "n_hsil_90": 4.0},
         "notes": ("12 tiles could not be read; they count as not looked at",),
         "times_s": {"open": 0.1, "read": 7.9, "foreground": 1.2, "finder": 9.8, "judge": 2.1, "total": 13.4},
