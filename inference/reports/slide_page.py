@@ -43,9 +43,8 @@ class SlidePages:
         self._run = run
         self._template = environment().get_template("triage_slide.html")
         self._script = script("triage_language.js", "triage_slide.js")
-        self._before = {row.slide: before for before, row in zip([None, *rows], rows, strict=False)}
-        self._after = {row.slide: after for row, after in zip(rows, [*rows[1:], None], strict=True)}
-        self._total = len(rows)
+        self._rows = rows
+        self._places = {row.slide: place for place, row in enumerate(rows)}
         self._gradient = _gradient()
 
     def write(self, path: Path, row: WorklistRow, result: StoredResult) -> None:
@@ -79,14 +78,19 @@ class SlidePages:
             files=stored,
             gradient=self._gradient,
             worklist=_way(row.folder, "index.html"),
-            before=_link(row, self._before[row.slide]),
-            after=_link(row, self._after[row.slide]),
-            total=self._total,
+            before=self._link(row, -1),
+            after=self._link(row, 1),
+            total=len(self._rows),
             script=self._script,
             version=version("unmissed"),
         )
         with write_whole(path) as stream:
             stream.write(page)
+
+    def _link(self, row: WorklistRow, step: int) -> str:
+        """Address of the page that many places further; empty at the ends of the worklist."""
+        place = self._places[row.slide] + step
+        return _way(row.folder, f"{self._rows[place].folder}/index.html") if 0 <= place < len(self._rows) else ""
 
 
 def _crop(index: int, picture: str, result: StoredResult) -> _Crop:
@@ -117,10 +121,6 @@ def _gradient() -> str:
 def _way(folder: str, target: str) -> str:
     """Relative address from a slide's folder to a file of the run."""
     return quote(os.path.relpath(target, folder).replace(os.sep, "/"))
-
-
-def _link(row: WorklistRow, other: WorklistRow | None) -> str:
-    return _way(row.folder, f"{other.folder}/index.html") if other else ""
 
 
 def _flat(values: dict[str, Any], before: str = "") -> Any:

@@ -240,13 +240,13 @@ def make_slide_result(
     return SlideResult(**(fields | changes))
 
 
-@pytest.fixture(name="make_slide_result")
+@pytest.fixture(name="make_slide_result", scope="session")
 def slide_result_maker() -> Callable[..., SlideResult]:
     """Build a drawn ``SlideResult``; see ``make_slide_result`` for what can be set."""
     return make_slide_result
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hostile_name() -> str:
     """A slide name that tries to break pages, tables and folders."""
     return HOSTILE
