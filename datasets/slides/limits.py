@@ -29,7 +29,8 @@ def check_level(level: Level, name: str) -> Level:
     if not (0 < level.width_px <= MAX_SIDE_PX and 0 < level.height_px <= MAX_SIDE_PX):
         raise SlideError(size, expected=f"sides from 1 to {MAX_SIDE_PX:,} px", fix="scan or export the slide again")
     tile = f"{size} in tiles of {level.tile_width_px} x {level.tile_height_px} px"
-    if level.tile_width_px < 1 or level.tile_height_px < 1 or level.columns * level.rows > MAX_TILES:
+    sane = 0 < level.tile_width_px <= MAX_SIDE_PX and 0 < level.tile_height_px <= MAX_SIDE_PX
+    if not sane or level.columns * level.rows > MAX_TILES:
         raise SlideError(tile, expected=f"at most {MAX_TILES:,} tiles", fix="scan or export the slide again")
     if level.tile_width_px * level.tile_height_px > MAX_TILE_PX:
         raise UnsupportedSlideError(tile, expected=f"tiles of at most {MAX_TILE_PX:,} px")

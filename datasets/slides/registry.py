@@ -55,18 +55,20 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None, um_per_px_so
 
 
 def _open_with_first(path: Path) -> Slide:
-    said = []
+    refusals: list[tuple[str, UnsupportedSlideError]] = []
     for reader in READERS:
         if not reader.is_supported(path):
             continue
         try:
             return reader.open(path)
         except UnsupportedSlideError as error:
-            said.append(f"{reader.reader}: {error.found.replace(str(path), 'it')}")
+            refusals.append((reader.reader, error))
+    said = "; ".join(f"{name}: {error.found.replace(str(path), 'it')}" for name, error in refusals)
+    fixes = dict.fromkeys(error.fix for _, error in refusals if error.fix)
     raise SlideError(
-        f"no reader can open {path}" + (f" ({'; '.join(said)})" if said else ": it is not a slide of any known kind"),
+        f"no reader can open {path}" + (f" ({said})" if said else ": it is not a slide of any known kind"),
         expected="a whole-slide file, a tiled TIFF, a picture or a folder of tiles",
-        fix="check the file, or convert the slide to a tiled TIFF",
+        fix="; ".join(fixes) or "check the file, or convert the slide to a tiled TIFF",
     )
 
 

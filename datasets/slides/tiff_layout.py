@@ -103,7 +103,7 @@ def _layout(tiff: TiffFile, path: Path) -> TiffLayout:
     kind = next((name for name in _SPECIAL if getattr(first, f"is_{name}")), None)
     if kind is not None or "MedScan" in first.software:
         raise UnsupportedSlideError(f"{path} is a TIFF of a special kind ({kind or 'trestle'})")
-    pyramid = _pyramid([page for page in pages if page.is_tiled], path)
+    pyramid = _pyramid(pages, path)
     finest = pyramid[0]
     levels = tuple(_stored_level(page, finest, path, tiff.filehandle.size) for page in pyramid)
     return TiffLayout(levels, pixel_size_of(finest), objective_power_of(finest), _associated(pages, is_aperio(first)))
@@ -130,16 +130,20 @@ def _pages(tiff: TiffFile, path: Path) -> Iterator[TiffPage]:
         raise SlideError(f"{path} has no pages: a pyramid of 0 levels", expected="a picture", fix="export it again")
 
 
-def _pyramid(tiled: list[TiffPage], path: Path) -> list[TiffPage]:
-    """The largest tiled page and every smaller one that shows the same, from the finest to the coarsest."""
-    if not tiled:
-        raise UnsupportedSlideError(f"{path} has no tiles")
-    tiled = sorted(tiled, key=lambda page: page.imagewidth, reverse=True)
-    finest = tiled[0]
-    levels = [finest] + [page for page in tiled[1:] if _shows_the_same(page, finest)]
+def _pyramid(pages: list[TiffPage], path: Path) -> list[TiffPage]:
+    """The first page and every smaller tiled one that shows the same, from the finest to the coarsest.
+
+    Full resolution comes first in every format that is read here. Were the largest page taken instead, a damaged first
+    page would be passed over, and the slide would seem coarser than it is.
+    """
+    finest = pages[0]
+    if not finest.is_tiled:
+        raise UnsupportedSlideError(f"{path} has no tiles in its first page")
+    levels = [finest] + [page for page in pages[1:] if page.is_tiled and _shows_the_same(page, finest)]
+    levels.sort(key=lambda page: page.imagewidth, reverse=True)
     widths = [page.imagewidth for page in levels]
-    if len(set(widths)) != len(widths):
-        raise UnsupportedSlideError(f"{path} has several pictures of one size (focal planes, or colour channels)")
+    if levels[0] is not finest or len(set(widths)) != len(widths):
+        raise UnsupportedSlideError(f"{path} has several pictures of full size (focal planes, or colour channels)")
     return levels
 
 
