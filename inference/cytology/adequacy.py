@@ -9,7 +9,7 @@ from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict
 
 NUCLEUS = 0.5  # probability of a nucleus from which a peak counts as a cell
 APART_UM = 15.0  # nuclei of neighbouring squamous cells are further apart than this
-GLASS_ONLY_MM2 = 0.02  # foreground below this is dust: ten cells have more
+GLASS_ONLY_MM2 = 0.002  # less foreground than a single squamous cell has is dust
 
 
 def assess(nucleus: np.ndarray, regions: Regions, um_per_cell: float, limits: AdequacyLimits) -> Adequacy:

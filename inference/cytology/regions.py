@@ -13,7 +13,7 @@ BLACK = 12  # scanners fill gaps with black
 DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be told
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
-BLURRED = 0.30  # fine over coarse detail; sharp fields have about 0.5, fields blurred by 1 um about 0.25
+BLURRED = 0.36  # fine over coarse detail: sharp fields have 0.50 and more, blurred by 1 um (sigma) 0.33 and less
 DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be told
 
 

@@ -1,0 +1,1 @@
+"""The slide score: from triaged, labelled slides to a small model that ranks slides."""

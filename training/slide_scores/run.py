@@ -1,0 +1,182 @@
+"""Train a slide score: every cohort is scored by a model that has not seen it, then one model is fitted on all."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import yaml
+from pydantic import ValidationError
+
+from unmissed.datasets.errors import ConfigError, DatasetError, ModelError
+from unmissed.datasets.files import make_folder, sha256_of, write_whole
+from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, Metric, TableInput, save_card
+from unmissed.models.export import onnx_runner
+from unmissed.training.evaluation.intervals import Estimate
+from unmissed.training.slide_scores.cohorts import NORMAL, Cohort, read_cohort
+from unmissed.training.slide_scores.config import SlideScoreConfig
+from unmissed.training.slide_scores.fit import LinearScore, fit
+from unmissed.training.slide_scores.graph import write_graph
+from unmissed.training.slide_scores.measures import measure
+
+_CLASSES = (
+    CardClass(id=NORMAL, name="No abnormal cells", name_zh="未见异常细胞", group="normal"),
+    CardClass(id="abnormal", name="Abnormal cells", name_zh="有异常细胞", group="abnormal"),
+)
+PARITY = 1e-5
+
+
+def load_slide_score_recipe(path: Path) -> SlideScoreConfig:
+    """Read the YAML recipe of a slide score; paths in it are relative to the working folder.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read, or a field is unknown or wrong.
+    """
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+        return SlideScoreConfig.model_validate(values)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error}", fix="check the path and the YAML") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:4])
+        raise ConfigError(f"{path}: {wrong}", fix="correct the fields") from error
+
+
+def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dict[str, Mapping[str, Estimate]]]:
+    """Fit, cross-validate over cohorts, write NAME.onnx, NAME.json, scores.csv and metrics.json.
+
+    Returns
+    -------
+    The card, and the measures of each cohort and of all ("pooled"), every slide scored by a model that has not seen
+    its cohort.
+
+    Raises
+    ------
+    DatasetError
+        When a cohort is incomplete, or cohorts have different features.
+    """
+    cohorts = [read_cohort(item) for item in config.cohorts]
+    features = cohorts[0].features
+    if any(cohort.features != features for cohort in cohorts):
+        raise DatasetError("the cohorts have different features", fix="triage all of them with one version")
+    make_folder(output)
+    scores = [_fit(config, [c for c in cohorts if c is not held]).of(held.values) for held in cohorts]
+    measures = _measures(config, cohorts, scores)
+    _write_scores(output / "scores.csv", cohorts, scores)
+    with write_whole(output / "metrics.json") as stream:
+        json.dump(
+            {part: {k: asdict(v) for k, v in found.items()} for part, found in measures.items()}, stream, indent=2
+        )
+    final = _fit(config, cohorts)
+    path = output / f"{config.name}.onnx"
+    write_graph(final, path)
+    parity = _parity(path, final, cohorts)
+    card = _card(config, cohorts, final, path, parity, measures["pooled"])
+    save_card(card, output / f"{config.name}.json")
+    return card, measures
+
+
+def _fit(config: SlideScoreConfig, cohorts: Sequence[Cohort]) -> LinearScore:
+    values = np.concatenate([cohort.values for cohort in cohorts])
+    labels = np.concatenate([cohort.labels for cohort in cohorts])
+    return fit(values, labels, cohorts[0].features, config.l2)
+
+
+def _measures(
+    config: SlideScoreConfig, cohorts: Sequence[Cohort], scores: Sequence[np.ndarray]
+) -> dict[str, Mapping[str, Estimate]]:
+    parts = {cohort.name: (cohort.labels, s) for cohort, s in zip(cohorts, scores, strict=True)}
+    parts["pooled"] = np.concatenate([c.labels for c in cohorts]), np.concatenate(scores)
+    return {
+        name: measure(labels, values, config.sensitivity, draws=config.bootstrap, seed=config.seed)
+        for name, (labels, values) in parts.items()
+    }
+
+
+def _write_scores(path: Path, cohorts: Sequence[Cohort], scores: Sequence[np.ndarray]) -> None:
+    with write_whole(path) as stream:
+        table = csv.writer(stream)
+        table.writerow(["cohort", "slide", "abnormal", "score"])
+        for cohort, values in zip(cohorts, scores, strict=True):
+            for slide, label, value in zip(cohort.slides, cohort.labels, values, strict=True):
+                table.writerow([cohort.name, slide, int(label), f"{value:.6f}"])
+
+
+def _parity(path: Path, score: LinearScore, cohorts: Sequence[Cohort]) -> float:
+    values = np.concatenate([cohort.values for cohort in cohorts])
+    difference = float(np.abs(onnx_runner(path, 1)(values.astype(np.float32)) - score.of(values)).max())
+    if difference > PARITY:
+        raise ModelError(f"{path.name} differs from the fit by {difference:.2g}", expected=f"at most {PARITY:g}")
+    return difference
+
+
+def _card(
+    config: SlideScoreConfig,
+    cohorts: Sequence[Cohort],
+    score: LinearScore,
+    path: Path,
+    parity: float,
+    pooled: Mapping[str, Estimate],
+) -> Card:
+    labels = np.concatenate([cohort.labels for cohort in cohorts])
+    data = DataSpec(
+        name=config.name,
+        title=config.data_title,
+        licence=config.data_licence,
+        citation=config.data_citation,
+        group_by="cohort",
+        counts={"train": {NORMAL: int((~labels).sum()), "abnormal": int(labels.sum())}},
+        groups={"train": len(cohorts)},
+    )
+    metrics = {
+        f"cv_{name}": Metric(
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            method=found.method,
+            on=f"{len(labels)} slides of {len(cohorts)} cohorts, each scored by a model that has not seen its cohort",
+        )
+        for name, found in pooled.items()
+    }
+    return Card(
+        name=config.name,
+        version="1",
+        title=config.title or config.name,
+        title_zh=config.title_zh or config.name,
+        task="slide-score",
+        classes=_CLASSES,
+        input=TableInput(features=cohorts[0].features),
+        files={
+            "fp32": FileSpec(
+                file=path.name,
+                sha256=sha256_of(path),
+                size_bytes=path.stat().st_size,
+                precision="fp32",
+                stored="fp32",
+            )
+        },
+        default_variant="fp32",
+        architecture={
+            "kind": "logistic regression, weights of findings not negative",
+            "weights": {
+                name: round(float(weight), 4) for name, weight in zip(cohorts[0].features, score.weights, strict=True)
+            },
+            "bias": round(score.bias, 4),
+        },
+        training={
+            "l2": config.l2,
+            "cohorts": {cohort.name: len(cohort.slides) for cohort in cohorts},
+            "triage_models": {cohort.name: dict(cohort.models) for cohort in cohorts},
+        },
+        data=(data,),
+        metrics=metrics,
+        temperature=1.0,
+        parity_max_abs_dp=parity,
+        intended_use=config.intended_use,
+        limits=config.limits,
+        licence="Apache-2.0",
+    )
