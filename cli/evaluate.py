@@ -116,7 +116,7 @@ def _evaluate_model(
         notes.append(f"{model.card.name} was trained on {data}: where it has seen these pictures, the numbers flatter.")
     classes = [ClassInfo(c.id, c.name, c.name_zh, c.group) for c in model.card.classes]
     predictions = predictions_of_model(model, records, classes, place, runtime)
-    side_px = model.card.input.size_px
+    side_px = model.card.picture_input.size_px
 
     def picture(index: int) -> Any:
         record = records[index]

@@ -77,7 +77,7 @@ class Predictor:
         self.model = model
         self.threads = threads or (1 if engine.concurrent else cores)
         self.workers = workers or (max(1, cores // self.threads) if engine.concurrent else cores)
-        self._prepare, self.notes = path_reader(model.card.input, um_per_px)
+        self._prepare, self.notes = path_reader(model.card.picture_input, um_per_px)
         self.session = engine.load(model, device=device, batch_size=batch_size, threads=self.threads)
         cv2.setNumThreads(1)  # the workers are the parallelism
 
@@ -127,7 +127,7 @@ class Predictor:
 
         def work(chunk: Sequence[int]) -> Sequence[int]:
             if not hasattr(local, "buffer"):
-                local.buffer, local.read = self._new_buffer(), RecordReader(self.model.card.input)
+                local.buffer, local.read = self._new_buffer(), RecordReader(self.model.card.picture_input)
             for position, index in enumerate(chunk):
                 if stop.is_set():
                     return ()

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from unmissed.datasets.errors import ModelError
 from unmissed.datasets.files import write_whole
@@ -36,6 +36,33 @@ class InputSpec(_Part):
     dtype: Literal["uint8"] = "uint8"
     mean: tuple[float, float, float] = Field(description="Inside the graph, of 0..1 values; for information.")
     std: tuple[float, float, float] = Field(description="Inside the graph, of 0..1 values; for information.")
+
+
+class TableInput(_Part):
+    """What a graph for numbers takes: ``features`` float32 (N, F)."""
+
+    features: tuple[str, ...] = Field(min_length=1, description="Names of the columns, in order.")
+
+
+_PICTURES, _TABLE = "<pictures>", "<table>"
+
+
+def _kind_of_input(value: Any) -> str:
+    return _TABLE if isinstance(value, TableInput) or (isinstance(value, dict) and "features" in value) else _PICTURES
+
+
+class HeatmapSpec(_Part):
+    """What a heat map means and how finds are taken from it. Lengths are pixels of the model's input."""
+
+    stride_px: int = Field(gt=0, description="Side of a cell of the map.")
+    halo_px: int = Field(ge=0, description="Border of a canvas whose cells are not to be trusted.")
+    picture_px: int | None = Field(
+        None, gt=0, description="Longer side to which a picture is resized first, where pixels have no size."
+    )
+    target: tuple[str, ...] = Field(min_length=1, description="Classes whose sum is the score of a find.")
+    radius_px: float = Field(gt=0, description="Two finds are further apart than this.")
+    box_px: float = Field(gt=0, description="Side of the box that is reported around a find.")
+    threshold: float = Field(ge=0, le=1, description="Least score of a find, unless the user asks for another.")
 
 
 class FileSpec(_Part):
@@ -72,17 +99,25 @@ class Metric(_Part):
 
 
 class Quantisation(_Part):
-    """The paired check that an int8 variant has to pass: faster, and less than 0.5 points of macro-F1 lost."""
+    """The paired check that an int8 variant has to pass: faster, and little of the metric lost."""
 
     accepted: bool
     reason: str
     speed_ratio: float = Field(description="int8 images/s over fp32 images/s, same machine, one run.")
-    macro_f1_fp32: float
-    macro_f1_int8: float
-    loss_points: float = Field(description="Macro-F1 lost, in points of 0.01.")
+    metric: str = Field("macro_f1", description="What was compared: macro_f1, or the recall of a heat map.")
+    fp32: float = Field(description="The metric of fp32.")
+    int8: float = Field(description="The metric of int8.")
+    loss_points: float = Field(description="How much of the metric is lost, in points of 0.01.")
     loss_interval: tuple[float, float] | None = Field(description="95 % interval; null for a single group.")
     images: int
     calibration_images: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_old_names(cls, values: Any) -> Any:
+        """Cards of version 0.1 had names for macro-F1 alone."""
+        old = {"macro_f1_fp32": "fp32", "macro_f1_int8": "int8"}
+        return {old.get(key, key): value for key, value in values.items()} if isinstance(values, dict) else values
 
 
 class Certificate(_Part):
@@ -114,7 +149,10 @@ class Card(_Part):
     title_zh: str
     task: Literal["classification", "heatmap", "slide-score"]
     classes: tuple[CardClass, ...] = Field(min_length=2)
-    input: InputSpec
+    input: Annotated[
+        Annotated[InputSpec, Tag(_PICTURES)] | Annotated[TableInput, Tag(_TABLE)], Discriminator(_kind_of_input)
+    ] = Field(description="Pictures; for a slide score the columns of a table.")
+    heatmap: HeatmapSpec | None = Field(None, description="Of heat-map models only.")
     files: dict[str, FileSpec] = Field(min_length=1, description="Variant (fp32, int8, fp32-b16 ...) -> file.")
     default_variant: str
     architecture: dict[str, Any]
@@ -136,7 +174,28 @@ class Card(_Part):
         ids = [item.id for item in self.classes]
         if len(set(ids)) != len(ids):
             raise ValueError("class ids repeat")
+        if isinstance(self.input, TableInput) != (self.task == "slide-score"):
+            raise ValueError(
+                f"the input does not suit the task {self.task}: slide scores take columns, others pictures"
+            )
+        if (self.heatmap is not None) != (self.task == "heatmap"):
+            raise ValueError("the section heatmap belongs to the task heatmap, and to no other")
+        if self.heatmap is not None and (strange := sorted(set(self.heatmap.target) - set(ids[1:]))):
+            raise ValueError(f"heatmap.target names {strange}; expected classes other than the background, {ids[0]!r}")
         return self
+
+    @property
+    def picture_input(self) -> InputSpec:
+        """The input of a model that takes pictures.
+
+        Raises
+        ------
+        ModelError
+            When it takes a table.
+        """
+        if isinstance(self.input, TableInput):
+            raise ModelError(f"{self.name} takes numbers, not pictures", expected="a model for pictures")
+        return self.input
 
     @property
     def class_ids(self) -> tuple[str, ...]:
@@ -169,8 +228,13 @@ def load_card(path: Path) -> Card:
             fix="copy the card along with the model file",
         ) from error
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3])
+        wrong = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()[:3])
         raise ModelError(f"{path} is not a valid model card: {wrong}", fix="export the model again") from error
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    # The kinds of input are no part of the file.
+    return ".".join(str(part) for part in loc if part not in (_PICTURES, _TABLE)) or "file"
 
 
 def save_card(card: Card, path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,18 @@ def onnx_probabilities(path: Path, images: np.ndarray, batch_size: int = 64) -> 
         padded = np.concatenate([batch, np.repeat(batch[-1:], step - len(batch), axis=0)])
         parts.append(session.run([OUTPUT], {INPUT: padded})[0][: len(batch)])
     return np.concatenate(parts)
+
+
+def onnx_runner(path: Path, threads: int = 0) -> Callable[[np.ndarray], np.ndarray]:
+    """The file as a function of its one input to its one output, on the CPU; the batch must be free."""
+    session = cpu_session(path, threads)
+    source, result = session.get_inputs()[0].name, session.get_outputs()[0].name
+
+    def run(values: np.ndarray) -> np.ndarray:
+        output: np.ndarray = session.run([result], {source: values})[0]
+        return output
+
+    return run
 
 
 def check_parity(path: Path, expected: np.ndarray, images: np.ndarray) -> float:

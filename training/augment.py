@@ -33,6 +33,12 @@ class Augmenter:
         augmented: np.ndarray = self._pipeline(image=picture)["image"]
         return augmented
 
+    def both(self, picture: np.ndarray, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Augment a picture and, by the same geometry without blending, its target uint8 (H, W, channels)."""
+        self._pipeline.set_random_seed(seed)
+        augmented = self._pipeline(image=picture, mask=target)
+        return augmented["image"], augmented["mask"].reshape(*augmented["image"].shape[:2], -1)
+
     def check(self, picture: np.ndarray) -> None:
         """Try the pipeline on a cached picture, with a few seeds.
 

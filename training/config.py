@@ -1,23 +1,15 @@
 """The schema of a training recipe. Every field has a default and a description; unknown fields are errors."""
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field, field_validator, model_validator
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.sections import Section
 
 
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The section that a field holds, or None for a plain value."""
-    kinds = (field.annotation, *get_args(field.annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-class DataConfig(_Section):
+class DataConfig(Section):
     """Which pictures, and how they are divided."""
 
     dataset: str = Field(description="Name of a dataset (`unmissed data list`), or `folder` / `csv`.")
@@ -42,7 +34,7 @@ class DataConfig(_Section):
     split_seed: int = Field(0, description="Seed of the split; change it only to study the spread over splits.")
 
 
-class InputConfig(_Section):
+class InputConfig(Section):
     """How a picture becomes the network's input."""
 
     size_px: int = Field(96, ge=32, le=1024, multiple_of=32, description="Side of the square input, in pixels.")
@@ -64,12 +56,33 @@ class InputConfig(_Section):
         return self.cache_px or self.size_px * 5 // 4
 
 
-class ModelConfig(_Section):
+class LayerConfig(Section):
+    """One layer of the backbone `plain`: a convolution, batch norm, ReLU."""
+
+    width: int = Field(ge=1, le=2048, description="Channels.")
+    kernel: int = Field(3, ge=1, le=15, description="Side of the convolution, in pixels of its input.")
+    stride: int = Field(1, ge=1, le=8, description="By how much it shrinks the map.")
+    dilation: int = Field(1, ge=1, le=16, description="Distance of the pixels that it looks at.")
+    residual: bool = Field(False, description="Two such convolutions with a sum around them.")
+
+
+class ModelConfig(Section):
     """The network and where it starts from."""
 
-    backbone: str = Field("tf_efficientnet_lite0", description="A timm model name.")
+    backbone: str = Field("tf_efficientnet_lite0", description="A timm model name; for heat maps also `plain`.")
     stride: int | None = Field(
-        None, description="Cut the backbone where its map has this stride (8, 16, 32); null keeps the whole network."
+        None,
+        description="Cut the backbone where its map has this stride (8, 16, 32); null keeps the whole network. Heat "
+        "maps: pixels per cell.",
+    )
+    blocks: int | None = Field(
+        None,
+        ge=1,
+        description="Heat maps: stages of the backbone to keep; those beyond `stride` do not shrink the map any more.",
+    )
+    layers: tuple[LayerConfig, ...] = Field((), description="Heat maps: layers of the backbone `plain`, in order.")
+    head_width: int = Field(
+        64, ge=0, description="Heat maps: channels of the 3x3 convolution before the last; 0: none."
     )
     weights: str = Field(
         "auto",
@@ -80,7 +93,7 @@ class ModelConfig(_Section):
     drop_rate: float = Field(0.2, ge=0, lt=1, description="Dropout before the last layer.")
 
 
-class OptimizerConfig(_Section):
+class OptimizerConfig(Section):
     """AdamW with warm-up and a cosine to zero."""
 
     lr: float = Field(2e-3, gt=0, description="Peak learning rate for an effective batch of `batch_size`.")
@@ -96,7 +109,7 @@ class OptimizerConfig(_Section):
     )
 
 
-class LossConfig(_Section):
+class LossConfig(Section):
     """What is minimised, and how rare classes are helped."""
 
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the label spread over all classes.")
@@ -109,7 +122,7 @@ class LossConfig(_Section):
     mixup_probability: float = Field(0.5, ge=0, le=1, description="Share of the batches that are mixed.")
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """A whole recipe."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the run and of the exported model.")
@@ -128,10 +141,15 @@ class TrainConfig(_Section):
     )
     optimizer: OptimizerConfig = OptimizerConfig()
     loss: LossConfig = LossConfig()
+    heatmap: HeatmapConfig | None = Field(
+        None, description="Settings of a heat-map model; null trains a classifier of whole pictures."
+    )
     ema_decay: float | None = Field(
         0.995, gt=0, lt=1, description="Average of the weights that is evaluated; null: off."
     )
-    choose_by: Literal["loss", "macro_f1"] = Field("loss", description="Validation figure that picks the epoch.")
+    choose_by: Literal["loss", "macro_f1", "recall"] = Field(
+        "loss", description="Validation figure that picks the epoch; recall is that of heat maps, macro_f1 of classes."
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 or fp16 on an accelerator that has it, fp32 on a CPU."
     )
@@ -144,3 +162,17 @@ class TrainConfig(_Section):
             if len(step) != 1:
                 raise ValueError(f"each entry is one `Name: {{...}}`, found {list(step)}")
         return steps
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> "TrainConfig":
+        if self.choose_by == ("macro_f1" if self.heatmap else "recall"):
+            raise ValueError(f"choose_by is {self.choose_by}, which this kind of model does not have")
+        if self.heatmap is None:
+            return self
+        if self.model.stride is None or self.input.size_px % self.model.stride:
+            raise ValueError("a heat map needs model.stride, and input.size_px in whole cells")
+        if self.input.fit != "crop":
+            raise ValueError("a heat map learns from crops: set input.fit=crop")
+        if (self.input.um_per_px is None) == (self.heatmap.picture_px is None):
+            raise ValueError("a heat map needs input.um_per_px or heatmap.picture_px, and not both")
+        return self

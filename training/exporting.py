@@ -18,6 +18,7 @@ from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec
 from unmissed.models.export import check_parity, export_onnx, onnx_probabilities, torch_probabilities
 from unmissed.models.pretrained import read_weights
 from unmissed.models.quantise import quantise, speed_ratio
+from unmissed.training.classifier import architecture_of
 from unmissed.training.config import TrainConfig
 from unmissed.training.evaluation.intervals import paired_difference
 from unmissed.training.evaluation.metrics import macro_f1
@@ -26,7 +27,6 @@ from unmissed.training.evaluation.predictions import Predictions, load_predictio
 from unmissed.training.loading import load_pictures
 from unmissed.training.parts import name_root
 from unmissed.training.recipes import load_recipe
-from unmissed.training.run import architecture_of
 
 CALIBRATION_PICTURES = 256
 LARGEST_LOSS_POINTS = 0.5  # of macro-F1, that int8 may cost
@@ -227,8 +227,8 @@ def _quantise(
         accepted=not reasons,
         reason="; ".join(reasons) or f"{ratio:.2f}x as fast, macro-F1 changes by {-points:+.2f} points",
         speed_ratio=ratio,
-        macro_f1_fp32=float(macro_f1(labels, expected)[0]),
-        macro_f1_int8=float(macro_f1(labels, probabilities)[0]),
+        fp32=float(macro_f1(labels, expected)[0]),
+        int8=float(macro_f1(labels, probabilities)[0]),
         loss_points=points,
         loss_interval=(100 * loss.low, 100 * loss.high) if np.isfinite([loss.low, loss.high]).all() else None,
         images=len(images),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -15,7 +15,6 @@ from unmissed.datasets.errors import DatasetError, ImageError
 from unmissed.datasets.images import crop_around, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
-from unmissed.training.config import InputConfig
 
 Fit = Literal["squash", "pad", "crop"]
 Sampling = Literal["shuffle", "balanced", "root"]
@@ -105,19 +104,25 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 def training_loader(
-    pictures: np.ndarray,
-    augment: Augmenter,
-    sampler: EpochSampler,
+    dataset: Dataset[tuple[Tensor, Any]],
+    sampler: Sampler[tuple[int, int]],
     *,
+    crops: int,
     batch_size: int,
-    config: InputConfig,
+    workers: int | None,
     cores: int,
-) -> DataLoader[tuple[Tensor, int]]:
-    """Batches of (uint8 (B, H, W, 3), label (B,)); the last incomplete batch of an epoch is dropped."""
-    workers = config.workers if config.workers is not None else min(8, max(1, cores - 1))
+) -> DataLoader[Any]:
+    """Batches of an augmenting dataset; the last incomplete batch of an epoch is dropped.
+
+    Parameters
+    ----------
+    crops : pictures that the sampler yields an epoch.
+    workers : processes that augment; None leaves one core to the network.
+    """
+    workers = workers if workers is not None else min(8, max(1, cores - 1))
     return DataLoader(
-        TrainingPictures(pictures, sampler.labels, augment),
-        batch_size=min(batch_size, len(sampler)),
+        dataset,
+        batch_size=min(batch_size, crops),
         sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,

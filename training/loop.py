@@ -1,39 +1,53 @@
 """The training loop: one network, one split, from the first step to the chosen epoch; resumes exactly after a kill."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
-from sklearn.metrics import f1_score
-from timm.data import Mixup
 from timm.optim import param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from unmissed.datasets.errors import ConfigError
 from unmissed.models.architectures import Scaled
 from unmissed.training.checkpoint import Checkpoint, State
 from unmissed.training.config import TrainConfig
-from unmissed.training.evaluation.calibration import fit_temperature, negative_log_likelihood
 from unmissed.training.history import Epoch
-from unmissed.training.loading import EpochSampler
 from unmissed.training.progress import RunProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the validation part says after an epoch; ``macro_f1`` for classes, ``recall`` for heat maps."""
+
+    loss: float
+    macro_f1: float | None = None
+    recall: float | None = None
+
+
+class Objective(Protocol):
+    """What is minimised, and what is measured after each epoch."""
+
+    def loss(self, model: nn.Module, batch: Sequence[Tensor]) -> Tensor:
+        """Loss of a batch, a scalar; the first tensor of the batch is the pictures, uint8 (B, H, W, 3)."""
+
+    def validate(self, model: nn.Module, accelerator: Accelerator) -> Scores:
+        """Measure the network on the validation part."""
 
 
 def train(
     scaled: Scaled,
     frozen: list[nn.Module],
     loader: DataLoader[Any],
-    sampler: EpochSampler,
-    validation: tuple[np.ndarray, np.ndarray],
-    n_classes: int,
+    objective: Objective,
     config: TrainConfig,
     accelerator: Accelerator,
     folder: Path,
@@ -44,10 +58,9 @@ def train(
     Parameters
     ----------
     scaled : the network inside its input scaling; it holds the weights of the chosen epoch at the end.
-    n_classes : number of outputs.
     frozen : modules that stay in eval mode.
-    loader, sampler : batches of (uint8 (B, H, W, 3), label (B,)) and the order behind them.
-    validation : pictures uint8 (N, H, W, 3) and labels (N,).
+    loader : training batches; its sampler yields the order of an epoch from (seed, epoch) alone.
+    objective : loss and validation.
     folder : where ``history.csv``, ``best.safetensors`` and ``checkpoint.pt`` go; a checkpoint found there is
         continued as if it had never stopped.
 
@@ -77,8 +90,6 @@ def train(
     state, history = checkpoint.restore()
     for row in history:
         progress.epoch(row, is_best=row.epoch == state.best_epoch + 1)
-    weight = _class_weight(sampler.labels, n_classes, config).to(accelerator.device)
-    mixup = _mixup(config, n_classes)
     while state.epochs_done < settings.epochs and not _is_stale(state, config):
         epoch = state.epochs_done
         started = time.perf_counter()
@@ -88,10 +99,10 @@ def train(
         for module in frozen:
             module.eval()
         losses = []
-        for step, (images, labels) in enumerate(batches):
+        for step, batch in enumerate(batches):
             schedule.step_update(epoch * steps_per_epoch + step)
             with accelerator.accumulate(model), accelerator.autocast():
-                loss = _loss(model, images, labels, config, weight, mixup)
+                loss = objective.loss(model, batch)
                 accelerator.backward(loss)
                 if settings.clip_norm and accelerator.sync_gradients:
                     accelerator.clip_grad_norm_(scaled.parameters(), settings.clip_norm)
@@ -100,19 +111,17 @@ def train(
             if average is not None and accelerator.sync_gradients:
                 average.update(scaled, step=epoch * steps_per_epoch + step)
             losses.append(float(loss.detach()))
-            progress.step(epoch, len(labels), losses[-1])
+            progress.step(epoch, len(batch[0]), losses[-1])
         train_loss = float(np.mean(losses))
         if not np.isfinite(train_loss):
             raise ConfigError(
                 f"the loss is {train_loss} in epoch {epoch + 1}", fix="lower optimizer.lr or set precision=fp32"
             )
-        logits = predict_logits(average.module if average is not None else scaled, validation[0], accelerator)
-        if not np.isfinite(logits).all():
-            raise ConfigError(
-                f"outputs are not finite after epoch {epoch + 1}", fix="lower optimizer.lr or set precision=fp32"
-            )
-        row = _epoch(epoch, train_loss, logits, validation[1], optimizer, time.perf_counter() - started)
-        score = -row.val_loss if config.choose_by == "loss" else row.val_macro_f1
+        scores = objective.validate(average.module if average is not None else scaled, accelerator)
+        seconds = time.perf_counter() - started
+        rate = float(optimizer.param_groups[0]["lr"])
+        row = Epoch(epoch + 1, train_loss, scores.loss, scores.macro_f1, scores.recall, rate, seconds)
+        score = _score(scores, config.choose_by)
         is_best = score > state.best_score
         if is_best:
             state.best_score, state.best_epoch = score, epoch
@@ -127,56 +136,30 @@ def train(
     return history
 
 
-@torch.inference_mode()
-def predict_logits(
-    model: nn.Module, pictures: np.ndarray, accelerator: Accelerator, batch_size: int = 128
-) -> np.ndarray:
-    """Logits (N, K) float32 of uint8 pictures (N, H, W, 3), in full precision."""
-    model.eval()
-    batches = (torch.from_numpy(pictures[i : i + batch_size]) for i in range(0, len(pictures), batch_size))
-    return torch.cat([model(batch.to(accelerator.device)).float().cpu() for batch in batches]).numpy()
+def check_finite(outputs: np.ndarray) -> None:
+    """Refuse outputs of a network that has diverged.
+
+    Raises
+    ------
+    ConfigError
+        Says what to change.
+    """
+    if not np.isfinite(outputs).all():
+        raise ConfigError("the outputs are not finite", fix="lower optimizer.lr or set precision=fp32")
 
 
-def _loss(
-    model: nn.Module, images: Tensor, labels: Tensor, config: TrainConfig, weight: Tensor, mixup: Mixup | None
-) -> Tensor:
-    if mixup is None:
-        return F.cross_entropy(model(images).float(), labels, weight, label_smoothing=config.loss.label_smoothing)
-    even = len(labels) // 2 * 2
-    mixed, targets = mixup(images[:even].float(), labels[:even])
-    return F.cross_entropy(model(mixed).float(), targets, weight)
-
-
-def _mixup(config: TrainConfig, n_classes: int) -> Mixup | None:
-    if not config.loss.mixup_alpha:
-        return None
-    return Mixup(
-        mixup_alpha=config.loss.mixup_alpha,
-        prob=config.loss.mixup_probability,
-        label_smoothing=config.loss.label_smoothing,
-        num_classes=n_classes,
-    )
-
-
-def _class_weight(labels: np.ndarray, n_classes: int, config: TrainConfig) -> Tensor:
-    """Weight (K,) of each class in the loss; inverse to its frequency when balanced, mean 1 over the pictures."""
-    if config.loss.class_weights == "none":
-        return torch.ones(n_classes)
-    counts = np.bincount(labels, minlength=n_classes).clip(1)
-    return torch.tensor(counts.sum() / (n_classes * counts), dtype=torch.float32)
-
-
-def _epoch(
-    epoch: int, train_loss: float, logits: np.ndarray, labels: np.ndarray, optimizer: Any, seconds: float
-) -> Epoch:
-    return Epoch(
-        epoch=epoch + 1,
-        train_loss=train_loss,
-        val_loss=negative_log_likelihood(labels, logits, fit_temperature(labels, logits)),
-        val_macro_f1=float(f1_score(labels, logits.argmax(1), average="macro")),
-        lr=float(optimizer.param_groups[0]["lr"]),
-        seconds=seconds,
-    )
+def _score(scores: Scores, choose_by: str) -> float:
+    """The figure that picks the epoch, higher is better."""
+    if choose_by == "loss":
+        return -scores.loss
+    found = scores.macro_f1 if choose_by == "macro_f1" else scores.recall
+    if found is None or np.isnan(found):
+        raise ConfigError(
+            f"choose_by is {choose_by}, which the validation part does not give",
+            expected="objects and pictures without any in the validation part",
+            fix="set choose_by=loss, or hold out more with data.validation_fraction",
+        )
+    return found
 
 
 def _is_stale(state: State, config: TrainConfig) -> bool:

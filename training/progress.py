@@ -77,7 +77,11 @@ class LiveProgress:
         mark = "  best so far" if is_best else ""
         self._console.print(
             f"epoch {row.epoch:>3}  train loss {row.train_loss:.3f}  validation loss {row.val_loss:.3f}  "
-            f"macro-F1 {row.val_macro_f1:.4f}  {row.seconds:.0f} s{mark}",
+            f"{_score(row)}  {row.seconds:.0f} s{mark}",
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _score(row: Epoch) -> str:
+    return f"macro-F1 {row.val_macro_f1:.4f}" if row.val_recall is None else f"mean recall {row.val_recall:.4f}"

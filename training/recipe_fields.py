@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from unmissed.training.config import TrainConfig, section_of
+from unmissed.training.config import TrainConfig
+from unmissed.training.sections import section_of
 
 
 def fields_as_markdown() -> str:

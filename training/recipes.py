@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from unmissed.datasets.errors import ConfigError
-from unmissed.training.config import TrainConfig, section_of
+from unmissed.training.config import TrainConfig
+from unmissed.training.sections import section_of
 
 
 def recipe_names() -> list[str]:
@@ -115,6 +116,8 @@ def _explain(item: Any, path: Path, lines: dict[tuple[str, ...], int]) -> str:
 def _fields_at(place: Sequence[str]) -> list[str]:
     model: type[BaseModel] = TrainConfig
     for name in place:
+        if name.isdecimal():  # an entry of a list of sections
+            continue
         section = section_of(model.model_fields[name])
         if section is None:
             return []

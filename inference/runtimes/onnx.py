@@ -86,7 +86,7 @@ class OnnxRuntime(Runtime):
             engine,
             runtime=self.name,
             provider=self.provider,
-            input_size=model.card.input.size_px,
+            input_size=model.card.picture_input.size_px,
             batch_size=fixed_batch or batch_size or self.default_batch_size,
             classes=len(model.card.classes),
             concurrent=self.concurrent,

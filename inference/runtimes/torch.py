@@ -87,7 +87,7 @@ class TorchRuntime(Runtime):
             place,
             runtime=self.name,
             provider=f"torch on {place}",
-            input_size=model.card.input.size_px,
+            input_size=model.card.picture_input.size_px,
             batch_size=fixed_batch or batch_size or self.default_batch_size,
             classes=len(model.card.classes),
             concurrent=self.concurrent,

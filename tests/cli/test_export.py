@@ -18,8 +18,8 @@ from unmissed.datasets.images import fit_image, read_image
 from unmissed.models import cards, zoo
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.export import torch_probabilities
+from unmissed.training.classifier import architecture_of
 from unmissed.training.recipes import load_recipe
-from unmissed.training.run import architecture_of
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,7 @@ from unmissed.datasets.errors import DatasetError
 from unmissed.datasets.images import crop_around, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
-from unmissed.training.config import InputConfig
-from unmissed.training.loading import EpochSampler, load_pictures, training_loader
+from unmissed.training.loading import EpochSampler, TrainingPictures, load_pictures, training_loader
 
 LABELS = np.repeat([0, 1, 2], [600, 150, 24])
 
@@ -93,7 +92,8 @@ def batches(workers, epochs=2):
     pictures, labels = rng.integers(0, 256, (10, 40, 40, 3), dtype=np.uint8), np.arange(10)
     sampler = EpochSampler(labels, "shuffle", 5)
     augment = Augmenter([{"D4": {}}, {"ColorJitter": {"p": 0.9}}, {"CoarseDropout": {"p": 0.5}}], 32, is_crop=False)
-    loader = training_loader(pictures, augment, sampler, batch_size=4, config=InputConfig(workers=workers), cores=2)
+    dataset = TrainingPictures(pictures, labels, augment)
+    loader = training_loader(dataset, sampler, crops=10, batch_size=4, workers=workers, cores=2)
     for epoch in range(epochs):
         sampler.set_epoch(epoch)
         yield from loader
@@ -112,9 +112,8 @@ def test_workers_give_the_same_pictures_as_none():
 def test_a_set_smaller_than_a_batch_is_one_batch():
     pictures, labels = np.zeros((3, 40, 40, 3), np.uint8), np.arange(3)
     sampler = EpochSampler(labels, "shuffle", 0)
-    loader = training_loader(
-        pictures, Augmenter([], 32, is_crop=False), sampler, batch_size=32, config=InputConfig(workers=0), cores=1
-    )
+    dataset = TrainingPictures(pictures, labels, Augmenter([], 32, is_crop=False))
+    loader = training_loader(dataset, sampler, crops=3, batch_size=32, workers=0, cores=1)
     assert [len(labels) for _, labels in loader] == [3]
 
 

@@ -35,7 +35,7 @@ def read_history(path: Path) -> dict[str, FloatArray]:
 
 
 def history_figure(history: dict[str, FloatArray]) -> Figure:
-    """Losses, validation macro F1 (its best epoch marked) and learning rate over the epochs."""
+    """Losses, the validation score (its best epoch marked) and learning rate over the epochs."""
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
     loss, score, rate = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 0.8))
     epoch = history["epoch"]
@@ -45,7 +45,8 @@ def history_figure(history: dict[str, FloatArray]) -> Figure:
             loss.plot(epoch, history[name], color=colour, label=label, linewidth=1.8, **mark)
     style(loss, "Loss")
     loss.legend(frameon=False, fontsize=9, labelcolor=INK)
-    f1 = history.get("val_macro_f1", np.full(epoch.shape, np.nan))
+    column, title = ("val_recall", "mean recall") if "val_recall" in history else ("val_macro_f1", "macro F1")
+    f1 = history.get(column, np.full(epoch.shape, np.nan))
     score.plot(epoch, f1, color=COLOURS[0], linewidth=1.8, **mark)
     if not np.isnan(f1).all():
         best = int(np.nanargmax(f1))
@@ -55,7 +56,7 @@ def history_figure(history: dict[str, FloatArray]) -> Figure:
         place: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": score.transAxes}
         box = {"facecolor": "white", "edgecolor": "none", "pad": 3}
         score.text(0.97, 0.06, note, color=COLOURS[1], fontsize=9.5, bbox=box, **place)
-    style(score, "Validation macro F1")
+    style(score, f"Validation {title}")
     lr = history.get("lr", np.full(epoch.shape, np.nan))
     power = int(np.floor(np.log10(np.nanmax(lr)))) if (lr > 0).any() else 0
     rate.plot(epoch, lr / 10.0**power, color=COLOURS[2], linewidth=1.8)

@@ -109,7 +109,7 @@ def group_bootstrap(
     samples = [statistics(labels, probabilities, weights) for weights in group_weights(predictions.groups, n, seed)]
     size = predictions.n_groups
     return {
-        name: _percentile(float(value[0]), np.concatenate([sample[name] for sample in samples]), size, level)
+        name: percentile_interval(float(value[0]), np.concatenate([sample[name] for sample in samples]), size, level)
         for name, value in values.items()
     }
 
@@ -157,10 +157,11 @@ def paired_difference(
         return statistic(labels, probabilities_b, weights) - statistic(labels, probabilities_a, weights)
 
     samples = np.concatenate([difference(weights) for weights in group_weights(groups, n, seed)])
-    return _percentile(float(difference(None)[0]), samples, int(np.unique(groups).size), level)
+    return percentile_interval(float(difference(None)[0]), samples, int(np.unique(groups).size), level)
 
 
-def _percentile(value: float, samples: FloatArray, n_groups: int, level: float) -> Estimate:
+def percentile_interval(value: float, samples: FloatArray, n_groups: int, level: float = 0.95) -> Estimate:
+    """A value with the percentile interval of its bootstrap samples (B,), widened where needed to hold the value."""
     samples = samples[~np.isnan(samples)]
     if np.isnan(value) or samples.size == 0 or n_groups < 2:
         return Estimate(value, float("nan"), float("nan"), BOOTSTRAP, n_groups)

@@ -136,6 +136,40 @@ def _render(
     for mistake in mistakes:
         if mistake.thumbnail and not mistake.thumbnail.startswith("data:image/"):
             raise DatasetError(f"the thumbnail of {mistake.path} is no data URI", expected="data:image/...;base64,...")
+    return render(
+        folder,
+        "report.html",
+        title=title,
+        config=config,
+        history_csv=history_csv,
+        plots=plots,
+        notes=notes,
+        facts=facts,
+        e=evaluation,
+        names={info.id: info for info in evaluation.classes},
+        summary=summary,
+        few_pictures=FEW_PICTURES,
+        few_groups=FEW_GROUPS,
+        mistakes=[mistake._replace(path=_short(mistake.path)) for mistake in mistakes],
+    )
+
+
+def render(
+    folder: Path,
+    template: str,
+    *,
+    title: str,
+    config: Mapping[str, Any],
+    history_csv: Path | None,
+    plots: Mapping[str, Path] | None,
+    notes: Sequence[str],
+    facts: Mapping[str, object] | None,
+    **values: object,
+) -> Path:
+    """Fill a template of this folder, write it as ``report.html`` into ``folder``, and return its path.
+
+    ``values`` are what only that template knows; the others are those of ``write_report``.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -144,19 +178,14 @@ def _render(
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "number": _number, "range": _range, "wider": _wider}
-    html = environment.get_template("report.html").render(
+    html = environment.get_template(template).render(
         title=title,
-        e=evaluation,
-        names={info.id: info for info in evaluation.classes},
-        summary=summary,
         facts={**(facts or {}), **_training_time(history_csv)},
         notes=list(notes),
-        few_pictures=FEW_PICTURES,
-        few_groups=FEW_GROUPS,
         images={name: _embedded(path) for name, path in (plots or {}).items()},
-        mistakes=[mistake._replace(path=_short(mistake.path)) for mistake in mistakes],
         config=json.dumps(dict(config), ensure_ascii=False, indent=2, default=str),
         provenance=_provenance(),
+        **values,
     )
     with write_whole(folder / "report.html") as stream:
         stream.write(html)

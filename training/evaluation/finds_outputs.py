@@ -1,0 +1,85 @@
+"""Everything that an evaluation of finds leaves in a folder: metrics.json, plots, report.html."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from unmissed.datasets.files import write_whole
+from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, recalls
+from unmissed.training.evaluation.history import history_figure, read_history
+from unmissed.training.evaluation.plot_style import COLOURS, INK, save_figure, stroke, style
+from unmissed.training.evaluation.report import FEW_GROUPS, FEW_PICTURES, render
+
+
+def write_finds_evaluation(
+    folder: Path,
+    finds: Sequence[FieldFinds],
+    unit: str,
+    rates: Sequence[float],
+    *,
+    title: str,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    config: Mapping[str, Any] | None = None,
+    history_csv: Path | None = None,
+    notes: Sequence[str] = (),
+    facts: Mapping[str, object] | None = None,
+) -> FindsEvaluation:
+    """Evaluate finds and write metrics.json, plots/ and report.html into ``folder``.
+
+    Parameters
+    ----------
+    finds : of a test part that training has not seen.
+    unit, rates, n_bootstrap, seed : see ``evaluate_finds``.
+    title, config, history_csv, notes, facts : see ``report.write_report``.
+    """
+    evaluation = evaluate_finds(finds, rates, unit, n_bootstrap=n_bootstrap, seed=seed)
+    with write_whole(folder / "metrics.json") as stream:
+        json.dump(evaluation.to_json(), stream, ensure_ascii=False, indent=2, allow_nan=False)
+    plots = {}
+    if evaluation.size:
+        plots["froc"] = save_figure(froc_figure(finds, evaluation), folder / "plots" / "froc.png")
+    if history_csv is not None and history_csv.exists():
+        plots["history"] = save_figure(history_figure(read_history(history_csv)), folder / "plots" / "history.png")
+    render(
+        folder,
+        "finds.html",
+        title=title,
+        config=config or {},
+        history_csv=history_csv,
+        plots=plots,
+        notes=notes,
+        facts=facts,
+        e=evaluation,
+        all_labels=ALL,
+        few_pictures=FEW_PICTURES,
+        few_groups=FEW_GROUPS,
+    )
+    return evaluation
+
+
+def froc_figure(finds: Sequence[FieldFinds], evaluation: FindsEvaluation) -> Figure:
+    """Recall over false finds per unit, for all objects (with the intervals at the rates) and for each label."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    rates = np.geomspace(evaluation.rates[0] / 2, evaluation.rates[-1] * 2, 80)
+    for k, label in enumerate(evaluation.recall):
+        line = stroke(k) if label != ALL else {"color": INK, "linewidth": 2.4}
+        name = f"{label} ({evaluation.counts[label]})" if label != ALL else f"all ({evaluation.n_objects})"
+        axes.plot(rates, recalls(finds, rates.tolist(), label)[0], label=name, **line)
+    for rate, estimate in zip(evaluation.rates, evaluation.recall[ALL], strict=True):
+        axes.plot([rate, rate], [estimate.low, estimate.high], color=COLOURS[6], linewidth=1, zorder=0)
+    axes.set_xscale("log")
+    axes.set_xticks(evaluation.rates, [f"{rate:g}" for rate in evaluation.rates])
+    axes.minorticks_off()
+    axes.set_ylim(0, 1.02)
+    where = "mm² of normal fields" if evaluation.unit == "mm2" else "picture"
+    axes.set_xlabel(f"False finds per {where}", color=INK)
+    axes.set_ylabel("Share of the objects that are found", color=INK)
+    style(axes)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower right")
+    return figure

@@ -1,0 +1,1 @@
+"""Heat-map models: from labelled fields or masks to a network that finds places."""

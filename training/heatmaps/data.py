@@ -1,0 +1,189 @@
+"""Fields in memory at the scale of training, each with a map of what is to be learned at every pixel."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.errors import ConfigError, DatasetError, ImageError
+from unmissed.datasets.fields import Field
+from unmissed.datasets.images import read_image
+from unmissed.training.heatmaps.config import HeatmapConfig
+
+UNKNOWN = 255  # in a target: nothing is learned here
+_SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a field comes to the scale of training, and how lengths are measured there.
+
+    Attributes
+    ----------
+    um_per_px : of the resized picture; None where pixels have no size.
+    picture_px : longer side of the resized picture, where pixels have no size.
+    stride_px : pixels per cell of the map.
+    """
+
+    um_per_px: float | None
+    picture_px: int | None
+    stride_px: int
+
+    def px(self, length_um: float) -> float:
+        """A length of the recipe in pixels of the resized picture."""
+        return length_um / (self.um_per_px or 1.0)
+
+    def factor(self, field: Field, width_px: int, height_px: int) -> float:
+        """By how much a field is resized.
+
+        Raises
+        ------
+        ConfigError
+            When the size of its pixels should be known and is not.
+        """
+        if self.um_per_px is None:
+            return (self.picture_px or max(width_px, height_px)) / max(width_px, height_px)
+        if field.um_per_px is None:
+            raise ConfigError(
+                f"the size of a pixel of {field.path.name} is not known",
+                expected="a dataset with um_per_px",
+                fix="set heatmap.picture_px in place of input.um_per_px",
+            )
+        return field.um_per_px / self.um_per_px
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledField:
+    """A field at the scale of training.
+
+    Attributes
+    ----------
+    name, group : of the field.
+    image : uint8 (h, w, 3) RGB.
+    target : uint8 (h, w, 1) index of the map that is right at each pixel, or ``UNKNOWN``; with a teacher (h, w, 1 + K),
+        the rest its probabilities times 255.
+    points : float32 (n, 2), x and y of the objects in pixels: labelled points, or centres of the parts of a mask.
+    labels : n labels of the dataset.
+    is_target : bool (n,), which of them are to be found.
+    objects : int32 (h, w), number (from 1) of the object that each pixel belongs to; None where points are labelled.
+    complete : whether every place without an object is background.
+    size : what false finds are counted by: area in mm2, or 1 for a picture whose pixels have no size.
+    """
+
+    name: str
+    group: str
+    image: np.ndarray
+    target: np.ndarray
+    points: np.ndarray
+    labels: tuple[str, ...]
+    is_target: np.ndarray
+    objects: np.ndarray | None
+    complete: bool
+    size: float
+
+
+def load_fields(
+    fields: Sequence[Field],
+    root: Path,
+    config: HeatmapConfig,
+    scale: Scale,
+    mask_label: str,
+    on_read: Callable[[], None],
+) -> list[LabelledField]:
+    """Read fields, in their order.
+
+    Parameters
+    ----------
+    root : folder that their names are relative to.
+    mask_label : label of what masks show.
+
+    Raises
+    ------
+    DatasetError
+        When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
+    """
+    failures: list[str] = []
+
+    def load(field: Field) -> LabelledField | None:
+        try:
+            loaded = _load(field, root, config, scale, mask_label)
+        except ImageError as error:
+            failures.append(str(error))
+            return None
+        on_read()
+        return loaded
+
+    with ThreadPoolExecutor() as pool:
+        loaded = list(pool.map(load, fields))
+    if failures:
+        raise DatasetError(
+            f"{len(failures)} of {len(fields)} fields cannot be read, first: {failures[0]}",
+            fix="run `unmissed data verify` to list them, then restore or remove them",
+        )
+    return [field for field in loaded if field is not None]
+
+
+def _load(field: Field, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str) -> LabelledField:
+    image = read_image(field.path)
+    factor = scale.factor(field, image.shape[1], image.shape[0])
+    image = resize(image, factor)
+    height, width = image.shape[:2]
+    map_of = {label: index for index, labels in enumerate(config.classes.values()) for label in labels}
+    target_maps = [list(config.classes).index(name) for name in config.target]
+    target = np.full((height, width), 0 if field.complete else UNKNOWN, np.uint8)
+    objects = None
+    if field.mask is None:
+        points = np.array([(p.x_px, p.y_px) for p in field.points], np.float32).reshape(-1, 2) * np.float32(factor)
+        labels = tuple(point.label for point in field.points)
+        _draw(target, points, [map_of.get(label, UNKNOWN) for label in labels], target_maps, config, scale)
+    else:
+        mask = cv2.resize(read_image(field.mask)[..., 0], (width, height), interpolation=cv2.INTER_AREA) > 127
+        count, objects, _, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+        points, labels = centres[1:].astype(np.float32) + 0.5, (mask_label,) * (count - 1)
+        target[mask] = map_of[mask_label]
+    return LabelledField(
+        name=field.name(root),
+        group=field.group,
+        image=image,
+        target=target[..., None],
+        points=points,
+        labels=labels,
+        is_target=np.array([map_of.get(label) in target_maps for label in labels], dtype=bool),
+        objects=objects,
+        complete=field.complete,
+        size=height * width * (scale.um_per_px / 1000) ** 2 if scale.um_per_px else 1.0,
+    )
+
+
+def resize(image: np.ndarray, factor: float) -> np.ndarray:
+    """Resize uint8 (h, w, 3): areas are averaged when it shrinks."""
+    size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
+    if size == image.shape[1::-1]:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+
+
+def _draw(
+    target: np.ndarray,
+    points: np.ndarray,
+    maps: Sequence[int],
+    target_maps: Sequence[int],
+    config: HeatmapConfig,
+    scale: Scale,
+) -> None:
+    """Draw a disk of its map around every point; the cells around it are not judged. Targets lie on top."""
+    # A disk smaller than this could lie between the centres of the cells.
+    radius_px = max(scale.px(config.radius_um), 0.75 * scale.stride_px)
+    for point in points:
+        _disk(target, point, max(scale.px(config.ignore_um), radius_px), UNKNOWN)
+    for index in sorted(range(len(points)), key=lambda i: maps[i] in target_maps):
+        _disk(target, points[index], radius_px, maps[index])
+
+
+def _disk(target: np.ndarray, point: np.ndarray, radius_px: float, value: int) -> None:
+    fine = 1 << _SUBPIXEL_BITS
+    centre = (round((float(point[0]) - 0.5) * fine), round((float(point[1]) - 0.5) * fine))
+    cv2.circle(target, centre, round(radius_px * fine), value, cv2.FILLED, cv2.LINE_8, _SUBPIXEL_BITS)
