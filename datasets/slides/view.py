@@ -197,8 +197,8 @@ def thumbnail(slide: Slide, longest_px: int = 1600) -> np.ndarray:
             except SlideError:
                 damaged += 1
                 continue
-            left, right = _placed(column, view.tile_width_px, tile.shape[1], factor, width)
-            top, bottom = _placed(row, view.tile_height_px, tile.shape[0], factor, height)
+            left, right = _placed(column * view.tile_width_px, tile.shape[1], width / view.width_px)
+            top, bottom = _placed(row * view.tile_height_px, tile.shape[0], height / view.height_px)
             if left < right and top < bottom:
                 picture[top:bottom, left:right] = cv2.resize(
                     tile, (right - left, bottom - top), interpolation=cv2.INTER_AREA
@@ -228,6 +228,6 @@ def _tiles_between(start: int, length: int, tile: int, count: int) -> range:
     return range(max(0, start // tile), min(count, -(-(start + length) // tile)))
 
 
-def _placed(number: int, tile: int, length: int, factor: float, limit: int) -> tuple[int, int]:
+def _placed(start: int, length: int, factor: float) -> tuple[int, int]:
     """Where a tile lies in the thumbnail: neighbours meet without gap or overlap."""
-    return round(number * tile * factor), min(limit, round((number * tile + length) * factor))
+    return round(start * factor), round((start + length) * factor)

@@ -6,6 +6,7 @@ import pytest
 
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.find import find_slides
+from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.slides.tile_folder import TileFolder
 
 
@@ -132,7 +133,7 @@ class TestDeepZoom:
     @pytest.mark.parametrize(
         ("text", "word"),
         [
-            ("", "lacks a field"),
+            ("<Image/>", "lacks a field"),
             ('<Image TileSize="0" Overlap="1" Format="png"><Size Width="9" Height="9"/></Image>', "claims a level"),
             ('<Image TileSize="64" Overlap="1" Format="png"><Size Width="999999999" Height="9"/></Image>', "claims"),
             ('<Image TileSize="64" Overlap="1" Format="exe"><Size Width="9" Height="9"/></Image>', "format .exe"),
@@ -140,8 +141,6 @@ class TestDeepZoom:
         ],
     )
     def test_wrong_descriptions(self, tmp_path, text, word):
-        from unmissed.datasets.slides.registry import open_slide
-
         (tmp_path / "a.dzi").write_text(text)
         with pytest.raises(SlideError, match=word):
             open_slide(tmp_path / "a.dzi")
