@@ -24,7 +24,7 @@ def train(
     ] = False,
     fields: Annotated[bool, typer.Option("--fields", help="Print what every field of a recipe means.")] = False,
 ) -> None:
-    """Train a classifier from a recipe, with evaluation and report."""
+    """Train a classifier, a heat map or a slide score from a recipe, with evaluation and report."""
     if fields:
         from unmissed.training.recipe_fields import fields_as_markdown
 
@@ -33,6 +33,12 @@ def train(
     from rich.console import Console
 
     from unmissed.training.recipes import load_recipe, save_recipe
+    from unmissed.training.slide_scores.run import find_slide_score_recipe
+
+    path = find_slide_score_recipe(recipe)
+    if path is not None:
+        _train_slide_score(path, overrides or [], output)
+        return
 
     config = load_recipe(recipe, overrides or [])
     if check:
@@ -51,3 +57,22 @@ def train(
     report = folder / "report.html"
     results = report if report.is_file() else folder
     console.print(f"Results: {results}", f"Next: unmissed export {folder}", sep="\n", markup=False, soft_wrap=True)
+
+
+def _train_slide_score(recipe: Path, overrides: list[str], output: Path | None) -> None:
+    """Fit on the results of triage; seconds, so there is nothing to resume."""
+    from unmissed.datasets.errors import ConfigError
+    from unmissed.training.slide_scores.run import load_slide_score_recipe, train_slide_score
+
+    if overrides:
+        raise ConfigError(
+            f"the recipe of a slide score takes no overrides, found {overrides[0]}",
+            fix=f"copy {recipe}, change the copy and name it",
+        )
+    config = load_slide_score_recipe(recipe)
+    folder = output or Path("runs") / config.name
+    _, measures = train_slide_score(config, folder)
+    for part, found in measures.items():
+        shown = ", ".join(f"{name} {e.value:.4f} ({e.low:.4f} to {e.high:.4f})" for name, e in found.items())
+        typer.echo(f"{part}: {shown}")
+    typer.echo(f"Results: {folder / config.name}.onnx with its card, scores.csv, metrics.json", err=True)

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,21 @@ _CLASSES = (
     CardClass(id="abnormal", name="Abnormal cells", name_zh="有异常细胞", group="abnormal"),
 )
 PARITY = 1e-5
+
+
+def find_slide_score_recipe(name_or_path: str) -> Path | None:
+    """Path of a recipe of this kind, by name or because the YAML file lists cohorts; None for any other recipe."""
+    shipped = Path(str(files("unmissed.configs") / "slide_scores" / f"{name_or_path}.yaml"))
+    if shipped.is_file():
+        return shipped
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"} or not path.is_file():
+        return None
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None  # the reader of the other recipes says what is wrong with it
+    return path if isinstance(values, dict) and "cohorts" in values else None
 
 
 def load_slide_score_recipe(path: Path) -> SlideScoreConfig:
