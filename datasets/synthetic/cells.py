@@ -13,7 +13,7 @@ from unmissed.datasets.synthetic.looks import CYAN, HAEMATOXYLIN, KINDS, LOOKS, 
 
 __all__ = ["KINDS", "CellKind", "draw_batch", "draw_cell", "draw_density"]
 
-_ALONE = 1.5  # side of the picture of a lone cell, in sides of ``draw_cell``
+_ALONE = 1.35  # side of the picture of a lone cell, in sides of ``draw_cell``
 
 
 def draw_cell(kind: CellKind, seed: int, size_px: int = 217) -> np.ndarray:
@@ -59,7 +59,7 @@ def draw_density(look: Look, seed: int, size_px: int) -> tuple[np.ndarray, tuple
     ----------
     look : how it looks.
     seed : same look, seed and size give the same cell.
-    size_px : what the side of ``draw_cell`` would be; the picture is 1.5 times as large, so that nothing is cut off.
+    size_px : what the side of ``draw_cell`` would be; the picture is 1.35 times as large, so that nothing is cut off.
 
     Returns
     -------

@@ -31,13 +31,13 @@ class _Sort:
 
 
 _NORMAL = (
-    _Sort(LOOKS["Superficial-Intermediate"], "NILM", 54.0, 30, 0.90),
-    _Sort(LOOKS["Metaplastic"], "NILM", 34.0, 6, 0.05),
-    _Sort(LOOKS["Parabasal"], "NILM", 34.0, 6, 0.05),
+    _Sort(LOOKS["Superficial-Intermediate"], "NILM", 54.0, 16, 0.90),
+    _Sort(LOOKS["Metaplastic"], "NILM", 34.0, 5, 0.05),
+    _Sort(LOOKS["Parabasal"], "NILM", 34.0, 5, 0.05),
 )
 _ABNORMAL = {
-    "LSIL": _Sort(LOOKS["Koilocytotic"], "LSIL", 56.0, 10, 0.0),
-    "HSIL": _Sort(DYSKARYOTIC, "HSIL", 33.0, 10, 0.0),
+    "LSIL": _Sort(LOOKS["Koilocytotic"], "LSIL", 56.0, 6, 0.0),
+    "HSIL": _Sort(DYSKARYOTIC, "HSIL", 33.0, 6, 0.0),
 }
 
 

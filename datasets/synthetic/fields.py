@@ -19,7 +19,7 @@ SEVERITY = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC")
 
 # A difference of pixel size below this is left as it is: cameras are hardly calibrated better, and resampling blurs.
 SCALE_TOLERANCE = 0.03
-_CACHED_FIELDS = 24  # of about 4 MB each
+_CACHED_FIELDS = 16  # of about 4 MB each
 _GLASS_SAMPLE = 24  # fields that are looked at for the colour of glass
 _GLASS_PERCENTILE = 90
 

@@ -10,6 +10,9 @@ from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.synthetic.fields import FieldLibrary
 from unmissed.datasets.synthetic.outline import Spot
 
+# Over which the edge of a photographed field fades in, so that no hard seam looks like the edge of a cell.
+FEATHER_PX = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -31,10 +34,6 @@ class Placement:
     width_px: int
     height_px: int
     see_through: bool = False
-
-    def holds(self, x_px: float, y_px: float) -> bool:
-        """Whether a point lies inside."""
-        return 0 <= x_px - self.x_px < self.width_px and 0 <= y_px - self.y_px < self.height_px
 
     def meets(self, x_px: int, y_px: int, width_px: int, height_px: int) -> bool:
         """Whether a rectangle has an area in common with it."""
@@ -100,8 +99,12 @@ class LayoutSpec:
 
 
 def visible_nuclei(library: FieldLibrary, spec: LayoutSpec, placements: Sequence[Placement]) -> list[VisibleNucleus]:
-    """Labelled nuclei whose centre lies on the slide, in its spot, and under no covering field."""
-    boxes = np.array([(p.x_px, p.y_px, p.x_px + p.width_px, p.y_px + p.height_px) for p in placements]).reshape(-1, 4)
+    """Labelled nuclei whose centre lies on the slide, in its spot, and under no covering field.
+
+    Where a field fades out, it counts from the middle of the fade on.
+    """
+    fade = 0.0 if library.see_through else FEATHER_PX / 2
+    boxes = np.array([_solid(placement, spec, fade) for placement in placements]).reshape(-1, 4)
     covers = np.array([not p.see_through for p in placements], bool)
     found = []
     for index, placement in enumerate(placements):
@@ -111,7 +114,18 @@ def visible_nuclei(library: FieldLibrary, spec: LayoutSpec, placements: Sequence
         for nucleus in library.fields[placement.field].nuclei:
             x, y = placement.to_slide(nucleus.x_px, nucleus.y_px)
             is_hidden = np.any((above[:, 0] <= x) & (x < above[:, 2]) & (above[:, 1] <= y) & (y < above[:, 3]))
-            is_inside = placement.holds(x, y) and 0 <= x < spec.width_px and 0 <= y < spec.height_px
+            is_inside = left <= x < min(right, spec.width_px) and top <= y < min(bottom, spec.height_px)
             if is_inside and not is_hidden and (spec.spot is None or spec.spot.depth_px(x, y) > 0):
                 found.append(VisibleNucleus(x, y, nucleus.label, index))
     return found
+
+
+def _solid(placement: Placement, spec: LayoutSpec, fade_px: float) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of what shows of a field; it does not fade at the edges of the slide."""
+    right, bottom = placement.x_px + placement.width_px, placement.y_px + placement.height_px
+    return (
+        placement.x_px + (fade_px if placement.x_px > 0 else 0.0),
+        placement.y_px + (fade_px if placement.y_px > 0 else 0.0),
+        right - (fade_px if right < spec.width_px else 0.0),
+        bottom - (fade_px if bottom < spec.height_px else 0.0),
+    )

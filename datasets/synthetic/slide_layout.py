@@ -9,7 +9,7 @@ import numpy as np
 
 from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.synthetic.fields import FieldLibrary
-from unmissed.datasets.synthetic.placements import LayoutSpec, Placement, visible_nuclei
+from unmissed.datasets.synthetic.placements import FEATHER_PX, LayoutSpec, Placement, visible_nuclei
 
 _OVERLAP = 0.05  # least share of a field's side that neighbours have in common, so that no glass shows between them
 _SEE_THROUGH_OVERLAP = 0.25  # fields of drawn cells are sparse at their rims
@@ -130,13 +130,20 @@ def _place(
     width, height = field.width_px, field.height_px
     if slot.is_turned:
         width, height = height, width
-    # Photographs cover their slot; drawn fields may leave it, which hides the grid.
-    least, most = (-_STRAY, 1 + _STRAY) if library.see_through else (0.0, 1.0)
-    x = slot.x_px - rng.uniform(least, most) * max(0.0, width - slot.width_px)
-    y = slot.y_px - rng.uniform(least, most) * max(0.0, height - slot.height_px)
+    x = slot.x_px - _spare(library, width - slot.width_px, rng)
+    y = slot.y_px - _spare(library, height - slot.height_px, rng)
     x_px = min(max(0, round(x)), max(0, spec.width_px - width))
     y_px = min(max(0, round(y)), max(0, spec.height_px - height))
     return Placement(index, orientation, x_px, y_px, width, height, see_through or library.see_through)
+
+
+def _spare(library: FieldLibrary, spare_px: float, rng: np.random.Generator) -> float:
+    """How far a field begins before its slot, when it is ``spare_px`` larger than the slot."""
+    if library.see_through:  # may leave its slot, which hides the grid
+        return float(rng.uniform(-_STRAY, 1 + _STRAY)) * spare_px
+    # Its edges fade outside the slot, so that each slot is full and no glass shines through the seams.
+    margin = min(float(FEATHER_PX), max(0.0, spare_px) / 2)
+    return float(rng.uniform(margin, max(margin, spare_px - margin)))
 
 
 def _place_abnormal(

@@ -6,12 +6,11 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.synthetic.fields import FieldLibrary
-from unmissed.datasets.synthetic.placements import LayoutSpec, Placement, turned
+from unmissed.datasets.synthetic.placements import FEATHER_PX, LayoutSpec, Placement, turned
 from unmissed.datasets.synthetic.slide_artefacts import MARGIN_PX, Artefact, apply_artefacts
 
 _GLASS_PX = 1024  # side of the piece of glass that is repeated
 _GRAIN = 1.2  # grey levels: noise of a scanner's sensor on empty glass
-_FEATHER_PX = 24  # over which a covering field fades in, so that no hard seams look like the edges of cells
 _RIM_TILE_PX = 256  # pieces that the rim is looked for in
 _RIM_PX = 40.0  # over which the cells of a spot end
 
@@ -127,9 +126,9 @@ def _ramp(start_px: int, length_px: int, slide_px: int) -> np.ndarray:
     at = np.arange(length_px, dtype=np.float32) + 0.5
     weight = np.ones(length_px, np.float32)
     if start_px > 0:
-        weight = np.minimum(weight, at / _FEATHER_PX)
+        weight = np.minimum(weight, at / FEATHER_PX)
     if start_px + length_px < slide_px:
-        weight = np.minimum(weight, at[::-1] / _FEATHER_PX)
+        weight = np.minimum(weight, at[::-1] / FEATHER_PX)
     return weight
 
 

@@ -170,6 +170,8 @@ def _blocks(
     places = [(x, y) for y in range(0, height, _BLOCK_PX) for x in range(0, width, _BLOCK_PX)]
     columns = -(-width // _BLOCK_PX)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="unmissed-slide")
+    threads_of_opencv = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the blocks are the parallelism
     ahead: deque[Future[_Block]] = deque()
     row: list[_Block] = []
     try:
@@ -183,6 +185,7 @@ def _blocks(
                 row = []
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        cv2.setNumThreads(threads_of_opencv)
 
 
 def _block(sizes: list[tuple[int, int]], paint: Paint, quality: int, x: int, y: int) -> _Block:
@@ -209,6 +212,7 @@ def _finest(rows: Iterable[list[_Block]], lower: _Lower) -> Iterator[bytes]:
         lower.add(row, number)
         for tiles in zip(*(block.tiles[0] for block in row), strict=True):
             yield from (tile for part in tiles for tile in part)
+        row.clear()  # or it stays in memory while the next row is made
 
 
 def _encode(picture: np.ndarray, quality: int) -> list[list[bytes]]:
