@@ -13,9 +13,11 @@ from unmissed.inference.cytology.values import HeatMap
 
 # A hot entry of a whole slide is far smaller than a pixel of the screen: the largest of its neighbours stands for them,
 # so that a single cell can still be seen.
-_MAX_ENTRIES = 400
+_MAX_ENTRIES = 240
 _QUIET = 0.2  # below it nothing is laid over the slide
-_MAX_ALPHA = 0.85  # the slide stays visible under the hottest place
+_MIN_ALPHA, _MAX_ALPHA = 0.35, 0.92
+# Papanicolaou stains have every colour of the scale, so under it the slide keeps little of its own colour and strength.
+SATURATION, STRENGTH = 0.25, 0.7
 _STRIP_PX = 64  # scale under the picture
 _MIN_WIDTH_PX = 480  # room for the scale beside a narrow slide
 _INK = (28, 37, 48)
@@ -77,8 +79,10 @@ def blended_png(values: np.ndarray, thumbnail: np.ndarray, um_per_thumbnail_px: 
     colours, alphas = palette()
     hot = np.nonzero(alphas[values])
     alpha = alphas[values[hot]][:, None]
-    mixed = thumbnail.copy()
-    mixed[hot] = np.round(thumbnail[hot] * (1 - alpha) + colours[values[hot]] * alpha)
+    grey = cv2.cvtColor(cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    pale = STRENGTH * SATURATION, STRENGTH * (1 - SATURATION)
+    mixed = cv2.addWeighted(thumbnail, pale[0], grey, pale[1], 255 * (1 - STRENGTH))
+    mixed[hot] = np.round(mixed[hot] * (1 - alpha) + colours[values[hot]] * alpha)
     height, width = values.shape
     canvas = Image.new("RGB", (max(width, _MIN_WIDTH_PX), height + _STRIP_PX), "white")
     canvas.paste(Image.fromarray(mixed), (0, 0))
@@ -129,7 +133,7 @@ def palette() -> tuple[np.ndarray, np.ndarray]:
     inferno = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(256, 1), cv2.COLORMAP_INFERNO)[:, 0, ::-1]
     share = np.clip((np.linspace(0, 1, 256) - _QUIET) / (1 - _QUIET), 0, 1)
     colours = inferno[np.round(220 - 118 * share).astype(int)]
-    alphas = np.where(share > 0, 0.2 + (_MAX_ALPHA - 0.2) * share, 0).astype(np.float32)
+    alphas = np.where(share > 0, _MIN_ALPHA + (_MAX_ALPHA - _MIN_ALPHA) * share, 0).astype(np.float32)
     return np.ascontiguousarray(colours), alphas
 
 

@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from unmissed.datasets.files import write_whole
-from unmissed.inference.cytology import stored
-from unmissed.inference.cytology.pictures import palette, scale_bar
+from unmissed.inference.cytology import pictures, stored
 from unmissed.inference.cytology.stored import StoredFinding, StoredResult
 from unmissed.inference.cytology.worklist import TriageRun, WorklistRow
 from unmissed.inference.reports.triage_parts import environment, script
@@ -62,7 +61,7 @@ class SlidePages:
             When the page cannot be written.
         """
         um_per_px = result.pixel_size.um_per_px
-        bar_px, bar_label = scale_bar(um_per_px, result.width_px)
+        bar_px, bar_label = pictures.scale_bar(um_per_px, result.width_px)
         page = self._template.render(
             row=row,
             result=result,
@@ -76,6 +75,7 @@ class SlidePages:
             size_mm=(result.width_px * um_per_px / 1000, result.height_px * um_per_px / 1000),
             facts=list(_flat(result.provenance)),
             files=stored,
+            pictures=pictures,
             gradient=self._gradient,
             worklist=_way(row.folder, "index.html"),
             before=self._link(row, -1),
@@ -108,7 +108,7 @@ def _crop(index: int, picture: str, result: StoredResult) -> _Crop:
 
 def _gradient() -> str:
     """Colours of the heat map on white, from 0 to 1, as CSS writes them."""
-    colours, alphas = palette()
+    colours, alphas = pictures.palette()
     stops = []
     for value in range(0, 256, 15):
         red, green, blue = (

@@ -3,7 +3,8 @@
   const overlay = document.getElementById("overlay");
   const toggle = document.getElementById("heat");
   const opacity = document.getElementById("opacity");
-  const fade = () => { overlay.style.opacity = toggle.checked ? opacity.value / 100 : 0; opacity.disabled = !toggle.checked; };
+  const fade = () => { overlay.style.opacity = toggle.checked ? opacity.value / 100 : 0; opacity.disabled = !toggle.checked;
+    overlay.parentElement.classList.toggle("heated", toggle.checked); };
   toggle.addEventListener("change", fade);
   opacity.addEventListener("input", fade);
   fade();
