@@ -14,10 +14,11 @@ class DataConfig(Section):
 
     dataset: str = Field(description="Name of a dataset (`unmissed data list`), or `folder` / `csv`.")
     root: Path | None = Field(None, description="Folder of the dataset; null means $UNMISSED_DATA/<dataset>.")
-    groups: Literal["dataset", "none"] = Field(
+    groups: Literal["dataset", "picture", "none"] = Field(
         "dataset",
-        description="dataset: pictures of one group (cluster, field, video, patient) stay on one side; none: every "
-        "picture for itself, to compare with papers that split at random. Such scores flatter.",
+        description="dataset: what belongs to one group (cluster, field, video, patient) stays on one side; picture: "
+        "what is labelled in one picture stays together, though neighbouring pictures may show the same patient; none: "
+        "every label for itself, to compare with papers that split at random. The last two flatter.",
     )
     folds: int | None = Field(
         None,

@@ -49,8 +49,8 @@ def read_data(config: DataConfig) -> Data:
     dataset = get(config.dataset)
     root = dataset_root(config.dataset, config.root)
     records = dataset.read(root)
-    if config.groups == "none":
-        records = [replace(record, group=record.name(name_root(root))) for record in records]
+    if config.groups != "dataset":
+        records = [replace(record, group=_own_group(record, config.groups, name_root(root))) for record in records]
     present = {record.label for record in records}
     classes = tuple(item for item in dataset.classes(records) if item.id in present)
     if len(classes) < 2:
@@ -59,8 +59,13 @@ def read_data(config: DataConfig) -> Data:
             expected="at least two classes to tell apart",
             fix="check the folder, or choose a classification dataset",
         )
-    group_by = "picture" if config.groups == "none" else dataset.info.group_by
+    group_by = {"picture": "picture", "none": "label"}.get(config.groups, dataset.info.group_by)
     return Data(dataset.info, classes, records, name_root(root), group_by)
+
+
+def _own_group(record: Record, groups: str, root: Path) -> str:
+    """Name of the picture, or of the very place in it."""
+    return (replace(record, centre_px=None) if groups == "picture" else record).name(root)
 
 
 def name_root(root: Path) -> Path:

@@ -30,6 +30,12 @@ class HeatmapConfig(Section):
     )
     radius_um: float = Field(8.0, gt=0, description="Cells within this distance of a labelled point belong to it.")
     ignore_um: float = Field(15.0, ge=0, description="Other cells within this distance of a point are not judged.")
+    background_um: float = Field(
+        0.0,
+        ge=0,
+        description="Cells further than ignore_um but within this distance of a point are background, even where not "
+        "all is labelled: it keeps the finds of neighbours apart; 0: no such ring.",
+    )
     crops: int = Field(1000, ge=1, description="Training crops an epoch.")
     complete_share: float = Field(
         0.35, ge=0, le=1, description="Share of the crops from any place of pictures in which all is known."

@@ -174,9 +174,11 @@ def _draw(
     config: HeatmapConfig,
     scale: Scale,
 ) -> None:
-    """Draw a disk of its map around every point; the cells around it are not judged. Targets lie on top."""
+    """Draw a disk of its map around every point, and the rings around it. Targets lie on top."""
     # A disk smaller than this could lie between the centres of the cells.
     radius_px = max(scale.px(config.radius_um), 0.75 * scale.stride_px)
+    for point in points if config.background_um else ():
+        _disk(target, point, scale.px(config.background_um), 0)
     for point in points:
         _disk(target, point, max(scale.px(config.ignore_um), radius_px), UNKNOWN)
     for index in sorted(range(len(points)), key=lambda i: maps[i] in target_maps):
