@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unmissed.datasets.errors import ModelError
 from unmissed.datasets.files import write_whole
 
-INPUT, OUTPUT = "images", "probabilities"
+INPUT, OUTPUT, HEATMAP = "images", "probabilities", "heatmap"
 PARITY = 1e-4  # largest allowed difference of a probability between torch and ONNX Runtime
 
 
@@ -31,7 +31,9 @@ class _Calibrated(nn.Module):
         return torch.softmax(self.scaled(images) / self.temperature, dim=1)
 
 
-def export_onnx(scaled: nn.Module, temperature: float, size_px: int, path: Path, batch: int | None = None) -> None:
+def export_onnx(
+    scaled: nn.Module, temperature: float, size_px: int, path: Path, batch: int | None = None, output: str = OUTPUT
+) -> None:
     """Write the network as ONNX.
 
     torch's exporter folds batch normalisation and timm's SAME padding into the convolutions, which nearly triples int8
@@ -39,16 +41,17 @@ def export_onnx(scaled: nn.Module, temperature: float, size_px: int, path: Path,
 
     Parameters
     ----------
-    scaled : takes uint8 (N, H, W, 3), returns logits (N, K).
+    scaled : takes uint8 (N, H, W, 3), returns logits (N, K), or for a heat map (N, K, h, w).
     temperature : calibration temperature; logits are divided by it before the softmax.
     size_px : side of the square input.
+    output : name of the graph's output, ``OUTPUT`` or ``HEATMAP``.
     """
     model = _Calibrated(scaled, temperature).cpu().float().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(batch or 2, size_px, size_px, 3, dtype=torch.uint8)
     dynamic = None if batch else {INPUT: {0: torch.export.Dim("batch")}}
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
-            model, (example,), input_names=[INPUT], output_names=[OUTPUT], dynamo=True, dynamic_shapes=dynamic
+            model, (example,), input_names=[INPUT], output_names=[output], dynamo=True, dynamic_shapes=dynamic
         )
     if program is None:
         raise ModelError("torch's ONNX exporter returned nothing", fix="report this with the recipe")
@@ -63,7 +66,7 @@ def export_onnx(scaled: nn.Module, temperature: float, size_px: int, path: Path,
 
 @torch.inference_mode()
 def torch_probabilities(scaled: nn.Module, temperature: float, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-    """Calibrated probabilities (N, K) of uint8 images (N, H, W, 3) from torch on the CPU."""
+    """Calibrated probabilities (N, K) or (N, K, h, w) of uint8 images (N, H, W, 3) from torch on the CPU."""
     model = _Calibrated(scaled, temperature).cpu().float().eval()
     parts = [model(torch.from_numpy(images[i : i + batch_size])) for i in range(0, len(images), batch_size)]
     return torch.cat(parts).numpy()
@@ -72,13 +75,13 @@ def torch_probabilities(scaled: nn.Module, temperature: float, images: np.ndarra
 def onnx_probabilities(path: Path, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
     """The same from ONNX Runtime on the CPU; the last batch is padded when the file has a fixed batch."""
     session = cpu_session(path)
-    fixed = session.get_inputs()[0].shape[0]
+    fixed, result = session.get_inputs()[0].shape[0], session.get_outputs()[0].name
     step = fixed if isinstance(fixed, int) else batch_size
     parts = []
     for start in range(0, len(images), step):
         batch = images[start : start + step]
         padded = np.concatenate([batch, np.repeat(batch[-1:], step - len(batch), axis=0)])
-        parts.append(session.run([OUTPUT], {INPUT: padded})[0][: len(batch)])
+        parts.append(session.run([result], {INPUT: padded})[0][: len(batch)])
     return np.concatenate(parts)
 
 
@@ -94,7 +97,7 @@ def onnx_runner(path: Path, threads: int = 0) -> Callable[[np.ndarray], np.ndarr
     return run
 
 
-def check_parity(path: Path, expected: np.ndarray, images: np.ndarray) -> float:
+def check_parity(path: Path, expected: np.ndarray, images: np.ndarray, batch_size: int = 64) -> float:
     """Largest difference between the probabilities of a file and those expected.
 
     Raises
@@ -102,7 +105,7 @@ def check_parity(path: Path, expected: np.ndarray, images: np.ndarray) -> float:
     ModelError
         When it exceeds ``PARITY``.
     """
-    difference = float(np.abs(onnx_probabilities(path, images) - expected).max())
+    difference = float(np.abs(onnx_probabilities(path, images, batch_size) - expected).max())
     if not difference <= PARITY:
         raise ModelError(
             f"{path.name} differs from torch by {difference:.2g} in a probability",

@@ -20,6 +20,11 @@ class DataConfig(Section):
         "what is labelled in one picture stays together, though neighbouring pictures may show the same patient; none: "
         "every label for itself, to compare with papers that split at random. The last two flatter.",
     )
+    more_places: Path | None = Field(
+        None,
+        description="CSV (path, label, x_px, y_px) of further places in the pictures of the dataset, for training "
+        "only, such as false finds of a finder in normal fields (`python -m unmissed.training.false_finds`).",
+    )
     folds: int | None = Field(
         None,
         ge=2,

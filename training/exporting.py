@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.files import make_folder, sha256_of
+from unmissed.datasets.files import make_folder
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
-from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec, Metric, Quantisation, save_card
+from unmissed.models.cards import Card, CardClass, DataSpec, InputSpec, Metric, Quantisation, save_card
 from unmissed.models.export import check_parity, export_onnx, onnx_probabilities, torch_probabilities
 from unmissed.models.pretrained import read_weights
 from unmissed.models.quantise import quantise, speed_ratio
@@ -24,9 +24,12 @@ from unmissed.training.evaluation.intervals import paired_difference
 from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
+from unmissed.training.export_files import check_finished, file_spec
+from unmissed.training.heatmaps.exporting import export_heatmap
 from unmissed.training.loading import load_pictures
 from unmissed.training.parts import name_root
 from unmissed.training.recipes import load_recipe
+from unmissed.training.task import shown
 
 CALIBRATION_PICTURES = 256
 LARGEST_LOSS_POINTS = 0.5  # of macro-F1, that int8 may cost
@@ -64,6 +67,7 @@ def export_run(
     fixed_batch : also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
     int8 : try an int8 variant; it becomes the default only if it is faster and loses too little.
     cross_validation : k-fold run of the same recipe; the card quotes its pooled metrics, their names begin with cv_.
+        Heat maps have no use for it.
 
     Returns
     -------
@@ -76,7 +80,13 @@ def export_run(
     ModelError
         When ONNX and torch disagree.
     """
-    source = _read(run, cross_validation)
+    check_finished(run)
+    recipe = load_recipe(str(run / "config.yaml"))
+    if recipe.heatmap is not None:
+        return export_heatmap(
+            run, recipe, recipe.heatmap, output, name=name, version=version, fixed_batch=fixed_batch, int8=int8
+        )
+    source = _read(run, recipe, cross_validation)
     config, size_px = source.config, source.config.input.size_px
     name = name or config.name
     folder = make_folder(output or run / "export")
@@ -91,19 +101,19 @@ def export_run(
     fp32 = folder / f"{name}.onnx"
     export_onnx(scaled, source.temperature, size_px, fp32)
     parity = check_parity(fp32, expected, images)
-    files = {"fp32": _file(fp32, "fp32", None)}
+    files = {"fp32": file_spec(fp32, "fp32", None)}
     if fixed_batch:
         fixed = folder / f"{name}.b{fixed_batch}.onnx"
         export_onnx(scaled, source.temperature, size_px, fixed, batch=fixed_batch)
         parity = max(parity, check_parity(fixed, expected, images))
-        files[f"fp32-b{fixed_batch}"] = _file(fixed, "fp32", fixed_batch)
+        files[f"fp32-b{fixed_batch}"] = file_spec(fixed, "fp32", fixed_batch)
     check = None
     if int8:
         small = folder / f"{name}.int8.onnx"
         calibration = _calibration(source.held_out.paths, records, config)
         check = _quantise(source.held_out, fp32, small, images, expected, calibration)
         if check.accepted:
-            files["int8"] = _file(small, "int8", None)
+            files["int8"] = file_spec(small, "int8", None)
         else:
             small.unlink()
     card = Card(
@@ -125,7 +135,7 @@ def export_run(
             "weights": source.facts["weights"],
         },
         training={
-            "recipe": config.model_dump(mode="json", exclude={"data": {"root"}}),
+            "recipe": shown(config),
             **{key: value for key, value in source.facts.items() if key not in ("data", "parameters", "weights")},
         },
         data=(DataSpec(**source.facts["data"]),),
@@ -142,15 +152,7 @@ def export_run(
     return card, path
 
 
-def _read(run: Path, cross_validation: Path | None) -> _Run:
-    if not (run / "best.safetensors").is_file() or not (run / "run.json").is_file():
-        folds = sorted(path.name for path in run.glob("fold-*"))
-        raise ConfigError(
-            f"{run} holds no finished run",
-            expected="a folder that `unmissed train` has written to its end",
-            fix=f"name one fold: {run / folds[0]}" if folds else "train first, or run the same command again to go on",
-        )
-    config = load_recipe(str(run / "config.yaml"))
+def _read(run: Path, config: TrainConfig, cross_validation: Path | None) -> _Run:
     part = "test" if (run / "test_predictions.csv").is_file() else "validation"
     held_out = load_predictions(run / f"{part}_predictions.csv")
     metrics: dict[str, Metric] = {}
@@ -233,15 +235,4 @@ def _quantise(
         loss_interval=(100 * loss.low, 100 * loss.high) if np.isfinite([loss.low, loss.high]).all() else None,
         images=len(images),
         calibration_images=len(calibration),
-    )
-
-
-def _file(path: Path, precision: Any, batch: int | None) -> FileSpec:
-    return FileSpec(
-        file=path.name,
-        sha256=sha256_of(path),
-        size_bytes=path.stat().st_size,
-        precision=precision,
-        stored=precision,
-        batch=batch,
     )

@@ -50,7 +50,9 @@ def read_data(config: DataConfig) -> Data:
     root = dataset_root(config.dataset, config.root)
     records = dataset.read(root)
     if config.groups != "dataset":
-        records = [replace(record, group=_own_group(record, config.groups, name_root(root))) for record in records]
+        records = [replace(record, group=own_group(record, config.groups, name_root(root))) for record in records]
+    if config.more_places is not None:
+        records = [*records, *_more_places(config.more_places, records)]
     present = {record.label for record in records}
     classes = tuple(item for item in dataset.classes(records) if item.id in present)
     if len(classes) < 2:
@@ -63,8 +65,33 @@ def read_data(config: DataConfig) -> Data:
     return Data(dataset.info, classes, records, name_root(root), group_by)
 
 
-def _own_group(record: Record, groups: str, root: Path) -> str:
-    """Name of the picture, or of the very place in it."""
+def _more_places(table: Path, records: Sequence[Record]) -> list[Record]:
+    """Further places in the pictures of a dataset, for training only; they stay with the group of their picture."""
+    groups = {record.path.resolve(): record for record in records}
+    found = []
+    for place in get("csv").read(table):
+        first = groups.get(place.path.resolve())
+        if first is None or place.centre_px is None:
+            raise DatasetError(
+                f"{table} names {place.path}, which is no picture of the dataset, or gives no x_px and y_px for it",
+                expected="places in pictures of the dataset",
+                fix="make the table again from this copy of the dataset",
+            )
+        found.append(replace(place, path=first.path, group=first.group, um_per_px=first.um_per_px, fold=first.fold))
+    return found
+
+
+def for_training_only(split: Split, records: Sequence[Record], config: DataConfig) -> Split:
+    """Take further places out of validation and test: figures are of what the dataset itself labels."""
+    if config.more_places is None:
+        return split
+    own = len(records) - len(get("csv").read(config.more_places))
+    validation, test = (tuple(i for i in part if i < own) for part in (split.validation, split.test))
+    return replace(split, validation=validation, test=test)
+
+
+def own_group(record: Record, groups: str, root: Path) -> str:
+    """The group of a record where the dataset's own groups are not used: its picture, or the very place in it."""
     return (replace(record, centre_px=None) if groups == "picture" else record).name(root)
 
 

@@ -1,4 +1,4 @@
-"""What a runtime is: it loads a model file, and its session turns batches of pictures into probabilities."""
+"""What a runtime is: it loads a model file, and its session turns batches of pictures into what the model tells."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -10,7 +10,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
+from unmissed.inference.runtimes.signature import Tensor
 from unmissed.models.zoo import ModelFile
+
+_DTYPES = {"uint8": np.uint8, "float": np.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +32,36 @@ class Session(ABC):
     ----------
     runtime : name of the runtime ("onnx-cpu").
     provider : what really runs, as the engine reports it ("CPUExecutionProvider", "torch on cuda:0").
-    input_size : side of the square input, pixels.
+    takes, gives : input and output of the graph; see ``signature.signature_of``.
     batch_size : every batch has this many pictures; the last one is padded.
-    classes : number of outputs per picture.
     """
 
     def __init__(
-        self, *, runtime: str, provider: str, input_size: int, batch_size: int, classes: int, concurrent: bool
+        self, *, runtime: str, provider: str, takes: Tensor, gives: Tensor, batch_size: int, concurrent: bool
     ) -> None:
         self.runtime = runtime
         self.provider = provider
-        self.input_size = input_size
+        self.takes = takes
+        self.gives = gives
         self.batch_size = batch_size
-        self.classes = classes
         self._turn: AbstractContextManager = nullcontext() if concurrent else threading.Lock()
 
+    @property
+    def input_size(self) -> int:
+        """Side of the square input, pixels; of a table the number of columns."""
+        return int(self.takes.shape[1] or 0)
+
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Classify any number of pictures.
+        """Run the model over any number of pictures.
 
         Parameters
         ----------
-        images : uint8 (N, input_size, input_size, 3), RGB.
+        images : uint8 (N, input_size, input_size, 3), RGB; of a slide score float32 (N, F) columns.
 
         Returns
         -------
-        float32 (N, classes), probabilities; every row sums to 1.
+        float32: a classifier gives probabilities (N, K), every row sums to 1; a heat map (N, K, h, w), every cell sums
+        to 1; a slide score (N,).
 
         Raises
         ------
@@ -62,15 +70,16 @@ class Session(ABC):
         RuntimeUnavailableError
             When the engine fails while running (memory, driver).
         """
-        expected = (self.input_size, self.input_size, 3)
-        if images.ndim != 4 or images.shape[1:] != expected or images.dtype != np.uint8:
+        sides = self.takes.shape[1:]
+        dtype = np.dtype(_DTYPES[self.takes.dtype])
+        if images.ndim != len(self.takes.shape) or images.shape[1:] != sides or images.dtype != dtype:
             raise ModelError(
                 f"the model was given {images.dtype} {images.shape}",
-                expected=f"uint8 (N, {', '.join(map(str, expected))})",
+                expected=f"{dtype} (N, {', '.join(map(str, sides))})",
                 fix="fit the pictures to the card's size first",
             )
         if not len(images):
-            return np.empty((0, self.classes), np.float32)
+            return np.empty((0, *(int(side or 0) for side in self.gives.shape[1:])), np.float32)
         parts = []
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]

@@ -10,7 +10,7 @@ import pooch
 from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.hardware import physical_cores
 from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
-from unmissed.inference.runtimes.signature import Tensor, check_signature
+from unmissed.inference.runtimes.signature import Tensor, check_signature, signature_of
 from unmissed.models.zoo import ModelFile
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class OnnxSession(Session):
 
     def _run_batch(self, batch: np.ndarray) -> np.ndarray:
         try:
-            return self._engine.run(["probabilities"], {"images": batch})[0]
+            return self._engine.run([self.gives.name], {self.takes.name: batch})[0]
         except Exception as error:  # ONNX Runtime has no common error class
             raise RuntimeUnavailableError(
                 f"{self.provider} failed while running: {_first_line(error)}",
@@ -82,13 +82,14 @@ class OnnxRuntime(Runtime):
         self._verify(engine)
         inputs, outputs = _tensors(engine.get_inputs()), _tensors(engine.get_outputs())
         fixed_batch = check_signature(inputs, outputs, model.card, str(model.path))
+        takes, gives = signature_of(model.card)
         return OnnxSession(
             engine,
             runtime=self.name,
             provider=self.provider,
-            input_size=model.card.picture_input.size_px,
+            takes=takes,
+            gives=gives,
             batch_size=fixed_batch or batch_size or self.default_batch_size,
-            classes=len(model.card.classes),
             concurrent=self.concurrent,
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unmissed.datasets.errors import ModelError
-from unmissed.models.cards import Card
+from unmissed.models.cards import Card, TableInput
 
 Side = int | str | None
 
@@ -21,6 +21,18 @@ class Tensor:
         return f"{self.name} {self.dtype} [{sides}]"
 
 
+def signature_of(card: Card) -> tuple[Tensor, Tensor]:
+    """Input and output of the graph that a card describes; the first side of both is the batch."""
+    if isinstance(card.input, TableInput):
+        return Tensor("features", "float", ("N", len(card.input.features))), Tensor("score", "float", ("N",))
+    size = card.input.size_px
+    takes = Tensor("images", "uint8", ("N", size, size, 3))
+    if card.heatmap is None:
+        return takes, Tensor("probabilities", "float", ("N", len(card.classes)))
+    cells = size // card.heatmap.stride_px
+    return takes, Tensor("heatmap", "float", ("N", len(card.classes), cells, cells))
+
+
 def check_signature(inputs: list[Tensor], outputs: list[Tensor], card: Card, name: str) -> int | None:
     """Compare the inputs and outputs of a graph with the card.
 
@@ -33,13 +45,11 @@ def check_signature(inputs: list[Tensor], outputs: list[Tensor], card: Card, nam
     ModelError
         When they differ in names, types, the side of the input or the number of classes.
     """
-    size = card.input.size_px
-    wanted_in = [Tensor("images", "uint8", ("N", size, size, 3))]
-    wanted_out = [Tensor("probabilities", "float", ("N", len(card.classes)))]
-    if not (_agree(inputs, wanted_in) and _agree(outputs, wanted_out)):
+    takes, gives = signature_of(card)
+    if not (_agree(inputs, [takes]) and _agree(outputs, [gives])):
         raise ModelError(
             f"{name} does not fit its card: it maps {_words(inputs)} to {_words(outputs)}",
-            expected=f"{_words(wanted_in)} to {_words(wanted_out)}",
+            expected=f"{takes} to {gives}",
             fix="export the model again; a card belongs to one export",
         )
     batch = inputs[0].shape[0]

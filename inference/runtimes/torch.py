@@ -8,7 +8,7 @@ import numpy as np
 from unmissed.datasets.errors import RuntimeUnavailableError
 from unmissed.inference.hardware import physical_cores
 from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
-from unmissed.inference.runtimes.signature import check_signature
+from unmissed.inference.runtimes.signature import check_signature, signature_of
 from unmissed.models.zoo import ModelFile
 
 
@@ -82,14 +82,15 @@ class TorchRuntime(Runtime):
                 expected=self.needs,
                 fix=self.fix,
             ) from error
+        takes, gives = signature_of(model.card)
         return TorchSession(
             module,
             place,
             runtime=self.name,
             provider=f"torch on {place}",
-            input_size=model.card.picture_input.size_px,
+            takes=takes,
+            gives=gives,
             batch_size=fixed_batch or batch_size or self.default_batch_size,
-            classes=len(model.card.classes),
             concurrent=self.concurrent,
         )
 

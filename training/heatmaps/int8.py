@@ -1,0 +1,98 @@
+"""The int8 variant of a heat map, and the paired check that it has to pass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unmissed.datasets.canvases import heat_map
+from unmissed.models.cards import Quantisation
+from unmissed.models.export import onnx_runner
+from unmissed.models.quantise import quantise, speed_ratio
+from unmissed.training.evaluation.finds import FieldFinds, recalls
+from unmissed.training.evaluation.intervals import group_weights, percentile_interval
+from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.heatmaps.data import LabelledField, Scale
+from unmissed.training.heatmaps.finding import finds_of
+
+BATCH = 2  # canvases that run together
+LARGEST_LOSS_POINTS = 1.0  # of recall at the operating point, that int8 may cost
+# Convolutions at the start that stay in float, tried in this order: they cost most time, and int8 may hurt them most.
+FLOAT_AT_START = (0, 1, 2)
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """On what and how two variants are compared: held-out fields, run by canvases as in use."""
+
+    fields: list[LabelledField]
+    config: HeatmapConfig
+    scale: Scale
+    halo_px: int
+    bootstrap: int
+
+    def finds(self, run: Run) -> list[FieldFinds]:
+        """What a variant finds."""
+        settings = {"size_px": self.config.canvas_px, "stride_px": self.scale.stride_px, "halo_px": self.halo_px}
+        return [
+            finds_of(field, heat_map(field.image, run, **settings, at_once=BATCH), self.config, self.scale)
+            for field in self.fields
+        ]
+
+
+def try_int8(fp32: Path, target: Path, canvases: np.ndarray, compared: Compared) -> Quantisation:
+    """Write the int8 variant with as few float convolutions as the check allows, and judge it.
+
+    Parameters
+    ----------
+    fp32, target : ONNX files.
+    canvases : uint8 (N, S, S, 3) of training fields, for the ranges.
+    """
+    before = compared.finds(onnx_runner(fp32))
+
+    def attempt(first_float: int) -> Quantisation:
+        quantise(fp32, target, canvases, batch=BATCH, first_float=first_float, last_float=1)
+        ratio = speed_ratio(fp32, target, canvases, rounds=7, batch_size=1)
+        return _judge(before, compared.finds(onnx_runner(target)), compared, ratio, len(canvases))
+
+    check = attempt(FLOAT_AT_START[0])
+    for first_float in FLOAT_AT_START[1:]:
+        if check.accepted:
+            break
+        check = attempt(first_float)
+    return check
+
+
+def _judge(
+    before: list[FieldFinds], after: list[FieldFinds], compared: Compared, ratio: float, calibration: int
+) -> Quantisation:
+    rate = [compared.config.operating_point]
+
+    def recall(finds: list[FieldFinds], weights: np.ndarray | None = None) -> np.ndarray:
+        return recalls(finds, rate, weights=weights)[:, 0]
+
+    groups = np.array([field.group for field in before], dtype=np.str_)
+    samples = [recall(before, w) - recall(after, w) for w in group_weights(groups, compared.bootstrap, 0)]
+    fp32, int8 = float(recall(before)[0]), float(recall(after)[0])
+    lost = percentile_interval(fp32 - int8, np.concatenate(samples), np.unique(groups).size)
+    points = 100 * lost.value
+    reasons = []
+    if ratio <= 1:
+        reasons.append(f"it is not faster here ({ratio:.2f}x)")
+    if not points < LARGEST_LOSS_POINTS:
+        reasons.append(f"it loses {points:.2f} points of recall (limit {LARGEST_LOSS_POINTS})")
+    return Quantisation(
+        accepted=not reasons,
+        reason="; ".join(reasons) or f"{ratio:.2f}x as fast, recall changes by {-points:+.2f} points",
+        speed_ratio=ratio,
+        metric=f"recall_at_{rate[0]:g}",
+        fp32=fp32,
+        int8=int8,
+        loss_points=points,
+        loss_interval=(100 * lost.low, 100 * lost.high) if np.isfinite([lost.low, lost.high]).all() else None,
+        images=len(before),
+        calibration_images=calibration,
+    )
