@@ -11,11 +11,18 @@ from unmissed.inference.cytology.values import (
     SlideResult,
 )
 
+PROVENANCE = {
+    "models": {"judge": {"name": "quick", "version": "1", "sha256": "0" * 64}},
+    "preset": "quick",
+    "preset_values": {"name": "quick"},
+    "runtime": "none",
+}
 CLASSES = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC")
 _CELLS_PER_MM2 = 5000.0
 _NEEDED = 5000
 _FLAT = 3.0  # standard deviation of grey values below which a tile shows nothing
 _FINDINGS = 5
+_ABNORMAL = 0.5
 _CROP_PX = 32
 
 
@@ -55,7 +62,7 @@ class QuickScreener:
             height_px=level.height_px,
             pixel_size=pixel,
             score=float(heat.max()),
-            grade="NILM",
+            grade="LSIL" if heat.max() >= _ABNORMAL else "NILM",
             findings=findings,
             adequacy=adequacy,
             heat_map=HeatMap(heat, float(level.tile_width_px)),
@@ -64,7 +71,7 @@ class QuickScreener:
             features={"mean": float(means.mean())},
             notes=(),
             times_s={"total": 0.0},
-            counts={"tiles_read": float(means.size), "tiles_damaged": 0.0},
+            counts={"tiles_read": means.size, "tiles_damaged": 0, "thumbnail_grey": float(means.mean())},
             provenance={
                 "models": {"judge": {"name": "quick", "sha256": "0" * 64}},
                 "preset": "quick",

@@ -57,10 +57,7 @@ def triage(
 
     found = _inputs(slides, um_per_px, um_per_px_table)
     if dry_run:
-        from unmissed.inference.cytology.dry_run import list_slides
-
-        if list_slides(found, typer.echo):
-            raise typer.Exit(EXIT_SOME_FAILED)
+        _list(found)
         return
     if output is None:
         raise ConfigError("no folder was named for the results", fix="add -o OUT")
@@ -154,6 +151,20 @@ def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "
     return inputs
 
 
+def _list(inputs: "list[Input]") -> None:
+    """Say what would be read."""
+    from unmissed.inference.cytology.dry_run import describe
+
+    slides = problems = 0
+    for description in describe(inputs):
+        typer.echo(str(description))
+        slides += 1
+        problems += bool(description.problem)
+    typer.echo(f"{slides} slides, {problems} with a problem; nothing was written", err=True)
+    if problems:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
 def _with_progress(run: "Callable[[Callable[[Progress], None]], TriageOutcome]") -> "TriageOutcome":
     """Run under a progress bar on a terminal, with a line for every slide elsewhere."""
     from rich.console import Console
@@ -162,7 +173,12 @@ def _with_progress(run: "Callable[[Callable[[Progress], None]], TriageOutcome]")
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        return run(lambda progress: progress.row and typer.echo(_line(progress), err=True))
+
+        def said(progress: "Progress") -> None:
+            if progress.row:
+                typer.echo(_line(progress), err=True)
+
+        return run(said)
     with Bar(
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), console=console, transient=True
     ) as bar:

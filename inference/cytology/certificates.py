@@ -26,10 +26,10 @@ class Certificate(BaseModel):
     data_sha256: str = Field(pattern=Sha256.metadata[0].pattern, description="Of the list of slides and scores.")
     threshold: float = Field(ge=0, le=1, description="The highest threshold that the proof covers.")
     models: dict[str, str] = Field(min_length=1, description="Role (finder, judge ...) -> sha256 of the file that ran.")
-    preset: str
+    preset: dict[str, str | int | float | None] = Field(min_length=1, description="Every value of the preset.")
     runtime: str
     preparation: str
-    max_crops: int | None = Field(None, description="Where --max-crops was given; null for the preset's own.")
+    version: str = Field(description="Of Unmissed, because its code shapes the score too.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +39,28 @@ class Conditions:
     Attributes
     ----------
     models : role -> sha256 of the file that ran.
-    preset, runtime, preparation : names.
-    max_crops : None for the preset's own.
+    preset : every value of the preset.
+    runtime, preparation : names.
+    version : of Unmissed.
     """
 
     models: Mapping[str, str]
-    preset: str
+    preset: Mapping[str, Any]
     runtime: str
     preparation: str
-    max_crops: int | None
+    version: str
 
     @classmethod
     def of(cls, provenance: Mapping[str, Any]) -> Self:
         """Read them from the provenance of a result, where ``settings`` holds what the run asked for."""
         settings = _mapping(provenance.get("settings"))
-        models = {
-            role: str(_mapping(model).get("sha256", "")) for role, model in _mapping(provenance.get("models")).items()
-        }
-        crops = settings.get("max_crops")
+        models = _mapping(provenance.get("models"))
         return cls(
-            models=models,
-            preset=str(provenance.get("preset", "")),
+            models={role: str(_mapping(model).get("sha256", "")) for role, model in models.items()},
+            preset=_mapping(provenance.get("preset_values")),
             runtime=str(provenance.get("runtime", "")),
             preparation=str(settings.get("preparation", "")),
-            max_crops=crops if isinstance(crops, int) else None,
+            version=str(settings.get("unmissed", "")),
         )
 
 
@@ -136,17 +134,17 @@ def refusal(certificate: Certificate, threshold: float, sensitivity: float, conf
 
 def mismatch(certificate: Certificate, conditions: Conditions) -> str:
     """Say in what a slide was screened otherwise than the certificate was issued for; empty when in nothing."""
-    if dict(certificate.models) != dict(conditions.models):
-        roles = sorted(
-            role
-            for role in certificate.models.keys() | conditions.models.keys()
-            if certificate.models.get(role) != conditions.models.get(role)
-        )
-        return f"the certificate was issued for other models ({', '.join(roles)})"
-    for name in ("preset", "runtime", "preparation", "max_crops"):
-        wanted, found = getattr(certificate, name), getattr(conditions, name)
-        if wanted != found:
-            return f"the certificate was issued for {name} {wanted}, this slide was screened with {found}"
+    for name, wanted, found in (
+        ("models", certificate.models, conditions.models),
+        ("preset values", certificate.preset, conditions.preset),
+    ):
+        differing = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+        if differing:
+            return f"the certificate was issued for other {name} ({', '.join(differing)})"
+    for name in ("runtime", "preparation", "version"):
+        expected, actual = getattr(certificate, name), getattr(conditions, name)
+        if expected != actual:
+            return f"the certificate was issued for {name} {expected}, this slide was screened with {actual}"
     return ""
 
 

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from unmissed.inference.cytology.certificates import Conditions, mismatch
-from unmissed.inference.cytology.policy import (
-    AdequacyLimits,
-    Exclusion,
-    Policy,
-    Preparation,
-    adequacy_verdict,
-    grade_of,
-)
+from unmissed.inference.cytology.policy import AdequacyLimits, Exclusion, Policy, Preparation
 from unmissed.inference.cytology.stored import StoredResult
 from unmissed.inference.cytology.values import AdequacyVerdict
 
@@ -48,8 +41,8 @@ class Case:
     slide : name, unique within the run.
     error : why there is no result; empty when there is one, and only then the other fields count.
     score : 0..1, higher is worse.
-    grade : the most severe class that the findings support under the policy.
-    verdict : adequacy under the policy.
+    grade : the most severe class that the findings support.
+    verdict : adequacy.
     adequacy : that verdict in words with its numbers.
     is_black : the picture is dark all over, which glass never is.
     tile_errors : share of the tiles that could not be read.
@@ -70,30 +63,20 @@ class Case:
 
     @classmethod
     def of(cls, result: StoredResult, slide: str, policy: Policy, preparation: Preparation) -> "Case":
-        """Read a slide's stored result in the light of a policy."""
-        limits, shown = policy.adequacy[preparation], result.adequacy
-        verdict = shown.verdict
-        if verdict is not AdequacyVerdict.EMPTY:
-            verdict = adequacy_verdict(
-                limits,
-                cells=shown.cells,
-                foreground_mm2=shown.foreground_mm2,
-                out_of_focus=shown.out_of_focus,
-                obscured=shown.obscured,
-            )
+        """Read a slide's stored result, made under the policy's rules for adequacy and grade."""
         damaged = result.counts.get("tiles_damaged", 0.0)
         tiles = damaged + result.counts.get("tiles_read", 0.0)
         doubts = [note for note in (result.pixel_size.warning, *result.notes) if note]
         if result.pixel_size.source == "objective power" and not result.pixel_size.warning:
             doubts.append("the pixel size was guessed from the objective power")
-        if damaged:
+        if damaged and not result.notes:
             doubts.append(f"{damaged:.0f} of {tiles:.0f} tiles could not be read")
         return cls(
             slide=slide,
             score=result.score,
-            grade=grade_of(result.findings, policy.grade),
-            verdict=verdict,
-            adequacy=_adequacy_in_words(result, limits),
+            grade=result.grade,
+            verdict=result.adequacy.verdict,
+            adequacy=_adequacy_in_words(result, policy.adequacy[preparation]),
             is_black=result.counts.get("thumbnail_grey", 255.0) < _BLACK_GREY,
             tile_errors=damaged / tiles if tiles else 0.0,
             doubts=tuple(dict.fromkeys(doubts)),
@@ -151,7 +134,8 @@ def _first_rule(case: Case, policy: Policy, exclusion: Exclusion) -> tuple[Dispo
     unusable = _unusable(case, policy)
     if unusable:
         disposition, reason = unusable
-        if case.grade != policy.grade.severity[0] and case.verdict is not AdequacyVerdict.EMPTY:
+        has_picture = not case.is_black and case.verdict is not AdequacyVerdict.EMPTY
+        if case.grade != policy.grade.severity[0] and has_picture:
             # Bethesda: a slide with an abnormal cell is never unsatisfactory.
             return Disposition.REVIEW, (f"findings support {case.grade}, so the slide counts although {reason}",)
         return disposition, (reason,)
@@ -164,6 +148,8 @@ def _first_rule(case: Case, policy: Policy, exclusion: Exclusion) -> tuple[Dispo
 
 
 def _unusable(case: Case, policy: Policy) -> tuple[Disposition, str] | None:
+    if case.is_black:
+        return Disposition.RERUN, "the picture is black all over: the scan failed"
     if case.tile_errors > policy.max_tile_errors:
         share = f"{100 * case.tile_errors:.1f} %"
         return (
@@ -171,8 +157,6 @@ def _unusable(case: Case, policy: Policy) -> tuple[Disposition, str] | None:
             f"{share} of the tiles could not be read; the policy allows {100 * policy.max_tile_errors:g} %",
         )
     if case.verdict is AdequacyVerdict.EMPTY:
-        if case.is_black:
-            return Disposition.RERUN, "the picture is black all over: the scan failed"
         # Not "scant": with no cell at all the wrong place was scanned, the stain failed, or it is no slide.
         return Disposition.PROCESS_REVIEW, "there is only empty glass: no cell was found"
     if case.verdict in (AdequacyVerdict.OUT_OF_FOCUS, AdequacyVerdict.OBSCURED):
@@ -194,7 +178,7 @@ def _against_exclusion(case: Case, policy: Policy, exclusion: Exclusion) -> tupl
         if other:
             reasons.append(f"may not be excluded: {other}")
     severity = policy.grade.severity
-    if severity.index(case.grade) >= severity.index(policy.grade.never_exclude_from):
+    if case.grade not in severity[: severity.index(policy.grade.never_exclude_from)]:
         reasons.append(f"findings support {case.grade}, which is never excluded")
     reasons += [f"in doubt: {doubt}" for doubt in case.doubts]
     return tuple(reasons)

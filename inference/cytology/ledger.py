@@ -95,8 +95,9 @@ class Ledger:
         OutputError
             When it cannot be moved into place.
         """
-        self._keep(read_slide_result(self.folder.partial(slide)), slide)
+        result = read_slide_result(self.folder.partial(slide))
         self.folder.accept(slide)
+        self._keep(result, slide)
         self._save(self.states[slide].ended("done", _now(), seconds))
 
     def fail(self, slide: str, error: str, seconds: float) -> None:

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from unmissed.datasets.errors import ConfigError
 from unmissed.inference.cytology.certificates import Certificate, read_certificate, refusal
 from unmissed.inference.cytology.stored import StoredFinding
-from unmissed.inference.cytology.values import AdequacyVerdict, Finding
+from unmissed.inference.cytology.values import Finding
 
-_MOST_BYTES = 1_000_000
+_MOST_BYTES = 100_000
 _NORMAL = "NILM"
 
 
@@ -151,27 +151,6 @@ def grade_of(findings: Sequence[Finding | StoredFinding], rule: GradeRule) -> st
                 worst = index
                 break
     return rule.severity[worst]
-
-
-def adequacy_verdict(
-    limits: AdequacyLimits, *, cells: float, foreground_mm2: float, out_of_focus: float, obscured: float
-) -> AdequacyVerdict:
-    """Judge the adequacy of a slide; what a new scan could mend comes before what it could not.
-
-    Parameters
-    ----------
-    limits : of the slide's preparation.
-    cells : estimated number of squamous cells.
-    foreground_mm2 : area that holds cells.
-    out_of_focus, obscured : shares of the foreground, 0..1.
-    """
-    if foreground_mm2 <= 0:
-        return AdequacyVerdict.EMPTY
-    if out_of_focus > limits.max_out_of_focus:
-        return AdequacyVerdict.OUT_OF_FOCUS
-    if obscured > limits.max_obscured:
-        return AdequacyVerdict.OBSCURED
-    return AdequacyVerdict.SCANT if cells < limits.min_cells else AdequacyVerdict.ADEQUATE
 
 
 def preparation_named(name: str) -> Preparation:

@@ -28,6 +28,11 @@ def work(connection: Connection, make_screener: MakeScreener) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(connection, make_screener)
+
+
+def serve(connection: Connection, make_screener: MakeScreener) -> None:
+    """Load the models, say so, and answer every job with a message; see ``work``."""
     try:
         screener = make_screener()
     except UnmissedError as error:
@@ -88,7 +93,6 @@ def _screen_into(screener: Screens, job: Job) -> None:
     result = replace(
         result,
         sha256=digest.result() if digest else None,
-        counts={**result.counts, "thumbnail_grey": float(result.thumbnail.mean()) if result.thumbnail.size else 0.0},
         provenance={**result.provenance, "settings": job.settings},
     )
     write_slide_result(make_folder(job.folder), result)

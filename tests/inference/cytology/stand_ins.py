@@ -2,11 +2,15 @@
 
 import os
 import signal
+import threading
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 from unmissed.benchmarks.quick_screener import QuickScreener
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.errors import ModelError, OutputError
+from unmissed.inference.cytology.workers import Worker
+from unmissed.inference.cytology.working import serve
 
 
 class Troubled(QuickScreener):
@@ -22,6 +26,8 @@ class Troubled(QuickScreener):
                 time.sleep(600)
             if "defect" in name:
                 raise ZeroDivisionError("a defect")
+            if "full" in name:
+                raise OutputError("cannot write: the disk is full", fix="free some space")
             if "memory" in name:
                 raise MemoryError
         return super().screen(slide, name, path)
@@ -43,3 +49,27 @@ class Dying(QuickScreener):
 
 def without_models():
     raise ModelError("no model 'nucleus-finder'", fix="install it")
+
+
+class Local(Worker):
+    """A worker that is a thread of this process: the same conduct without the second that a process takes to start."""
+
+    def __init__(self, make_screener):
+        self._connection, theirs = Pipe()
+        self._process = _Thread(theirs, make_screener)
+        self._started = 0.0
+        self.job = None
+        self.is_ready = False
+
+
+class _Thread:
+    exitcode = 0
+
+    def __init__(self, connection, make_screener):
+        self.sentinel, self._silent = Pipe()
+        self._thread = threading.Thread(target=serve, args=(connection, make_screener), daemon=True)
+        self._thread.start()
+        self.is_alive, self.join = self._thread.is_alive, self._thread.join
+
+    def kill(self):
+        """A thread cannot be killed; the tests that need it use processes."""

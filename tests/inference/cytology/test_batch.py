@@ -2,17 +2,18 @@
 
 import csv
 import json
-import os
 from dataclasses import replace
 
 import pytest
-from stand_ins import Dying, Troubled, without_models
+from stand_ins import Dying, Local, Troubled, without_models
 
 from unmissed.datasets.errors import ConfigError, OutputError, UnmissedError
+from unmissed.inference.cytology import batch
+from unmissed.inference.cytology import triage as triage_module
 from unmissed.inference.cytology.entries import Input
 from unmissed.inference.cytology.policy import Preparation, load_policy
 from unmissed.inference.cytology.run_folder import RunFolder
-from unmissed.inference.cytology.state import read_states
+from unmissed.inference.cytology.state import Fingerprint, read_states
 from unmissed.inference.cytology.stored import read_slide_result
 from unmissed.inference.cytology.triage import TriagePlan, triage
 
@@ -41,6 +42,13 @@ def go(tmp_path):
     return run
 
 
+@pytest.fixture
+def local(monkeypatch):
+    """Workers that are threads, and no pages: fast, for everything that does not need one to die."""
+    monkeypatch.setattr(batch, "Worker", Local)
+    monkeypatch.setattr(triage_module, "_write_reports", lambda folder, rows, run: None)
+
+
 def worklist(out):
     with (out / "worklist.csv").open(newline="", encoding="utf-8") as stream:
         return {row["slide"]: row for row in csv.DictReader(stream)}
@@ -61,3 +69,210 @@ def test_slides_become_results_states_and_a_worklist(go, make_slide):
     assert record["slides"] == 2 and record["failed"] == 0 and record["sittings"][0]["screened"] == 2
     assert record["machine"]["load_average"] and record["versions"]["unmissed"]
     assert (go.out / "index.html").exists() and (go.out / "summary.json").exists()
+
+
+class TestOneBadSlide:
+    """It gets a row with the cause, and the rest goes on."""
+
+    @pytest.mark.usefixtures("local")
+    def test_whatever_the_reader_says(self, go, make_slide, tmp_path):
+        good = make_slide("good.tiff")
+        truncated = make_slide("truncated.tiff")
+        truncated.write_bytes(truncated.read_bytes()[:3000])
+        empty = tmp_path / "empty.svs"
+        empty.touch()
+        text = tmp_path / "text.svs"
+        text.write_text("not a slide")
+        unsized = make_slide("unsized.tiff", um_per_px=None)
+        missing = tmp_path / "missing.svs"
+        named = Input(tmp_path / "nothing*", problem="the pattern matches no slide")
+        rows, _ = go(truncated, empty, text, unsized, missing, named, good)
+        assert rows.pop("good").error == ""
+        assert {row.disposition for row in rows.values()} == {"process_review"}
+        words = {
+            "truncated": "damaged",
+            "empty": "0 bytes",
+            "text": "no reader",
+            "unsized": "pixel size",
+            "missing": "does not exist",
+            "nothing*": "matches no slide",
+        }
+        for name, part in words.items():
+            assert part in rows[name].error, rows[name].error
+            assert rows[name].reasons == (rows[name].error,) and rows[name].rank is None
+        assert set(worklist(go.out)) == {*words, "good"}
+
+    @pytest.mark.usefixtures("local")
+    def test_glass_and_black(self, go, make_slide):
+        rows, _ = go(make_slide("glass.tiff", grey=240), make_slide("black.tiff", grey=3))
+        assert rows["glass"].disposition == "process_review" and "glass" in rows["glass"].reasons[0]
+        assert rows["black"].disposition == "rerun" and "black" in rows["black"].reasons[0]
+
+    @pytest.mark.usefixtures("local")
+    def test_a_defect_and_a_lack_of_memory(self, go, make_slide):
+        rows, _ = go(make_slide("defect.tiff"), make_slide("memory.tiff"), make_slide("good.tiff"))
+        assert "ZeroDivisionError" in rows["defect"].error and "memory" in rows["memory"].error
+        assert rows["good"].error == ""
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_a_worker_that_dies(self, go, make_slide, workers):
+        slides = [make_slide(name) for name in ("crash.tiff", "killed-once.tiff", "good.tiff")]
+        rows, _ = go(*slides, workers=workers)
+        assert "SIGSEGV" in rows["crash"].error and rows["crash"].disposition == "process_review"
+        assert rows["good"].error == "" and rows["killed-once"].error == ""
+        states = read_states(go.out / "state")
+        assert len(states["crash"].attempts) == 2 and states["crash"].status == "failed"
+        first, second = states["killed-once"].attempts
+        assert "SIGKILL" in first.error and second.error == ""
+
+    def test_one_that_hangs(self, go, make_slide):
+        rows, _ = go(make_slide("hang.tiff"), make_slide("hang-too.tiff"), timeout_s=1)
+        for name in ("hang", "hang-too"):
+            assert "took longer than 1 s" in rows[name].error and rows[name].disposition == "process_review"
+
+    @pytest.mark.usefixtures("local")
+    def test_the_file_changes_while_it_is_read(self, go, make_slide, monkeypatch):
+        prints = iter(range(100))
+        monkeypatch.setattr(
+            batch, "fingerprint_of", lambda path, um=None: Fingerprint(size_bytes=next(prints), um_per_px=um)
+        )
+        rows, _ = go(make_slide("a.tiff"))
+        assert "changed while it was read" in rows["a"].error
+
+
+class TestWholeRunFails:
+    @pytest.mark.usefixtures("local")
+    def test_without_models(self, go, make_slide):
+        with pytest.raises(UnmissedError, match="nucleus-finder"):
+            go(make_slide("a.tiff"), make_screener=without_models)
+
+    def test_workers_that_cannot_start(self, go, make_slide):
+        with pytest.raises(UnmissedError, match="SIGKILL"):
+            go(make_slide("a.tiff"), make_screener=Dying)
+
+    @pytest.mark.usefixtures("local")
+    def test_a_foreign_folder_is_left_alone(self, go, make_slide):
+        go.out.mkdir()
+        (go.out / "thesis.txt").write_text("years of work")
+        with pytest.raises(OutputError, match=r"thesis\.txt"):
+            go(make_slide("a.tiff"), overwrite=True)
+        assert [item.name for item in go.out.iterdir()] == ["thesis.txt"]
+
+    @pytest.mark.usefixtures("local")
+    def test_two_runs_in_one_folder(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        with RunFolder(go.out).locked(), pytest.raises(OutputError, match=r"another run works .*process \d+"):
+            go(slide)
+        assert go(slide)[0]["a"].error == ""  # the lock does not outlive its run
+
+    @pytest.mark.usefixtures("local")
+    def test_a_full_disk_stops_the_run_and_keeps_what_is_done(self, go, make_slide, monkeypatch):
+        slides = [make_slide("a.tiff"), make_slide("full-once.tiff"), make_slide("z.tiff", seed=50)]
+        with pytest.raises(UnmissedError, match="the disk is full"):  # met by the worker
+            go(*slides)
+        assert list(worklist(go.out)) == ["a"]
+        monkeypatch.setattr(RunFolder, "accept", _disk_full)
+        with pytest.raises(OutputError, match="the disk is full"):  # met by the run itself
+            go(*slides)
+        assert list(worklist(go.out)) == ["a"]
+        monkeypatch.setattr(RunFolder, "accept", ACCEPT)
+        rows, told = go(*slides)
+        assert set(rows) == {"a", "full-once", "z"} and told[-1].total == 2
+
+
+ACCEPT = RunFolder.accept
+
+
+def _disk_full(self, slide):
+    raise OutputError("cannot write: the disk is full")
+
+
+@pytest.mark.usefixtures("local")
+class TestResume:
+    def test_finished_slides_are_not_done_again(self, go, make_slide):
+        slides = [make_slide("a.tiff"), make_slide("b.tiff", seed=50)]
+        go(slides[0])
+        before = (go.out / "slides" / "a" / "result.json").stat()
+        rows, told = go(*slides)
+        assert set(rows) == {"a", "b"} and told[-1].total == 1
+        assert (go.out / "slides" / "a" / "result.json").stat().st_mtime_ns == before.st_mtime_ns
+        assert go(*slides)[1] == []
+        assert len(json.loads((go.out / "run.json").read_text())["sittings"]) == 3
+
+    def test_a_changed_file_or_pixel_size_is_done_again(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        first = go(slide)[0]["a"].score
+        make_slide("a.tiff", seed=90)
+        rows, told = go(slide)
+        assert told[-1].total == 1 and rows["a"].score != first
+        _, told = go(Input(slide, 0.5, "command line"))
+        assert told[-1].total == 1
+        assert read_slide_result(go.out / "slides" / "a").pixel_size.um_per_px == 0.5
+
+    def test_other_settings_are_refused_by_name(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        go(slide)
+        with pytest.raises(ConfigError, match="preset was 'quick' and is now 'fast'"):
+            go(slide, settings={"preset": "fast"})
+        with pytest.raises(ConfigError, match="preparation was 'liquid'"):
+            go(slide, preparation=Preparation.CONVENTIONAL)
+        _, told = go(slide, settings={"preset": "fast"}, overwrite=True)
+        assert told[-1].total == 1
+
+    def test_failed_slides_only_when_asked_for(self, go, make_slide):
+        slides = [make_slide("defect-once.tiff"), make_slide("good.tiff")]
+        assert go(*slides)[0]["defect-once"].error
+        assert go(*slides)[1] == []
+        rows, told = go(*slides, retry_failed=True)
+        assert told[-1].total == 1 and rows["defect-once"].error == ""
+        assert len(read_states(go.out / "state")["defect-once"].attempts) == 2
+
+    def test_half_files_of_a_killed_run_are_removed(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        go(slide)
+        partial = go.out / "slides" / ".b.partial"
+        partial.mkdir()
+        (partial / "findings.csv").write_text("half")
+        (go.out / ".worklist.csv.x.partial").write_text("half")
+        go(slide)
+        assert not list(go.out.rglob("*.partial"))
+
+    def test_a_result_that_was_complete_when_the_run_was_killed_counts(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        go(slide)
+        path = go.out / "state" / "a.json"
+        state = json.loads(path.read_text())
+        path.write_text(json.dumps(state | {"status": "running"}))
+        rows, told = go(slide)
+        assert told == [] and rows["a"].error == ""
+        assert read_states(go.out / "state")["a"].status == "done"
+
+    def test_a_damaged_result_is_made_again(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        go(slide)
+        result = go.out / "slides" / "a" / "result.json"
+        result.write_text(result.read_text()[:100])
+        rows, told = go(slide)
+        assert told[-1].total == 1 and rows["a"].error == ""
+
+    def test_a_damaged_state_is_named(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        go(slide)
+        (go.out / "state" / "a.json").write_text("{")
+        with pytest.raises(OutputError, match=r"state.a\.json"):
+            go(slide)
+
+    def test_same_names_in_different_folders(self, go, make_slide):
+        one, two = make_slide("x/s.tiff"), make_slide("y/s.tiff", seed=60)
+        assert set(go(one, two)[0]) == {"s", "s-2"}
+        rows, told = go(two)  # alone, it keeps its name
+        assert told == [] and set(rows) == {"s", "s-2"}
+        assert read_slide_result(go.out / "slides" / "s-2").path == str(two)
+
+
+@pytest.mark.usefixtures("local")
+def test_progress_tells_speed_and_time_left(go, make_slide):
+    _, told = go(make_slide("a.tiff"), make_slide("b.tiff", seed=50))
+    ends = [progress for progress in told if progress.row]
+    assert [(progress.done, progress.total) for progress in ends] == [(1, 2), (2, 2)]
+    assert ends[0].slides_per_h > 0 and ends[0].left_s > 0 and ends[1].left_s == 0

@@ -1,0 +1,149 @@
+"""Which rule leads to which disposition."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unmissed.inference.cytology.certificates import Certificate, Conditions
+from unmissed.inference.cytology.dispositions import Case, Disposition, decide
+from unmissed.inference.cytology.policy import Exclusion, load_policy
+from unmissed.inference.cytology.values import AdequacyVerdict
+
+POLICY = load_policy("screening")
+CONDITIONS = Conditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", "0.1.0")
+CERTIFIED = Exclusion(
+    0.2,
+    Certificate(
+        sensitivity_bound=0.999,
+        confidence=0.95,
+        positives=2995,
+        missed=0,
+        data_sha256="a" * 64,
+        threshold=0.2,
+        models=dict(CONDITIONS.models),
+        preset=dict(CONDITIONS.preset),
+        runtime="onnx-cpu",
+        preparation="liquid",
+        version="0.1.0",
+    ),
+    "",
+)
+UNCERTIFIED = Exclusion(None, None, "the policy has no operating point")
+GOOD = Case(
+    "a", score=0.1, grade="NILM", verdict=AdequacyVerdict.ADEQUATE, adequacy="enough cells", conditions=CONDITIONS
+)
+NO_QC = POLICY.model_copy(update={"qc_review": POLICY.qc_review.model_copy(update={"share": 0.0, "random_share": 0.0})})
+
+
+def one(case, exclusion=CERTIFIED, policy=NO_QC):
+    return decide([case], policy, exclusion)[case.slide]
+
+
+@pytest.mark.parametrize(
+    ("change", "disposition", "words"),
+    [
+        ({}, "no_further_review", "below the certified threshold"),
+        ({"score": 0.2}, "review", "reaches the threshold"),
+        ({"grade": "HSIL"}, "review", "never excluded"),
+        ({"grade": "LSIL"}, "no_further_review", ""),
+        ({"grade": "strange"}, "review", "never excluded"),
+        ({"doubts": ("the pixel size was guessed",)}, "review", "in doubt: the pixel size was guessed"),
+        ({"conditions": replace(CONDITIONS, runtime="onnx-cuda")}, "review", "may not be excluded"),
+        ({"conditions": Conditions.of({})}, "review", "may not be excluded"),
+        ({"tile_errors": 0.02}, "process_review", "2.0 % of the tiles"),
+        ({"tile_errors": 0.02, "grade": "ASC-US"}, "review", "supports ASC-US"),
+        ({"verdict": AdequacyVerdict.SCANT}, "scant", "enough cells"),
+        ({"verdict": AdequacyVerdict.SCANT, "grade": "ASC-US"}, "review", "supports ASC-US"),
+        ({"verdict": AdequacyVerdict.OUT_OF_FOCUS}, "rerun", "enough cells"),
+        ({"verdict": AdequacyVerdict.OBSCURED}, "rerun", "enough cells"),
+        ({"verdict": AdequacyVerdict.OBSCURED, "grade": "HSIL"}, "review", "supports HSIL"),
+        ({"verdict": AdequacyVerdict.EMPTY}, "process_review", "empty glass"),
+        ({"verdict": AdequacyVerdict.EMPTY, "is_black": True}, "rerun", "black"),
+        ({"is_black": True, "grade": "HSIL"}, "rerun", "black"),
+        ({"error": "it is damaged", "score": None}, "process_review", "it is damaged"),
+        ({"score": None}, "process_review", "no result"),
+    ],
+)
+def test_rules(change, disposition, words):
+    decision = one(replace(GOOD, **change))
+    assert decision.disposition == disposition
+    assert words.replace("supports", "support") in decision.reasons[0]
+
+
+@given(
+    score=st.floats(0, 1),
+    grade=st.sampled_from(POLICY.grade.severity),
+    verdict=st.sampled_from(AdequacyVerdict),
+    tile_errors=st.floats(0, 1),
+    doubts=st.sampled_from([(), ("a doubt",)]),
+    is_black=st.booleans(),
+)
+def test_no_certificate_no_exclusion(**values):
+    decision = one(replace(GOOD, **values), UNCERTIFIED, POLICY)
+    assert decision.disposition not in (Disposition.NO_FURTHER_REVIEW, Disposition.QC_REVIEW)
+    assert decision.reasons
+
+
+@given(grade=st.sampled_from(POLICY.grade.severity[1:]), verdict=st.sampled_from(["scant", "obscured", "out_of_focus"]))
+def test_a_slide_with_an_abnormal_cell_is_never_unsatisfactory(grade, verdict):
+    assert one(replace(GOOD, grade=grade, verdict=AdequacyVerdict(verdict))).disposition == "review"
+
+
+def test_every_reason_against_exclusion_is_named():
+    case = replace(GOOD, score=0.9, grade="HSIL", doubts=("doubt one", "doubt two"))
+    assert len(one(case).reasons) == 4
+
+
+class TestRank:
+    def test_the_highest_score_is_first_and_names_break_ties(self):
+        scores = {"d": 0.5, "a": 0.5, "c": 0.9, "b": 0.1}
+        cases = [replace(GOOD, slide=name, score=score) for name, score in scores.items()]
+        decisions = decide([*cases, Case("x", error="broken")], POLICY, UNCERTIFIED)
+        assert {name: item.rank for name, item in decisions.items()} == {"c": 1, "a": 2, "d": 3, "b": 4, "x": None}
+        assert decisions["x"].quintile is None
+
+    @pytest.mark.parametrize(
+        ("n", "counts"), [(1, [1]), (5, [1] * 5), (10, [2] * 5), (12, [3, 2, 3, 2, 2]), (3, [1, 1, 0, 1])]
+    )
+    def test_quintiles(self, n, counts):
+        cases = [replace(GOOD, slide=f"{index:03}", score=1 - index / n) for index in range(n)]
+        decisions = decide(cases, POLICY, UNCERTIFIED)
+        found = [item.quintile for item in decisions.values()]
+        assert found == sorted(found) and found[0] == 1
+        assert [found.count(quintile + 1) for quintile in range(len(counts))] == counts
+
+    @settings(max_examples=30)
+    @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(list(AdequacyVerdict))), max_size=30), st.randoms())
+    def test_the_order_of_the_slides_does_not_matter(self, values, random):
+        cases = [
+            replace(GOOD, slide=f"{index}", score=score, verdict=verdict)
+            for index, (score, verdict) in enumerate(values)
+        ]
+        before = decide(cases, POLICY, CERTIFIED)
+        random.shuffle(cases)
+        assert decide(cases, POLICY, CERTIFIED) == before
+
+
+class TestQcReview:
+    def drawn(self, n, **rule):
+        policy = POLICY.model_copy(update={"qc_review": POLICY.qc_review.model_copy(update=rule)})
+        cases = [replace(GOOD, slide=f"{index:03}", score=0.19 * (1 - index / n)) for index in range(n)]
+        positive = replace(GOOD, slide="positive", score=0.9)
+        decisions = decide([*cases, positive], policy, CERTIFIED)
+        assert decisions.pop("positive").disposition == "review"
+        return [name for name, item in sorted(decisions.items()) if item.disposition == "qc_review"]
+
+    def test_the_highest_ranked_negatives(self):
+        assert self.drawn(40, share=0.1, random_share=0.0) == ["000", "001", "002", "003"]
+        assert self.drawn(41, share=0.1, random_share=0.0)[-1] == "004"  # rounded up: rather one more
+
+    def test_a_random_share_of_the_others_that_can_be_repeated(self):
+        first = self.drawn(100, share=0.1, random_share=0.1, seed=1)
+        assert len(first) == 10 + 9
+        assert first == self.drawn(100, share=0.1, random_share=0.1, seed=1)
+        assert first != self.drawn(100, share=0.1, random_share=0.1, seed=2)
+
+    def test_nothing_to_draw_from(self):
+        assert self.drawn(1, share=0.0, random_share=0.0) == []

@@ -1,0 +1,212 @@
+"""Policies, certificates and their arithmetic."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unmissed.datasets.errors import ConfigError
+from unmissed.inference.cytology.certificates import (
+    Conditions,
+    mismatch,
+    read_certificate,
+    sensitivity_lower_bound,
+)
+from unmissed.inference.cytology.policy import (
+    Exclusion,
+    Policy,
+    Preparation,
+    grade_of,
+    load_policy,
+    policy_names,
+    preparation_named,
+)
+from unmissed.inference.cytology.values import Finding
+
+CERTIFICATE = {
+    "sensitivity_bound": 0.999,
+    "confidence": 0.95,
+    "positives": 2995,
+    "missed": 0,
+    "data_sha256": "a" * 64,
+    "threshold": 0.2,
+    "models": {"finder": "b" * 64, "judge": "c" * 64},
+    "preset": {"name": "default", "max_crops": 2500},
+    "runtime": "onnx-cpu",
+    "preparation": "liquid",
+    "version": "0.1.0",
+}
+PROVENANCE = {
+    "models": {"finder": {"sha256": "b" * 64}, "judge": {"sha256": "c" * 64}},
+    "preset_values": {"name": "default", "max_crops": 2500},
+    "runtime": "onnx-cpu",
+    "settings": {"preparation": "liquid", "unmissed": "0.1.0"},
+}
+
+
+def policy_with(certificate, threshold=0.2):
+    policy = load_policy("screening").model_dump(mode="json")
+    policy["operating_point"] = {"name": "exclude", "threshold": threshold, "certificate": certificate}
+    return Policy.model_validate_json(json.dumps(policy))
+
+
+class TestBound:
+    @pytest.mark.parametrize(
+        ("positives", "missed", "sensitivity"),
+        [(2995, 0, 0.999), (4742, 1, 0.999), (7752, 3, 0.999), (299, 0, 0.99), (59, 0, 0.95), (153, 3, 0.95)],
+    )
+    def test_the_smallest_counts_of_the_literature(self, positives, missed, sensitivity):
+        assert sensitivity_lower_bound(positives, missed, 0.95) >= sensitivity
+        assert sensitivity_lower_bound(positives - 1, missed, 0.95) < sensitivity
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.integers(1, 3000), st.floats(0, 1), st.floats(0.55, 0.9999))
+    def test_against_the_beta_distribution(self, positives, share, confidence):
+        quantile = pytest.importorskip("scipy.special").betaincinv
+        missed = round(share * positives)
+        expected = 0.0 if missed == positives else quantile(positives - missed, missed + 1, 1 - confidence)
+        assert sensitivity_lower_bound(positives, missed, confidence) == pytest.approx(expected, abs=1e-9)
+
+    def test_everything_missed_proves_nothing(self):
+        assert sensitivity_lower_bound(10, 10, 0.95) == 0.0
+
+
+class TestExclusion:
+    def test_a_sound_certificate_allows_it(self):
+        exclusion = Exclusion.under(policy_with(CERTIFICATE))
+        assert exclusion.refusal == "" and exclusion.threshold == 0.2
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"positives": 2900}, "prove only"),
+            ({"missed": 1}, "prove only"),
+            ({"missed": 4000}, "4000 missed of 2995"),
+            ({"sensitivity_bound": 0.99, "positives": 3000}, "policy demands 0.999"),
+            ({"confidence": 0.9, "positives": 5000}, "confidence of 0.9"),
+            ({"threshold": 0.1}, "above 0.1"),
+            ({"positives": "many"}, "malformed"),
+            ({"positives": 10**12}, "malformed"),
+            ({"sensitivity_bound": float("nan")}, "malformed"),
+            ({"data_sha256": "x"}, "malformed"),
+            ({"extra": 1}, "malformed"),
+        ],
+    )
+    def test_anything_else_is_refused_with_the_reason(self, change, words):
+        exclusion = Exclusion.under(policy_with(CERTIFICATE | change))
+        assert exclusion.threshold is None and exclusion.certificate is None
+        assert words in exclusion.refusal
+
+    def test_without_point_or_certificate(self):
+        assert "no operating point" in Exclusion.under(load_policy("screening")).refusal
+        assert "no certificate" in Exclusion.under(policy_with(None)).refusal
+
+    def test_text_instead_of_a_certificate(self):
+        assert "malformed" in Exclusion.under(policy_with("trust me")).refusal
+
+
+class TestMatch:
+    def certificate(self):
+        return read_certificate(CERTIFICATE)
+
+    def test_the_same_conditions(self):
+        assert mismatch(self.certificate(), Conditions.of(PROVENANCE)) == ""
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"models": {"finder": {"sha256": "b" * 64}}}, "other models (judge)"),
+            ({"models": {"finder": {"sha256": "b" * 64}, "judge": {"sha256": "d" * 64}}}, "other models (judge)"),
+            ({"models": PROVENANCE["models"] | {"slide_score": {"sha256": "e" * 64}}}, "other models (slide_score)"),
+            ({"models": "none"}, "other models (finder, judge)"),
+            ({"preset_values": {"name": "default", "max_crops": 10}}, "other preset values (max_crops)"),
+            ({"runtime": "onnx-cuda"}, "runtime onnx-cpu"),
+            ({"settings": {"preparation": "conventional", "unmissed": "0.1.0"}}, "preparation liquid"),
+            ({"settings": {"preparation": "liquid", "unmissed": "0.2.0"}}, "version 0.1.0"),
+            ({"settings": None}, "preparation"),
+        ],
+    )
+    def test_other_conditions(self, change, words):
+        assert words in mismatch(self.certificate(), Conditions.of(PROVENANCE | change))
+
+
+class TestGrade:
+    @staticmethod
+    def grade(*probabilities, least=0.5):
+        rule = load_policy("screening").grade.model_copy(update={"probability": least})
+        return grade_of([Finding(0, 0, 1, "", 0, 0, item, 0) for item in probabilities], rule)
+
+    def test_nothing_found_is_normal(self):
+        assert self.grade() == "NILM"
+        assert self.grade({"NILM": 0.6, "HSIL": 0.4}) == "NILM"
+
+    def test_worse_classes_count_for_milder_ones(self):
+        assert self.grade({"NILM": 0.2, "LSIL": 0.2, "ASC-H": 0.3, "HSIL": 0.3}) == "ASC-H"
+
+    def test_the_worst_finding_decides_whatever_the_order(self):
+        one, two = {"NILM": 0.1, "LSIL": 0.9}, {"NILM": 0.1, "HSIL": 0.9}
+        assert self.grade(one, two) == self.grade(two, one) == "HSIL"
+
+    def test_a_class_without_a_place_is_not_lost(self):
+        assert self.grade({"NILM": 0.2, "herpes": 0.8}) == "ASC-US"
+
+
+class TestFile:
+    def write(self, tmp_path, change):
+        from importlib.resources import files
+
+        text = files("unmissed.configs").joinpath("policies", "screening.yaml").read_text("utf-8")
+        path = tmp_path / "mine.yaml"
+        path.write_text(change(text), "utf-8")
+        return str(path)
+
+    def test_every_shipped_policy_is_valid(self):
+        assert "screening" in policy_names()
+        for name in policy_names():
+            assert load_policy(name).adequacy[Preparation.LIQUID].min_cells == 5000
+
+    def test_a_file_of_ones_own(self, tmp_path):
+        path = self.write(tmp_path, lambda text: text.replace("min_cells: 8000", "min_cells: 9000"))
+        assert load_policy(path).adequacy[Preparation.CONVENTIONAL].min_cells == 9000
+
+    @pytest.mark.parametrize(
+        ("old", "new", "words"),
+        [
+            ("share: 0.10", "share: 0.2", "qc_review.share"),
+            ("share: 0.10", "shares: 0.1", "qc_review.shares"),
+            ("seed: 0", "seed: '0'", "qc_review.seed"),
+            ("probability: 0.5", "probability: .nan", "grade.probability"),
+            ("[NILM, ASC-US", "[ASC-US", "must begin with NILM"),
+            ("never_exclude_from: HSIL", "never_exclude_from: NILM", "abnormal classes"),
+            ("  conventional:", "  dry:", "adequacy"),
+            ("name: screening", "name: screening\nname: other", "stands here twice"),
+            ("name: screening", "name: &a screening\nother: *a", "aliases are not allowed"),
+            ("name: screening", "name: !!python/object/apply:os.system [ls]", "YAML"),
+            ("name: screening", "name: [", "YAML"),
+            ("max_tile_errors: 0.01", "max_tile_errors: 2", "max_tile_errors"),
+        ],
+    )
+    def test_a_wrong_field_is_named(self, tmp_path, old, new, words):
+        with pytest.raises(ConfigError) as caught:
+            load_policy(self.write(tmp_path, lambda text: text.replace(old, new)))
+        assert words in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["", "- 1", "[" * 500, "5", "\x00", "a: " + "x" * 110_000])
+    def test_no_policy_at_all(self, tmp_path, text):
+        with pytest.raises(ConfigError):
+            load_policy(self.write(tmp_path, lambda _: text))
+
+    def test_bytes_that_are_no_text(self, tmp_path):
+        path = tmp_path / "bytes.yaml"
+        path.write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigError):
+            load_policy(str(path))
+
+    def test_unknown_names(self, tmp_path):
+        with pytest.raises(ConfigError, match="try screening"):
+            load_policy("screning")
+        with pytest.raises(ConfigError, match="cannot read"):
+            load_policy(str(tmp_path / "missing.yaml"))
+        with pytest.raises(ConfigError, match="liquid or conventional"):
+            preparation_named("dry")
