@@ -1,6 +1,6 @@
 """Train a classifier of pictures: its parts of a split, its network, and what it leaves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,17 @@ from unmissed.training.evaluation.runs import data_facts
 from unmissed.training.loading import EpochSampler, TrainingPictures, training_loader
 from unmissed.training.loop import train
 from unmissed.training.objective import Classification, predict_logits
-from unmissed.training.parts import Data, Part, data_spec, gallery, only_split, predictions_of, read_data, read_part
+from unmissed.training.parts import (
+    Data,
+    Part,
+    data_spec,
+    gallery,
+    only_split,
+    predictions_of,
+    read_data,
+    read_more_places,
+    read_part,
+)
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes import save_recipe
 from unmissed.training.task import begin, shown, weights_of, write_json, write_text
@@ -41,14 +51,20 @@ class ClassifierTask:
         self._config = config
         self._data = read_data(config.data)
         self.records = self._data.records
+        table = config.data.more_places
+        self._more = [] if table is None else read_more_places(table, self.records)
         _check_fit(config, self._data)
 
     def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> Tested:
         """Train one split and write its results; without a test part no report is written."""
         config, data = self._config, only_split(self._data, split)
         accelerator = begin(config, data.records, split, folder, title)
+        trained = {data.records[index].group for index in split.train}
+        more = [place for place in self._more if place.group in trained]
+        train_indices = (*split.train, *range(len(data.records), len(data.records) + len(more)))
+        data = replace(data, records=[*data.records, *more])
         parts: dict[str, Part] = {}
-        for name, indices in (("train", split.train), ("validation", split.validation), ("test", split.test)):
+        for name, indices in (("train", train_indices), ("validation", split.validation), ("test", split.test)):
             size_px = config.input.cached_px if name == "train" else config.input.size_px
             parts[name] = read_part(data, indices, size_px, config.input, progress.reading(name, len(indices)))
         network = build(architecture_of(config, len(data.classes)))

@@ -13,6 +13,7 @@ from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import get
 from unmissed.datasets.splits import Split, holdout
+from unmissed.datasets.trees import read_table
 from unmissed.training.config import DataConfig, InputConfig
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.loading import load_pictures
@@ -51,8 +52,6 @@ def read_data(config: DataConfig) -> Data:
     records = dataset.read(root)
     if config.groups != "dataset":
         records = [replace(record, group=own_group(record, config.groups, name_root(root))) for record in records]
-    if config.more_places is not None:
-        records = [*records, *_more_places(config.more_places, records)]
     present = {record.label for record in records}
     classes = tuple(item for item in dataset.classes(records) if item.id in present)
     if len(classes) < 2:
@@ -65,29 +64,31 @@ def read_data(config: DataConfig) -> Data:
     return Data(dataset.info, classes, records, name_root(root), group_by)
 
 
-def _more_places(table: Path, records: Sequence[Record]) -> list[Record]:
-    """Further places in the pictures of a dataset, for training only; they stay with the group of their picture."""
-    groups = {record.path.resolve(): record for record in records}
+def read_more_places(table: Path, records: Sequence[Record]) -> list[Record]:
+    """Further places in the pictures of a dataset, for training only; they stay with the group of their picture.
+
+    Raises
+    ------
+    DatasetError
+        When a place lies in no picture of the dataset.
+    """
+    pictures = {record.path.resolve(): record for record in records}
     found = []
-    for place in get("csv").read(table):
-        first = groups.get(place.path.resolve())
-        if first is None or place.centre_px is None:
+    for row in read_table(table, ("path", "label", "x_px", "y_px")):
+        # Only pictures that the dataset itself has are ever opened, so a path of the table cannot lead elsewhere.
+        first = pictures.get((table.parent / row["path"]).resolve())
+        try:
+            centre = float(row["x_px"]), float(row["y_px"])
+        except ValueError:
+            first = None
+        if first is None:
             raise DatasetError(
-                f"{table} names {place.path}, which is no picture of the dataset, or gives no x_px and y_px for it",
-                expected="places in pictures of the dataset",
+                f"{table} has a line that is no place in a picture of the dataset: {row}",
+                expected="path, label, x_px, y_px",
                 fix="make the table again from this copy of the dataset",
             )
-        found.append(replace(place, path=first.path, group=first.group, um_per_px=first.um_per_px, fold=first.fold))
+        found.append(replace(first, label=row["label"].strip(), centre_px=centre))
     return found
-
-
-def for_training_only(split: Split, records: Sequence[Record], config: DataConfig) -> Split:
-    """Take further places out of validation and test: figures are of what the dataset itself labels."""
-    if config.more_places is None:
-        return split
-    own = len(records) - len(get("csv").read(config.more_places))
-    validation, test = (tuple(i for i in part if i < own) for part in (split.validation, split.test))
-    return replace(split, validation=validation, test=test)
 
 
 def own_group(record: Record, groups: str, root: Path) -> str:

@@ -32,7 +32,7 @@ from unmissed.training.heatmaps.settings import architecture_of, scale_of, scali
 from unmissed.training.heatmaps.teacher import Teacher
 from unmissed.training.loading import training_loader
 from unmissed.training.loop import train
-from unmissed.training.parts import name_root
+from unmissed.training.parts import name_root, own_group
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes import save_recipe
 from unmissed.training.task import begin, shown, weights_of, write_json, write_text
@@ -60,8 +60,8 @@ class HeatmapTask:
         place = dataset_root(config.data.dataset, config.data.root)
         self._root = name_root(place)
         self.records = self._dataset.read(place)
-        if config.data.groups == "none":
-            self.records = [replace(record, group=str(record.path)) for record in self.records]
+        if config.data.groups != "dataset":  # a field is learned as a whole, so its labels cannot part
+            self.records = [replace(record, group=own_group(record, "picture", self._root)) for record in self.records]
         classes = self._dataset.classes(self.records)
         self._fields = labelled_fields(self._dataset.info.um_per_px, self.records, [c.id for c in classes], heatmap)
         self._mask_label = classes[0].id if classes else ""
