@@ -26,7 +26,8 @@ class Worker:
         # "spawn" starts clean on every system; a fork would copy the threads' locks in whatever state they are.
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, make_screener), name="unmissed-triage")
+        # Daemons end with this process even where it forgets them.
+        self._process = context.Process(target=work, args=(theirs, make_screener), name="unmissed-triage", daemon=True)
         self._process.start()
         theirs.close()
         self._started = 0.0
