@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from unmissed.datasets.errors import ModelError
 from unmissed.datasets.files import write_whole
 
 INPUT, OUTPUT, HEATMAP = "images", "probabilities", "heatmap"
+_GRID_PX = 32
 PARITY = 1e-4  # largest allowed difference of a probability between torch and ONNX Runtime
 
 
@@ -37,7 +39,8 @@ def export_onnx(
     """Write the network as ONNX.
 
     torch's exporter folds batch normalisation and timm's SAME padding into the convolutions, which nearly triples int8
-    speed; ``batch`` fixes the batch size (CANN and TensorRT compile per shape), None leaves it free.
+    speed; ``batch`` fixes the batch size (CANN and TensorRT compile per shape), None leaves it free, and of a heat map
+    the sides of the canvas as well.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def export_onnx(
     """
     model = _Calibrated(scaled, temperature).cpu().float().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(batch or 2, size_px, size_px, 3, dtype=torch.uint8)
-    dynamic = None if batch else {INPUT: {0: torch.export.Dim("batch")}}
+    dynamic = None if batch else {INPUT: _free_sides(output)}
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             model, (example,), input_names=[INPUT], output_names=[output], dynamo=True, dynamic_shapes=dynamic
@@ -62,6 +65,17 @@ def export_onnx(
     onnx.checker.check_model(proto)
     with write_whole(path, "wb") as stream:
         stream.write(proto.SerializeToString())
+
+
+def _free_sides(output: str) -> dict[int, Any]:
+    """The batch; of a heat map height and width too, in steps in which every backbone shrinks evenly."""
+    sides: dict[int, Any] = {0: torch.export.Dim("batch")}
+    if output == HEATMAP:
+        sides |= {
+            1: _GRID_PX * torch.export.Dim("rows", min=2, max=128),
+            2: _GRID_PX * torch.export.Dim("columns", min=2, max=128),
+        }
+    return sides
 
 
 @torch.inference_mode()

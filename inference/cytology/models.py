@@ -176,10 +176,10 @@ def _unfit(card: Card, why: str) -> ModelError:
 
 
 def _finder(file: ModelFile, settings: ScreenSettings, size_px: int, batch: int) -> Finder:
-    return Finder.of(_load(file, settings, batch), file.card, size_px)
+    return Finder.of(_load(file, settings, batch, size_px), file.card, size_px)
 
 
-def _load(file: ModelFile, settings: ScreenSettings, batch: int) -> Session:
+def _load(file: ModelFile, settings: ScreenSettings, batch: int, canvas_px: int | None = None) -> Session:
     """A session that several threads share: on a CPU each of them brings its own core."""
     runtime = select(settings.runtime)
     on_cpu = runtime.concurrent
@@ -188,4 +188,5 @@ def _load(file: ModelFile, settings: ScreenSettings, batch: int) -> Session:
         device=settings.device,
         batch_size=batch if on_cpu else None,
         threads=1 if on_cpu else None,
+        canvas_px=canvas_px,
     )

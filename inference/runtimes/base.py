@@ -136,6 +136,7 @@ class Runtime(ABC):
         device: str | None = None,
         batch_size: int | None = None,
         threads: int | None = None,
+        canvas_px: int | None = None,
     ) -> Session:
         """Load a model and verify that this runtime, and no other, runs it.
 
@@ -145,6 +146,7 @@ class Runtime(ABC):
         device : number of the accelerator, or a device name where the runtime has several kinds.
         batch_size : pictures per batch; a batch size fixed in the file wins.
         threads : CPU threads inside one batch; all physical cores when None.
+        canvas_px : side of the canvases of a heat map, where it is not the card's; the graph has to leave it free.
 
         Raises
         ------

@@ -73,6 +73,7 @@ class OnnxRuntime(Runtime):
         device: str | None = None,
         batch_size: int | None = None,
         threads: int | None = None,
+        canvas_px: int | None = None,
     ) -> Session:
         available = self.is_available()
         if not available.ok:
@@ -81,8 +82,8 @@ class OnnxRuntime(Runtime):
         engine = self._open(model, device, threads)
         self._verify(engine)
         inputs, outputs = _tensors(engine.get_inputs()), _tensors(engine.get_outputs())
-        fixed_batch = check_signature(inputs, outputs, model.card, str(model.path))
-        takes, gives = signature_of(model.card)
+        fixed_batch = check_signature(inputs, outputs, model.card, str(model.path), canvas_px)
+        takes, gives = signature_of(model.card, canvas_px)
         return OnnxSession(
             engine,
             runtime=self.name,

@@ -21,11 +21,16 @@ class Tensor:
         return f"{self.name} {self.dtype} [{sides}]"
 
 
-def signature_of(card: Card) -> tuple[Tensor, Tensor]:
-    """Input and output of the graph that a card describes; the first side of both is the batch."""
+def signature_of(card: Card, canvas_px: int | None = None) -> tuple[Tensor, Tensor]:
+    """Input and output of the graph that a card describes; the first side of both is the batch.
+
+    Parameters
+    ----------
+    canvas_px : side of the canvases of a heat map, where it is not the card's.
+    """
     if isinstance(card.input, TableInput):
         return Tensor("features", "float", ("N", len(card.input.features))), Tensor("score", "float", ("N",))
-    size = card.input.size_px
+    size = (canvas_px if card.heatmap else None) or card.input.size_px
     takes = Tensor("images", "uint8", ("N", size, size, 3))
     if card.heatmap is None:
         return takes, Tensor("probabilities", "float", ("N", len(card.classes)))
@@ -33,7 +38,9 @@ def signature_of(card: Card) -> tuple[Tensor, Tensor]:
     return takes, Tensor("heatmap", "float", ("N", len(card.classes), cells, cells))
 
 
-def check_signature(inputs: list[Tensor], outputs: list[Tensor], card: Card, name: str) -> int | None:
+def check_signature(
+    inputs: list[Tensor], outputs: list[Tensor], card: Card, name: str, canvas_px: int | None = None
+) -> int | None:
     """Compare the inputs and outputs of a graph with the card.
 
     Returns
@@ -45,7 +52,7 @@ def check_signature(inputs: list[Tensor], outputs: list[Tensor], card: Card, nam
     ModelError
         When they differ in names, types, the side of the input or the number of classes.
     """
-    takes, gives = signature_of(card)
+    takes, gives = signature_of(card, canvas_px)
     if not (_agree(inputs, [takes]) and _agree(outputs, [gives])):
         raise ModelError(
             f"{name} does not fit its card: it maps {_words(inputs)} to {_words(outputs)}",

@@ -59,6 +59,7 @@ class TorchRuntime(Runtime):
         device: str | None = None,
         batch_size: int | None = None,
         threads: int | None = None,
+        canvas_px: int | None = None,
     ) -> Session:
         available = self.is_available()
         if not available.ok:
@@ -71,7 +72,7 @@ class TorchRuntime(Runtime):
 
         number = int(device_number(self.name, device))
         module = OnnxGraph(model.path)
-        fixed_batch = check_signature(module.inputs, module.outputs, model.card, str(model.path))
+        fixed_batch = check_signature(module.inputs, module.outputs, model.card, str(model.path), canvas_px)
         torch.set_num_threads(threads or physical_cores())
         try:
             place = self._device(number)
@@ -82,7 +83,7 @@ class TorchRuntime(Runtime):
                 expected=self.needs,
                 fix=self.fix,
             ) from error
-        takes, gives = signature_of(model.card)
+        takes, gives = signature_of(model.card, canvas_px)
         return TorchSession(
             module,
             place,
