@@ -19,7 +19,8 @@ SEVERITY = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC")
 
 # A difference of pixel size below this is left as it is: cameras are hardly calibrated better, and resampling blurs.
 SCALE_TOLERANCE = 0.03
-_CACHED_FIELDS = 16  # of about 4 MB each
+_CACHED_FIELDS = 12  # of about 4 MB each
+_UM_PER_PX = (0.05, 5.0)  # outside is a mistake, and would blow a field up beyond any memory
 _GLASS_SAMPLE = 24  # fields that are looked at for the colour of glass
 _GLASS_PERCENTILE = 90
 
@@ -128,7 +129,8 @@ def read_fields(root: Path, um_per_px: float = 0.25, only: Iterable[str] | None 
     Raises
     ------
     DatasetError
-        A folder that is not of these layouts, a class that is none of ``SEVERITY``, a name of ``only`` that is absent.
+        A folder that is not of these layouts, a class that is none of ``SEVERITY``, an absurd pixel size, an unreadable
+        field, a name of ``only`` that is absent.
     """
     name = "csv" if (root / "labels.csv").is_file() else "cric"
     records = [record for record in registry.get(name).read(root) if record.centre_px is not None]
@@ -153,11 +155,18 @@ def read_fields(root: Path, um_per_px: float = 0.25, only: Iterable[str] | None 
 
 def _field(root: Path, path: Path, records: tuple[Record, ...], um_per_px: float) -> Field:
     own = records[0].um_per_px or um_per_px
+    if not _UM_PER_PX[0] <= own <= _UM_PER_PX[1]:
+        raise DatasetError(
+            f"{path} has {own:g} um per pixel", expected="0.05 to 5", fix="correct the column um_per_px of the table"
+        )
     scale = own / um_per_px
     if abs(scale - 1) <= SCALE_TOLERANCE:
         scale = 1.0
-    with Image.open(path) as image:  # only the header
-        width, height = (max(1, round(side * scale)) for side in image.size)
+    try:
+        with Image.open(path) as image:  # only the header
+            width, height = (max(1, round(side * scale)) for side in image.size)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path} is not a readable picture: {error}", fix="replace it, or leave it out") from error
     nuclei = tuple(
         Nucleus(record.centre_px[0] * scale, record.centre_px[1] * scale, record.label)
         for record in records

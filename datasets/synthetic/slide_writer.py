@@ -210,6 +210,8 @@ def _finest(rows: Iterable[list[_Block]], lower: _Lower) -> Iterator[bytes]:
     """Encoded tiles of level 0, row by row; what belongs to the other levels goes to ``lower``."""
     for number, row in enumerate(rows):
         lower.add(row, number)
+        for block in row:
+            del block.tiles[1:]
         for tiles in zip(*(block.tiles[0] for block in row), strict=True):
             yield from (tile for part in tiles for tile in part)
         row.clear()  # or it stays in memory while the next row is made

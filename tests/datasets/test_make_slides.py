@@ -368,6 +368,35 @@ class TestCommand:
         assert not (tmp_path / "out").exists()
 
 
+class TestOwnFields:
+    """A folder with labels.csv."""
+
+    def write(self, folder, *rows):
+        for name, colour in (("a.png", 200), ("b.png", 90)):
+            cv2.imwrite(str(folder / name), np.full((90, 120, 3), colour, np.uint8))
+        (folder / "labels.csv").write_text("\n".join(["path,label,x_px,y_px,um_per_px", *rows]))
+        return folder
+
+    def test_they_are_scaled_to_the_slide(self, tmp_path):
+        library = read_fields(self.write(tmp_path, "a.png,NILM,30,60,0.5", "b.png,HSIL,1,2,0.25"), 0.25)
+        first, second = library.fields
+        assert (first.width_px, first.height_px, second.width_px) == (240, 180, 120)
+        assert first.nuclei == (Nucleus(60.0, 120.0, "NILM"),) and library.abnormal == (1,)
+        assert library.read(0).shape == (180, 240, 3) and (library.read(0) == 200).all()
+
+    @pytest.mark.parametrize(
+        ("row", "message"),
+        [
+            ("b.png,cat,1,2,0.25", "cat"),
+            ("b.png,HSIL,1,2,1e9", "um per pixel"),
+            ("labels.csv,HSIL,1,2,0.25", "readable picture"),
+        ],
+    )
+    def test_mistakes_are_told(self, tmp_path, row, message):
+        with pytest.raises(DatasetError, match=message):
+            read_fields(self.write(tmp_path, "a.png,NILM,30,60,0.5", row))
+
+
 @pytest.mark.data
 class TestRealFields:
     def test_fields_of_cric(self, data_root, tmp_path):
