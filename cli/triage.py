@@ -116,8 +116,8 @@ def screener_for(
     """What loads the models in a worker, and the settings that shape a result."""
     from importlib.metadata import version
 
-    from unmissed.inference.cytology.screen import Screener
     from unmissed.inference.cytology.settings import ScreenSettings, load_preset
+    from unmissed.inference.cytology.working import load_screener
 
     chosen = load_preset(preset)
     if max_crops is not None:
@@ -129,8 +129,22 @@ def screener_for(
         runtime=runtime,
         threads=threads,
     )
-    shaping = {"unmissed": version("unmissed"), "preset": chosen.model_dump(mode="json"), "runtime": runtime}
-    return partial(Screener.load, settings), shaping
+    names = dict.fromkeys((chosen.coarse_finder, chosen.finder, chosen.judge, chosen.slide_score))
+    shaping = {
+        "unmissed": version("unmissed"),
+        "preset": chosen.model_dump(mode="json"),
+        "runtime": runtime,
+        "models": {name: _sha256_of_model(name) for name in names},
+    }
+    return partial(load_screener, settings), shaping
+
+
+def _sha256_of_model(name: str) -> str:
+    """Of the file that will run, checked against its card."""
+    from unmissed.models.zoo import resolve
+
+    file = resolve(name)
+    return file.card.files[file.variant].sha256
 
 
 def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "list[Input]":

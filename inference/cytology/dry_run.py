@@ -7,6 +7,7 @@ from unmissed.datasets.errors import UnmissedError
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.inference.cytology.entries import Input, name_entries
 from unmissed.inference.cytology.jobs import Entry
+from unmissed.inference.cytology.names import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +52,24 @@ class Description:
 def describe(inputs: Sequence[Input]) -> Iterator[Description]:
     """Open the slides one after the other; one that cannot be opened is described by its problem."""
     for entry in name_entries(inputs, {}):
+        path = readable(str(entry.path))
         try:
-            yield Description(entry.slide, str(entry.path), entry.problem) if entry.problem else _opened(entry)
+            yield Description(entry.slide, path, readable(entry.problem)) if entry.problem else _opened(entry, path)
         except UnmissedError as error:
-            yield Description(entry.slide, str(entry.path), str(error))
+            yield Description(entry.slide, path, readable(str(error)))
         except (OSError, MemoryError) as error:
-            yield Description(entry.slide, str(entry.path), f"{type(error).__name__}: {error}")
+            yield Description(entry.slide, path, readable(f"{type(error).__name__}: {error}"))
 
 
-def _opened(entry: Entry) -> Description:
+def _opened(entry: Entry, path: str) -> Description:
     with open_slide(entry.path, um_per_px=entry.um_per_px, um_per_px_source=entry.um_per_px_source) as slide:
         level, pixel = slide.levels[0], slide.pixel_size
         if pixel is None:
             problem = "the pixel size is not known; add --um-per-px, or --um-per-px-table with a line for this slide"
-            return Description(entry.slide, str(entry.path), problem)
+            return Description(entry.slide, path, problem)
         return Description(
             slide=entry.slide,
-            path=str(entry.path),
+            path=path,
             reader=slide.reader,
             width_px=level.width_px,
             height_px=level.height_px,

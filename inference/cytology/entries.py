@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.inference.cytology.jobs import Entry
+from unmissed.inference.cytology.names import readable
+from unmissed.inference.cytology.state import stored_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def name_entries(inputs: Sequence[Input], taken: Mapping[str, str]) -> list[Entr
     Parameters
     ----------
     inputs : the slides, in order.
-    taken : name -> path, of the slides that the run already knows; they keep their names.
+    taken : name -> path as ``stored_path`` has it, of the slides that the run already knows; they keep their names.
 
     Returns
     -------
@@ -40,12 +42,12 @@ def name_entries(inputs: Sequence[Input], taken: Mapping[str, str]) -> list[Entr
     """
     known = {path: name for name, path in taken.items()}
     used = {name.casefold() for name in taken}
-    entries = {}
+    entries: dict[str, Entry] = {}
     for item in inputs:
-        path = item.path.absolute()  # without following links: a link is a name of its own
+        path = stored_path(item.path)
         if path in entries:
             continue
-        name = known.get(str(path)) or _free(path.stem or path.name or "slide", used)
+        name = known.get(path) or _free(readable(item.path.stem) or "slide", used)
         used.add(name.casefold())
         entries[path] = Entry(name, item.path, item.um_per_px, item.um_per_px_source, item.problem)
     return list(entries.values())

@@ -9,9 +9,10 @@ from typing import Any
 
 from unmissed.inference.cytology.certificates import mismatch
 from unmissed.inference.cytology.dispositions import Case, decide
+from unmissed.inference.cytology.names import readable
 from unmissed.inference.cytology.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.run_folder import RunFolder
-from unmissed.inference.cytology.state import Fingerprint, SlideState
+from unmissed.inference.cytology.state import Fingerprint, SlideState, stored_path
 from unmissed.inference.cytology.stored import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.worklist import WorklistRow, write_worklist
 
@@ -79,7 +80,7 @@ class Ledger:
         self.folder.discard(slide)
         self.folder.abandon(slide)
         state = self.states.get(slide) or SlideState(
-            slide=slide, path=str(path.absolute()), status="running", fingerprint=fingerprint
+            slide=slide, path=stored_path(path), status="running", fingerprint=fingerprint
         )
         if state.status == "running" and state.attempts:
             state = state.ended("interrupted", "", None, "the run was killed")
@@ -104,12 +105,12 @@ class Ledger:
         """A slide could not be screened."""
         self._screened.pop(slide, None)
         self.folder.abandon(slide)
-        self._save(self.states[slide].ended("failed", _now(), seconds, error))
+        self._save(self.states[slide].ended("failed", _now(), seconds, readable(error)))
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
         """An attempt ended without telling anything of the slide; it will be tried again."""
         self.folder.abandon(slide)
-        self._save(self.states[slide].ended("interrupted", _now(), seconds, error))
+        self._save(self.states[slide].ended("interrupted", _now(), seconds, readable(error)))
 
     def rows(self) -> list[WorklistRow]:
         """The worklist: every slide that was screened or has failed."""

@@ -74,6 +74,11 @@ class SlideState(_Part):
         return self.model_copy(update={"status": status, "attempts": (*self.attempts[:-1], last)})
 
 
+def stored_path(path: Path) -> str:
+    """The absolute path as UTF-8 can hold it, different for different files; links are not followed."""
+    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
+
+
 def fingerprint_of(path: Path, um_per_px: float | None = None) -> Fingerprint:
     """Look at a slide's size, time and edges; an input that cannot be read has an empty fingerprint."""
     try:

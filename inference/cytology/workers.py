@@ -77,8 +77,8 @@ class Worker:
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
-        self._process.join(_GRACE_S)
         self._connection.close()
+        self._process.join(_GRACE_S)
 
     def leave(self) -> None:
         """Let an idle worker free its models and end."""

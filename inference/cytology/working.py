@@ -14,8 +14,22 @@ from time import perf_counter
 from unmissed.datasets.errors import OutputError, UnmissedError
 from unmissed.datasets.files import make_folder, sha256_of
 from unmissed.inference.cytology.jobs import Done, Failed, Job, MakeScreener, Message, Ready, Screens
+from unmissed.inference.cytology.settings import ScreenSettings
 
 log = logging.getLogger(__name__)
+
+
+def load_screener(settings: ScreenSettings) -> Screens:
+    """Load the models that the settings name; the import of the pipeline costs the run's own process nothing.
+
+    Raises
+    ------
+    ModelError, RuntimeUnavailableError
+        When a model is missing or damaged, or cannot run here.
+    """
+    from unmissed.inference.cytology.screen import Screener
+
+    return Screener.load(settings)
 
 
 def work(connection: Connection, make_screener: MakeScreener) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -261,6 +263,20 @@ class TestResume:
         (go.out / "state" / "a.json").write_text("{")
         with pytest.raises(OutputError, match=r"state.a\.json"):
             go(slide)
+
+    def test_names_that_are_no_text(self, go, make_slide):
+        """Bytes that are no UTF-8, and names that would break a spreadsheet or leave the folder."""
+        plain = make_slide("a.tiff")
+        slides = [
+            plain.with_name(os.fsdecode(name)) for name in (b"a\xff.tiff", b"a\xfe.tiff", b"=1+1.tiff", b"...tiff")
+        ]
+        for slide in slides:
+            shutil.copy(plain, slide)
+        broken = plain.with_name(os.fsdecode(b"broken\xff.svs"))
+        broken.write_text("no slide")
+        rows, _ = go(*slides, broken)
+        assert len(rows) == 5 == len(list((go.out / "slides").iterdir())) + 1
+        assert go(*slides, broken)[1] == []
 
     def test_same_names_in_different_folders(self, go, make_slide):
         one, two = make_slide("x/s.tiff"), make_slide("y/s.tiff", seed=60)
