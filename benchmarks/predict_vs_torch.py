@@ -101,7 +101,7 @@ def eager_side(card: Card, paths: Sequence[Path], workers: int) -> Iterator[Call
     from torch.utils.data import DataLoader
 
     network = eager_network(card)
-    pictures: Any = Pictures(paths, card.input)  # torch asks for its own base class only on paper
+    pictures: Any = Pictures(paths, card.picture_input)  # torch asks for its own base class only on paper
     loader = DataLoader(pictures, batch_size=EAGER_BATCH, num_workers=workers, persistent_workers=workers > 0)
 
     def run() -> int:
@@ -169,7 +169,7 @@ def main(
             }
     pairs = [a / b for a, b in zip(speeds["predict"].rounds, speeds["eager"].rounds, strict=True)]
     result = {
-        "model": {"name": file.card.name, "variant": file.variant, "size_px": file.card.input.size_px},
+        "model": {"name": file.card.name, "variant": file.variant, "size_px": file.card.picture_input.size_px},
         "images": len(paths),
         "rounds": rounds,
         "predict": asdict(speeds["predict"]) | setup,

@@ -1,10 +1,14 @@
 """``unmissed models``: the shipped models and their cards."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-MAIN_METRICS = ("cv_abnormal_auc", "abnormal_auc", "cv_macro_f1", "macro_f1")  # the first that a card has is listed
+if TYPE_CHECKING:
+    from unmissed.models.cards import Card
+
+# The first that a card has is listed.
+MAIN_METRICS = ("cv_abnormal_auc", "abnormal_auc", "cv_macro_f1", "macro_f1", "recall_at_15")
 
 app = typer.Typer(no_args_is_help=True, help="List the shipped models, or read a model card.")
 
@@ -38,21 +42,19 @@ def info(
 ) -> None:
     """Show a model card; the hash of the model file is checked on the way."""
     from unmissed.models import zoo
-    from unmissed.models.cards import Card
 
     found = zoo.resolve(name)
-    card: Card = found.card
+    card = found.card
     if as_json:
         typer.echo(card.model_dump_json(indent=2))
         return
-    scale = f", {card.input.um_per_px} um/px" if card.input.um_per_px else ""
     lines = [
         f"{card.name} {card.version}: {card.title} / {card.title_zh}",
         "",
         _line("task", card.task),
         _line("file", f"{found.path} ({found.variant}, sha256 {card.files[found.variant].sha256}, checked)"),
         _line("variants", ", ".join(card.files)),
-        _line("input", f"RGB, {card.input.size_px} x {card.input.size_px} px, fit {card.input.fit}{scale}"),
+        _line("input", _input(card)),
         _line("licence", card.licence),
         "",
         "Classes (id, name, group)",
@@ -71,6 +73,19 @@ def info(
         lines.append(_line(data.name, f"{data.title}; {data.licence}; split by {data.group_by}"))
     lines += ["", "Intended use", f"  {card.intended_use}", "", "Limits", *(f"  - {limit}" for limit in card.limits)]
     typer.echo("\n".join(lines))
+
+
+def _input(card: "Card") -> str:
+    from unmissed.models.cards import TableInput
+
+    if isinstance(card.input, TableInput):
+        return f"columns {', '.join(card.input.features)}"
+    side = card.input.size_px
+    scale = f", {card.input.um_per_px} um/px" if card.input.um_per_px else ""
+    if card.heatmap is not None:
+        stride, halo = card.heatmap.stride_px, card.heatmap.halo_px
+        return f"RGB canvases, {side} x {side} px, cells of {stride} px, border of {halo} px unused{scale}"
+    return f"RGB, {side} x {side} px, fit {card.input.fit}{scale}"
 
 
 def _line(key: str, value: str) -> str:

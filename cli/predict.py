@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from unmissed.datasets.errors import ConfigError
 
 if TYPE_CHECKING:
     from unmissed.inference.predict import Predictor
@@ -42,11 +44,18 @@ def predict(
     ] = None,
     groups: Annotated[bool, typer.Option("--groups", help="Add columns for groups of classes.")] = False,
     page: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Also write a page with pictures.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Least score of a find (heat maps).", show_default="the card's"),
+    ] = None,
+    max_per_image: Annotated[
+        int | None, typer.Option(min=1, help="Keep the best finds of a picture (heat maps).", show_default="all")
+    ] = None,
 ) -> None:
-    """Run a model over pictures; write one row for each into a table.
+    """Run a model over pictures; write one row for each into a table, or with a heat-map model one for each find.
 
-    A picture that cannot be read becomes a row with its error; the exit code is then 3. Beside OUT.csv stands
-    OUT.run.json with versions, model hash, machine and times.
+    A picture that cannot be read becomes a row with its error (with a heat-map model a line on the screen and in the
+    record); the exit code is then 3. Beside OUT.csv stands OUT.run.json with versions, model hash, machine and times.
     """
     from unmissed.inference.inputs import expand
     from unmissed.inference.predict import Predictor
@@ -56,20 +65,28 @@ def predict(
 
     started = datetime.now(UTC)
     file = zoo.resolve(model, variant)
+    settings: dict[str, Any] = {
+        "runtime": runtime,
+        "batch_size": batch_size,
+        "workers": workers,
+        "threads": threads,
+        "device": device,
+        "um_per_px": um_per_px,
+    }
+    arguments = {"model": model, "inputs": inputs, "output": str(output), "variant": variant, **settings}
+    if file.card.task == "heatmap":
+        from unmissed.cli.predict_finds import write_finds
+
+        _refuse(groups=groups or None, page=page)
+        write_finds(file, inputs, output, settings, threshold, max_per_image, arguments, started)
+        return
+    _refuse(threshold=threshold, max_per_image=max_per_image)
     found = expand(inputs)
     _check_page(page)
     kept: list[Row] | None = None if page is None else []
     with PredictionTable(output, file.card, with_groups=groups) as table, _told(table):
         before = perf_counter()
-        predictor = Predictor(
-            file,
-            runtime=runtime,
-            batch_size=batch_size,
-            workers=workers,
-            threads=threads,
-            device=device,
-            um_per_px=um_per_px,
-        )
+        predictor = Predictor(file, **settings)
         loaded = perf_counter()
         with predictor:
             failed = _write_all(predictor, found.problems, found.paths, table, kept)
@@ -77,20 +94,7 @@ def predict(
     write_run(
         output.with_suffix(".run.json"),
         predictor,
-        arguments={
-            "model": model,
-            "inputs": inputs,
-            "output": str(output),
-            "runtime": runtime,
-            "variant": variant,
-            "batch_size": batch_size,
-            "workers": workers,
-            "threads": threads,
-            "device": device,
-            "um_per_px": um_per_px,
-            "groups": groups,
-            "page": None if page is None else str(page),
-        },
+        arguments={**arguments, "groups": groups, "page": None if page is None else str(page)},
         started=started,
         load_s=loaded - before,
         predict_s=done - loaded,
@@ -106,6 +110,13 @@ def predict(
     )
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _refuse(**options: object) -> None:
+    """Refuse options that mean nothing for this kind of model: leaving them out silently would mislead."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"{', '.join(given)} has no meaning for this model", fix="leave it out")
 
 
 def _write_all(

@@ -10,7 +10,7 @@ from unmissed.datasets.decoding import decode_image
 from unmissed.datasets.errors import ImageError
 from unmissed.datasets.paths import SUFFIXES, find_images
 
-__all__ = ["SUFFIXES", "Fit", "crop_around", "decode_image", "find_images", "fit_image", "read_image"]
+__all__ = ["SUFFIXES", "Fit", "crop_around", "decode_image", "find_images", "fit_image", "read_image", "scale_image"]
 
 Fit = Literal["squash", "pad", "crop"]
 
@@ -97,6 +97,12 @@ def fit_image(image: np.ndarray, size_px: int, fit: Fit) -> np.ndarray:
         bottom, right = size_px - new_height - top, size_px - new_width - left
         return cv2.copyMakeBorder(resized, top, bottom, left, right, cv2.BORDER_REPLICATE)
     raise ValueError(f"unknown fit {fit!r}; expected squash, pad or crop")
+
+
+def scale_image(image: np.ndarray, factor: float) -> np.ndarray:
+    """Resize uint8 (height, width, 3) by a factor, sides rounded; shrinking averages areas, growing is bilinear."""
+    height, width = image.shape[:2]
+    return _resize(image, max(1, round(width * factor)), max(1, round(height * factor)))
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from unmissed.models.cards import InputSpec
 Prepare = Callable[[Path], np.ndarray]
 
 # Beyond this the picture has not the detail that the model looks at, or the crop would not fit into memory.
-_LARGEST_SCALE = 8.0
+LARGEST_SCALE = 8.0
 
 
 def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tuple[str, ...]]:
@@ -86,10 +86,10 @@ def _cut_side(spec: InputSpec, um_per_px: float | None) -> int | None:
     if spec.um_per_px is None or spec.fit != "crop":
         return None
     scale = spec.um_per_px / um_per_px
-    if not 1 / _LARGEST_SCALE <= scale <= _LARGEST_SCALE:
+    if not 1 / LARGEST_SCALE <= scale <= LARGEST_SCALE:
         raise ConfigError(
             f"the pictures have {um_per_px} um/px, the model was trained at {spec.um_per_px} um/px",
-            expected=f"at most a factor of {_LARGEST_SCALE:g} between them",
+            expected=f"at most a factor of {LARGEST_SCALE:g} between them",
             fix="check the unit (0.25 um/px is a 40x objective) or take a model for this magnification",
         )
     return max(1, round(spec.size_px * scale))

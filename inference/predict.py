@@ -1,14 +1,11 @@
 """Pictures in, probabilities out: decoding and inference overlap, results come in input order."""
 
-import itertools
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import cv2
 import numpy as np
@@ -17,16 +14,12 @@ from unmissed.datasets.errors import ModelError, UnmissedError
 from unmissed.datasets.records import Record
 from unmissed.inference.fitting import Prepare, RecordReader, path_reader
 from unmissed.inference.hardware import physical_cores
+from unmissed.inference.ordered import chunks, in_order
 from unmissed.inference.rows import Row
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.zoo import ModelFile
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-_BATCHES_AHEAD = 2  # per worker: enough to never wait for the consumer, small enough for any memory
 
 
 class Predictor:
@@ -102,7 +95,7 @@ class Predictor:
                 local.buffer = self._new_buffer()
             return _classify(chunk, self._prepare, self.session.run, local.buffer, stop)
 
-        for rows in _in_order(work, _chunks(paths, self.session.batch_size), self.workers, stop):
+        for rows in in_order(work, chunks(paths, self.session.batch_size), self.workers, stop):
             yield from rows
 
     def classify_records(self, records: Sequence[Record]) -> np.ndarray:
@@ -135,7 +128,7 @@ class Predictor:
             result[list(chunk)] = self.session.run(local.buffer[: len(chunk)])
             return chunk
 
-        for _ in _in_order(work, _chunks(order, self.session.batch_size), self.workers, stop):
+        for _ in in_order(work, chunks(order, self.session.batch_size), self.workers, stop):
             pass
         return result
 
@@ -222,27 +215,3 @@ def _classify(
         Row(path, None, errors[index]) if index in errors else Row(path, next(found))
         for index, path in enumerate(paths)
     ]
-
-
-def _in_order(
-    work: Callable[[Sequence[T]], R], chunks: Iterable[Sequence[T]], workers: int, stop: threading.Event
-) -> Iterator[R]:
-    """Run ``work`` over chunks in threads, a bounded number ahead, and yield the results in order."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="unmissed-predict")
-    ahead: deque[Future[R]] = deque()
-    try:
-        for chunk in chunks:
-            ahead.append(pool.submit(work, chunk))
-            if len(ahead) > workers * _BATCHES_AHEAD:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
-    iterator = iter(items)
-    while chunk := tuple(itertools.islice(iterator, size)):
-        yield chunk

@@ -13,6 +13,7 @@ from unmissed.datasets.files import write_whole
 from unmissed.inference.hardware import describe
 
 if TYPE_CHECKING:
+    from unmissed.inference.find import Finder
     from unmissed.inference.predict import Predictor
 
 _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
@@ -31,7 +32,7 @@ def package_versions(names: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 def write_run(
     path: Path,
-    predictor: "Predictor",
+    predictor: "Predictor | Finder",
     *,
     arguments: Mapping[str, Any],
     started: datetime,
@@ -39,6 +40,7 @@ def write_run(
     predict_s: float,
     images: int,
     failed: int,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the record of a run of ``unmissed predict`` beside its table.
 
@@ -49,7 +51,8 @@ def write_run(
     arguments : what the user asked for.
     started : when the run began, with its time zone.
     load_s, predict_s : seconds to load the model, and from the first picture to the last row.
-    images, failed : number of rows, and of those that carry an error.
+    images, failed : number of pictures, and of those that carry an error.
+    more : what only this kind of model has to say.
 
     Raises
     ------
@@ -83,6 +86,7 @@ def write_run(
         "load_s": round(load_s, 3),
         "predict_s": round(predict_s, 3),
         "images_per_s": round(images / predict_s, 1) if predict_s > 0 else None,
+        **(more or {}),
         "machine": describe(),
         "versions": package_versions(),
         "platform": sys.platform,

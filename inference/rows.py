@@ -1,4 +1,4 @@
-"""One result per picture."""
+"""What comes out for one picture."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,4 +19,32 @@ class Row:
 
     path: Path
     probabilities: np.ndarray | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A place that a heat map points out.
+
+    Attributes
+    ----------
+    x_px, y_px, width_px, height_px : left upper corner and size of its box, in pixels of the file.
+    class_id : of the card.
+    score : 0..1.
+    """
+
+    x_px: float
+    y_px: float
+    width_px: float
+    height_px: float
+    class_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class FindRow:
+    """What was found in one picture, the highest score first; ``error`` says why nothing was looked at."""
+
+    path: Path
+    finds: tuple[Find, ...]
     error: str | None = None

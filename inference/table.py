@@ -1,24 +1,24 @@
-"""The table of predictions: streamed to the disk, whole or not there."""
+"""The tables of predictions: streamed to the disk, whole or not there."""
 
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from unmissed.datasets.errors import OutputError
 from unmissed.datasets.files import make_folder, output_error
-from unmissed.inference.rows import Row
+from unmissed.inference.rows import Find, FindRow, Row
 from unmissed.models.cards import Card
 
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class PredictionTable:
-    """Writes rows to ``OUT.csv.partial`` as they come and moves the file to ``OUT.csv`` at the end.
+class Table:
+    """Writes lines to ``OUT.csv.partial`` as they come and moves the file to ``OUT.csv`` at the end.
 
     Creating the object proves that the place can be written. After an error or an interruption the rows written so far
     stay in the partial file, complete to the last line, and an old ``OUT.csv`` stays as it was. A partial file that an
@@ -26,9 +26,8 @@ class PredictionTable:
 
     Parameters
     ----------
-    path : the table to write; columns ``path, class, probability, p_<class>..., error``.
-    card : its classes name the columns.
-    with_groups : add a column ``g_<group>`` for each group of classes: the sum of their probabilities.
+    path : the table to write.
+    columns : its first line.
 
     Attributes
     ----------
@@ -41,12 +40,10 @@ class PredictionTable:
         When the file cannot be written, on creation and on every call.
     """
 
-    def __init__(self, path: Path, card: Card, *, with_groups: bool = False) -> None:
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
         self.partial = path.with_name(f"{path.name}.partial")
         self.rows = 0
-        self._class_ids = card.class_ids
-        self._groups = card.groups() if with_groups else {}
         self._safe_bytes = 0
         if path.is_dir():
             raise OutputError(f"cannot write {path}: it is a folder", fix="name a file, such as predictions.csv")
@@ -58,13 +55,10 @@ class PredictionTable:
             self._stream = self.partial.open("wb", buffering=0)
         except OSError as error:
             raise output_error(self.partial, error) from error
-        probabilities = [f"p_{name}" for name in self._class_ids]
-        groups = [f"g_{name}" for name in self._groups]
-        self._append([["path", "class", "probability", *probabilities, *groups, "error"]])
+        self._append([list(columns)])
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Append rows; when this returns they have been handed to the operating system."""
-        lines = [self._cells(row) for row in rows]
+    def add(self, lines: list[list[str]]) -> None:
+        """Append lines; when this returns they have been handed to the operating system."""
         self._append(lines)
         self.rows += len(lines)
 
@@ -86,16 +80,6 @@ class PredictionTable:
     def kept(self) -> str:
         """Say what is safe on the disk."""
         return f"{self.rows} rows are safe in {self.partial}" if self.rows else "no row was written"
-
-    def _cells(self, row: Row) -> list[str]:
-        path = _plain(str(row.path))
-        if row.probabilities is None:
-            blanks = [""] * (2 + len(self._class_ids) + len(self._groups))
-            return [path, *blanks, _plain(row.error or "")]
-        values = row.probabilities.tolist()
-        best = max(range(len(values)), key=values.__getitem__)
-        groups = [sum(values[index] for index in indices) for indices in self._groups.values()]
-        return [path, self._class_ids[best], *(f"{value:.6f}" for value in (values[best], *values, *groups)), ""]
 
     def _append(self, lines: list[list[str]]) -> None:
         text = io.StringIO(newline="")
@@ -130,6 +114,53 @@ class PredictionTable:
             self.finish()
         else:
             self.abandon()
+
+
+class PredictionTable(Table):
+    """One row for each picture; see ``Table``.
+
+    Parameters
+    ----------
+    path : the table to write; columns ``path, class, probability, p_<class>..., error``.
+    card : its classes name the columns.
+    with_groups : add a column ``g_<group>`` for each group of classes: the sum of their probabilities.
+    """
+
+    def __init__(self, path: Path, card: Card, *, with_groups: bool = False) -> None:
+        self._class_ids = card.class_ids
+        self._groups = card.groups() if with_groups else {}
+        probabilities = [f"p_{name}" for name in self._class_ids]
+        groups = [f"g_{name}" for name in self._groups]
+        super().__init__(path, ["path", "class", "probability", *probabilities, *groups, "error"])
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Append rows."""
+        self.add([self._cells(row) for row in rows])
+
+    def _cells(self, row: Row) -> list[str]:
+        path = _plain(str(row.path))
+        if row.probabilities is None:
+            blanks = [""] * (2 + len(self._class_ids) + len(self._groups))
+            return [path, *blanks, _plain(row.error or "")]
+        values = row.probabilities.tolist()
+        best = max(range(len(values)), key=values.__getitem__)
+        groups = [sum(values[index] for index in indices) for indices in self._groups.values()]
+        return [path, self._class_ids[best], *(f"{value:.6f}" for value in (values[best], *values, *groups)), ""]
+
+
+class FindTable(Table):
+    """One row for each find, columns ``path, x_px, y_px, width_px, height_px, class, score``; see ``Table``."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ["path", "x_px", "y_px", "width_px", "height_px", "class", "score"])
+
+    def write(self, rows: Iterable[FindRow]) -> None:
+        """Append the finds of pictures; a picture without any has no row."""
+        self.add([self._cells(row.path, find) for row in rows for find in row.finds])
+
+    def _cells(self, path: Path, find: Find) -> list[str]:
+        places = (find.x_px, find.y_px, find.width_px, find.height_px)
+        return [_plain(str(path)), *(f"{value:.1f}" for value in places), find.class_id, f"{find.score:.6f}"]
 
 
 def _plain(text: str) -> str:

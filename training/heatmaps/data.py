@@ -10,7 +10,7 @@ import numpy as np
 
 from unmissed.datasets.errors import ConfigError, DatasetError, ImageError
 from unmissed.datasets.fields import Field
-from unmissed.datasets.images import read_image
+from unmissed.datasets.images import read_image, scale_image
 from unmissed.training.heatmaps.config import HeatmapConfig
 
 UNKNOWN = 255  # in a target: nothing is learned here
@@ -129,7 +129,7 @@ def load_fields(
 def _load(field: Field, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str) -> LabelledField:
     image = read_image(field.path)
     factor = scale.factor(field, image.shape[1], image.shape[0])
-    image = resize(image, factor)
+    image = scale_image(image, factor)
     height, width = image.shape[:2]
     map_of = {label: index for index, labels in enumerate(config.classes.values()) for label in labels}
     target_maps = [list(config.classes).index(name) for name in config.target]
@@ -156,14 +156,6 @@ def _load(field: Field, root: Path, config: HeatmapConfig, scale: Scale, mask_la
         complete=field.complete,
         size=height * width * (scale.um_per_px / 1000) ** 2 if scale.um_per_px else 1.0,
     )
-
-
-def resize(image: np.ndarray, factor: float) -> np.ndarray:
-    """Resize uint8 (h, w, 3): areas are averaged when it shrinks."""
-    size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
-    if size == image.shape[1::-1]:
-        return image
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
 
 
 def _draw(

@@ -174,7 +174,7 @@ class HeatmapTask:
             "title": info.title,
             "licence": info.licence,
             "citation": info.citation,
-            "group_by": info.group_by,
+            "group_by": info.group_by if self._config.data.groups == "dataset" else "picture",
             "counts": {
                 name: {
                     label: sum(field.labels.count(label) for field in fields)

@@ -13,14 +13,14 @@ import torch
 from unmissed.datasets.canvases import heat_map
 from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.fields import Field
-from unmissed.datasets.images import read_image
+from unmissed.datasets.images import read_image, scale_image
 from unmissed.models.architectures import Scaled
 from unmissed.models.export import onnx_runner
 from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
 from unmissed.models.zoo import resolve
 from unmissed.training.evaluation.outputs import read_temperature
-from unmissed.training.heatmaps.data import LabelledField, Scale, resize
+from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
 from unmissed.training.recipes import load_recipe
@@ -81,7 +81,7 @@ class Teacher:
     def teach(self, field: Field, pupil: LabelledField) -> LabelledField:
         """Add the teacher's probabilities to a field's target, times 255."""
         original = read_image(field.path)
-        image = resize(original, self._scale.factor(field, original.shape[1], original.shape[0]))
+        image = scale_image(original, self._scale.factor(field, original.shape[1], original.shape[0]))
         maps = self._maps(image)
         height, width = pupil.image.shape[:2]
         stride_px = self._scale.stride_px
@@ -111,6 +111,8 @@ class Teacher:
     def _take_file(self, name: str) -> list[str]:
         model = resolve(name)
         card, spec = model.card, model.card.heatmap
+        if "fields" in card.training:
+            self.seen = frozenset(card.training["fields"]["train"])
         if spec is None:
             raise ConfigError(f"the teacher {card.name} is a {card.task} model", expected="a heat-map model")
         pictures, run = card.picture_input, onnx_runner(model.path)

@@ -1,0 +1,82 @@
+"""The part of ``unmissed predict`` for heat-map models: a table of finds, and the record of the run."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from unmissed.models.zoo import ModelFile
+
+log = logging.getLogger(__name__)
+
+EXIT_SOME_FAILED = 3
+
+
+def write_finds(
+    file: "ModelFile",
+    inputs: Sequence[str],
+    output: Path,
+    settings: Mapping[str, Any],
+    threshold: float | None,
+    max_per_image: int | None,
+    arguments: Mapping[str, Any],
+    started: datetime,
+) -> None:
+    """Search pictures and write one row for each find; exit with 3 when some could not be read.
+
+    Parameters
+    ----------
+    settings : keywords of ``Finder`` that it shares with ``Predictor``.
+    arguments : what the user asked for, for the record.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from unmissed.inference.find import Finder
+    from unmissed.inference.inputs import expand
+    from unmissed.inference.provenance import write_run
+    from unmissed.inference.table import FindTable
+
+    found = expand(inputs)
+    failures = [(str(row.path), row.error or "") for row in found.problems]
+    for _, error in failures:
+        log.warning("%s", error)
+    console = Console(stderr=True)
+    with FindTable(output) as table:
+        before = perf_counter()
+        finder = Finder(file, **settings, threshold=threshold, max_per_image=max_per_image)
+        loaded = perf_counter()
+        with finder:
+            rows = finder.find(found.paths)
+            for row in track(
+                rows, "", len(found.paths), console=console, transient=True, disable=not console.is_terminal
+            ):
+                table.write([row])
+                if row.error is not None:
+                    log.warning("%s", row.error)
+                    failures.append((str(row.path), row.error))
+        done = perf_counter()
+    images = len(found.paths) + len(found.problems)
+    write_run(
+        output.with_suffix(".run.json"),
+        finder,
+        arguments={**arguments, "threshold": threshold, "max_per_image": max_per_image},
+        started=started,
+        load_s=loaded - before,
+        predict_s=done - loaded,
+        images=images,
+        failed=len(failures),
+        more={"finds": table.rows, "failures": [{"path": path, "error": error} for path, error in failures]},
+    )
+    typer.echo(
+        f"{images} pictures, {len(failures)} failed, {table.rows} finds, {done - loaded:.1f} s, "
+        f"{finder.session.runtime} ({finder.session.provider}), {file.card.name} {file.variant} -> {output}",
+        err=True,
+    )
+    if failures:
+        raise typer.Exit(EXIT_SOME_FAILED)

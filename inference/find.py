@@ -1,0 +1,184 @@
+"""Pictures in, finds out: a heat-map model over pictures of any size."""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.canvases import heat_map
+from unmissed.datasets.errors import ConfigError, ImageError, ModelError
+from unmissed.datasets.images import read_image, scale_image
+from unmissed.datasets.peaks import find_peaks
+from unmissed.inference.fitting import LARGEST_SCALE
+from unmissed.inference.hardware import physical_cores
+from unmissed.inference.ordered import chunks, in_order
+from unmissed.inference.rows import Find, FindRow
+from unmissed.inference.runtimes.registry import select
+from unmissed.models.zoo import ModelFile
+
+log = logging.getLogger(__name__)
+
+LARGEST_PX = 100_000_000  # of a picture brought to the model's scale, as of one that is read
+
+
+class Finder:
+    """A loaded heat-map model that finds places in pictures.
+
+    Parameters
+    ----------
+    model : model file, as ``unmissed.models.zoo.resolve`` returns it.
+    runtime : name of the runtime.
+    batch_size : canvases per batch; None takes one on a CPU, whose caches a canvas fills, and eight elsewhere.
+    workers : pictures that are worked on side by side; None takes the physical cores.
+    threads : CPU threads inside one batch; None takes 1 where the workers run side by side, else all cores.
+    device : number or name of the accelerator.
+    um_per_px : size of a pixel in the pictures; None means the model's.
+    threshold : least score of a find; None takes the card's.
+    max_per_image : keep the best finds of a picture; None keeps all.
+
+    Attributes
+    ----------
+    session : the runtime's session (``provider``, ``batch_size``).
+    notes : what was assumed or ignored, for the user.
+
+    Raises
+    ------
+    RuntimeUnavailableError, ModelError, ConfigError
+        When the runtime cannot run here, or the model or ``um_per_px`` does not fit.
+    """
+
+    def __init__(
+        self,
+        model: ModelFile,
+        *,
+        runtime: str = "onnx-cpu",
+        batch_size: int | None = None,
+        workers: int | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+        um_per_px: float | None = None,
+        threshold: float | None = None,
+        max_per_image: int | None = None,
+    ) -> None:
+        spec = model.card.heatmap
+        if spec is None:
+            raise ModelError(f"{model.card.name} is a {model.card.task} model", expected="a heat-map model")
+        engine = select(runtime)
+        cores = physical_cores()
+        self.model = model
+        self.threads = threads or (1 if engine.concurrent else cores)
+        self.workers = workers or (max(1, cores // self.threads) if engine.concurrent else cores)
+        self._spec, self._input = spec, model.card.picture_input
+        self._threshold = spec.threshold if threshold is None else threshold
+        self._max = max_per_image
+        self._factor, self.notes = _factor(self._input.um_per_px, um_per_px)
+        self.session = engine.load(
+            model, device=device, batch_size=batch_size or (1 if engine.concurrent else 8), threads=self.threads
+        )
+        self._target = [model.card.class_ids.index(name) for name in spec.target]
+        cv2.setNumThreads(1)  # the workers are the parallelism
+
+    def find(self, paths: Iterable[Path]) -> Iterator[FindRow]:
+        """Search pictures; one row each, in order.
+
+        A picture that cannot be read becomes a row with its error and never stops the rest. Closing the iterator (or
+        Ctrl-C) stops the workers.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            When the engine itself fails.
+        """
+        for note in self.notes:
+            log.warning("%s", note)
+        stop = threading.Event()
+
+        def work(chunk: Sequence[Path]) -> list[FindRow]:
+            return [] if stop.is_set() else [self._search(path) for path in chunk]
+
+        for rows in in_order(work, chunks(paths, 1), self.workers, stop):
+            yield from rows
+
+    def find_in(self, image: np.ndarray) -> tuple[Find, ...]:
+        """Search one picture, uint8 (height, width, 3) RGB; the highest score first."""
+        height, width = image.shape[:2]
+        fitted = scale_image(image, self._scale_of(height, width))
+        maps = heat_map(
+            fitted,
+            self.session.run,
+            size_px=self._input.size_px,
+            stride_px=self._spec.stride_px,
+            halo_px=self._spec.halo_px,
+            at_once=self.session.batch_size,
+        )
+        chosen = maps[self._target]
+        rows, columns, scores = find_peaks(
+            chosen.sum(axis=0), self._spec.radius_px / self._spec.stride_px, self._threshold
+        )
+        rows, columns, scores = rows[: self._max], columns[: self._max], scores[: self._max]
+        cells = np.clip(np.rint(rows), 0, chosen.shape[1] - 1), np.clip(np.rint(columns), 0, chosen.shape[2] - 1)
+        best = chosen[:, cells[0].astype(int), cells[1].astype(int)].argmax(axis=0)
+        # Sides are rounded when a picture is resized, so each axis has its own scale back.
+        across, down = width / fitted.shape[1], height / fitted.shape[0]
+        x = np.clip((columns + 0.5) * self._spec.stride_px * across, 0, width)
+        y = np.clip((rows + 0.5) * self._spec.stride_px * down, 0, height)
+        reach_x, reach_y = self._spec.box_px * across / 2, self._spec.box_px * down / 2
+        left, top = np.maximum(x - reach_x, 0), np.maximum(y - reach_y, 0)
+        right, bottom = np.minimum(x + reach_x, width), np.minimum(y + reach_y, height)
+        boxes = np.stack([left, top, right - left, bottom - top, scores], axis=1).tolist()
+        return tuple(
+            Find(left, top, width, height, self._spec.target[index], score)
+            for (left, top, width, height, score), index in zip(boxes, best, strict=True)
+        )
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.session.close()
+
+    def _search(self, path: Path) -> FindRow:
+        try:
+            return FindRow(path, self.find_in(read_image(path)))
+        except ImageError as error:
+            return FindRow(path, (), str(error))
+        except MemoryError:
+            return FindRow(path, (), f"{path} needs more memory than there is; use fewer workers")
+
+    def _scale_of(self, height: int, width: int) -> float:
+        factor = self._factor if self._spec.picture_px is None else self._spec.picture_px / max(height, width)
+        if height * width * factor**2 > LARGEST_PX:
+            raise ImageError(
+                f"a picture of {width} x {height} px is too large at the model's scale, {factor:.3g} times its own",
+                expected=f"at most {LARGEST_PX:,} px",
+                fix="check --um-per-px, open whole slides with `unmissed triage`, or cut the picture",
+            )
+        return factor
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _factor(model_um: float | None, um_per_px: float | None) -> tuple[float, tuple[str, ...]]:
+    """By how much pictures are resized for the model, and what was assumed or ignored."""
+    if model_um is None:
+        ignored = um_per_px is not None
+        return 1.0, ("um_per_px was ignored: the model's card gives no pixel size",) if ignored else ()
+    if um_per_px is None:
+        return 1.0, (f"assumed {model_um:g} um/px, the model's pixel size; say --um-per-px when it is another",)
+    factor = um_per_px / model_um if um_per_px > 0 else 0.0
+    if not 1 / LARGEST_SCALE <= factor <= LARGEST_SCALE:
+        raise ConfigError(
+            f"the pictures have {um_per_px} um/px, the model was trained at {model_um} um/px",
+            expected=f"at most a factor of {LARGEST_SCALE:g} between them",
+            fix="check the unit (0.25 um/px is a 40x objective) or take a model for this magnification",
+        )
+    return factor, ()
