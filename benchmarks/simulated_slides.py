@@ -1,0 +1,73 @@
+"""Simulated slides of held-out fields through the whole triage: what a slide score is trained and judged on.
+
+For each fold of a cross-validation, slides are composed of its test fields alone and triaged with the models of that
+fold, which have never seen them. `unmissed train slide-score` then reads what this leaves.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.synthetic.cohorts import CohortPlan, make_cohort
+from unmissed.datasets.synthetic.fields import read_fields
+from unmissed.datasets.synthetic.placements import LayoutSpec
+from unmissed.inference.cytology.settings import load_preset
+
+
+def main() -> None:
+    """Make, triage and (unless told otherwise) delete the slides of every fold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fields", type=Path, required=True, help="folder of the labelled fields (CRIC)")
+    parser.add_argument("--finder", type=Path, required=True, help="run of the finder with fold-K/export")
+    parser.add_argument("--coarse-finder", type=Path, required=True, help="run of the coarse finder")
+    parser.add_argument("--judge", type=Path, required=True, help="run of the judge")
+    parser.add_argument(
+        "--slide-score", default="slide-score", help="any slide score: the features do not depend on it"
+    )
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--slides", type=int, default=100)
+    parser.add_argument("--size", type=int, default=8192, help="side in pixels at 0.25 um/px")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="keep the slides")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/slide-score"))
+    arguments = parser.parse_args()
+    for fold in arguments.folds:
+        _one_fold(arguments, fold)
+
+
+def _one_fold(arguments: argparse.Namespace, fold: int) -> None:
+    folder = make_folder(arguments.output / f"fold-{fold}")
+    tested = json.loads((arguments.finder / f"fold-{fold}" / "run.json").read_text("utf-8"))["fields"]["test"]
+    library = read_fields(arguments.fields, 0.25, [Path(name).name for name in tested])
+    spec = LayoutSpec(arguments.size, arguments.size)
+    plan = CohortPlan(arguments.slides, 0.5, (1, 3), arguments.seed * 1000 + fold)
+    made = make_cohort(folder, library, spec, plan)
+    preset = load_preset(arguments.preset).model_copy(
+        update={
+            "name": f"{arguments.preset}-fold-{fold}",
+            "finder": str(arguments.finder / f"fold-{fold}" / "export"),
+            "coarse_finder": str(arguments.coarse_finder / f"fold-{fold}" / "export"),
+            "judge": str(arguments.judge / f"fold-{fold}" / "export"),
+            "slide_score": str(arguments.slide_score),
+        }
+    )
+    with write_whole(folder / "preset.yaml") as stream:
+        yaml.safe_dump(preset.model_dump(mode="json"), stream)
+    command = [sys.executable, "-m", "unmissed.cli.app", "triage", *(str(slide.path) for slide in made)]
+    command += ["-o", str(folder / "triage"), "--preset", str(folder / "preset.yaml"), "--no-hash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        sys.exit(f"triage of fold {fold} failed:\n{done.stderr[-2000:]}")
+    for slide in () if arguments.keep else made:
+        slide.path.unlink()
+    print(f"fold {fold}: {len(tested)} fields, {len(made)} slides -> {folder / 'cohort.csv'}, {folder / 'triage'}")
+
+
+if __name__ == "__main__":
+    main()
