@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from unmissed.datasets.records import ClassInfo, Record
     from unmissed.models.zoo import ModelFile
     from unmissed.training.evaluation.evaluate import Evaluation
+    from unmissed.training.evaluation.finds import FindsEvaluation
     from unmissed.training.evaluation.intervals import Estimate
     from unmissed.training.evaluation.predictions import Predictions
 
@@ -32,13 +33,20 @@ def evaluate(
 ) -> None:
     """Measure a finished run again, or a model on a dataset, with 95 % intervals, plots and a report.
 
-    A run folder holds test_predictions.csv and calibration.json, or one folder a fold with both.
+    A run folder holds test_predictions.csv and calibration.json, or one folder a fold with both; that of a heat-map
+    model holds test_finds.json.
     """
     from unmissed.training.evaluation.runs import evaluate_run
 
     settings: dict[str, Any] = {"n_bootstrap": bootstrap, "seed": seed}
     if data is not None:
         evaluation, where = _evaluate_model(target, data, root, output, runtime, settings)
+    elif (Path(target) / "test_finds.json").is_file():
+        from unmissed.training.evaluation.finds_outputs import evaluate_finds_run
+
+        where = output or Path(target) / "evaluation"
+        _show_finds(evaluate_finds_run(Path(target), where, **settings), where)
+        return
     elif Path(target).is_dir():
         where = output or Path(target) / "evaluation"
         evaluation = evaluate_run(Path(target), where, root=root, **settings)
@@ -162,6 +170,21 @@ def _show(evaluation: "Evaluation", folder: Path) -> None:
         values = [cell(result.metrics[name]) for name in ("sensitivity", "specificity", "f1", "auc")]
         each.add_row(escape(result.info.name), str(result.support), *values)
     console.print(overall, each)
+    console.print(f"Results: {escape(str(folder / 'report.html'))}", highlight=False, soft_wrap=True)
+
+
+def _show_finds(evaluation: "FindsEvaluation", folder: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"{evaluation.n_objects:,} objects, {evaluation.n_fields:,} fields, {evaluation.n_groups:,} groups")
+    table = Table(f"found at false finds per {evaluation.unit}", *(f"{rate:g}" for rate in evaluation.rates))
+    for label, row in evaluation.recall.items():
+        cells = [f"{one.value:.3f} [dim]({one.low:.3f} to {one.high:.3f})[/dim]" for one in row]
+        table.add_row(escape(f"{label} ({evaluation.counts[label]})" if label else "all"), *cells)
+    console.print(table)
     console.print(f"Results: {escape(str(folder / 'report.html'))}", highlight=False, soft_wrap=True)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unmissed.datasets.errors import DatasetError, ImageError
-from unmissed.datasets.images import crop_around, fit_image, read_image
+from unmissed.datasets.images import crop_at_scale, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
 
@@ -20,8 +20,14 @@ Fit = Literal["squash", "pad", "crop"]
 Sampling = Literal["shuffle", "balanced", "root"]
 
 
-def load_pictures(records: Sequence[Record], size_px: int, fit: Fit, on_read: Callable[[], None]) -> np.ndarray:
+def load_pictures(
+    records: Sequence[Record], size_px: int, fit: Fit, on_read: Callable[[], None], um_per_px: float | None = None
+) -> np.ndarray:
     """Read all pictures into one array.
+
+    Parameters
+    ----------
+    um_per_px : of crops around places in pictures whose own pixel size is known; None keeps their scale.
 
     Returns
     -------
@@ -46,9 +52,11 @@ def load_pictures(records: Sequence[Record], size_px: int, fit: Fit, on_read: Ca
             failures.append(str(error))
             return
         for index in indices:
-            centre_px = records[index].centre_px
+            centre_px, own = records[index].centre_px, records[index].um_per_px
             pictures[index] = (
-                fit_image(image, size_px, fit) if centre_px is None else crop_around(image, centre_px, size_px)
+                fit_image(image, size_px, fit)
+                if centre_px is None
+                else crop_at_scale(image, centre_px, size_px, own, um_per_px)
             )
             on_read()
 

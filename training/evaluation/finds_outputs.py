@@ -9,10 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unmissed.datasets.files import write_whole
-from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, recalls
+from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, load_finds, recalls
 from unmissed.training.evaluation.history import history_figure, read_history
 from unmissed.training.evaluation.plot_style import COLOURS, INK, save_figure, stroke, style
 from unmissed.training.evaluation.report import FEW_GROUPS, FEW_PICTURES, render
+
+FINDS = "test_finds.json"  # in the folder of a run
 
 
 def write_finds_evaluation(
@@ -60,6 +62,27 @@ def write_finds_evaluation(
         few_groups=FEW_GROUPS,
     )
     return evaluation
+
+
+def evaluate_finds_run(folder: Path, output: Path, *, n_bootstrap: int = 1000, seed: int = 0) -> FindsEvaluation:
+    """Measure a finished heat-map run again from the finds it left, and write the results into ``output``.
+
+    Raises
+    ------
+    DatasetError
+        When a file is missing or damaged.
+    """
+    finds, unit, rates = load_finds(folder / FINDS)
+    return write_finds_evaluation(
+        output,
+        finds,
+        unit,
+        rates,
+        title=folder.resolve().name,
+        n_bootstrap=n_bootstrap,
+        seed=seed,
+        history_csv=folder / "history.csv",
+    )
 
 
 def froc_figure(finds: Sequence[FieldFinds], evaluation: FindsEvaluation) -> Figure:

@@ -21,7 +21,7 @@ from unmissed.training.augment import Augmenter
 from unmissed.training.config import TrainConfig
 from unmissed.training.environment import cores, environment
 from unmissed.training.evaluation.finds import FieldFinds, save_finds, threshold_at
-from unmissed.training.evaluation.finds_outputs import write_finds_evaluation
+from unmissed.training.evaluation.finds_outputs import FINDS, write_finds_evaluation
 from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
 from unmissed.training.heatmaps.data import LabelledField, load_fields
@@ -37,7 +37,6 @@ from unmissed.training.progress import RunProgress
 from unmissed.training.recipes import save_recipe
 from unmissed.training.task import begin, shown, weights_of, write_json, write_text
 
-FINDS = "test_finds.json"
 FALLBACK_THRESHOLD = 0.5  # where the validation part has no place in which a find is false
 
 Parts = dict[str, list[LabelledField]]
