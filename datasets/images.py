@@ -10,9 +10,20 @@ from unmissed.datasets.decoding import decode_image
 from unmissed.datasets.errors import ImageError
 from unmissed.datasets.paths import SUFFIXES, find_images
 
-__all__ = ["SUFFIXES", "Fit", "crop_around", "decode_image", "find_images", "fit_image", "read_image", "scale_image"]
+__all__ = [
+    "SUFFIXES",
+    "Fit",
+    "crop_around",
+    "crop_at_scale",
+    "decode_image",
+    "find_images",
+    "fit_image",
+    "read_image",
+    "scale_image",
+]
 
 Fit = Literal["squash", "pad", "crop"]
+SAME_SCALE = 0.02  # pixel sizes that differ by less are taken as one: a nucleus changes by less than a pixel
 
 
 def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_000_000) -> np.ndarray:
@@ -63,6 +74,29 @@ def crop_around(image: np.ndarray, centre_px: tuple[float, float], size_px: int)
     rows = _reflected(np.arange(top, top + size_px), height)
     columns = _reflected(np.arange(left, left + size_px), width)
     return image[rows[:, None], columns[None, :]]
+
+
+def crop_at_scale(
+    image: np.ndarray, centre_px: tuple[float, float], size_px: int, um_per_px: float | None, wanted: float | None
+) -> np.ndarray:
+    """Cut a square around a point and bring it to a pixel size; training and inference both call this.
+
+    Parameters
+    ----------
+    image : uint8 (height, width, 3).
+    centre_px : (x, y) in the pixels of the picture.
+    size_px : side of the result.
+    um_per_px, wanted : size of a pixel in the picture and in the result; the scale stays when either is unknown, or
+        when they differ by 2 % or less.
+
+    Returns
+    -------
+    uint8 (size_px, size_px, 3), a new array, mirrored beyond the edges of the picture.
+    """
+    ratio = 1.0 if um_per_px is None or wanted is None else wanted / um_per_px
+    if abs(ratio - 1) <= SAME_SCALE:
+        return crop_around(image, centre_px, size_px)
+    return _resize(crop_around(image, centre_px, max(1, round(size_px * ratio))), size_px, size_px)
 
 
 def fit_image(image: np.ndarray, size_px: int, fit: Fit) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.images import crop_around, fit_image, read_image
+from unmissed.datasets.images import crop_around, crop_at_scale, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.models.cards import InputSpec
 
@@ -62,19 +62,19 @@ class RecordReader:
     """
 
     def __init__(self, spec: InputSpec) -> None:
-        self._size_px = spec.size_px
+        self._size_px, self._um_per_px = spec.size_px, spec.um_per_px
         self._fit, _ = path_reader(spec, None)
         self._path: Path | None = None
         self._image = np.empty((0, 0, 3), np.uint8)
 
     def __call__(self, record: Record) -> np.ndarray:
-        """Cut the record's place at native scale, or fit its whole picture: uint8 (size_px, size_px, 3)."""
+        """Cut the record's place at the model's pixel size, or fit its whole picture: uint8 (size_px, size_px, 3)."""
         if record.centre_px is None:
             return self._fit(record.path)
         if record.path != self._path:
             self._image = read_image(record.path)
             self._path = record.path
-        return crop_around(self._image, record.centre_px, self._size_px)
+        return crop_at_scale(self._image, record.centre_px, self._size_px, record.um_per_px, self._um_per_px)
 
 
 def _cut_side(spec: InputSpec, um_per_px: float | None) -> int | None:

@@ -199,7 +199,7 @@ def _held_out(names: Sequence[str], records: Mapping[str, Record], config: Train
             expected="the dataset that the run was trained on",
             fix="set data.root in config.yaml or $UNMISSED_DATA",
         )
-    return load_pictures([records[name] for name in names], config.input.size_px, config.input.fit, lambda: None)
+    return _load([records[name] for name in names], config)
 
 
 def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config: TrainConfig) -> np.ndarray:
@@ -207,7 +207,7 @@ def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config:
     tested = set(held_out)
     others = [record for name, record in records.items() if name not in tested]
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
-    return load_pictures([others[i] for i in order], config.input.size_px, config.input.fit, lambda: None)
+    return _load([others[i] for i in order], config)
 
 
 def _quantise(
@@ -236,3 +236,8 @@ def _quantise(
         images=len(images),
         calibration_images=len(calibration),
     )
+
+
+def _load(records: Sequence[Record], config: TrainConfig) -> np.ndarray:
+    spec = config.input
+    return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px)

@@ -122,7 +122,7 @@ def read_part(
     chosen = [data.records[index] for index in indices]
     order = {item.id: index for index, item in enumerate(data.classes)}
     labels = np.array([order[record.label] for record in chosen], dtype=np.int64)
-    return Part(chosen, labels, load_pictures(chosen, size_px, config.fit, on_read))
+    return Part(chosen, labels, load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px))
 
 
 def predictions_of(data: Data, part: Part, logits: np.ndarray) -> Predictions:

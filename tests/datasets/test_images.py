@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unmissed.datasets.errors import ImageError
-from unmissed.datasets.images import crop_around, find_images, fit_image, read_image
+from unmissed.datasets.images import crop_around, crop_at_scale, find_images, fit_image, read_image
 
 
 def picture(height=40, width=60, seed=0):
@@ -261,3 +261,14 @@ def test_real_pictures_read_like_pillows(data_root):
     for path in find_images(data_root / "hyperkvasir-samples")[::12]:
         difference = read_image(path).astype(int) - np.asarray(Image.open(path).convert("RGB"), int)
         assert np.abs(difference).mean() < 1
+
+
+def test_a_crop_at_another_pixel_size_shows_the_same_field():
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[80:120, 130:170] = 200  # 40 px wide, centre (150, 100)
+    crop = crop_at_scale(image, (150, 100), 40, 0.25, 0.5)
+    assert crop.shape == (40, 40, 3)
+    assert (crop[11:29, 11:29] == 200).all()
+    assert (crop[:9] == 0).all()
+    for own, wanted in ((None, 0.5), (0.25, None), (0.25, 0.252)):
+        np.testing.assert_array_equal(crop_at_scale(image, (150, 100), 40, own, wanted), image[80:120, 130:170])
