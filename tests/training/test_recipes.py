@@ -31,7 +31,7 @@ def refused(name, *words, overrides=()):
 
 def test_the_shipped_recipes_are_known_by_name():
     assert recipe_names() == sorted(path.stem for path in (ROOT / "configs" / "train").glob("*.yaml"))
-    assert {"sipakmed", "herlev", "cric", "kvasir", "hyperkvasir", "gastrovision", "gastrohun", "nerthus"} <= set(
+    assert {"sipakmed", "herlev", "cell-bethesda", "kvasir", "hyperkvasir", "gastrovision", "gastrohun", "nerthus"} <= set(
         recipe_names()
     )
 
@@ -49,7 +49,7 @@ def test_every_shipped_recipe_is_valid(name):
 
 
 def test_what_is_saved_gives_the_same_recipe(tmp_path):
-    config = load_recipe("cric", ["optimizer.lr=3e-4", "data.folds=5", "data.root=/data/cric"])
+    config = load_recipe("cell-bethesda", ["optimizer.lr=3e-4", "data.folds=5", "data.root=/data/cric"])
     assert (config.optimizer.lr, config.data.folds, config.data.root) == (3e-4, 5, Path("/data/cric"))
     assert load_recipe(write(tmp_path, save_recipe(config))) == config
 
@@ -124,7 +124,7 @@ def test_an_override_can_take_a_value_away(tmp_path, value):
 def test_missing_files_and_unknown_names(tmp_path):
     refused(str(tmp_path / "none.yaml"), "there is no recipe file", "none.yaml")
     refused("sipakmd", "no recipe 'sipakmd'", "try sipakmed")
-    refused("", "no recipe ''", "cric")
+    refused("", "no recipe ''", "cell-bethesda")
 
 
 def test_a_file_without_permission(tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def draw_nerthus(root, put):
 DRAWN: dict[str, tuple[Callable[..., None], int]] = {
     "sipakmed": (draw_sipakmed, 5),
     "herlev": (draw_herlev, 7),
-    "cric": (draw_cric, 6),
+    "cell-bethesda": (draw_cric, 6),
     "kvasir": (draw_kvasir, 8),
     "hyperkvasir": (draw_hyperkvasir, 23),
     "gastrovision": (draw_gastrovision, 22),
@@ -134,11 +134,11 @@ def copy_few(source: Path, target: Path, each: int) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "folder", "each", "outputs"),
-    [("cric", "cric", 24, 6), ("hyperkvasir", "hyperkvasir-samples", 4, 23), ("nerthus", "nerthus-samples", 5, 4)],
+    [("cell-bethesda", "cric", 24, 6), ("hyperkvasir", "hyperkvasir-samples", 4, 23), ("nerthus", "nerthus-samples", 5, 4)],
 )
 def test_a_recipe_trains_on_real_pictures(go, data_root, tmp_path, name, folder, each, outputs):
     copy_few(data_root / folder, tmp_path / "set", each)
-    if name == "cric":
+    if folder == "cric":
         shutil.copy(data_root / folder / "classifications.csv", tmp_path / "set")
     go(tmp_path / "run", *SMALL, f"data.root={tmp_path / 'set'}", name=name)
     check(tmp_path / "run", outputs)
