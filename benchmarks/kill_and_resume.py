@@ -9,6 +9,7 @@ steps that matter; ``--models`` takes the real one. Needs a system with process 
 """
 
 import json
+import logging
 import os
 import random
 import shutil
@@ -30,6 +31,8 @@ from unmissed.inference.cytology.entries import Input
 from unmissed.inference.cytology.policy import Preparation, load_policy
 from unmissed.inference.cytology.stored import RESULT_FILE, ResultError, read_slide_result
 from unmissed.inference.cytology.triage import TriagePlan, triage
+
+log = logging.getLogger(__name__)
 
 _SIDE_PX = 512
 _TILE_PX = 256
@@ -124,6 +127,7 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
             report.kills += 1
             finished = _check_between(output, finished, report)
             report.kept += len(finished)
+            log.info("kill %d of %d: %d slides were finished", report.kills, runs, len(finished))
             continue
         process.wait()
         report.completed += 1
@@ -194,6 +198,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
 ) -> None:
     """Kill a triage at random moments, resume it, and compare with an undisturbed run."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     with tempfile.TemporaryDirectory(prefix="unmissed-kill-") as folder:
         report = disturb(Path(folder), runs=runs, slides=slides, models=models, seed=seed)
     for problem in report.problems:

@@ -49,9 +49,18 @@ class Ledger:
         self._screened: dict[str, _Screened] = {}
 
     def is_finished(self, slide: str, fingerprint: Fingerprint, *, retry_failed: bool) -> bool:
-        """Whether there is nothing to do for a slide: it was screened, or has failed, and the file is the same."""
+        """Whether there is nothing to do for a slide: it was screened, or has failed, and the file is the same.
+
+        A slide that was screened keeps its result when its file cannot be read any more: a share that is not there
+        today must not cost the results of yesterday.
+        """
         state = self.states.get(slide)
-        if state is None or state.fingerprint != fingerprint:
+        if state is None:
+            return False
+        if state.status == "done" and fingerprint.size_bytes is None:
+            log.warning("%s cannot be read any more; its result stays", slide)
+            return True
+        if state.fingerprint != fingerprint:
             return False
         return state.status == "done" or (state.status == "failed" and not retry_failed)
 

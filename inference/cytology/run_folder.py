@@ -44,6 +44,7 @@ class RunFolder:
         self.states = path / "state"
         self.record = path / "run.json"
         make_folder(path)
+        self.read_record()
         try:
             foreign = None if self.record.exists() else self._foreign()
         except OSError as error:
@@ -95,7 +96,7 @@ class RunFolder:
 
     def clean(self) -> None:
         """Remove what a killed run left half-written."""
-        for folder in (self.path, self.slides, self.states):
+        for folder in (self.path, self.slides, self.states, *self.slides.glob("[!.]*")):
             for item in folder.glob(f".*{_PARTIAL}"):
                 _remove(item)
 
@@ -148,15 +149,16 @@ class RunFolder:
         Raises
         ------
         OutputError
-            When it is damaged.
+            When it is damaged, or of something else than a triage.
         """
+        fix = "name another folder with -o"
         try:
-            found = json.loads(self.record.read_bytes()) if self.record.exists() else {}
+            found = json.loads(self.record.read_bytes()) if self.record.exists() else {"command": "triage"}
         except (OSError, ValueError) as error:
-            raise OutputError(
-                f"{self.record} cannot be read: {error}", fix="use --overwrite, or name another folder"
-            ) from error
-        return found if isinstance(found, dict) else {}
+            raise OutputError(f"{self.record} cannot be read: {error}", fix=fix) from error
+        if not isinstance(found, dict) or found.get("command") != "triage":
+            raise OutputError(f"{self.record} is not the record of a triage", fix=fix)
+        return found
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Write ``run.json``, whole or not at all."""

@@ -1,5 +1,6 @@
 """A whole triage: slides in, a folder with worklist, results and pages out; the same command again goes on with it."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -101,12 +102,13 @@ def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcom
     """
     folder = RunFolder(plan.output)
     with folder.locked():
-        folder.clean()
-        record = {} if plan.overwrite else folder.read_record()
+        record = folder.read_record()
         settings = _shared_settings(plan)
-        check_settings(record.get("settings"), settings, plan.output)
         if plan.overwrite:
+            record = {}
             folder.clear()
+        check_settings(record.get("settings"), settings, plan.output)
+        folder.clean()
         exclusion = Exclusion.under(plan.policy)
         if exclusion.refusal:
             log.warning("no slide will be excluded: %s", exclusion.refusal)
@@ -142,12 +144,13 @@ def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcom
 
 def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
     """Everything that shapes a slide's result, the rules for adequacy and grade included."""
-    return {
+    settings = {
         **plan.settings,
         "preparation": plan.preparation.value,
         "adequacy": plan.policy.adequacy[plan.preparation].model_dump(mode="json"),
         "grade": plan.policy.grade.model_dump(mode="json"),
     }
+    return json.loads(json.dumps(settings, default=str))  # as they will be read back, so that they compare equal
 
 
 def _told(

@@ -161,6 +161,15 @@ class TestWholeRunFails:
         assert [item.name for item in go.out.iterdir()] == ["thesis.txt"]
 
     @pytest.mark.usefixtures("local")
+    def test_another_kind_of_run_is_left_alone(self, go, make_slide):
+        (go.out / "slides").mkdir(parents=True)
+        (go.out / "slides" / "original.svs").write_text("the only copy")
+        (go.out / "run.json").write_text('{"command": "predict"}')
+        with pytest.raises(OutputError, match="not the record of a triage"):
+            go(make_slide("a.tiff"), overwrite=True)
+        assert sorted(path.name for path in go.out.rglob("*")) == ["original.svs", "run.json", "slides"]
+
+    @pytest.mark.usefixtures("local")
     def test_two_runs_in_one_folder(self, go, make_slide):
         slide = make_slide("a.tiff")
         with RunFolder(go.out).locked(), pytest.raises(OutputError, match=r"another run works .*process \d+"):
@@ -211,6 +220,13 @@ class TestResume:
         assert told[-1].total == 1
         assert read_slide_result(go.out / "slides" / "a").pixel_size.um_per_px == 0.5
 
+    def test_a_file_that_is_gone_keeps_its_result(self, go, make_slide):
+        slide = make_slide("a.tiff")
+        score = go(slide)[0]["a"].score
+        slide.unlink()
+        rows, told = go(Input(slide, problem="it does not exist"))
+        assert told == [] and rows["a"].score == score and rows["a"].error == ""
+
     def test_other_settings_are_refused_by_name(self, go, make_slide):
         slide = make_slide("a.tiff")
         go(slide)
@@ -236,6 +252,7 @@ class TestResume:
         partial.mkdir()
         (partial / "findings.csv").write_text("half")
         (go.out / ".worklist.csv.x.partial").write_text("half")
+        (go.out / "slides" / "a" / ".index.html.x.partial").write_text("half")
         go(slide)
         assert not list(go.out.rglob("*.partial"))
 
