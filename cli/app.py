@@ -30,7 +30,7 @@ VERBS = {
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
     "doctor": "Check this machine, and say how to mend what is missing.",
-    "demo": "Draw cells, run a model over them, write a result page.",
+    "demo": "Draw cells and slides, run the models over them, write result pages.",
 }
 
 # Packages that only an extra brings: their absence is a message, not a crash.

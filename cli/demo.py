@@ -13,21 +13,31 @@ def demo(
         "demo"
     ),
 ) -> None:
-    """Draw cells, run a shipped model over them and write a result page.
+    """Draw cells and slides, run the shipped models over them and write result pages.
 
-    One of the files is broken on purpose, so that you see how errors are shown. The cells are drawn by the program:
-    the page shows the software at work, not its accuracy.
+    One of the pictures and one of the slides are broken on purpose, so that you see how errors are shown. All are drawn
+    by the program: the pages show the software at work, not its accuracy.
     """
     from unmissed.inference.demo import BROKEN, run_demo
+    from unmissed.inference.demo_triage import BROKEN as BROKEN_SLIDE
+    from unmissed.inference.demo_triage import run_triage_demo
 
-    result = run_demo(output)
-    speed = result.images / result.seconds
-    typer.echo(f"{result.images} files classified in {result.seconds:.2f} s ({speed:.0f} images/s)")
-    if result.is_as_expected:
-        typer.echo(f"{BROKEN} has no result, as intended; its row says why")
-    else:
-        typer.echo(f"no result for: {', '.join(result.failed) or 'none, though one file is broken'}", err=True)
-    typer.echo(f"table: {result.table}")
-    typer.echo(f"page:  {result.page.resolve().as_uri()}")
-    if not result.is_as_expected:
+    cells = run_demo(output)
+    speed = cells.images / cells.seconds
+    typer.echo(f"{cells.images} pictures classified in {cells.seconds:.2f} s ({speed:.0f} images/s)")
+    _tell(cells.is_as_expected, BROKEN, cells.failed)
+    typer.echo(f"table:  {cells.table}")
+    typer.echo(f"page:   {cells.page.resolve().as_uri()}")
+    slides = run_triage_demo(output)
+    typer.echo(f"{slides.slides} slides triaged in {slides.seconds:.1f} s")
+    _tell(slides.is_as_expected, BROKEN_SLIDE, slides.failed)
+    typer.echo(f"slides: {slides.page.resolve().as_uri()}")
+    if not (cells.is_as_expected and slides.is_as_expected):
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _tell(is_as_expected: bool, broken: str, failed: tuple[str, ...]) -> None:
+    if is_as_expected:
+        typer.echo(f"{broken} has no result, as intended; its row says why")
+    else:
+        typer.echo(f"no result for: {', '.join(failed) or 'none, though one file is broken'}", err=True)

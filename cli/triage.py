@@ -4,14 +4,13 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from unmissed.inference.cytology.entries import Input
-    from unmissed.inference.cytology.jobs import MakeScreener, Progress
-    from unmissed.inference.cytology.policy import Policy, Preparation
+    from unmissed.inference.cytology.jobs import Progress
     from unmissed.inference.cytology.triage import TriageOutcome
 
 log = logging.getLogger(__name__)
@@ -62,6 +61,7 @@ def triage(
     if output is None:
         raise ConfigError("no folder was named for the results", fix="add -o OUT")
 
+    from unmissed.inference.cytology.loading import screener_for
     from unmissed.inference.cytology.policy import load_policy, preparation_named
     from unmissed.inference.cytology.triage import TriagePlan
     from unmissed.inference.cytology.triage import triage as run
@@ -108,43 +108,6 @@ def triage(
     _tell(outcome, output)
     if outcome.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def screener_for(
-    preset: str, runtime: str, threads: int, max_crops: int | None, policy: "Policy", preparation: "Preparation"
-) -> "tuple[MakeScreener, dict[str, Any]]":
-    """What loads the models in a worker, and the settings that shape a result."""
-    from importlib.metadata import version
-
-    from unmissed.inference.cytology.settings import ScreenSettings, load_preset
-    from unmissed.inference.cytology.working import load_screener
-
-    chosen = load_preset(preset)
-    if max_crops is not None:
-        chosen = chosen.model_copy(update={"max_crops": max_crops})
-    settings = ScreenSettings(
-        preset=chosen,
-        adequacy=policy.adequacy[preparation],
-        grade=policy.grade,
-        runtime=runtime,
-        threads=threads,
-    )
-    names = dict.fromkeys((chosen.coarse_finder, chosen.finder, chosen.judge, chosen.slide_score))
-    shaping = {
-        "unmissed": version("unmissed"),
-        "preset": chosen.model_dump(mode="json"),
-        "runtime": runtime,
-        "models": {name: _sha256_of_model(name) for name in names},
-    }
-    return partial(load_screener, settings), shaping
-
-
-def _sha256_of_model(name: str) -> str:
-    """Of the file that will run, checked against its card."""
-    from unmissed.models.zoo import resolve
-
-    file = resolve(name)
-    return file.card.files[file.variant].sha256
 
 
 def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "list[Input]":

@@ -13,6 +13,8 @@ import pytest
 
 from unmissed.datasets.synthetic.cells import KINDS
 from unmissed.inference.demo import BROKEN, CELLS_PER_KIND, MODEL, draw_cells
+from unmissed.inference.demo_triage import BROKEN as BROKEN_SLIDE
+from unmissed.inference.demo_triage import SLIDES
 from unmissed.models import zoo
 
 
@@ -33,7 +35,29 @@ def test_it_ends_well_and_says_where_the_page_is(finished: tuple[Path, subproces
     folder, run = finished
     assert run.returncode == 0, run.stderr
     assert (folder / "index.html").resolve().as_uri() in run.stdout
-    assert sorted(path.name for path in folder.iterdir()) == ["cells", "index.html", "predictions.csv"]
+    assert (folder / "triage" / "index.html").resolve().as_uri() in run.stdout
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "cells",
+        "index.html",
+        "predictions.csv",
+        "slides",
+        "triage",
+    ]
+
+
+def test_the_drawn_slides_are_ranked_and_the_broken_one_has_its_cause(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder = finished[0] / "triage"
+    with (folder / "worklist.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == SLIDES + 1
+    failed = [row for row in rows if row["error"]]
+    assert [row["slide"] for row in failed] == [BROKEN_SLIDE]
+    assert failed[0]["disposition"] == "process_review"
+    assert sorted(int(row["rank"]) for row in rows if row["rank"]) == list(range(1, SLIDES + 1))
+    assert {row["disposition"] for row in rows} <= {"review", "scant", "process_review"}, "nothing may be excluded"
+    assert "由程序绘制" in (folder / "index.html").read_text("utf-8")
 
 
 def test_every_cell_has_a_class_and_the_broken_file_a_cause(

@@ -13,7 +13,7 @@ import tifffile
 
 from unmissed.benchmarks.quick_screener import QuickScreener
 from unmissed.cli import app as cli
-from unmissed.cli import triage as verb
+from unmissed.inference.cytology import loading
 
 COLUMNS = ["slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"]
 
@@ -25,7 +25,7 @@ def quick(monkeypatch):
     def screener_for(preset, runtime, threads, max_crops, policy, preparation):
         return QuickScreener, {"preset": preset, "max_crops": max_crops}
 
-    monkeypatch.setattr(verb, "screener_for", screener_for)
+    monkeypatch.setattr(loading, "screener_for", screener_for)
 
 
 @pytest.fixture
@@ -154,9 +154,9 @@ def test_an_interruption_leaves_with_130_and_can_be_resumed(slides, tmp_path):
     code = (
         "import sys, time\n"
         "from unmissed.benchmarks.quick_screener import QuickScreener\n"
-        "from unmissed.cli import app, triage\n"
-        "from unmissed.inference.cytology import batch\n"
-        "triage.screener_for = lambda *_: (QuickScreener, {'preset': 'default', 'max_crops': None})\n"
+        "from unmissed.cli import app\n"
+        "from unmissed.inference.cytology import batch, loading\n"
+        "loading.screener_for = lambda *_: (QuickScreener, {'preset': 'default', 'max_crops': None})\n"
         "begin = batch.Batch._give\n"
         "def give(self, worker, entry):\n"
         "    begin(self, worker, entry)\n"
