@@ -119,7 +119,8 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
     expected = snapshot(folder / "undisturbed")
     report, output = Report(), folder / "disturbed"
     finished: dict[str, int] = {}
-    while report.kills < runs or finished:
+    while report.kills < runs or output.exists():
+        is_fresh, begun = not output.exists(), monotonic()
         process = _start(command(output, paths, models=models))
         if report.kills < runs and not _ended(process, moments.uniform(0, usual_s)):
             os.killpg(process.pid, signal.SIGKILL)
@@ -129,7 +130,12 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
             report.kept += len(finished)
             log.info("kill %d of %d: %d slides were finished", report.kills, runs, len(finished))
             continue
-        process.wait()
+        if process.wait():
+            report.problems.append(f"a resumed run left with exit code {process.returncode}")
+            break
+        if is_fresh:
+            # The load of the machine changes; moments after the end of a run would be wasted.
+            usual_s = monotonic() - begun
         report.completed += 1
         _check_between(output, finished, report)
         found = snapshot(output)
