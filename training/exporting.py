@@ -19,7 +19,7 @@ from unmissed.models.export import check_parity, export_onnx, onnx_probabilities
 from unmissed.models.pretrained import read_weights
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.classifier import architecture_of
-from unmissed.training.config import TrainConfig
+from unmissed.training.config import InputConfig, TrainConfig
 from unmissed.training.evaluation.intervals import paired_difference
 from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.evaluation.outputs import read_temperature
@@ -84,7 +84,15 @@ def export_run(
     recipe = load_recipe(str(run / "config.yaml"))
     if recipe.heatmap is not None:
         return export_heatmap(
-            run, recipe, recipe.heatmap, output, name=name, version=version, fixed_batch=fixed_batch, int8=int8
+            run,
+            recipe,
+            recipe.heatmap,
+            output,
+            name=name,
+            version=version,
+            fixed_batch=fixed_batch,
+            int8=int8,
+            cross_validation=cross_validation,
         )
     source = _read(run, recipe, cross_validation)
     config, size_px = source.config, source.config.input.size_px
@@ -199,7 +207,7 @@ def _held_out(names: Sequence[str], records: Mapping[str, Record], config: Train
             expected="the dataset that the run was trained on",
             fix="set data.root in config.yaml or $UNMISSED_DATA",
         )
-    return _load([records[name] for name in names], config)
+    return _load([records[name] for name in names], config.input)
 
 
 def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config: TrainConfig) -> np.ndarray:
@@ -207,7 +215,7 @@ def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config:
     tested = set(held_out)
     others = [record for name, record in records.items() if name not in tested]
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
-    return _load([others[i] for i in order], config)
+    return _load([others[i] for i in order], config.input)
 
 
 def _quantise(
@@ -238,6 +246,5 @@ def _quantise(
     )
 
 
-def _load(records: Sequence[Record], config: TrainConfig) -> np.ndarray:
-    spec = config.input
+def _load(records: Sequence[Record], spec: InputConfig) -> np.ndarray:
     return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px)

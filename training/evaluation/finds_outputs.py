@@ -87,7 +87,7 @@ def evaluate_finds_run(folder: Path, output: Path, *, n_bootstrap: int = 1000, s
 
 def froc_figure(finds: Sequence[FieldFinds], evaluation: FindsEvaluation) -> Figure:
     """Recall over false finds per unit, for all objects (with the intervals at the rates) and for each label."""
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axes = figure.subplots()
     rates = np.geomspace(evaluation.rates[0] / 2, evaluation.rates[-1] * 2, 80)
     for k, label in enumerate(evaluation.recall):
@@ -104,5 +104,5 @@ def froc_figure(finds: Sequence[FieldFinds], evaluation: FindsEvaluation) -> Fig
     axes.set_xlabel(f"False finds per {where}", color=INK)
     axes.set_ylabel("Share of the objects that are found", color=INK)
     style(axes)
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower right")
+    figure.legend(frameon=False, fontsize=9, labelcolor=INK, loc="outside right upper")
     return figure

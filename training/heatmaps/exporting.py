@@ -53,6 +53,7 @@ def export_heatmap(
     version: str,
     fixed_batch: int | None,
     int8: bool,
+    cross_validation: Path | None,
 ) -> tuple[Card, Path]:
     """Export a finished heat-map run; parameters, result and errors are those of ``exporting.export_run``."""
     source = _read(run, config, heatmap)
@@ -124,7 +125,8 @@ def export_heatmap(
             **{key: value for key, value in source.facts.items() if key not in ("data", "parameters", "weights")},
         },
         data=(DataSpec(**source.facts["data"]),),
-        metrics=_metrics(run / "metrics.json", heatmap),
+        metrics=_metrics(run, heatmap, "", "held-out test part")
+        | (_metrics(cross_validation, heatmap, "cv_", "cross-validation, folds pooled") if cross_validation else {}),
         temperature=source.temperature,
         parity_max_abs_dp=parity,
         quantisation=check,
@@ -180,13 +182,14 @@ def _canvases(fields: Sequence[LabelledField], size_px: int, most: int) -> np.nd
     return np.stack(taken)
 
 
-def _metrics(path: Path, heatmap: HeatmapConfig) -> dict[str, Metric]:
+def _metrics(run: Path, heatmap: HeatmapConfig, prefix: str, part: str) -> dict[str, Metric]:
     """The card's figures out of metrics.json; nothing where nothing was tested."""
+    path = run / "metrics.json"
     if not path.is_file():
         return {}
     saved = json.loads(path.read_text(encoding="utf-8"))
     false = saved["false_finds"]
-    on = f"held-out test part: {saved['objects']} objects in {saved['fields']} fields of {saved['groups']} groups"
+    on = f"{part}: {saved['objects']} objects in {saved['fields']} fields of {saved['groups']} groups"
     on += f"; false finds per {false['per']} counted in {false['fields']} fields"
     found = {"mean_recall": saved["mean_recall"]}
     found |= {f"recall_at_{rate}": value for rate, value in saved["recall"].items()}
@@ -195,7 +198,7 @@ def _metrics(path: Path, heatmap: HeatmapConfig) -> dict[str, Metric]:
         if point in values["recall"]:
             found[f"recall_at_{point}_{label}"] = values["recall"][point]
     return {
-        name: Metric(value=value["value"], low=value["low"], high=value["high"], method=value["method"], on=on)
+        prefix + name: Metric(value=value["value"], low=value["low"], high=value["high"], method=value["method"], on=on)
         for name, value in found.items()
         if value["value"] is not None
     }
