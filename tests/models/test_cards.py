@@ -9,7 +9,16 @@ from pydantic import ValidationError
 
 from unmissed.datasets.errors import ModelError
 from unmissed.models import cards
-from unmissed.models.cards import FileSpec, Metric, Quantisation, card_schema, load_card, save_card
+from unmissed.models.cards import (
+    FileSpec,
+    HeatmapSpec,
+    Metric,
+    Quantisation,
+    TableInput,
+    card_schema,
+    load_card,
+    save_card,
+)
 
 SCHEMA = Path(cards.__file__).with_name("card.schema.json")
 
@@ -93,3 +102,57 @@ def test_the_published_schema_judges_as_the_code_does(make_card):
     for wrong in (saved | {"surprise": 1}, saved | {"temperature": 0}, saved | {"files": {}}, saved | {"task": "x"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema, cls=jsonschema.Draft202012Validator)
+
+
+def test_cards_of_the_first_version_are_still_read(make_card, tmp_path):
+    saved = json.loads(make_card().model_dump_json())
+    saved["quantisation"] = {
+        "accepted": True,
+        "reason": "",
+        "speed_ratio": 2.0,
+        "macro_f1_fp32": 0.9,
+        "macro_f1_int8": 0.8,
+        "loss_points": 10.0,
+        "loss_interval": None,
+        "images": 3,
+        "calibration_images": 2,
+    }
+    (tmp_path / "tiny.json").write_text(json.dumps(saved))
+    check = load_card(tmp_path / "tiny.json").quantisation
+    assert (check.metric, check.fp32, check.int8) == ("macro_f1", 0.9, 0.8)
+
+
+class TestTasks:
+    """Every task has its own input and sections."""
+
+    MAP = HeatmapSpec(stride_px=8, halo_px=16, target=("c1",), radius_px=4, box_px=20, threshold=0.5)
+
+    def test_a_heat_map_and_a_table_come_back_as_saved(self, make_card, tmp_path):
+        for fields in (
+            {"task": "heatmap", "heatmap": self.MAP},
+            {"task": "slide-score", "input": TableInput(features=("a",))},
+        ):
+            card = make_card(**fields)
+            save_card(card, tmp_path / "tiny.json")
+            assert load_card(tmp_path / "tiny.json") == card
+            schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+            jsonschema.validate(json.loads(card.model_dump_json()), schema, cls=jsonschema.Draft202012Validator)
+
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"task": "heatmap"}, "the section heatmap belongs"),
+            ({"heatmap": MAP}, "the section heatmap belongs"),
+            ({"task": "slide-score"}, "columns are for slide scores"),
+            ({"input": TableInput(features=("a",))}, "columns are for slide scores"),
+            ({"task": "heatmap", "heatmap": MAP.model_copy(update={"target": ("c0",)})}, "other than the background"),
+        ],
+    )
+    def test_what_does_not_belong_together_is_refused(self, make_card, fields, words):
+        with pytest.raises(ValidationError, match=words):
+            make_card(**fields)
+
+    def test_numbers_are_no_pictures(self, make_card):
+        card = make_card(task="slide-score", input=TableInput(features=("a",)))
+        with pytest.raises(ModelError, match="takes numbers"):
+            _ = card.picture_input

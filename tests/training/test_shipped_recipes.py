@@ -99,6 +99,8 @@ DRAWN: dict[str, tuple[Callable[..., None], int]] = {
     "nerthus": (draw_nerthus, 4),
 }
 
+FINDERS = ("nucleus-finder", "nucleus-finder-coarse")
+
 
 def check(folder: Path, outputs: int) -> None:
     found = load_predictions(folder / "test_predictions.csv")
@@ -111,7 +113,7 @@ def check(folder: Path, outputs: int) -> None:
 def test_every_recipe_that_ships_is_tried():
     from unmissed.training.recipes import recipe_names
 
-    assert set(DRAWN) == set(recipe_names())
+    assert {*DRAWN, *FINDERS} == set(recipe_names())
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -120,6 +122,35 @@ def test_a_recipe_trains_on_its_official_layout(go, put, tmp_path, name):
     draw(tmp_path / "set", put)
     go(tmp_path / "run", *SMALL, f"data.root={tmp_path / 'set'}", name=name)
     check(tmp_path / "run", outputs)
+
+
+def draw_cric_fields(root, put):
+    """Blocks of two fields: one of normal nuclei alone, one with lesions."""
+    lines = ["image_id,image_filename,cell_id,bethesda_system,nucleus_x,nucleus_y"]
+    for field in range(12):
+        put(root / "images" / f"{field}.png", seed=field, size=(90, 120))
+        labels = ["NILM"] if field % 2 else classes("cric")
+        lines += [
+            f"{1 + 4 * (field // 2) + field % 2},{field}.png,{i},{c},{20 * i},{15 * i}" for i, c in enumerate(labels)
+        ]
+    write(root / "classifications.csv", lines)
+
+
+@pytest.mark.parametrize("name", FINDERS)
+def test_a_finder_trains_on_its_official_layout(go, put, tmp_path, name):
+    draw_cric_fields(tmp_path / "set", put)
+    words = (
+        *SMALL,
+        "input.um_per_px=2.6",
+        "heatmap.crops=8",
+        "optimizer.batch_size=4",
+        f"data.root={tmp_path / 'set'}",
+    )
+    go(tmp_path / "run", *words, name=name)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["objects"] > 0
+    assert metrics["false_finds"]["fields"] > 0
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 def copy_few(source: Path, target: Path, each: int) -> None:
@@ -134,7 +165,11 @@ def copy_few(source: Path, target: Path, each: int) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "folder", "each", "outputs"),
-    [("cell-bethesda", "cric", 24, 6), ("hyperkvasir", "hyperkvasir-samples", 4, 23), ("nerthus", "nerthus-samples", 5, 4)],
+    [
+        ("cell-bethesda", "cric", 24, 6),
+        ("hyperkvasir", "hyperkvasir-samples", 4, 23),
+        ("nerthus", "nerthus-samples", 5, 4),
+    ],
 )
 def test_a_recipe_trains_on_real_pictures(go, data_root, tmp_path, name, folder, each, outputs):
     copy_few(data_root / folder, tmp_path / "set", each)

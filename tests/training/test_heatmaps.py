@@ -1,0 +1,352 @@
+"""Heat-map training: targets, crops and loss by construction, and whole runs on drawn fields of a second."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from unmissed.datasets.errors import ConfigError, DatasetError
+from unmissed.datasets.fields import Field, Point
+from unmissed.inference.find import Finder
+from unmissed.models import zoo
+from unmissed.training.augment import Augmenter
+from unmissed.training.evaluation.finds import load_finds
+from unmissed.training.exporting import export_run
+from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
+from unmissed.training.heatmaps.data import UNKNOWN, Scale, load_fields
+from unmissed.training.heatmaps.finding import finds_of
+from unmissed.training.heatmaps.objective import cell_loss, cells_of
+from unmissed.training.recipes import load_recipe
+
+CLASSES = {"background": [], "normal": ["NILM"], "abnormal": ["HSIL"]}
+RECIPE = {
+    "name": "tiny-finder",
+    "title": "Spots",
+    "data": {"dataset": "csv", "test_fraction": 0.3, "validation_fraction": 0.3},
+    "input": {"size_px": 64, "cache_px": 80, "fit": "crop", "um_per_px": 1.0, "workers": 0},
+    "model": {
+        "backbone": "plain",
+        "stride": 8,
+        "head_width": 0,
+        "drop_rate": 0.0,
+        "layers": [{"width": 12, "kernel": 4, "stride": 4}, {"width": 16, "stride": 2}, {"width": 16}],
+    },
+    "heatmap": {
+        "classes": CLASSES,
+        "target": ["abnormal"],
+        "radius_um": 6.0,
+        "ignore_um": 10.0,
+        "nms_um": 12.0,
+        "crops": 96,
+        "canvas_px": 128,
+        "false_finds": [1.0, 15.0, 60.0],
+    },
+    "augment": [{"D4": {"p": 1.0}}],
+    "optimizer": {"lr": 0.02, "epochs": 4, "batch_size": 16},
+    "ema_decay": None,
+    "bootstrap": 100,
+}
+SPOTS = {"NILM": (120, 160, 220), "HSIL": (90, 20, 90)}
+
+
+def draw(path: Path, spots, size=(120, 150), seed=0):
+    image = np.random.default_rng(seed).normal(220, 12, (*size, 3)).clip(0, 255).astype(np.uint8)
+    for label, x, y in spots:
+        cv2.circle(image, (x, y), 6, SPOTS[label], cv2.FILLED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image[..., ::-1])
+
+
+@pytest.fixture(scope="module")
+def fields_folder(tmp_path_factory):
+    """Twenty fields of two groups each, every second one normal alone; 1 um per pixel."""
+    root = tmp_path_factory.mktemp("fields")
+    rng = np.random.default_rng(1)
+    lines = ["path,label,group,x_px,y_px,um_per_px"]
+    for index in range(20):
+        labels = ["NILM", "NILM", "NILM"] if index % 2 else ["NILM", "HSIL", "HSIL"]
+        places = [(15 + 40 * k + int(rng.integers(10)), int(rng.integers(15, 105))) for k in range(3)]
+        draw(root / f"{index}.png", [(label, *place) for label, place in zip(labels, places, strict=True)], seed=index)
+        lines += [f"{index}.png,{n},g{index // 2},{x},{y},1.0" for n, (x, y) in zip(labels, places, strict=True)]
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def recipe_file(fields_folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(RECIPE | {"data": RECIPE["data"] | {"root": str(fields_folder)}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(go, recipe_file, tmp_path_factory):
+    """The recipe, trained to its end; do not change it."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    go(folder, name=recipe_file)
+    return folder
+
+
+def settings(**fields) -> HeatmapConfig:
+    return HeatmapConfig(**({"classes": CLASSES, "target": ["abnormal"], "radius_um": 6, "ignore_um": 12} | fields))
+
+
+def load(tmp_path, points, *, complete, config=None, scale=None, mask=None, size=(120, 150)):
+    draw(tmp_path / "f.png", [], size)
+    field = Field(tmp_path / "f.png", 1.0, "g", tuple(Point(*p) for p in points), complete, mask)
+    (loaded,) = load_fields([field], tmp_path, config or settings(), scale or Scale(1.0, None, 8), "HSIL", lambda: None)
+    return loaded
+
+
+class TestTargets:
+    """What is to be learned at each pixel."""
+
+    def test_disks_of_their_class_in_a_ring_that_is_not_judged(self, tmp_path):
+        target = load(tmp_path, [(60.0, 50.0, "HSIL"), (110.0, 90.0, "NILM")], complete=True).target[..., 0]
+        y, x = np.mgrid[:120, :150] + 0.5
+        apart = np.hypot(x - 60, y - 50)
+        assert set(target[apart < 5.4]) == {2}
+        assert set(target[(apart > 6.6) & (apart < 11.4)]) == {UNKNOWN}
+        assert target[90, 110] == 1
+        assert set(target[(apart > 12.6) & (np.hypot(x - 110, y - 90) > 12.6)]) == {0}
+
+    def test_elsewhere_is_unknown_where_not_all_is_labelled(self, tmp_path):
+        target = load(tmp_path, [(60.0, 50.0, "HSIL")], complete=False).target
+        assert set(np.unique(target)) == {2, UNKNOWN}
+
+    def test_every_point_has_a_cell_however_small_its_disk(self, tmp_path):
+        for place in ((60.0, 48.0), (64.0, 52.0), (61.3, 50.9)):
+            field = load(tmp_path, [(*place, "HSIL")], complete=True, config=settings(radius_um=0.5))
+            assert 2 in cells_of(field.target, 8)
+
+    def test_fields_come_to_the_scale_of_training(self, tmp_path):
+        field = load(tmp_path, [(60.0, 50.0, "HSIL")], complete=True, scale=Scale(2.0, None, 8))
+        assert field.image.shape == (60, 75, 3)
+        assert field.points.tolist() == [[30, 25]]
+        assert field.size == pytest.approx(0.12 * 0.15)
+
+    def test_a_mask_has_objects(self, tmp_path):
+        mask = np.zeros((120, 150), np.uint8)
+        mask[10:40, 20:60], mask[80:110, 90:130] = 255, 255
+        cv2.imwrite(str(tmp_path / "mask.png"), mask)
+        field = load(tmp_path, [], complete=True, mask=tmp_path / "mask.png", scale=Scale(None, 300, 8))
+        assert field.image.shape == (240, 300, 3)
+        assert (field.labels, field.size, field.objects.max()) == (("HSIL", "HSIL"), 1.0, 2)
+        np.testing.assert_allclose(field.points, [[80, 50], [220, 190]], atol=1)
+        assert set(np.unique(field.target)) == {0, 2}
+
+
+class TestFinds:
+    """Peaks against objects."""
+
+    def maps(self, *peaks, shape=(15, 19)):
+        heat = np.zeros(shape, np.float32)
+        for row, column, score in peaks:
+            heat[row, column] = score
+        return np.stack([1 - heat, np.zeros_like(heat), heat])
+
+    def test_a_peak_within_reach_finds_every_point_there(self, tmp_path):
+        field = load(tmp_path, [(60.0, 52.0, "HSIL"), (70.0, 52.0, "HSIL"), (20.0, 20.0, "HSIL")], complete=False)
+        finds = finds_of(field, self.maps((6, 8, 0.8), (14, 18, 0.9)), settings(), Scale(1.0, None, 8))
+        np.testing.assert_allclose(finds.scores, [0.8, 0.8, 0.0])
+        assert (finds.false_scores, finds.size) == ((), 0.0)
+
+    def test_in_a_normal_field_every_peak_is_false(self, tmp_path):
+        field = load(tmp_path, [(60.0, 52.0, "NILM")], complete=True)
+        finds = finds_of(field, self.maps((6, 7, 0.4), (1, 1, 0.9)), settings(), Scale(1.0, None, 8))
+        np.testing.assert_allclose(finds.false_scores, [0.9, 0.4])
+        assert finds.scores == ()
+        assert finds.size == pytest.approx(0.12 * 0.15)
+
+    def test_a_masked_object_is_hit_inside(self, tmp_path):
+        mask = np.zeros((120, 150), np.uint8)
+        mask[10:40, 20:60] = 255
+        cv2.imwrite(str(tmp_path / "mask.png"), mask)
+        scale = Scale(None, 150, 8)
+        field = load(tmp_path, [], complete=True, mask=tmp_path / "mask.png", scale=scale)
+        finds = finds_of(field, self.maps((3, 4, 0.7), (10, 10, 0.6)), settings(), scale)
+        np.testing.assert_allclose([*finds.scores, *finds.false_scores], [0.7, 0.6])
+
+
+class TestCrops:
+    """Where crops come from, and that target and picture stay together."""
+
+    def test_shares_and_rare_labels(self, tmp_path):
+        normal = load(tmp_path, [(20.0 + i, 50.0, "NILM") for i in range(16)], complete=True)
+        lesion = load(tmp_path, [(60.0, 50.0, "HSIL")], complete=False)
+        config = settings(complete_share=0.3, anywhere_share=0.1)
+        places, chance = anchors([normal, lesion], config, "root")
+        share = {(p.field, p.point is None): 0.0 for p in places}
+        for place, probability in zip(places, chance, strict=True):
+            share[place.field, place.point is None] += probability
+        assert share[0, True] == pytest.approx(0.3)
+        assert share[1, True] == pytest.approx(0.1)
+        assert share[0, False] / share[1, False] == pytest.approx(4)  # sixteen to one, by the root
+
+    def test_nothing_to_learn_is_an_error(self, tmp_path):
+        empty = load(tmp_path, [], complete=False)
+        with pytest.raises(DatasetError, match="no labelled object"):
+            anchors([empty], settings(anywhere_share=0.0), "root")
+
+    def test_the_order_is_a_function_of_seed_and_epoch(self):
+        sampler = CropSampler(np.full(9, 1 / 9), 40, 3)
+        sampler.set_epoch(2)
+        first = list(sampler)
+        assert first == list(sampler)
+        sampler.set_epoch(1)
+        assert first != list(sampler)
+        assert len(first) == len(sampler) == 40
+
+    def test_the_target_moves_with_the_picture(self, tmp_path):
+        field = load(tmp_path, [(60.0, 50.0, "HSIL")], complete=True)
+        cv2.circle(field.image, (60, 50), 6, (0, 0, 0), cv2.FILLED)
+        steps = [{"D4": {"p": 1.0}}, {"Affine": {"rotate": [-40, 40], "scale": [0.9, 1.1], "p": 1.0}}]
+        places, _ = anchors([field], settings(), "root")
+        crops = FieldCrops([field], places, Augmenter(steps, 64, is_crop=True), 64, 90, 1)
+        index = next(i for i, place in enumerate(places) if place.point == 0)
+        for seed in range(12):
+            picture, cells = crops[index, seed]
+            assert picture.shape == (64, 64, 3)
+            dark, marked = np.argwhere(picture.numpy().max(2) < 60), np.argwhere(cells.numpy()[..., 0] == 2)
+            assert len(dark) > 20
+            assert np.abs(dark.mean(0) - marked.mean(0)).max() < 1.5
+
+
+class TestLoss:
+    """Cells that are unknown do not count, and classes weigh what the recipe says."""
+
+    def cells(self):
+        return torch.tensor([[[0, 0, 0, 2, UNKNOWN]]])
+
+    def test_unknown_cells_have_no_gradient(self):
+        logits = torch.randn(1, 3, 1, 5, requires_grad=True)
+        cell_loss(logits, self.cells(), settings(focal_gamma=1.5)).backward()
+        assert logits.grad[..., 4].abs().sum() == 0
+        assert (logits.grad[..., :4].abs().sum((1, 2)) > 0).all()
+
+    def test_balance(self):
+        logits = torch.zeros(1, 3, 1, 5)
+        logits[0, 2] = 5.0  # right for the one abnormal cell, wrong for three of background
+        wrong, right = -torch.log_softmax(logits[0, :, 0, 0], 0)[[0, 2]]
+        by_class = cell_loss(logits, self.cells(), settings(class_weights=(0.5, 0.25, 0.25)))
+        assert float(by_class) == pytest.approx(float(0.5 * wrong + 0.25 * right), rel=1e-5)
+        by_cell = cell_loss(logits, self.cells(), settings(balance="cells"))
+        assert float(by_cell) == pytest.approx(float((3 * wrong + right) / 4), rel=1e-5)
+
+    def test_nothing_known_is_no_loss(self):
+        for balance in ("classes", "cells"):
+            logits = torch.randn(2, 3, 4, 4)
+            assert float(cell_loss(logits, torch.full((2, 4, 4), UNKNOWN), settings(balance=balance))) == 0
+
+
+class TestRuns:
+    """Whole runs on drawn spots."""
+
+    def test_it_finds_the_spots_and_leaves_everything(self, found):
+        names = {path.name for path in found.iterdir()}
+        assert names >= {
+            *("config.yaml", "history.csv", "best.safetensors", "calibration.json", "run.json"),
+            *("metrics.json", "report.html", "plots", "test_finds.json"),
+        }
+        metrics = json.loads((found / "metrics.json").read_text())
+        assert metrics["recall"]["60"]["value"] > 0.5
+        with (found / "history.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert "val_recall" in rows[0]
+        assert "val_macro_f1" not in rows[0]
+
+    def test_the_parts_are_listed_and_share_no_group(self, found):
+        facts = json.loads((found / "run.json").read_text())
+        groups = [
+            {int(Path(name).stem) // 2 for name in facts["fields"][part]} for part in ("train", "validation", "test")
+        ]
+        assert sum(map(len, groups)) == len(set().union(*groups)) == 10
+        finds, unit, _ = load_finds(found / "test_finds.json")
+        assert sorted(field.name for field in finds) == facts["fields"]["test"]
+        assert unit == "mm2"
+
+    def test_a_finished_run_goes_on_where_it_was(self, go, found, recipe_file):
+        before = (found / "best.safetensors").read_bytes()
+        assert go(found, name=recipe_file).steps == []
+        assert (found / "best.safetensors").read_bytes() == before
+
+    def test_the_export_finds_what_the_run_found(self, found, fields_folder, tmp_path):
+        card, path = export_run(found, tmp_path, name="spots", fixed_batch=None, int8=True)
+        assert card.task == "heatmap"
+        assert card.heatmap.halo_px % 8 == 0
+        assert card.quantisation.metric == "mean_recall"
+        assert card.training["fields"]["train"]
+        finds, *_ = load_finds(found / "test_finds.json")
+        wanted = next(field for field in finds if field.scores)
+        with Finder(zoo.resolve(str(path), "fp32"), um_per_px=1.0, threshold=1e-3) as finder:
+            (row,) = finder.find([fields_folder / wanted.name])
+        scores = [find.score for find in row.finds]
+        for score in filter(None, wanted.scores):
+            assert min(abs(score - other) for other in scores) < 0.02
+
+    def test_a_pupil_learns_from_a_teacher_of_the_same_split(self, go, found, recipe_file, tmp_path):
+        words = (f"heatmap.distill.teacher={found}", "optimizer.epochs=1", "heatmap.crops=32")
+        go(tmp_path / "pupil", *words, name=recipe_file)
+        assert (tmp_path / "pupil" / "metrics.json").is_file()
+        with pytest.raises(ConfigError, match="held out here"):
+            go(tmp_path / "other", *words, "data.split_seed=5", name=recipe_file)
+        with pytest.raises(ConfigError, match="the teacher run has the maps background, normal, abnormal"):
+            go(tmp_path / "maps", *words, "heatmap.classes.other=[]", name=recipe_file)
+
+    def test_folds_are_pooled(self, go, recipe_file, tmp_path):
+        go(tmp_path, "data.folds=2", "optimizer.epochs=1", "heatmap.crops=16", name=recipe_file)
+        pooled = json.loads((tmp_path / "metrics.json").read_text())
+        assert pooled["fields"] == 20
+        assert (tmp_path / "fold-1" / "report.html").is_file()
+
+    def test_masks_are_learned_too(self, go, recipe_file, tmp_path):
+        rng = np.random.default_rng(0)
+        for index in range(8):
+            x, y = rng.integers(30, 90, 2).tolist()
+            draw(tmp_path / "set" / "images" / f"{index}.png", [("HSIL", x, y)], seed=index)
+            mask = cv2.circle(np.zeros((120, 150), np.uint8), (x, y), 9, 255, cv2.FILLED)
+            (tmp_path / "set" / "masks").mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / "set" / "masks" / f"{index}.png"), mask)
+        recipe = RECIPE | {
+            "data": RECIPE["data"] | {"dataset": "kvasir-seg", "root": str(tmp_path / "set")},
+            "input": RECIPE["input"] | {"um_per_px": None},
+            "heatmap": RECIPE["heatmap"]
+            | {"classes": {"background": [], "polyp": ["polyp"]}, "target": ["polyp"], "picture_px": 150, "crops": 32},
+            "optimizer": RECIPE["optimizer"] | {"epochs": 1},
+        }
+        (tmp_path / "masks.yaml").write_text(yaml.safe_dump(recipe))
+        go(tmp_path / "run", name=tmp_path / "masks.yaml")
+        metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+        assert metrics["false_finds"]["per"] == "picture"
+
+    @pytest.mark.parametrize(
+        ("override", "words"),
+        [
+            ("heatmap.target=[background]", "target names"),
+            ("heatmap.classes.background=[NILM]", "begin with a background"),
+            ("heatmap.class_weights=[1,2]", "2 numbers for 3 classes"),
+            ("heatmap.complete_share=0.9", "add up to more than 1"),
+            ("choose_by=macro_f1", "does not have"),
+            ("input.fit=pad", "learns from crops"),
+            ("input.um_per_px=null", "heatmap.picture_px, and not both"),
+            ("model.stride=null", "needs model.stride"),
+            ("heatmap.classes.abnormal=[HSLI]", "heatmap.classes names HSLI"),
+            ("model.layers.0.widht=3", "did you mean 'width'"),
+        ],
+    )
+    def test_wrong_values_are_answered_with_the_way_out(self, go, recipe_file, tmp_path, override, words):
+        with pytest.raises(ConfigError, match=words):
+            go(tmp_path / "run", override, name=recipe_file)
+
+
+def test_the_finders_that_ship_are_valid():
+    for name in ("nucleus-finder", "nucleus-finder-coarse"):
+        config = load_recipe(name)
+        assert config.heatmap.target == ("abnormal",)
+        assert config.heatmap.canvas_px == 544
