@@ -16,7 +16,7 @@ from unmissed.models.zoo import ModelFile, resolve
 
 SCAN_PX = 1088  # side of the canvases of a scan: halo costs little, and the maps of a layer still fit the cache
 WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
-CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 16, 32  # per batch on a CPU, where small batches stay in the cache
+CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 8  # per batch on a CPU, where small batches stay in the cache
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from unmissed.inference.runtimes.base import Availability, Runtime, Session, dev
 from unmissed.inference.runtimes.signature import Tensor, check_signature, signature_of
 from unmissed.models.zoo import ModelFile
 
-log = logging.getLogger(__name__)
-
 
 class OnnxSession(Session):
     """A session of ONNX Runtime; see ``Session``."""
@@ -141,7 +139,7 @@ class OnnxRuntime(Runtime):
                 f"{self.provider} took none of the model's operators; they would run on {', '.join(nodes)}",
                 fix=f"update the package: {self.fix}",
             )
-        log.debug("%s: operators per provider %s", self.name, nodes)
+        logging.getLogger(__name__).debug("%s: operators per provider %s", self.name, nodes)
 
 
 @register
