@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.slides.base import SlideError
-from unmissed.datasets.slides.tile_folder import TileFolder
 
 SUFFIXES = frozenset(
     ".svs .tif .tiff .ndpi .mrxs .vms .vmu .scn .bif .svslide .dcm .kfb .dzi".split()  # noqa: SIM905 - reads better
@@ -79,7 +78,7 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[Path]:
         # The tiles of a Deep Zoom pyramid belong to the .dzi beside them.
         pyramids = {f"{path.stem}_files" for path in slides if path.suffix.lower() == ".dzi"}
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in pyramids)
-        if not slides and TileFolder.is_supported(base):
+        if not slides and _is_tile_folder(base):
             found.append(base)
     return sorted(found)
 
@@ -103,3 +102,10 @@ def _without_duplicates(paths: Iterable[Path]) -> Iterable[Path]:
         if key not in seen:
             seen.add(key)
             yield path
+
+
+def _is_tile_folder(folder: Path) -> bool:
+    # Imported only where it is needed: it brings the decoders, which the start of a command should not wait for.
+    from unmissed.datasets.slides.tile_folder import TileFolder
+
+    return TileFolder.is_supported(folder)

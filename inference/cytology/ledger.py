@@ -16,6 +16,8 @@ from unmissed.inference.cytology.state import Fingerprint, SlideState, stored_pa
 from unmissed.inference.cytology.stored import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.worklist import WorklistRow, write_worklist
 
+NORMAL = "NILM"  # findings of this class are shown, but not counted
+
 log = logging.getLogger(__name__)
 
 
@@ -169,7 +171,8 @@ class Ledger:
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.of(result, slide, self._policy, self._preparation)
         total = result.times_s.get("total", 0.0)
-        self._screened[slide] = _Screened(case, len(result.findings), total, result.provenance)
+        abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
+        self._screened[slide] = _Screened(case, abnormal, total, result.provenance)
 
     def _save(self, state: SlideState) -> None:
         self.folder.save_state(state)

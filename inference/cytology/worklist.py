@@ -37,7 +37,7 @@ class WorklistRow:
     score : 0..1, higher is worse; None when the slide could not be screened.
     grade : the most severe class that its findings support; empty without a score.
     adequacy : one of ``AdequacyVerdict``; empty when the slide could not be screened.
-    n_findings : judged candidates.
+    n_findings : judged candidates whose most probable class is abnormal.
     seconds : wall time spent on the slide.
     error : why there is no score, and what to do; empty when there is one.
     folder : the stored result, relative to the run's folder, such as "slides/a12"; empty when there is none.
