@@ -1,0 +1,105 @@
+"""The shipped models through the whole pipeline: drawn slides everywhere, composed real fields where they are."""
+
+import json
+
+import numpy as np
+import pytest
+
+from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.synthetic.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.fields import read_fields
+from unmissed.datasets.synthetic.placements import LayoutSpec
+from unmissed.datasets.synthetic.slide_writer import write_pyramid
+from unmissed.datasets.synthetic.slides import make_slide
+from unmissed.inference.cytology.certificates import Conditions
+from unmissed.inference.cytology.policy import Preparation, load_policy
+from unmissed.inference.cytology.score import FEATURES
+from unmissed.inference.cytology.screen import Screener
+from unmissed.inference.cytology.settings import ScreenSettings, load_preset, preset_names
+from unmissed.models import zoo
+
+SIDE_PX = 2560
+
+
+def screener(preset="default", **changes):
+    policy = load_policy("screening")
+    chosen = load_preset(preset).model_copy(update=changes)
+    return Screener.load(ScreenSettings(chosen, policy.adequacy[Preparation.LIQUID], policy.grade, threads=2))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    path = tmp_path_factory.mktemp("drawn") / "drawn.tiff"
+    make_slide(path, draw_fields(normal=2, abnormal=1), LayoutSpec(SIDE_PX, SIDE_PX), abnormal_fields=1)
+    return path
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_preset_screens_a_slide(drawn, preset):
+    with screener(preset, max_crops=60) as loaded:
+        result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
+        again = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
+    assert 0 <= result.score <= 1
+    assert 0 < len(result.findings) <= 60
+    assert tuple(result.features) == FEATURES
+    assert all(0 <= f.x_px <= SIDE_PX and 0 <= f.y_px <= SIDE_PX for f in result.findings)
+    abnormal = [f.abnormal for f in result.findings]
+    assert abnormal == sorted(abnormal, reverse=True)
+    assert len(result.crops) == min(48, len(result.findings))
+    assert result.heat_map.scores.shape == (SIDE_PX // 32, SIDE_PX // 32)
+    assert result.notes == ()
+    assert {"scan", "judge", "total"} <= result.times_s.keys()
+    assert bool(result.counts["places_looked_at_again"]) == (preset == "default")
+    assert (again.score, again.findings) == (result.score, result.findings), "the same slide gives the same result"
+
+
+def test_the_provenance_says_what_a_certificate_has_to_match(drawn):
+    with screener(max_crops=5) as loaded:
+        result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
+    conditions = Conditions.of(result.provenance)
+    assert set(conditions.models) == {"finder", "finer finder", "judge", "slide score"}
+    file = zoo.resolve("cell-bethesda")
+    assert conditions.models["judge"] == file.card.files[file.variant].sha256
+    assert json.dumps(result.provenance)
+
+
+def test_glass_has_no_findings_and_the_lowest_score(tmp_path):
+    path = tmp_path / "glass.tiff"
+    plain = np.full((1, 1, 3), 238, np.uint8)
+    write_pyramid(path, SIDE_PX, SIDE_PX, lambda x, y, w, h: np.broadcast_to(plain, (h, w, 3)), um_per_px=0.25)
+    with screener() as loaded:
+        result = loaded.screen(open_slide(path), "glass", "glass.tiff")
+    assert result.findings == ()
+    assert result.adequacy.verdict == "empty"
+    assert result.score < 0.5
+    assert result.grade == "NILM"
+
+
+def test_a_slide_without_pixel_size_is_an_error(tmp_path, drawn):
+    slide = open_slide(drawn)
+    slide.pixel_size = None
+    with screener() as loaded, pytest.raises(SlideError, match="how large its pixels are"):
+        loaded.screen(slide, "x", "x")
+
+
+def test_an_unknown_preset_is_named():
+    with pytest.raises(ConfigError, match="thorough"):
+        load_preset("quick")
+
+
+@pytest.mark.data
+def test_abnormal_nuclei_of_real_fields_are_found(data_root, tmp_path):
+    """Not a measure of accuracy: the shipped models were trained on these fields. Places and classes must be right."""
+    library = read_fields(data_root / "cric")
+    path = tmp_path / "real.tiff"
+    made = make_slide(path, library, LayoutSpec(4096, 4096), abnormal_fields=3, seed=5)
+    true = np.array([(n.x_px, n.y_px) for n in made.nuclei if n.label != "NILM"])
+    with screener() as loaded:
+        result = loaded.screen(open_slide(path), "real", "real.tiff")
+    found = np.array([(f.x_px, f.y_px) for f in result.findings])
+    nearest = np.hypot(*(true[:, None] - found[None]).transpose(2, 0, 1)).min(axis=1)
+    assert (nearest * 0.25 <= 15).mean() > 0.8
+    suspicious = np.array([(f.x_px, f.y_px) for f in result.findings[:10]])
+    assert (np.hypot(*(suspicious[:, None] - true[None]).transpose(2, 0, 1)).min(axis=1) * 0.25 <= 15).mean() > 0.5
