@@ -26,9 +26,7 @@ def main() -> None:
     parser.add_argument("--finder", type=Path, required=True, help="run of the finder with fold-K/export")
     parser.add_argument("--coarse-finder", type=Path, required=True, help="run of the coarse finder")
     parser.add_argument("--judge", type=Path, required=True, help="run of the judge")
-    parser.add_argument(
-        "--slide-score", default="slide-score", help="any will do: features do not depend on it"
-    )
+    parser.add_argument("--slide-score", default="slide-score", help="any will do: features do not depend on it")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--slides", type=int, default=100)
