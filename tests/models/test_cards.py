@@ -143,8 +143,8 @@ class TestTasks:
         [
             ({"task": "heatmap"}, "the section heatmap belongs"),
             ({"heatmap": MAP}, "the section heatmap belongs"),
-            ({"task": "slide-score"}, "columns are for slide scores"),
-            ({"input": TableInput(features=("a",))}, "columns are for slide scores"),
+            ({"task": "slide-score"}, "slide scores take columns"),
+            ({"input": TableInput(features=("a",))}, "slide scores take columns"),
             ({"task": "heatmap", "heatmap": MAP.model_copy(update={"target": ("c0",)})}, "other than the background"),
         ],
     )

@@ -81,7 +81,8 @@ def fields_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recipe_file(fields_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(yaml.safe_dump(RECIPE | {"data": RECIPE["data"] | {"root": str(fields_folder)}}))
+    recipe = RECIPE | {"data": RECIPE["data"] | {"root": str(fields_folder)}}
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
     return path
 
 
@@ -206,7 +207,7 @@ class TestCrops:
     def test_the_target_moves_with_the_picture(self, tmp_path):
         field = load(tmp_path, [(60.0, 50.0, "HSIL")], complete=True)
         cv2.circle(field.image, (60, 50), 6, (0, 0, 0), cv2.FILLED)
-        steps = [{"D4": {"p": 1.0}}, {"Affine": {"rotate": [-40, 40], "scale": [0.9, 1.1], "p": 1.0}}]
+        steps = [{"D4": {"p": 1.0}}, {"Affine": {"rotate": [-40, 40], "scale": [0.9, 1.1], "border_mode": 4, "p": 1.0}}]
         places, _ = anchors([field], settings(), "root")
         crops = FieldCrops([field], places, Augmenter(steps, 64, is_crop=True), 64, 90, 1)
         index = next(i for i, place in enumerate(places) if place.point == 0)
@@ -320,7 +321,7 @@ class TestRuns:
             | {"classes": {"background": [], "polyp": ["polyp"]}, "target": ["polyp"], "picture_px": 150, "crops": 32},
             "optimizer": RECIPE["optimizer"] | {"epochs": 1},
         }
-        (tmp_path / "masks.yaml").write_text(yaml.safe_dump(recipe))
+        (tmp_path / "masks.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
         go(tmp_path / "run", name=tmp_path / "masks.yaml")
         metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
         assert metrics["false_finds"]["per"] == "picture"
@@ -337,7 +338,7 @@ class TestRuns:
             ("input.um_per_px=null", "heatmap.picture_px, and not both"),
             ("model.stride=null", "needs model.stride"),
             ("heatmap.classes.abnormal=[HSLI]", "heatmap.classes names HSLI"),
-            ("model.layers.0.widht=3", "did you mean 'width'"),
+            ("model.layers=[{widht: 3}]", "did you mean 'width'"),
         ],
     )
     def test_wrong_values_are_answered_with_the_way_out(self, go, recipe_file, tmp_path, override, words):
