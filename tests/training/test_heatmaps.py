@@ -21,7 +21,7 @@ from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
 from unmissed.training.heatmaps.data import UNKNOWN, Scale, load_fields
 from unmissed.training.heatmaps.finding import finds_of
-from unmissed.training.heatmaps.objective import cell_loss, cells_of
+from unmissed.training.heatmaps.objective import HeatmapObjective, cell_loss, cells_of
 from unmissed.training.recipes import load_recipe
 
 CLASSES = {"background": [], "normal": ["NILM"], "abnormal": ["HSIL"]}
@@ -276,6 +276,23 @@ class TestRuns:
         before = (found / "best.safetensors").read_bytes()
         assert go(found, name=recipe_file).steps == []
         assert (found / "best.safetensors").read_bytes() == before
+
+    def test_a_stopped_run_goes_on_to_the_same_bits(self, go, recipe_file, tmp_path, monkeypatch):
+        words = ("optimizer.epochs=2", "heatmap.crops=32")
+        go(tmp_path / "whole", *words, name=recipe_file)
+
+        def stop(self, model, batch, loss=HeatmapObjective.loss):
+            if (tmp_path / "parts" / "checkpoint.pt").exists():
+                raise KeyboardInterrupt
+            return loss(self, model, batch)
+
+        monkeypatch.setattr(HeatmapObjective, "loss", stop)
+        with pytest.raises(KeyboardInterrupt):
+            go(tmp_path / "parts", *words, name=recipe_file)
+        monkeypatch.undo()
+        assert {epoch for epoch, _ in go(tmp_path / "parts", *words, name=recipe_file).steps} == {1}
+        whole, parts = ((tmp_path / name / "best.safetensors").read_bytes() for name in ("whole", "parts"))
+        assert whole == parts
 
     def test_the_export_finds_what_the_run_found(self, found, fields_folder, tmp_path):
         card, path = export_run(found, tmp_path, name="spots", fixed_batch=None, int8=True)
