@@ -35,7 +35,7 @@ help:
 
 demo: .venv/.base
 	@$(BIN)/unmissed demo -o $(DEMO)
-	@printf "\nThe result pages (open them in a browser):\n  %s\n  %s\n" "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html"
+	@printf '\nThe result pages (open them in a browser):\n  %s\n  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html"
 
 # The type checker cannot see that rooms are packages: links under build/types show it what the installation maps.
 lint: .venv/.dev

@@ -48,10 +48,13 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
     """
     picture = scan.overview
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    filled = (picture.max(axis=2) < BLACK) | (picture.min(axis=2) == 255)
+    channels = cv2.split(picture)
+    filled = (np.maximum.reduce(channels) < BLACK) | (np.minimum.reduce(channels) == 255)
     glass = _glass(picture, grey, ~filled)
-    difference = np.abs(picture.astype(np.int16) - glass).max(axis=2)
-    foreground = (difference > DIFFERS) & ~filled
+    differences = [
+        cv2.absdiff(channel, np.full_like(channel, value)) for channel, value in zip(channels, glass, strict=True)
+    ]
+    foreground = (np.maximum.reduce(differences) > DIFFERS) & ~filled
     area = max(1, int(foreground.sum()))
     blurred = _blurred(scan, foreground, SHARP_WINDOW_UM / um_per_cell)
     obscured = _clumps(grey, foreground, CLUMP_UM / um_per_cell)
@@ -66,10 +69,12 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
 
 def _glass(picture: np.ndarray, grey: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Colour of the empty glass: the median of the brightest part of the slide."""
-    if not real.any():
-        return np.full(3, 255, np.int16)
-    bright = real & (grey >= np.quantile(grey[real], 1 - GLASS_SHARE))
-    return np.median(picture[bright], axis=0).astype(np.int16)
+    counts = np.bincount(grey[real], minlength=256)
+    if not counts.any():
+        return np.full(3, 255, np.uint8)
+    brighter = counts[::-1].cumsum()[::-1]
+    bright = real & (grey >= np.flatnonzero(brighter >= GLASS_SHARE * brighter[0])[-1])
+    return np.median(picture[bright], axis=0).astype(np.uint8)
 
 
 def _blurred(scan: Scan, foreground: np.ndarray, window: float) -> np.ndarray:

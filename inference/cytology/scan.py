@@ -66,8 +66,10 @@ def scan(
             canvas = grid.read(column, row, cache)
             for target_map, values in zip((fine, coarse), _detail(canvas, grid), strict=True):
                 grid.paste(target_map, column, row, values)
-            grid.paste(overview, column, row, _means(canvas, grid))
-            if is_uniform(canvas):
+            means = _means(canvas, grid)
+            grid.paste(overview, column, row, means)
+            # Most canvases differ already between cells; only the others are looked at closely.
+            if _spread(means.reshape(3, -1)) < UNIFORM and is_uniform(canvas):
                 empty[row, column] = True
             else:
                 busy.append((row, column))
@@ -89,8 +91,12 @@ def scan(
 def is_uniform(canvas: np.ndarray) -> bool:
     """Whether a canvas is one plain colour: glass, or the black or white that scanners fill gaps with."""
     small = cv2.resize(canvas, (canvas.shape[1] // 4, canvas.shape[0] // 4), interpolation=cv2.INTER_AREA)
-    flat = small.reshape(-1, 3)
-    return bool((flat.max(axis=0).astype(int) - flat.min(axis=0)).max() < UNIFORM)
+    return _spread(small.reshape(-1, 3).T) < UNIFORM
+
+
+def _spread(channels: np.ndarray) -> int:
+    """Largest difference within a channel of uint8 (3, N)."""
+    return max(int(channel.max()) - int(channel.min()) for channel in channels)
 
 
 def _in_batches(grid: CanvasGrid, size: int) -> Iterator[Sequence[tuple[int, int]]]:
