@@ -5,8 +5,10 @@ import logging
 import numpy as np
 import onnx
 import pytest
+import torch
 
-from unmissed.models.export import cpu_session, onnx_probabilities
+from unmissed.models.architectures import MeanPool, Scaled
+from unmissed.models.export import cpu_session, export_onnx, onnx_probabilities
 from unmissed.models.quantise import FLOAT_CONVOLUTIONS, quantise, speed_ratio
 
 
@@ -52,3 +54,19 @@ def test_calibration_takes_any_number_of_pictures(exported, pictures, tmp_path):
 
 def test_a_file_is_as_fast_as_itself(exported, pictures):
     assert speed_ratio(exported, exported, pictures[:1], rounds=9) == pytest.approx(1, abs=0.6)
+
+
+@pytest.mark.parametrize(("mean", "changed"), [((0.5, 0.5, 0.5), True), ((0.3, 0.5, 0.7), False)])
+def test_bytes_go_straight_in_only_where_the_scaling_gives_them_back(tmp_path, mean, changed):
+    """One mean for all channels spreads bytes over a range whose 256 levels are the bytes again."""
+    torch.manual_seed(0)
+    scaled = Scaled(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), MeanPool()), mean, [0.5] * 3)
+    images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    images[0], images[1] = 0, 255
+    source, target = tmp_path / "fp32.onnx", tmp_path / "int8.onnx"
+    export_onnx(scaled, 1.0, 32, source)
+    quantise(source, target, images, first_float=0)
+    kinds = [node.op_type for node in onnx.load(target).graph.node]
+    assert ("Cast" not in kinds) == changed
+    difference = abs(onnx_probabilities(target, images) - onnx_probabilities(source, images))
+    assert difference.max() < 0.02

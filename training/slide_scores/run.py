@@ -67,7 +67,7 @@ def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dic
 
     Returns
     -------
-    The card, and the measures of each cohort and of all ("pooled"), every slide scored by a model that has not seen
+    The card, and the measures of each cohort and their "mean", every slide scored by a model that has not seen
     its cohort.
 
     Raises
@@ -91,7 +91,7 @@ def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dic
     path = output / f"{config.name}.onnx"
     write_graph(final, path)
     parity = _parity(path, final, cohorts)
-    card = _card(config, cohorts, final, path, parity, measures["pooled"])
+    card = _card(config, cohorts, final, path, parity, measures["mean"])
     save_card(card, output / f"{config.name}.json")
     return card, measures
 
@@ -105,12 +105,13 @@ def _fit(config: SlideScoreConfig, cohorts: Sequence[Cohort]) -> LinearScore:
 def _measures(
     config: SlideScoreConfig, cohorts: Sequence[Cohort], scores: Sequence[np.ndarray]
 ) -> dict[str, Mapping[str, Estimate]]:
-    parts = {cohort.name: (cohort.labels, s) for cohort, s in zip(cohorts, scores, strict=True)}
-    parts["pooled"] = np.concatenate([c.labels for c in cohorts]), np.concatenate(scores)
-    return {
-        name: measure(labels, values, config.sensitivity, draws=config.bootstrap, seed=config.seed)
-        for name, (labels, values) in parts.items()
+    parts = [(cohort.labels, values) for cohort, values in zip(cohorts, scores, strict=True)]
+    settings = {"draws": config.bootstrap, "seed": config.seed}
+    found: dict[str, Mapping[str, Estimate]] = {
+        cohort.name: measure([part], config.sensitivity, **settings)
+        for cohort, part in zip(cohorts, parts, strict=True)
     }
+    return found | {"mean": measure(parts, config.sensitivity, **settings)}
 
 
 def _write_scores(path: Path, cohorts: Sequence[Cohort], scores: Sequence[np.ndarray]) -> None:
@@ -136,7 +137,7 @@ def _card(
     score: LinearScore,
     path: Path,
     parity: float,
-    pooled: Mapping[str, Estimate],
+    mean: Mapping[str, Estimate],
 ) -> Card:
     labels = np.concatenate([cohort.labels for cohort in cohorts])
     data = DataSpec(
@@ -154,9 +155,9 @@ def _card(
             low=found.low,
             high=found.high,
             method=found.method,
-            on=f"{len(labels)} slides of {len(cohorts)} cohorts, each scored by a model that has not seen its cohort",
+            on=f"{len(labels)} slides, mean of {len(cohorts)} cohorts that the scoring model has not seen",
         )
-        for name, found in pooled.items()
+        for name, found in mean.items()
     }
     return Card(
         name=config.name,
