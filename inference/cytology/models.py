@@ -14,9 +14,7 @@ from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput
 from unmissed.models.zoo import ModelFile, resolve
 
-SCAN_PX = (
-    352  # side of the canvases of a scan: larger ones leave the cache and run a quarter slower, smaller ones are halo
-)
+SCAN_PX = 544  # side of a scan's canvases: the maps of larger ones leave the cache, smaller ones are mostly halo
 WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
 CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 8  # per batch on a CPU, where small batches stay in the cache
 
