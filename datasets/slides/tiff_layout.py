@@ -1,5 +1,6 @@
 """What lies where in a pyramidal TIFF: levels, tile tables and the pictures beside, found with tifffile."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ _COLOURS: dict[int, Colour] = {_GREY: "grey", _RGB: "rgb", _YCBCR: "ycbcr"}
 _NO_PREDICTOR, _DIFFERENCES = 1, 2
 # Their tiles overlap, are padded, or lie in several areas: what a page says of its size is not what the slide shows.
 _SPECIAL = ("ndpi", "scn", "bif", "philips")
+
+# What it says of damaged files stands in our errors; without a handler of its own it would go to the screen, too.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class TileDecoder(Protocol):
