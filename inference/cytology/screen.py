@@ -28,6 +28,7 @@ from unmissed.inference.hardware import physical_cores
 
 _CACHE_BYTES = 256 * 2**20
 _THUMBNAIL_PX = 1600
+TOO_COARSE, COARSE = 2.0, 1.35  # times the judge's pixel size: refused, and screened with a doubt
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Screener:
             When the pixel size is unknown or out of the models' range, or nothing at all can be read.
         """
         started = perf_counter()
-        pixel_size = _check_pixel_size(slide)
+        pixel_size = _check_pixel_size(slide, self.models.judge_um_per_px)
         source = ForgivingSlide(slide)
         cache, watch = TileCache(_CACHE_BYTES), Stopwatch()
         times: dict[str, float] = {}
@@ -140,7 +141,7 @@ class Screener:
             thumbnail=_thumbnail(seen, slide),
             crops=crops,
             features=features,
-            notes=tuple(_notes(source, pixel_size)),
+            notes=tuple(_notes(source, pixel_size, models.judge_um_per_px)),
             times_s={key: round(value, 3) for key, value in times.items()},
             counts=counts,
             provenance=models.provenance(self.settings),
@@ -186,14 +187,21 @@ def _lap(times: dict[str, float], stage: str, started: float) -> float:
     return now
 
 
-def _check_pixel_size(slide: Slide) -> PixelSize:
-    if slide.pixel_size is None:
+def _check_pixel_size(slide: Slide, judged_at: float) -> PixelSize:
+    found = slide.pixel_size
+    if found is None:
         raise SlideError(
             f"{slide.path} does not tell how large its pixels are",
             expected="micrometres per pixel in the file",
             fix="give --um-per-px, or --um-per-px-table with a line for this slide",
         )
-    return slide.pixel_size
+    if found.um_per_px > TOO_COARSE * judged_at:
+        raise SlideError(
+            f"{slide.path} has {found.um_per_px:g} um/px ({found.source}): too coarse to judge nuclei",
+            expected=f"{TOO_COARSE * judged_at:g} um/px or less; a 40x scan has about 0.25",
+            fix="scan the glass at 40x, or correct the pixel size with --um-per-px",
+        )
+    return found
 
 
 def _joined(refined: Refined, coarse: np.ndarray) -> np.ndarray:
@@ -215,8 +223,10 @@ def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:
     return cv2.resize(whole, size, interpolation=interpolation)
 
 
-def _notes(source: ForgivingSlide, pixel_size: PixelSize) -> list[str]:
+def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float) -> list[str]:
     notes = [pixel_size.warning] if pixel_size.warning else []
+    if pixel_size.um_per_px > COARSE * judged_at:
+        notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
     if source.damaged:
         notes.append(
             f"{len(source.damaged)} of {len(source.seen)} tiles are damaged and were left out; "

@@ -84,6 +84,14 @@ def test_a_slide_without_pixel_size_is_an_error(tmp_path, drawn):
         loaded.screen(slide, "x", "x")
 
 
+def test_a_slide_too_coarse_is_refused_and_a_coarse_one_is_doubted(drawn):
+    with screener(max_crops=3) as loaded:
+        with pytest.raises(SlideError, match="too coarse"):
+            loaded.screen(open_slide(drawn, um_per_px=1.0), "x", "x")
+        result = loaded.screen(open_slide(drawn, um_per_px=0.5), "x", "x")
+    assert any("coarser" in note for note in result.notes)
+
+
 def test_an_unknown_preset_is_named():
     with pytest.raises(ConfigError, match="thorough"):
         load_preset("quick")
