@@ -26,11 +26,11 @@ VERBS = {
     "evaluate": "Measure a model on a dataset, with intervals and plots.",
     "export": "Turn a training run into ONNX with a model card.",
     "predict": "Run a model over pictures; write a table and a page.",
-    "triage": "Rank whole slides by suspicion, and say what is to be done with each.",
+    "triage": "Rank whole slides, and say what is to be done with each.",
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
     "doctor": "Check this machine, and say how to mend what is missing.",
-    "demo": "Draw cells and slides, run the models over them, write result pages.",
+    "demo": "Draw cells and slides, run models, write result pages.",
 }
 
 # Packages that only an extra brings: their absence is a message, not a crash.
@@ -89,7 +89,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings=_CONTEXT,
-    help="Train, export and run small vision models for screening. Not a medical device.",
+    help="Triage slides; train, export and run small vision models for screening. Not a medical device.",
     epilog="`unmissed VERB --help` tells more. Exit codes: 0 done, 1 internal error, 2 wrong usage or input, "
     "3 done but some inputs failed, 130 interrupted.",
 )

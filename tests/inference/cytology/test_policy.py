@@ -176,7 +176,7 @@ class TestFile:
             ("share: 0.10", "share: 0.2", "qc_review.share"),
             ("share: 0.10", "shares: 0.1", "qc_review.shares"),
             ("seed: 0", "seed: '0'", "qc_review.seed"),
-            ("probability: 0.5", "probability: .nan", "grade.probability"),
+            ("probability: 0.9", "probability: .nan", "grade.probability"),
             ("[NILM, ASC-US", "[ASC-US", "must begin with NILM"),
             ("never_exclude_from: HSIL", "never_exclude_from: NILM", "abnormal classes"),
             ("  conventional:", "  dry:", "adequacy"),
