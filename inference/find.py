@@ -4,13 +4,12 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
 from unmissed.datasets.canvases import heat_map
+from unmissed.datasets.closing import Closing
 from unmissed.datasets.errors import ConfigError, ImageError, ModelError
 from unmissed.datasets.images import read_image, scale_image
 from unmissed.datasets.peaks import find_peaks
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 LARGEST_PX = 100_000_000  # of a picture brought to the model's scale, as of one that is read
 
 
-class Finder:
+class Finder(Closing):
     """A loaded heat-map model that finds places in pictures.
 
     Parameters
@@ -157,14 +156,6 @@ class Finder:
                 fix="check --um-per-px, open whole slides with `unmissed triage`, or cut the picture",
             )
         return factor
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _factor(model_um: float | None, um_per_px: float | None) -> tuple[float, tuple[str, ...]]:

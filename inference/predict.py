@@ -4,12 +4,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
+from unmissed.datasets.closing import Closing
 from unmissed.datasets.errors import ModelError, UnmissedError
 from unmissed.datasets.records import Record
 from unmissed.inference.fitting import Prepare, RecordReader, path_reader
@@ -22,7 +21,7 @@ from unmissed.models.zoo import ModelFile
 log = logging.getLogger(__name__)
 
 
-class Predictor:
+class Predictor(Closing):
     """A loaded model that classifies pictures.
 
     Each worker thread decodes a whole batch and runs it, so that no picture is handed from thread to thread; decoding
@@ -139,14 +138,6 @@ class Predictor:
     def _new_buffer(self) -> np.ndarray:
         side = self.session.input_size
         return np.empty((self.session.batch_size, side, side, 3), np.uint8)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def predict_paths(

@@ -15,7 +15,7 @@ from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.cards import Card, CardClass, DataSpec, InputSpec, Metric, Quantisation, save_card
-from unmissed.models.export import check_parity, export_onnx, onnx_probabilities, torch_probabilities
+from unmissed.models.export import onnx_probabilities, torch_probabilities
 from unmissed.models.pretrained import read_weights
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.classifier import architecture_of
@@ -24,7 +24,7 @@ from unmissed.training.evaluation.intervals import paired_difference
 from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
-from unmissed.training.export_files import check_finished, file_spec
+from unmissed.training.export_files import Proof, check_finished, file_spec, judge_int8, write_float_files
 from unmissed.training.heatmaps.exporting import export_heatmap
 from unmissed.training.loading import load_pictures
 from unmissed.training.parts import name_root
@@ -106,20 +106,13 @@ def export_run(
     images = _held_out(source.held_out.paths, records, config)
     expected = torch_probabilities(scaled, source.temperature, images)
 
-    fp32 = folder / f"{name}.onnx"
-    export_onnx(scaled, source.temperature, size_px, fp32)
-    parity = check_parity(fp32, expected, images)
-    files = {"fp32": file_spec(fp32, "fp32", None)}
-    if fixed_batch:
-        fixed = folder / f"{name}.b{fixed_batch}.onnx"
-        export_onnx(scaled, source.temperature, size_px, fixed, batch=fixed_batch)
-        parity = max(parity, check_parity(fixed, expected, images))
-        files[f"fp32-b{fixed_batch}"] = file_spec(fixed, "fp32", fixed_batch)
+    proof = Proof(images, expected)
+    files, parity = write_float_files(scaled, source.temperature, folder / name, proof, fixed_batch)
     check = None
     if int8:
         small = folder / f"{name}.int8.onnx"
         calibration = _calibration(source.held_out.paths, records, config)
-        check = _quantise(source.held_out, fp32, small, images, expected, calibration)
+        check = _quantise(source.held_out, folder / files["fp32"].file, small, images, expected, calibration)
         if check.accepted:
             files["int8"] = file_spec(small, "int8", None)
         else:
@@ -227,23 +220,9 @@ def _quantise(
     labels = held_out.labels
     loss = paired_difference(labels, probabilities, expected, held_out.groups, macro_f1)
     ratio = speed_ratio(fp32, target, images)
-    points = 100 * loss.value
-    reasons = []
-    if ratio <= 1:
-        reasons.append(f"it is not faster here ({ratio:.2f}x)")
-    if not points < LARGEST_LOSS_POINTS:
-        reasons.append(f"it loses {points:.2f} points of macro-F1 (limit {LARGEST_LOSS_POINTS})")
-    return Quantisation(
-        accepted=not reasons,
-        reason="; ".join(reasons) or f"{ratio:.2f}x as fast, macro-F1 changes by {-points:+.2f} points",
-        speed_ratio=ratio,
-        fp32=float(macro_f1(labels, expected)[0]),
-        int8=float(macro_f1(labels, probabilities)[0]),
-        loss_points=points,
-        loss_interval=(100 * loss.low, 100 * loss.high) if np.isfinite([loss.low, loss.high]).all() else None,
-        images=len(images),
-        calibration_images=len(calibration),
-    )
+    before, after = (float(macro_f1(labels, p)[0]) for p in (expected, probabilities))
+    compared = (len(images), len(calibration))
+    return judge_int8(ratio, loss, LARGEST_LOSS_POINTS, "macro_f1", before, after, compared)
 
 
 def _load(records: Sequence[Record], spec: InputConfig) -> np.ndarray:

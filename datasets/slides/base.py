@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Self
 
 import numpy as np
 
+from unmissed.datasets.closing import Closing
 from unmissed.datasets.errors import ImageError
 
 
@@ -91,7 +91,7 @@ class PixelSize:
     warning: str = ""
 
 
-class Slide(ABC):
+class Slide(Closing, ABC):
     """An open slide; safe to read from several threads.
 
     Attributes
@@ -162,11 +162,3 @@ class Slide(ABC):
     def close(self) -> None:
         """Close the file."""
         return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

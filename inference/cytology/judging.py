@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from unmissed.datasets.slides.base import Slide, SlideError
+from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.datasets.slides.view import read_crop
 from unmissed.inference.cytology.threads import Stopwatch, run_all
@@ -22,6 +22,7 @@ def judge(
     session: Session,
     card: Card,
     um_per_px: float,
+    box_px: float,
     cache: TileCache,
     threads: int,
     watch: Stopwatch,
@@ -32,6 +33,7 @@ def judge(
     ----------
     card : of the judge; its normal classes form the group "normal".
     um_per_px : of the crops.
+    box_px : side of the box to show around a finding, level-0 pixels.
     watch : gets the seconds of "read_crops" and "judge".
 
     Raises
@@ -40,9 +42,6 @@ def judge(
         When the slide's pixel size is not known.
     """
     size_px = session.input_size
-    if slide.pixel_size is None:
-        raise SlideError(f"{slide.path} does not tell how large its pixels are", fix="give --um-per-px")
-    box_px = size_px * um_per_px / slide.pixel_size.um_per_px
     probabilities = np.zeros((len(candidates), len(card.classes)), np.float32)
     order = sorted(range(len(candidates)), key=lambda i: (candidates[i].y_px // _NEAR_TILES_PX, candidates[i].x_px))
     batches = [order[i : i + session.batch_size] for i in range(0, len(order), session.batch_size)]

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from types import TracebackType
 from typing import Self
 
 import cv2
 import numpy as np
 
+from unmissed.datasets.closing import Closing
 from unmissed.datasets.peaks import find_peaks
 from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
 from unmissed.datasets.slides.tile_cache import TileCache
@@ -42,7 +42,7 @@ class _Found:
     windows: int
 
 
-class Screener:
+class Screener(Closing):
     """Loaded models that screen slide after slide.
 
     Parameters
@@ -107,7 +107,7 @@ class Screener:
             for r, c, s in zip(rows, columns, scores, strict=True)
         ]
         now = _lap(times, "candidates", now)
-        findings = self._judge(source, candidates, cache, watch)
+        findings = self._judge(source, pixel_size, candidates, cache, watch)
         now = _lap(times, "judge", now)
         features = slide_features(findings, regions.foreground_mm2)
         score = models.slide_score.of(features)
@@ -159,9 +159,12 @@ class Screener:
         refined = refine(grid, places, finer.session, finer.target, cache, self.threads, watch)
         return _Found(_joined(refined, coarse), refined.abnormal, grid.cell_px, finer.radius_cells, refined.windows)
 
-    def _judge(self, slide: Slide, candidates: list[Candidate], cache: TileCache, watch: Stopwatch) -> list[Finding]:
+    def _judge(
+        self, slide: Slide, pixel_size: PixelSize, candidates: list[Candidate], cache: TileCache, watch: Stopwatch
+    ) -> list[Finding]:
         session, card, um_per_px = self.models.judge, self.models.judge_card, self.models.judge_um_per_px
-        return judge(slide, candidates, session, card, um_per_px, cache, self.threads, watch)
+        box_px = session.input_size * um_per_px / pixel_size.um_per_px
+        return judge(slide, candidates, session, card, um_per_px, box_px, cache, self.threads, watch)
 
     def _gallery(self, slide: Slide, findings: list[Finding], cache: TileCache) -> tuple[np.ndarray, ...]:
         size, um_per_px = self.models.judge.input_size, self.models.judge_um_per_px
@@ -171,14 +174,6 @@ class Screener:
     def close(self) -> None:
         """Free the models."""
         self.models.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _lap(times: dict[str, float], stage: str, started: float) -> float:

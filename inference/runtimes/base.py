@@ -4,11 +4,11 @@ import threading
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
+from unmissed.datasets.closing import Closing
 from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.runtimes.signature import Tensor
 from unmissed.models.zoo import ModelFile
@@ -25,7 +25,7 @@ class Availability:
     fix: str = ""
 
 
-class Session(ABC):
+class Session(Closing, ABC):
     """A loaded model; safe to call from several threads.
 
     Attributes
@@ -98,14 +98,6 @@ class Session(ABC):
     def close(self) -> None:
         """Free the engine; the session cannot be used afterwards."""
         return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Runtime(ABC):

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from unmissed.datasets.errors import ConfigError, DatasetError, ModelError
 from unmissed.models import cards, zoo
 from unmissed.models.cards import load_card
-from unmissed.training import exporting
+from unmissed.training import export_files, exporting
 from unmissed.training.exporting import export_run
 from unmissed.training.recipes import load_recipe, save_recipe
 
@@ -28,10 +28,10 @@ def plain(finished, tmp_path_factory):
 def ready(plain, monkeypatch):
     """Let the export take the ONNX file that is there already: the exporter itself is slow and tested elsewhere."""
 
-    def take(_scaled, _temperature, _size_px, path, batch=None):
+    def take(_scaled, _temperature, _size_px, path, batch=None, output=""):
         shutil.copy(plain[1].with_suffix(".onnx"), path)
 
-    monkeypatch.setattr(exporting, "export_onnx", take)
+    monkeypatch.setattr(export_files, "export_onnx", take)
 
 
 def damage(source: Path, target: Path, _images: np.ndarray) -> None:
@@ -121,9 +121,10 @@ def test_int8_that_fails_the_check_is_gone_and_the_card_says_why(
 
 
 def test_a_file_that_disagrees_with_torch_is_no_export(finished, plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        exporting, "export_onnx", lambda _s, _t, _p, path, batch=None: damage(plain[1].with_suffix(".onnx"), path, None)
-    )
+    def take(_scaled, _temperature, _size_px, path, batch=None, output=""):
+        damage(plain[1].with_suffix(".onnx"), path, None)
+
+    monkeypatch.setattr(export_files, "export_onnx", take)
     with pytest.raises(ModelError, match="differs from torch"):
         export_run(finished, tmp_path, fixed_batch=None, int8=False)
     assert not list(tmp_path.glob("*.json"))

@@ -14,12 +14,12 @@ from unmissed.datasets.files import make_folder
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled
-from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, HeatmapSpec, InputSpec, Metric, save_card
-from unmissed.models.export import HEATMAP, check_parity, export_onnx, torch_probabilities
+from unmissed.models.cards import Card, CardClass, DataSpec, HeatmapSpec, InputSpec, Metric, save_card
+from unmissed.models.export import HEATMAP, torch_probabilities
 from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
 from unmissed.training.config import TrainConfig
-from unmissed.training.export_files import file_spec
+from unmissed.training.export_files import Proof, file_spec, write_float_files
 from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField, load_fields
 from unmissed.training.heatmaps.halo import measure_halo
@@ -70,20 +70,13 @@ def export_heatmap(
     if halo_px is None:
         halo_px = measure_halo(scaled, source.temperature, teaching[: CANVASES // 3], scale.stride_px, target)
 
-    fp32 = folder / f"{name}.onnx"
-    export_onnx(scaled, source.temperature, size_px, fp32, output=HEATMAP)
-    parity = check_parity(fp32, expected, canvases, BATCH)
-    files: dict[str, FileSpec] = {"fp32": file_spec(fp32, "fp32", None)}
-    if fixed_batch:
-        fixed = folder / f"{name}.b{fixed_batch}.onnx"
-        export_onnx(scaled, source.temperature, size_px, fixed, batch=fixed_batch, output=HEATMAP)
-        parity = max(parity, check_parity(fixed, expected, canvases))
-        files[f"fp32-b{fixed_batch}"] = file_spec(fixed, "fp32", fixed_batch)
+    proof = Proof(canvases, expected, BATCH)
+    files, parity = write_float_files(scaled, source.temperature, folder / name, proof, fixed_batch, HEATMAP)
     check = None
     if int8:
         small = folder / f"{name}.int8.onnx"
         compared = Compared(source.held_out, heatmap, scale, halo_px, config.bootstrap)
-        check = try_int8(fp32, small, teaching, compared)
+        check = try_int8(folder / files["fp32"].file, small, teaching, compared)
         if check.accepted:
             files["int8"] = file_spec(small, "int8", None)
         else:

@@ -12,6 +12,7 @@ from unmissed.models.export import onnx_runner
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.evaluation.finds import FieldFinds, recalls
 from unmissed.training.evaluation.intervals import group_weights, percentile_interval
+from unmissed.training.export_files import judge_int8
 from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.finding import finds_of
@@ -77,21 +78,4 @@ def _judge(
     samples = [recall(before, w) - recall(after, w) for w in group_weights(groups, compared.bootstrap, 0)]
     fp32, int8 = float(recall(before)[0]), float(recall(after)[0])
     lost = percentile_interval(fp32 - int8, np.concatenate(samples), np.unique(groups).size)
-    points = 100 * lost.value
-    reasons = []
-    if ratio <= 1:
-        reasons.append(f"it is not faster here ({ratio:.2f}x)")
-    if not points < LARGEST_LOSS_POINTS:
-        reasons.append(f"it loses {points:.2f} points of recall (limit {LARGEST_LOSS_POINTS})")
-    return Quantisation(
-        accepted=not reasons,
-        reason="; ".join(reasons) or f"{ratio:.2f}x as fast, recall changes by {-points:+.2f} points",
-        speed_ratio=ratio,
-        metric="mean_recall",
-        fp32=fp32,
-        int8=int8,
-        loss_points=points,
-        loss_interval=(100 * lost.low, 100 * lost.high) if np.isfinite([lost.low, lost.high]).all() else None,
-        images=len(before),
-        calibration_images=calibration,
-    )
+    return judge_int8(ratio, lost, LARGEST_LOSS_POINTS, "mean_recall", fp32, int8, (len(before), calibration))
