@@ -1,6 +1,7 @@
-"""Which files of a folder are pictures (no image library needed, so that listing stays quick)."""
+"""Which files of a folder are pictures, and paths without repeats (listing stays quick: no image library)."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from unmissed.datasets.errors import ImageError
@@ -24,3 +25,13 @@ def find_images(folder: Path) -> list[Path]:
         base = Path(current)
         found += [base / n for n in names if not n.startswith(".") and Path(n).suffix.lower() in SUFFIXES]
     return sorted(found)
+
+
+def without_duplicates(paths: Iterable[Path]) -> Iterable[Path]:
+    """Each path once, in the order in which they come first; the disk is not asked."""
+    seen = set()
+    for path in paths:
+        key = os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - Path.resolve reads the disk for every part
+        if key not in seen:
+            seen.add(key)
+            yield path

@@ -2,12 +2,12 @@
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.errors import ImageError
-from unmissed.datasets.paths import SUFFIXES, find_images
+from unmissed.datasets.paths import SUFFIXES, find_images, without_duplicates
 from unmissed.inference.rows import Row
 
 
@@ -43,7 +43,7 @@ def expand(inputs: Sequence[str]) -> Inputs:
             found += _expand_one(text)
         except ImageError as error:
             problems.append(Row(Path(text), None, str(error)))
-    paths = tuple(_without_duplicates(found))
+    paths = tuple(without_duplicates(found))
     if not paths:
         raise ImageError(
             "; ".join(str(row.error) for row in problems) or "no inputs were named",
@@ -86,12 +86,3 @@ def _matches(pattern: str) -> list[Path]:
     if not pictures:
         raise ImageError(f"the pattern {pattern} matches no picture", fix="check the path and quote the pattern")
     return pictures
-
-
-def _without_duplicates(paths: Iterable[Path]) -> Iterable[Path]:
-    seen = set()
-    for path in paths:
-        key = os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - Path.resolve reads the disk for every part
-        if key not in seen:
-            seen.add(key)
-            yield path

@@ -2,10 +2,11 @@
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unmissed.datasets.paths import without_duplicates
 from unmissed.datasets.slides.base import SlideError
 
 SUFFIXES = frozenset(
@@ -61,7 +62,7 @@ def find_slides(inputs: Sequence[str]) -> SlideInputs:
         if (len(found), len(problems)) == before:
             error = SlideError(nothing, expected=f"files ending in {', '.join(sorted(SUFFIXES))}", fix="check the path")
             problems.append(Problem(path, str(error)))
-    return SlideInputs(tuple(_without_duplicates(found)), tuple(problems))
+    return SlideInputs(tuple(without_duplicates(found)), tuple(problems))
 
 
 def _in_folder(folder: Path, problems: list[Problem]) -> list[Path]:
@@ -93,15 +94,6 @@ def _matches(pattern: str, problems: list[Problem]) -> list[Path]:
         elif path.suffix.lower() in SUFFIXES:
             found.append(path)
     return found
-
-
-def _without_duplicates(paths: Iterable[Path]) -> Iterable[Path]:
-    seen = set()
-    for path in paths:
-        key = os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - Path.resolve reads the disk for every part
-        if key not in seen:
-            seen.add(key)
-            yield path
 
 
 def _is_tile_folder(folder: Path) -> bool:
