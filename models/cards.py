@@ -61,7 +61,9 @@ class HeatmapSpec(_Part):
     )
     target: tuple[str, ...] = Field(min_length=1, description="Classes whose sum is the score of a find.")
     radius_px: float = Field(gt=0, description="Two finds are further apart than this.")
-    box_px: float = Field(gt=0, description="Side of the box that is reported around a find.")
+    box_px: float | None = Field(
+        gt=0, description="Side of the box that is reported around a find; null: it spans what belongs to the find."
+    )
     threshold: float = Field(ge=0, le=1, description="Least score of a find, unless the user asks for another.")
 
 

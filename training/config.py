@@ -25,6 +25,11 @@ class DataConfig(Section):
         description="CSV (path, label, x_px, y_px) of further places in the pictures of the dataset, for training "
         "only, such as false finds of a finder in normal fields (`python -m unmissed.training.false_finds`).",
     )
+    also: tuple[str, ...] = Field(
+        (),
+        description="Heat maps: further datasets with the same labels; all of their pictures are trained on, none is "
+        "validated or tested on.",
+    )
     folds: int | None = Field(
         None,
         ge=2,
@@ -174,7 +179,11 @@ class TrainConfig(Section):
         if self.choose_by == ("macro_f1" if self.heatmap else "recall"):
             raise ValueError(f"choose_by is {self.choose_by}, which this kind of model does not have")
         if self.heatmap is None:
+            if self.data.also:
+                raise ValueError("data.also serves heat maps alone")
             return self
+        if self.data.also and self.heatmap.distill is not None:
+            raise ValueError("data.also and heatmap.distill cannot be had together: the teacher knows one dataset")
         if self.model.stride is None or self.input.size_px % self.model.stride:
             raise ValueError("a heat map needs model.stride, and input.size_px in whole cells")
         if self.input.fit != "crop":

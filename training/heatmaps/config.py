@@ -63,7 +63,12 @@ class HeatmapConfig(Section):
     halo_px: int | None = Field(
         None, ge=0, description="Border of a canvas that is not used; null: measured on export."
     )
-    box_um: float = Field(32.0, gt=0, description="Side of the box that is reported around a find.")
+    box_um: float | None = Field(
+        32.0,
+        gt=0,
+        description="Side of the box that is reported around a find; null: the box spans what belongs to the find, and "
+        "its centre is the place.",
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "HeatmapConfig":

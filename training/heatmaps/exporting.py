@@ -11,8 +11,6 @@ import numpy as np
 from unmissed.datasets.canvases import heat_map
 from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.files import make_folder
-from unmissed.datasets.locate import dataset_root
-from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled
 from unmissed.models.cards import Card, CardClass, DataSpec, HeatmapSpec, InputSpec, Metric, save_card
 from unmissed.models.export import HEATMAP, torch_probabilities
@@ -21,12 +19,11 @@ from unmissed.models.pretrained import read_weights
 from unmissed.training.config import TrainConfig
 from unmissed.training.export_files import Proof, file_spec, write_float_files
 from unmissed.training.heatmaps.config import HeatmapConfig
-from unmissed.training.heatmaps.data import LabelledField, load_fields
+from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
-from unmissed.training.heatmaps.task import labelled_fields
-from unmissed.training.parts import name_root
+from unmissed.training.heatmaps.sources import FieldSource
 from unmissed.training.task import shown
 
 CANVASES = 24  # of training fields, to set the ranges of int8 and to measure the halo; held-out ones prove parity
@@ -103,7 +100,7 @@ def export_heatmap(
             picture_px=heatmap.picture_px,
             target=heatmap.target,
             radius_px=scale.px(heatmap.nms_um),
-            box_px=scale.px(heatmap.box_um),
+            box_px=scale.px(heatmap.box_um) if heatmap.box_um else None,
             threshold=source.threshold,
         ),
         files=files,
@@ -117,7 +114,7 @@ def export_heatmap(
             "recipe": shown(config),
             **{key: value for key, value in source.facts.items() if key not in ("data", "parameters", "weights")},
         },
-        data=(DataSpec(**source.facts["data"]),),
+        data=tuple(DataSpec(**spec) for spec in source.facts["data"]),
         metrics=_metrics(run, heatmap, "", "held-out test part")
         | (_metrics(cross_validation, heatmap, "cv_", "cross-validation, folds pooled") if cross_validation else {}),
         temperature=source.temperature,
@@ -135,21 +132,18 @@ def export_heatmap(
 def _read(run: Path, config: TrainConfig, heatmap: HeatmapConfig) -> _Run:
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     calibration = json.loads((run / "calibration.json").read_text(encoding="utf-8"))
-    dataset, place = get(config.data.dataset), dataset_root(config.data.dataset, config.data.root)
-    records, root = dataset.read(place), name_root(place)
-    labels = [item.id for item in dataset.classes(records)]
-    fields = {field.name(root): field for field in labelled_fields(dataset.info.um_per_px, records, labels, heatmap)}
+    source = FieldSource(config.data.dataset, config.data.root, heatmap, scale_of(config, heatmap), by_picture=True)
+    fields = {field.name(source.root): field for field in source.fields}
 
     def load(names: Sequence[str]) -> list[LabelledField]:
         missing = [name for name in names if name not in fields]
         if missing:
             raise ConfigError(
-                f"{len(missing)} fields of the run are not in {place}, first {missing[0]}",
+                f"{len(missing)} fields of the run are not in {source.root}, first {missing[0]}",
                 expected="the dataset that the run was trained on",
                 fix="set data.root in config.yaml or $UNMISSED_DATA",
             )
-        chosen = [fields[name] for name in names]
-        return load_fields(chosen, root, heatmap, scale_of(config, heatmap), labels[0], lambda: None)
+        return source.load([fields[name] for name in names], lambda: None)
 
     parts = facts["fields"]
     order = np.random.default_rng(0).permutation(len(parts["train"]))[:CANVASES]

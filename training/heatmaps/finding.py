@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unmissed.datasets.boxes import find_boxes
 from unmissed.datasets.peaks import find_peaks
 from unmissed.training.evaluation.finds import FieldFinds
 from unmissed.training.heatmaps.config import HeatmapConfig
@@ -15,7 +16,8 @@ def finds_of(field: LabelledField, maps: np.ndarray, config: HeatmapConfig, scal
     """Match the peaks of a field with its objects.
 
     A labelled point is found by every peak within ``match_um``, so one peak may find several points that lie close
-    together: a person who is shown that place sees them all. An object of a mask is found by a peak inside it. False
+    together: a person who is shown that place sees them all. An object of a mask is found by a peak (or the centre of
+    a box, where boxes span their finds) inside it. False
     are all peaks of a field that is known to hold no target, and in masked pictures those outside all objects; where
     unlabelled places are unknown, none is called false.
 
@@ -26,8 +28,13 @@ def finds_of(field: LabelledField, maps: np.ndarray, config: HeatmapConfig, scal
     names = list(config.classes)
     score = score_map(maps, [names.index(name) for name in config.target])
     stride_px = scale.stride_px
-    rows, columns, scores = find_peaks(score, scale.px(config.nms_um) / stride_px, LOWEST_SCORE)
-    places = (np.stack([columns, rows], axis=1) + 0.5) * stride_px
+    radius_px = scale.px(config.nms_um)
+    if config.box_um is None:
+        boxes, scores, _ = find_boxes(score, stride_px, radius_px, LOWEST_SCORE)
+        places = (boxes[:, :2] + boxes[:, 2:]) / 2
+    else:
+        rows, columns, scores = find_peaks(score, radius_px / stride_px, LOWEST_SCORE)
+        places = (np.stack([columns, rows], axis=1) + 0.5) * stride_px
     wanted = np.flatnonzero(field.is_target)
     if field.objects is None:
         apart = np.linalg.norm(field.points[wanted, None] - places[None], axis=2)

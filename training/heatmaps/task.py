@@ -1,7 +1,7 @@
 """Train a heat-map model: its parts of a split, its network, and what it leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader
 
-from unmissed.datasets.errors import ConfigError, DatasetError
-from unmissed.datasets.fields import Field, fields_of
-from unmissed.datasets.locate import dataset_root
-from unmissed.datasets.registry import get
+from unmissed.datasets.fields import Field
 from unmissed.datasets.splits import Split
 from unmissed.models.architectures import Scaled, freeze
 from unmissed.models.heatmap import PLAIN, build_heatmap
@@ -24,15 +21,15 @@ from unmissed.training.evaluation.finds import FieldFinds, save_finds, threshold
 from unmissed.training.evaluation.finds_outputs import FINDS, write_finds_evaluation
 from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
-from unmissed.training.heatmaps.data import LabelledField, load_fields
+from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.finding import LOWEST_SCORE, finds_of
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.objective import HeatmapObjective, fit_cell_temperature
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
+from unmissed.training.heatmaps.sources import FieldSource
 from unmissed.training.heatmaps.teacher import Teacher
 from unmissed.training.loading import training_loader
 from unmissed.training.loop import train
-from unmissed.training.parts import name_root, own_group
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes import save_recipe
 from unmissed.training.task import begin, shown, weights_of, write_json, write_text
@@ -55,15 +52,10 @@ class HeatmapTask:
     def __init__(self, config: TrainConfig, heatmap: HeatmapConfig) -> None:
         self._config, self._heatmap = config, heatmap
         self._scale = scale_of(config, heatmap)
-        self._dataset = get(config.data.dataset)
-        place = dataset_root(config.data.dataset, config.data.root)
-        self._root = name_root(place)
-        self.records = self._dataset.read(place)
-        if config.data.groups != "dataset":  # a field is learned as a whole, so its labels cannot part
-            self.records = [replace(record, group=own_group(record, "picture", self._root)) for record in self.records]
-        classes = self._dataset.classes(self.records)
-        self._fields = labelled_fields(self._dataset.info.um_per_px, self.records, [c.id for c in classes], heatmap)
-        self._mask_label = classes[0].id if classes else ""
+        by_picture = config.data.groups != "dataset"
+        self._source = FieldSource(config.data.dataset, config.data.root, heatmap, self._scale, by_picture=by_picture)
+        self._also = [FieldSource(name, None, heatmap, self._scale, by_picture=by_picture) for name in config.data.also]
+        self.records = self._source.records
 
     def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> Tested:
         """Train one split and write its results; without a test part no report is written."""
@@ -73,14 +65,18 @@ class HeatmapTask:
         parts: Parts = {}
         for name, fields in sources.items():
             reading = progress.reading(name, len(fields))
-            parts[name] = load_fields(fields, self._root, heatmap, self._scale, self._mask_label, reading)
+            parts[name] = self._source.load(fields, reading)
         network = build_heatmap(architecture_of(config, heatmap))
         facts: dict[str, Any] = {
             "weights": _load_weights(network, config),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "data": self._data_spec(parts),
+            "data": [self._source.spec(parts)],
             "fields": {name: sorted(field.name for field in fields) for name, fields in parts.items()},
         }
+        for source in self._also:
+            more = source.load(source.fields, progress.reading(source.name, len(source.fields)))
+            parts["train"] += more
+            facts["data"].append(source.spec({"train": more}))
         if heatmap.distill is not None:
             teacher = Teacher(heatmap.distill.teacher, folder.name, list(heatmap.classes), accelerator.device)
             teacher.check_has_not_seen([*facts["fields"]["validation"], *facts["fields"]["test"]])
@@ -102,7 +98,7 @@ class HeatmapTask:
 
     def _part(self, indices: Sequence[int]) -> list[Field]:
         groups = {self.records[index].group for index in indices}
-        return [field for field in self._fields if field.group in groups]
+        return [field for field in self._source.fields if field.group in groups]
 
     def _loader(self, fields: list[LabelledField]) -> DataLoader[Any]:
         config = self._config
@@ -165,60 +161,19 @@ class HeatmapTask:
             facts=facts,
         )
 
-    def _data_spec(self, parts: Parts) -> dict[str, Any]:
-        """What the model card says of the dataset and its split."""
-        info = self._dataset.info
-        return {
-            "name": info.name,
-            "title": info.title,
-            "licence": info.licence,
-            "citation": info.citation,
-            "group_by": info.group_by if self._config.data.groups == "dataset" else "picture",
-            "counts": {
-                name: {
-                    label: sum(field.labels.count(label) for field in fields)
-                    for labels in self._heatmap.classes.values()
-                    for label in labels
-                }
-                for name, fields in parts.items()
-            },
-            "groups": {name: len({field.group for field in fields}) for name, fields in parts.items()},
-        }
 
-
-def labelled_fields(
-    um_per_px: float | None, records: Sequence[Any], labels: Sequence[str], heatmap: HeatmapConfig
-) -> list[Field]:
-    """The fields of a dataset, for a recipe.
-
-    Raises
-    ------
-    ConfigError, DatasetError
-        When the recipe names labels that the dataset has not, or there are no marks in its pictures.
-    """
-    named = {label for some in heatmap.classes.values() for label in some}
-    if named - set(labels):
-        raise ConfigError(
-            f"heatmap.classes names {', '.join(sorted(named - set(labels)))}",
-            expected=f"labels of the dataset: {', '.join(labels)}",
-            fix="correct the label",
-        )
-    targets = {label for name in heatmap.target for label in heatmap.classes[name]}
-    fields = fields_of(records, set(labels) - targets, um_per_px)
-    if not fields:
-        raise DatasetError("the dataset marks nothing in its pictures", expected="labelled places or masks")
-    return fields
-
-
-def finds_facts(spec: dict[str, Any]) -> dict[str, object]:
+def finds_facts(specs: Sequence[dict[str, Any]]) -> dict[str, object]:
     """The rows of a report about the data."""
-    objects = {name: sum(counts.values()) for name, counts in spec["counts"].items()}
-    sizes = {name: f"{objects[name]:,} in {groups:,} groups" for name, groups in spec["groups"].items()}
+
+    def size(part: str) -> str:
+        found = [(sum(spec["counts"][part].values()), spec["groups"][part]) for spec in specs if part in spec["counts"]]
+        return " + ".join(f"{objects:,} in {groups:,} groups" for objects, groups in found)
+
     return {
-        "Data set": f"{spec['title']} ({spec['licence']})",
-        "Split": f"by {spec['group_by']}",
-        "Training objects": sizes["train"],
-        "Validation objects": sizes["validation"],
+        "Data set": " + ".join(f"{spec['title']} ({spec['licence']})" for spec in specs),
+        "Split": f"by {specs[0]['group_by']}",
+        "Training objects": size("train"),
+        "Validation objects": size("validation"),
     }
 
 

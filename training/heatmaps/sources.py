@@ -1,0 +1,81 @@
+"""A dataset as a heat-map model learns from it: its fields, and what a model card says of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from unmissed.datasets.errors import ConfigError, DatasetError
+from unmissed.datasets.fields import Field, fields_of
+from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.registry import get
+from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
+from unmissed.training.parts import name_root, own_group
+
+
+class FieldSource:
+    """The fields of one dataset.
+
+    Parameters
+    ----------
+    name : of the dataset.
+    place : its folder, or None where it lies by rule.
+    by_picture : whether a group is one picture, and not what the dataset says.
+
+    Attributes
+    ----------
+    name : of the dataset.
+    records : as the dataset lists them, with their groups.
+    fields : the pictures with their marks.
+    root : folder that the names of fields are relative to.
+
+    Raises
+    ------
+    ConfigError, DatasetError
+        When the recipe names labels that the dataset has not, or there are no marks in its pictures.
+    """
+
+    def __init__(
+        self, name: str, place: Path | None, heatmap: HeatmapConfig, scale: Scale, *, by_picture: bool
+    ) -> None:
+        dataset, place = get(name), dataset_root(name, place)
+        self.name, self._heatmap, self._scale = name, heatmap, scale
+        self._info, self._by_picture = dataset.info, by_picture
+        self.root = name_root(place)
+        self.records = dataset.read(place)
+        if by_picture:  # a field is learned as a whole, so its labels cannot part
+            self.records = [replace(record, group=own_group(record, "picture", self.root)) for record in self.records]
+        labels = [item.id for item in dataset.classes(self.records)]
+        self._mask_label = labels[0] if labels else ""
+        named = {label for some in heatmap.classes.values() for label in some}
+        if named - set(labels):
+            raise ConfigError(
+                f"heatmap.classes names {', '.join(sorted(named - set(labels)))}",
+                expected=f"labels of {name}: {', '.join(labels)}",
+                fix="correct the label",
+            )
+        targets = {label for name in heatmap.target for label in heatmap.classes[name]}
+        self.fields = fields_of(self.records, set(labels) - targets, dataset.info.um_per_px)
+        if not self.fields:
+            raise DatasetError(f"{name} marks nothing in its pictures", expected="labelled places or masks")
+
+    def load(self, fields: Sequence[Field], on_read: Callable[[], None]) -> list[LabelledField]:
+        """Read fields, in their order."""
+        return load_fields(fields, self.root, self._heatmap, self._scale, self._mask_label, on_read)
+
+    def spec(self, parts: Mapping[str, Sequence[LabelledField]]) -> dict[str, Any]:
+        """What the model card says of the dataset and its split."""
+        labels = [label for some in self._heatmap.classes.values() for label in some]
+        return {
+            "name": self._info.name,
+            "title": self._info.title,
+            "licence": self._info.licence,
+            "citation": self._info.citation,
+            "group_by": "picture" if self._by_picture else self._info.group_by,
+            "counts": {
+                name: {label: sum(field.labels.count(label) for field in fields) for label in labels}
+                for name, fields in parts.items()
+            },
+            "groups": {name: len({field.group for field in fields}) for name, fields in parts.items()},
+        }
