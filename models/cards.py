@@ -149,11 +149,11 @@ class Card(_Part):
     version: str
     title: str
     title_zh: str
-    task: Literal["classification", "heatmap", "slide-score"]
-    classes: tuple[CardClass, ...] = Field(min_length=2)
+    task: Literal["classification", "heatmap", "slide-score", "gauge"]
+    classes: tuple[CardClass, ...] = Field(min_length=1, description="Outputs in order; of a gauge what it tells.")
     input: Annotated[
         Annotated[InputSpec, Tag(_PICTURES)] | Annotated[TableInput, Tag(_TABLE)], Discriminator(_kind_of_input)
-    ] = Field(description="Pictures; for a slide score the columns of a table.")
+    ] = Field(description="Pictures; for a slide score or a gauge the columns of a table.")
     heatmap: HeatmapSpec | None = Field(None, description="Of heat-map models only.")
     files: dict[str, FileSpec] = Field(min_length=1, description="Variant (fp32, int8, fp32-b16 ...) -> file.")
     default_variant: str
@@ -176,9 +176,11 @@ class Card(_Part):
         ids = [item.id for item in self.classes]
         if len(set(ids)) != len(ids):
             raise ValueError("class ids repeat")
-        if isinstance(self.input, TableInput) != (self.task == "slide-score"):
+        if len(ids) < 2 and self.task != "gauge":
+            raise ValueError(f"one class is too few for the task {self.task}")
+        if isinstance(self.input, TableInput) != (self.task in ("slide-score", "gauge")):
             raise ValueError(
-                f"the input does not suit the task {self.task}: slide scores take columns, others pictures"
+                f"the input does not suit the task {self.task}: slide scores and gauges take columns, others pictures"
             )
         if (self.heatmap is not None) != (self.task == "heatmap"):
             raise ValueError("the section heatmap belongs to the task heatmap, and to no other")

@@ -29,7 +29,10 @@ def signature_of(card: Card, canvas_px: int | None = None) -> tuple[Tensor, Tens
     canvas_px : side of the canvases of a heat map, where it is not the card's.
     """
     if isinstance(card.input, TableInput):
-        return Tensor("features", "float", ("N", len(card.input.features))), Tensor("score", "float", ("N",))
+        takes = Tensor("features", "float", ("N", len(card.input.features)))
+        if card.task == "gauge":
+            return takes, Tensor("values", "float", ("N", len(card.classes)))
+        return takes, Tensor("score", "float", ("N",))
     size = (canvas_px if card.heatmap else None) or card.input.size_px
     takes = Tensor("images", "uint8", ("N", size, size, 3))
     if card.heatmap is None:

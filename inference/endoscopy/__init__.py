@@ -1,0 +1,1 @@
+"""Endoscopy quality control: a stream in, a watched examination out."""

@@ -1,0 +1,135 @@
+"""Protocols of examinations: which sites, which models, which limits. YAML, found by name or by path."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from unmissed import configs
+from unmissed.datasets.errors import ConfigError
+from unmissed.inference.endoscopy.values import Scene
+
+_FOLDER = Path(configs.__file__).parent / "protocols"
+_LARGEST_BYTES = 200_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Site(_Part):
+    """A place that should be seen."""
+
+    code: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="Short name, in results and files.")
+    name: str = Field(min_length=1)
+    name_zh: str = Field(min_length=1)
+    region: str = Field("", description="Part of the organ; regions are drawn together on the map.")
+    wall: str = Field("", description="anterior, posterior, lesser, greater, or nothing.")
+    neighbours: tuple[str, ...] = Field((), description="Codes of sites that classifiers mistake it for.")
+
+
+class Models(_Part):
+    """Who tells what; a name of a shipped model or the path of an .onnx file, null for nobody."""
+
+    site: str | None = Field(None, description="Classifier of sites and scenes.")
+    sites: dict[str, tuple[str, ...]] = Field(
+        {}, description="Site code -> classes of that model; a class shared by several sites counts for none of them."
+    )
+    scenes: dict[Scene, tuple[str, ...]] = Field({}, description="Scene -> classes of that model.")
+    lesion: str | None = Field(None, description="Heat-map model of lesions.")
+
+
+class SpeedLimits(_Part):
+    """The gauge of withdrawal speed, 0..100. Bands as the reference is said to show them; see docs."""
+
+    amber: float = Field(44, ge=0, le=100)
+    red: float = Field(60, ge=0, le=100)
+    release: float = Field(5, ge=0, description="A band is left only this far below its limit.")
+    persistence_s: float = Field(0.3, ge=0, description="Red is shown after the limit was passed for so long.")
+
+
+class LesionLimits(_Part):
+    """When a suspicious area becomes an alert."""
+
+    threshold: float = Field(0.6, ge=0, le=1, description="Least score of a box.")
+    persistence_frames: int = Field(6, ge=1, description="Frames (of 25 a second) that it has to be there.")
+    repeat_s: float = Field(5.0, ge=0, description="The same area is not announced again within this time.")
+
+
+class CoverageLimits(_Part):
+    """When a site counts as seen."""
+
+    credit: float = Field(0.5, gt=0, lt=1, description="Least credit of a site that was seen.")
+    seconds: float = Field(1.0, gt=0, description="Clear view that makes a site seen.")
+
+
+class Protocol(_Part):
+    """An examination and what it should contain."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    title_zh: str
+    organ: Literal["stomach", "colon"]
+    source: str = Field(description="Where the list of sites and the minima come from.")
+    minimum_s: float = Field(gt=0, description="Least time of the whole examination, or of the withdrawal.")
+    minimum_of: Literal["examination", "withdrawal"]
+    sites: tuple[Site, ...] = ()
+    models: Models = Models()
+    speed: SpeedLimits | None = Field(None, description="Null: the speed is measured and not judged.")
+    lesion: LesionLimits = LesionLimits()
+    coverage: CoverageLimits = CoverageLimits()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Protocol":
+        codes = [site.code for site in self.sites]
+        if len(set(codes)) != len(codes):
+            raise ValueError("site codes repeat")
+        strange = {name for site in self.sites for name in site.neighbours} | set(self.models.sites)
+        strange -= set(codes)
+        if strange:
+            raise ValueError(f"unknown sites {', '.join(sorted(strange))}; the list has {', '.join(codes) or 'none'}")
+        return self
+
+    def site(self, code: str) -> Site:
+        """The site of a code."""
+        return next(site for site in self.sites if site.code == code)
+
+
+def protocol_names() -> list[str]:
+    """Names of the shipped protocols."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def load_protocol(name: str) -> Protocol:
+    """Read a protocol.
+
+    Parameters
+    ----------
+    name : of a shipped protocol, or the path of a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        When there is none of that name, or it is not valid.
+    """
+    is_path = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_path else _FOLDER / f"{name}.yaml"
+    if not is_path and name not in protocol_names():
+        raise ConfigError(
+            f"there is no protocol {name!r}",
+            expected=f"{', '.join(protocol_names())}, or the path of a .yaml file",
+        )
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise ConfigError(f"{path} is too large for a protocol", expected=f"at most {_LARGEST_BYTES:,} bytes")
+        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", expected="a protocol in YAML") from error
+    try:
+        return Protocol.model_validate(loaded)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3])
+        raise ConfigError(
+            f"{path} is not a valid protocol: {wrong}", fix="compare it with the shipped ones (docs/reference)"
+        ) from error

@@ -1,0 +1,299 @@
+"""The values that pass between the stages of a watched examination. Times are seconds of the stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the whole frame: left upper corner and sides."""
+
+    x_px: float
+    y_px: float
+    width_px: float
+    height_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A frame cut to what the endoscope sees, with what several stages need of it.
+
+    Attributes
+    ----------
+    time_s : of the frame.
+    content : where the picture of the endoscope lies in the frame.
+    image : uint8 (height, width, 3) RGB, that rectangle at full resolution.
+    grey : uint8 (height, width), the same.
+    small : uint8 (h, w), grey, the longer side ``SMALL_PX``: for motion and similarity.
+    small_mask : uint8 (h, w), 255 where ``small`` shows tissue; 0 on black corners, burnt-in text, a picture in the
+        picture. The same array as long as the content stays where it is.
+    """
+
+    time_s: float
+    content: Box
+    image: np.ndarray
+    grey: np.ndarray
+    small: np.ndarray
+    small_mask: np.ndarray
+
+
+SMALL_PX = 240
+
+
+class Reason(StrEnum):
+    """Why a frame is not legible; the value stands in signals.csv."""
+
+    NONE = ""
+    """It is legible."""
+    DARK = "dark"
+    """Black, or too dark to see a fold."""
+    OVEREXPOSED = "overexposed"
+    """Too much of it is burnt out."""
+    BLUR = "blur"
+    """Out of focus, or smeared by motion."""
+    WALL = "wall"
+    """The tip touches the wall: red-out."""
+    WATER = "water"
+    """Washing: water, bubbles or foam before the lens."""
+    SMOKE = "smoke"
+    """A veil without contrast."""
+    OUTSIDE = "outside"
+    """The endoscope is not in the body."""
+    GAP = "gap"
+    """There was no picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clarity:
+    """How clear a frame is: ``score`` 0..1 (the probability that it is legible), the decision and its reason."""
+
+    score: float
+    legible: bool
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How the picture moved since the frame before, by parts; all 0 where it cannot be told.
+
+    Attributes
+    ----------
+    expansion_s : axial motion in lumen radii a second; positive while the tip is drawn back. It is a rate of the
+        picture: no mm/s without a scale.
+    rotation_deg_s : roll about the axis of the view, degrees a second.
+    shift_s : motion of the whole picture (angulation), widths of the picture a second.
+    trust : 0..1, share of the tracked points that agree with it.
+    features : named figures for the gauges.
+    """
+
+    expansion_s: float
+    rotation_deg_s: float
+    shift_s: float
+    trust: float
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+class SpeedState(StrEnum):
+    """What the speed gauge shows."""
+
+    GREEN = "green"
+    """Safe."""
+    AMBER = "amber"
+    """Fast."""
+    RED = "red"
+    """Too fast: the alarm."""
+    GREY = "grey"
+    """Not told: the picture is not legible, frozen, or outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Withdrawal speed, 0..100, rising with the true speed; the last three are each gauge alone.
+
+    ``speed`` is what the monitor shows (the fused gauge); None in all of them while the state is grey.
+    """
+
+    speed: float | None
+    state: SpeedState
+    blur: float | None
+    similarity: float | None
+    motion: float | None
+    slipped: bool = False
+
+
+class Scene(StrEnum):
+    """Where the tip is and what is done; the value stands in signals.csv."""
+
+    OUTSIDE = "outside"
+    """Not in the body."""
+    INSIDE = "inside"
+    """In the body, nothing special."""
+    CAECUM = "caecum"
+    """The caecum or the ileum: the turning point of a colonoscopy."""
+    INSTRUMENT = "instrument"
+    """A tool is in the view: therapy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the classifiers say of one frame.
+
+    Attributes
+    ----------
+    scene : where the tip is.
+    probabilities : site code of the protocol -> probability; they may add up to less than 1 (no site of the list).
+    """
+
+    scene: Scene
+    probabilities: Mapping[str, float]
+
+    @property
+    def site(self) -> str:
+        """Code of the most probable site; "" where nothing was told."""
+        return max(self.probabilities, key=self.probabilities.__getitem__, default="")
+
+    @property
+    def site_probability(self) -> float:
+        """Probability of that site."""
+        return max(self.probabilities.values(), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """A suspicious area of one frame, and the finder's score 0..1."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSignals:
+    """Everything that was told of one analysed frame: a row of signals.csv.
+
+    Attributes
+    ----------
+    frozen : the picture stands still: clocks stop.
+    similarity : 0..1, to the frames before.
+    lesions : boxes of this frame, highest score first; ``alert`` says whether they have persisted.
+    """
+
+    time_s: float
+    clarity: Clarity
+    frozen: bool
+    similarity: float
+    motion: Motion
+    speed: Speed
+    sight: Sight
+    lesions: tuple[Lesion, ...]
+    alert: bool
+
+
+class EventKind(StrEnum):
+    """What can happen in an examination; the value stands in events.jsonl."""
+
+    STARTED = "started"
+    ENTERED = "entered"
+    """The tip is in the body: the examination clock starts."""
+    CAECUM = "caecum"
+    """The turning point: the withdrawal clock starts."""
+    LEFT = "left"
+    """The tip is out: the clocks stop."""
+    SITE = "site"
+    """A site was credited."""
+    SPEED = "speed"
+    """The speed gauge turned red (or back)."""
+    SLIP = "slip"
+    """The picture jumped: the tip slipped, go back and look."""
+    LESION = "lesion"
+    """High risk, look carefully."""
+    FROZEN = "frozen"
+    ILLEGIBLE = "illegible"
+    """Nothing to be seen for a while."""
+    THERAPY = "therapy"
+    """A tool came into the view, or left it."""
+    GAP = "gap"
+    CHANGED = "changed"
+    """The picture changed its size."""
+    SHORT = "short"
+    """The withdrawal ended before its minimum."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes
+    ----------
+    time_s : when.
+    text, text_zh : for the doctor, in English and Chinese.
+    data : further facts, plain JSON values.
+    """
+
+    time_s: float
+    kind: EventKind
+    text: str
+    text_zh: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTimes:
+    """The clocks of an examination, in seconds; None where the turning point was never told.
+
+    Attributes
+    ----------
+    examination_s : inside the body, frozen stretches and gaps left out.
+    withdrawal_s : from the turning point to the exit, therapy, frozen stretches and gaps left out.
+    therapy_s : with a tool in the view, during the withdrawal (or the examination where there is no turning point).
+    effective_s : legible observation during the withdrawal (or the examination).
+    caecum_s : stream time of the turning point.
+    frozen_s, illegible_s : inside the body.
+    """
+
+    examination_s: float
+    withdrawal_s: float | None
+    therapy_s: float
+    effective_s: float
+    caecum_s: float | None
+    frozen_s: float
+    illegible_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SiteCredit:
+    """What is known of one site.
+
+    Attributes
+    ----------
+    code : of the protocol.
+    credit : 0..1, probability that it was seen well.
+    seen : the decision.
+    seconds : clear view of it.
+    best_time_s : of its best frame; None without one.
+    best : uint8 (h, w, 3) RGB, that frame (the content, longest side at most 640); None without one.
+    """
+
+    code: str
+    credit: float
+    seen: bool
+    seconds: float
+    best_time_s: float | None
+    best: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage:
+    """Which sites were seen: in the order of the protocol. ``score`` is 0..100, None where nothing can tell sites."""
+
+    sites: tuple[SiteCredit, ...]
+    score: float | None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Codes of the sites that were not seen."""
+        return tuple(site.code for site in self.sites if not site.seen)

@@ -1,0 +1,229 @@
+"""Gauges: small networks over named numbers, such as the speed of an endoscope. Fitted by torch, shipped as ONNX."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn import functional as F
+
+from unmissed.datasets.errors import ModelError
+from unmissed.datasets.files import make_folder, sha256_of, write_whole
+from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, Metric, TableInput, save_card
+from unmissed.models.export import onnx_runner
+
+_OPSET = 17
+_PARITY = 1e-5
+_CLIP = 6.0  # standard deviations beyond which a feature says nothing more: keeps strange input in range
+
+Kind = Literal["value", "probability"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gauge:
+    """features -> clip((features - mean) / scale) -> layers with ReLU -> sigmoid; members are averaged.
+
+    Attributes
+    ----------
+    features : names of the columns.
+    mean, scale : float64 (F,).
+    members : of each network its layers as (weights (in, out), bias (out,)).
+    """
+
+    features: tuple[str, ...]
+    mean: np.ndarray
+    scale: np.ndarray
+    members: tuple[tuple[tuple[np.ndarray, np.ndarray], ...], ...]
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Outputs (N, K), 0..1, of features (N, F)."""
+        table = np.clip((values - self.mean) / self.scale, -_CLIP, _CLIP)
+        total = 0.0
+        for layers in self.members:
+            x = table
+            for index, (weights, bias) in enumerate(layers):
+                x = x @ weights + bias
+                x = np.maximum(x, 0) if index + 1 < len(layers) else 1 / (1 + np.exp(-x))
+            total = total + x
+        result: np.ndarray = np.asarray(total) / len(self.members)
+        return result
+
+
+def fit_gauge(
+    features: Sequence[str],
+    values: np.ndarray,
+    targets: np.ndarray,
+    kind: Kind,
+    *,
+    weights: np.ndarray | None = None,
+    hidden: Sequence[int] = (24, 12),
+    members: int = 3,
+    epochs: int = 60,
+    lr: float = 3e-3,
+    weight_decay: float = 1e-3,
+    batch_size: int = 512,
+    seed: int = 0,
+) -> Gauge:
+    """Fit a gauge.
+
+    Parameters
+    ----------
+    features : names of the columns.
+    values : (N, F), finite.
+    targets : (N,) or (N, K), 0..1.
+    kind : "value" minimises the absolute difference (smoothed near 0), "probability" the log loss.
+    weights : (N,), how much a row counts; None for all alike.
+    hidden : widths of the hidden layers; empty for a linear gauge.
+    members : networks that are averaged, each from its own start.
+
+    Returns
+    -------
+    Gauge
+        The same for the same seed.
+    """
+    targets = targets.reshape(len(values), -1)
+    mean, scale = values.mean(axis=0), values.std(axis=0)
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    table = torch.from_numpy(np.clip((values - mean) / scale, -_CLIP, _CLIP).astype(np.float32))
+    truth = torch.from_numpy(targets.astype(np.float32))
+    weight = torch.ones(len(table)) if weights is None else torch.from_numpy(weights.astype(np.float32))
+    weight = weight[:, None] / weight.mean()
+    fitted = []
+    for member in range(members):
+        generator = torch.Generator().manual_seed(seed + member)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed + member)
+            network = _network([table.shape[1], *hidden, truth.shape[1]])
+        optimizer = torch.optim.AdamW(network.parameters(), lr, weight_decay=weight_decay)
+        steps = max(1, epochs * -(-len(table) // batch_size))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
+        for _ in range(epochs):
+            for rows in torch.randperm(len(table), generator=generator).split(batch_size):
+                logits = network(table[rows])
+                if kind == "value":
+                    lost = F.smooth_l1_loss(torch.sigmoid(logits), truth[rows], beta=0.03, reduction="none")
+                else:
+                    lost = F.binary_cross_entropy_with_logits(logits, truth[rows], reduction="none")
+                optimizer.zero_grad()
+                (lost * weight[rows]).mean().backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+        linear = [layer for layer in network if isinstance(layer, nn.Linear)]
+        fitted.append(tuple((_numbers(layer.weight).T.copy(), _numbers(layer.bias)) for layer in linear))
+    return Gauge(tuple(features), mean, scale, tuple(fitted))
+
+
+def ship_gauge(
+    gauge: Gauge,
+    folder: Path,
+    *,
+    name: str,
+    title: str,
+    title_zh: str,
+    outputs: Sequence[CardClass],
+    training: Mapping[str, Any],
+    data: Sequence[DataSpec],
+    metrics: Mapping[str, Metric],
+    limits: Sequence[str],
+    check: np.ndarray,
+) -> Card:
+    """Write NAME.onnx and its card NAME.json.
+
+    Parameters
+    ----------
+    outputs : what each output tells.
+    training, data, metrics, limits : see ``Card``.
+    check : (N, F) features on which the file is compared with the fit.
+
+    Raises
+    ------
+    ModelError
+        When the file gives other values.
+    """
+    path = make_folder(folder) / f"{name}.onnx"
+    _write_graph(gauge, len(outputs), path)
+    found = onnx_runner(path, 1)(check.astype(np.float32))
+    parity = float(np.abs(found - gauge.of(check.astype(np.float32))).max())
+    if parity > _PARITY:
+        raise ModelError(f"{path.name} differs from the fit by {parity:.2g}", expected=f"at most {_PARITY:g}")
+    card = Card(
+        name=name,
+        version="1",
+        title=title,
+        title_zh=title_zh,
+        task="gauge",
+        classes=tuple(outputs),
+        input=TableInput(features=gauge.features),
+        files={
+            "fp32": FileSpec(
+                file=path.name,
+                sha256=sha256_of(path),
+                size_bytes=path.stat().st_size,
+                precision="fp32",
+                stored="fp32",
+            )
+        },
+        default_variant="fp32",
+        architecture={
+            "kind": "perceptrons, averaged",
+            "members": len(gauge.members),
+            "widths": [len(bias) for _, bias in gauge.members[0]],
+        },
+        training=dict(training),
+        data=tuple(data),
+        metrics=dict(metrics),
+        temperature=1.0,
+        parity_max_abs_dp=parity,
+        intended_use="Research and teaching. Not a medical device; not for diagnosis.",
+        limits=tuple(limits),
+        licence="Apache-2.0",
+    )
+    save_card(card, folder / f"{name}.json")
+    return card
+
+
+def _network(widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _numbers(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().double().numpy().copy()
+
+
+def _write_graph(gauge: Gauge, outputs: int, path: Path) -> None:
+    nodes, constants = [], {"mean": gauge.mean, "scale": gauge.scale, "low": np.array(-_CLIP), "high": np.array(_CLIP)}
+    nodes.append(helper.make_node("Sub", ["features", "mean"], ["centred"]))
+    nodes.append(helper.make_node("Div", ["centred", "scale"], ["scaled"]))
+    nodes.append(helper.make_node("Clip", ["scaled", "low", "high"], ["table"]))
+    ends = []
+    for m, layers in enumerate(gauge.members):
+        x = "table"
+        for k, (weights, bias) in enumerate(layers):
+            tag = f"{m}_{k}"
+            constants |= {f"weights_{tag}": weights, f"bias_{tag}": bias}
+            nodes.append(helper.make_node("MatMul", [x, f"weights_{tag}"], [f"products_{tag}"]))
+            nodes.append(helper.make_node("Add", [f"products_{tag}", f"bias_{tag}"], [f"sums_{tag}"]))
+            x = f"out_{tag}"
+            nodes.append(helper.make_node("Relu" if k + 1 < len(layers) else "Sigmoid", [f"sums_{tag}"], [x]))
+        ends.append(x)
+    nodes.append(helper.make_node("Mean", ends, ["values"]))
+    graph = helper.make_graph(
+        nodes,
+        "gauge",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(gauge.features)])],
+        [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["batch", outputs])],
+        [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
+    onnx.checker.check_model(model)
+    with write_whole(path, "wb") as stream:
+        stream.write(model.SerializeToString())
