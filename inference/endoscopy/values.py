@@ -297,3 +297,37 @@ class Coverage:
     def missing(self) -> tuple[str, ...]:
         """Codes of the sites that were not seen."""
         return tuple(site.code for site in self.sites if not site.seen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExamResult:
+    """A watched examination as a whole.
+
+    Attributes
+    ----------
+    source : as the user named it.
+    started_at : local time, ISO 8601.
+    duration_s : stream time that was watched.
+    ended : "end" of the stream, "stopped" by the user, or what went wrong.
+    frames : "read", "analysed", "dropped", "legible".
+    width_px, height_px : of the first frame.
+    clocks, coverage : what was measured.
+    events : in time order.
+    times_ms : stage ("content", "clarity", "motion", "lesion", "site", "total" ...) -> "p50", "p95", "p99", "max".
+    notes : what was assumed or could not be told, for the user.
+    provenance : protocol, models with hashes, versions, settings.
+    """
+
+    source: str
+    started_at: str
+    duration_s: float
+    ended: str
+    frames: Mapping[str, int]
+    width_px: int
+    height_px: int
+    clocks: ClockTimes
+    coverage: Coverage
+    events: tuple[Event, ...]
+    times_ms: Mapping[str, Mapping[str, float]]
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
