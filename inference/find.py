@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from unmissed.datasets.boxes import find_boxes
 from unmissed.datasets.canvases import heat_map
 from unmissed.datasets.closing import Closing
 from unmissed.datasets.errors import ConfigError, ImageError, ModelError
@@ -116,24 +117,28 @@ class Finder(Closing):
             at_once=self.session.batch_size,
         )
         chosen = maps[self._target]
-        rows, columns, scores = find_peaks(
-            chosen.sum(axis=0), self._spec.radius_px / self._spec.stride_px, self._threshold
-        )
-        rows, columns, scores = rows[: self._max], columns[: self._max], scores[: self._max]
-        cells = np.clip(np.rint(rows), 0, chosen.shape[1] - 1), np.clip(np.rint(columns), 0, chosen.shape[2] - 1)
-        best = chosen[:, cells[0].astype(int), cells[1].astype(int)].argmax(axis=0)
+        boxes, scores, cells = self._boxes(chosen.sum(axis=0))
+        boxes, scores, cells = boxes[: self._max], scores[: self._max], cells[: self._max]
+        best = chosen[:, cells[:, 0], cells[:, 1]].argmax(axis=0)
         # Sides are rounded when a picture is resized, so each axis has its own scale back.
-        across, down = width / fitted.shape[1], height / fitted.shape[0]
-        x = np.clip((columns + 0.5) * self._spec.stride_px * across, 0, width)
-        y = np.clip((rows + 0.5) * self._spec.stride_px * down, 0, height)
-        reach_x, reach_y = self._spec.box_px * across / 2, self._spec.box_px * down / 2
-        left, top = np.maximum(x - reach_x, 0), np.maximum(y - reach_y, 0)
-        right, bottom = np.minimum(x + reach_x, width), np.minimum(y + reach_y, height)
-        boxes = np.stack([left, top, right - left, bottom - top, scores], axis=1).tolist()
+        back = np.tile([width / fitted.shape[1], height / fitted.shape[0]], 2)
+        boxes = np.clip(boxes * back, 0, np.tile([width, height], 2))
         return tuple(
-            Find(left, top, width, height, self._spec.target[index], score)
-            for (left, top, width, height, score), index in zip(boxes, best, strict=True)
+            Find(left, top, right - left, bottom - top, self._spec.target[index], float(score))
+            for (left, top, right, bottom), score, index in zip(boxes.tolist(), scores, best, strict=True)
         )
+
+    def _boxes(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Boxes (N, 4) in pixels at the model's scale, their scores, and the cells (N, 2) of their peaks."""
+        spec = self._spec
+        if spec.box_px is None:
+            return find_boxes(score, spec.stride_px, spec.radius_px, self._threshold)
+        rows, columns, scores = find_peaks(score, spec.radius_px / spec.stride_px, self._threshold)
+        centres = (np.stack([columns, rows], axis=1) + 0.5) * spec.stride_px
+        boxes = np.concatenate([centres - spec.box_px / 2, centres + spec.box_px / 2], axis=1)
+        limits = np.array(score.shape) - 1
+        cells = np.clip(np.rint(np.stack([rows, columns], axis=1)), 0, limits).astype(int)
+        return boxes, scores, cells
 
     def close(self) -> None:
         """Free the engine."""

@@ -1,0 +1,273 @@
+"""One frame in, its signals out: the stages of a watched examination in order, and what they add up to."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.closing import Closing
+from unmissed.datasets.video import Frame, Gap
+from unmissed.inference.endoscopy.alerts import LesionAlerts
+from unmissed.inference.endoscopy.clarity import ClarityMeter
+from unmissed.inference.endoscopy.clocks import Clocks
+from unmissed.inference.endoscopy.content import ContentFinder
+from unmissed.inference.endoscopy.coverage import CoverageTracker
+from unmissed.inference.endoscopy.freeze import FreezeMeter
+from unmissed.inference.endoscopy.lesions import LesionModel
+from unmissed.inference.endoscopy.motion import MotionMeter
+from unmissed.inference.endoscopy.outside import is_outside
+from unmissed.inference.endoscopy.protocol import Protocol
+from unmissed.inference.endoscopy.sight import SightModel
+from unmissed.inference.endoscopy.similarity import SimilarityMeter
+from unmissed.inference.endoscopy.speed import SpeedMonitor
+from unmissed.inference.endoscopy.stage_times import StageTimes
+from unmissed.inference.endoscopy.values import (
+    Clarity,
+    Event,
+    EventKind,
+    ExamResult,
+    FrameSignals,
+    Lesion,
+    Reason,
+    Scene,
+    Sight,
+    Speed,
+    SpeedState,
+    View,
+)
+
+BEST_FRAME_PX = 640  # longer side of a picture that is kept of a site
+_OUTSIDE = 0.5
+
+Sighting = Callable[[View, float], Sight]
+
+
+class Watcher(Closing):
+    """Watches an examination frame by frame; frames come from one thread, in the order of time.
+
+    The classifiers run on a second thread beside the monitors, so that two cores serve one frame.
+
+    Parameters
+    ----------
+    protocol : what the examination should contain.
+    source : the stream, as the user named it.
+    runtime : what runs the models.
+    sighting : what tells sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
+
+    Raises
+    ------
+    ModelError, ConfigError, RuntimeUnavailableError
+        When a model cannot be used.
+    """
+
+    def __init__(
+        self, protocol: Protocol, source: str = "", *, runtime: str = "onnx-cpu", sighting: Sighting | None = None
+    ) -> None:
+        self._protocol, self._source = protocol, source
+        self._started_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._content, self._clarity, self._freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
+        self._similarity, self._motion = SimilarityMeter(), MotionMeter()
+        self._speed = SpeedMonitor(protocol.speed)
+        self._sight_model = None if sighting else SightModel(protocol.models, runtime=runtime)
+        self._sighting: Sighting = sighting or self._sight_model.of  # type: ignore[union-attr]
+        self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
+        self._alerts = LesionAlerts(protocol.lesion)
+        self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
+        self._times = StageTimes()
+        self._second = ThreadPoolExecutor(1, thread_name_prefix="classifiers")
+        self._before: View | None = None
+        self._state = SpeedState.GREY
+        self._events: list[Event] = []
+        self._told = 0
+        self._frames = {"read": 0, "analysed": 0, "dropped": 0, "legible": 0}
+        self._size: tuple[int, int] | None = None
+        self._span_s = (0.0, 0.0)
+        cv2.setNumThreads(1)  # two threads of ours are the parallelism
+
+    def take(self, item: Frame | Gap) -> FrameSignals | None:
+        """Analyse a frame; None for a gap, whose time counts for no clock."""
+        if isinstance(item, Gap):
+            self._take_gap(item)
+            return None
+        start = perf_counter()
+        if self._size is None:
+            self._happened(Event(item.time_s, EventKind.STARTED, "Watching", "开始观察"))
+            self._span_s = (item.time_s, item.time_s)
+        self._note_size(item)
+        self._span_s = (self._span_s[0], item.time_s)
+        self._frames["read"] += 1
+        with self._times.stage("content"):
+            view = self._content.view(item)
+        outside = is_outside(view)
+        classified = self._second.submit(self._classify, view, outside)
+        signals = self._monitor(view, outside)
+        sight, lesions = classified.result()
+        signals = self._follow(replace(signals, sight=sight, lesions=lesions), view)
+        self._before = view
+        self._frames["analysed"] += 1
+        self._frames["legible"] += signals.clarity.legible
+        self._times.add("total", 1000 * (perf_counter() - start))
+        return signals
+
+    def mark_caecum(self, time_s: float) -> None:
+        """The user says that the caecum is reached: the withdrawal clock starts."""
+        for event in self._clocks.mark_caecum(time_s):
+            self._happened(event)
+
+    def new_events(self) -> list[Event]:
+        """What has happened since the last call, in time order."""
+        found = self._events[self._told :]
+        self._told = len(self._events)
+        return found
+
+    def clocks(self) -> Any:
+        """The clocks as they stand."""
+        return self._clocks.result()
+
+    def seen_sites(self) -> int:
+        """How many sites of the protocol are credited so far."""
+        return sum(event.kind is EventKind.SITE for event in self._events)
+
+    def finish(self, ended: str = "end", frames_dropped: int = 0) -> ExamResult:
+        """Close the books: what was watched so far, as a whole.
+
+        Parameters
+        ----------
+        ended : "end" of the stream, "stopped" by the user, or what went wrong.
+        frames_dropped : by the queue before the watcher.
+        """
+        for event in self._clocks.finish(self._span_s[1]):
+            self._happened(event)
+        self._happened(Event(self._span_s[1], EventKind.ENDED, f"Ended: {ended}", f"结束：{ended}"))
+        width, height = self._size or (0, 0)
+        return ExamResult(
+            source=self._source,
+            started_at=self._started_at,
+            duration_s=self._span_s[1] - self._span_s[0],
+            ended=ended,
+            frames={**self._frames, "read": self._frames["read"] + frames_dropped, "dropped": frames_dropped},
+            width_px=width,
+            height_px=height,
+            clocks=self._clocks.result(),
+            coverage=self._coverage.result(),
+            events=tuple(self._events),
+            times_ms=self._times.summary(),
+            notes=self._sight_model.notes if self._sight_model else (),
+            provenance=self._provenance(),
+        )
+
+    def close(self) -> None:
+        """Free the models and the second thread."""
+        self._second.shutdown(wait=True)
+        self._lesions.close()
+        if self._sight_model is not None:
+            self._sight_model.close()
+
+    def _classify(self, view: View, outside: float) -> tuple[Sight, tuple[Lesion, ...]]:
+        with self._times.stage("site"):
+            sight = self._sighting(view, outside)
+        with self._times.stage("lesion"):
+            return sight, () if outside > _OUTSIDE else self._lesions.of(view)
+
+    def _monitor(self, view: View, outside: float) -> FrameSignals:
+        """Everything that is measured on the picture itself."""
+        with self._times.stage("clarity"):
+            clarity = self._clarity.of(view, self._before)
+            if outside > _OUTSIDE:
+                clarity = Clarity(clarity.score, False, Reason.OUTSIDE)
+            frozen = self._freeze.of(view)
+        with self._times.stage("similarity"):
+            similarity = self._similarity.of(view)
+        with self._times.stage("motion"):
+            motion = self._motion.of(view)
+        with self._times.stage("speed"):
+            speed = self._speed.of(view.time_s, clarity, similarity, motion, frozen)
+        return FrameSignals(
+            view.time_s, clarity, frozen, similarity, motion, speed, Sight(Scene.INSIDE, {}), (), alert=False
+        )
+
+    def _follow(self, signals: FrameSignals, view: View) -> FrameSignals:
+        """What frames add up to: clocks, coverage, alerts, and the events of the speed gauge."""
+        time_s, legible = signals.time_s, signals.clarity.legible
+        with self._times.stage("trackers"):
+            observed = legible and not signals.frozen
+            found = self._clocks.of(time_s, signals.sight.scene, legible, signals.frozen)
+            found += self._coverage.of(time_s, observed, signals.sight, lambda: _smaller(view.image))
+            frame_px = self._size or (1, 1)
+            alert, event = self._alerts.of(time_s, signals.lesions, legible, frame_px)
+            found += [event] if event is not None else []
+            found += self._speed_events(time_s, signals.speed)
+        for event in found:
+            self._happened(event)
+        return replace(signals, alert=alert)
+
+    def _speed_events(self, time_s: float, speed: Speed) -> list[Event]:
+        found = []
+        if speed.slipped:
+            found.append(
+                Event(time_s, EventKind.SLIP, "The picture jumped: go back and look", "镜头滑脱，请退回重新观察")
+            )
+        if speed.state is SpeedState.RED and self._state is not SpeedState.RED:
+            found.append(
+                Event(
+                    time_s, EventKind.SPEED, "Withdrawal too fast", "退镜过快", {"state": "red", "speed": speed.speed}
+                )
+            )
+        self._state = speed.state
+        return found
+
+    def _take_gap(self, gap: Gap) -> None:
+        self._clocks.gap(gap.start_s, gap.end_s)
+        self._span_s = (self._span_s[0], max(self._span_s[1], gap.end_s))
+        self._happened(
+            Event(
+                gap.start_s,
+                EventKind.GAP,
+                f"No picture for {gap.end_s - gap.start_s:.1f} s: {gap.reason}",
+                f"无图像 {gap.end_s - gap.start_s:.1f} 秒：{gap.reason}",
+                {"end_s": gap.end_s},
+            )
+        )
+        self._before = None
+
+    def _note_size(self, frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        if self._size is not None and self._size != (width, height):
+            words = f"{self._size[0]} x {self._size[1]} -> {width} x {height} px"
+            self._happened(
+                Event(frame.time_s, EventKind.CHANGED, f"The picture changed: {words}", f"图像尺寸改变：{words}")
+            )
+            self._before = None
+        self._size = (width, height)
+
+    def _happened(self, event: Event) -> None:
+        self._events.append(event)
+
+    def _provenance(self) -> Mapping[str, Any]:
+        files = {"site": self._sight_model.file if self._sight_model else None, "lesion": self._lesions.file}
+        models = {role: file for role, file in files.items() if file is not None}
+        return {
+            "protocol": self._protocol.model_dump(mode="json"),
+            "models": {
+                role: {
+                    "name": file.card.name,
+                    "version": file.card.version,
+                    "variant": file.variant,
+                    "sha256": file.card.files[file.variant].sha256,
+                }
+                for role, file in models.items()
+            },
+        }
+
+
+def _smaller(image: np.ndarray) -> np.ndarray:
+    """A copy with a longer side of at most ``BEST_FRAME_PX``."""
+    height, width = image.shape[:2]
+    factor = min(1.0, BEST_FRAME_PX / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
