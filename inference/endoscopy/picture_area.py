@@ -1,0 +1,89 @@
+"""The endoscope's picture among margins, letters and boxes, told from how bright pixels were and how they varied."""
+
+import cv2
+import numpy as np
+
+_FLOOR = 24  # brightness (largest of R, G, B) that black does not reach, video noise and limited range included
+_ABOVE_MARGIN = 16
+_BRIGHT_MARGIN = 60  # corners brighter than this are no black margin
+_OPEN_SHARE = 0.035  # of the longer side: letters in the margin are thinner
+_LEAST_SHARE = 0.02  # of the frame; a smaller area is no picture
+_STILL_RANGE = 6  # grey values that a still pixel may vary by
+_MOVED_RANGE = 24  # median variation of the bright pixels from which still ones can be told
+_GUIDE_GREEN = 40  # by which the green of a position guide is above its red; tissue is never like that
+_GUIDE_SHARES = (0.004, 0.2)  # of the frame
+_GUIDE_FILL = 0.8  # of its bounding box: a guide is a rectangle
+
+
+def find_area(most: np.ndarray, varied: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Tell the picture of the endoscope from the rest of the frame.
+
+    What was ever bright is opened (which takes letters away), still areas at the edge of the frame (a grey desktop, a
+    picture of the position guide) are taken away once the picture has moved, and of what is left the largest
+    connected part is the picture, its holes (the lumen) filled.
+
+    Parameters
+    ----------
+    most : uint8 (h, w), largest value of any channel of any frame so far.
+    varied : uint8 (h, w), by how much that value varied over the frames.
+    colours : uint8 (h, w, 3) RGB, one of these frames.
+
+    Returns
+    -------
+    ndarray
+        uint8 (h, w), 255 on the picture; all of it where there is no picture to be told.
+    """
+    whole = np.full(most.shape, 255, np.uint8)
+    bright = most > _threshold(most)
+    lit = np.where(_guide(colours) | _still_margin(varied, bright), 0, bright).astype(np.uint8)
+    side = max(3, round(_OPEN_SHARE * max(most.shape)) | 1)
+    lit = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    count, labels, parts, _ = cv2.connectedComponentsWithStats(lit, connectivity=4)
+    if count < 2:
+        return whole
+    largest = 1 + int(parts[1:, cv2.CC_STAT_AREA].argmax())
+    if parts[largest, cv2.CC_STAT_AREA] < _LEAST_SHARE * most.size:
+        return whole
+    outlines, _ = cv2.findContours((labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return cv2.drawContours(np.zeros(most.shape, np.uint8), outlines, -1, 255, cv2.FILLED)
+
+
+def _threshold(most: np.ndarray) -> float:
+    """Brightness that separates picture and margin: the darkest corner is the margin, if it is dark."""
+    rows, columns = (max(1, side // 24) for side in most.shape)
+    corners = (
+        most[:rows, :columns],
+        most[:rows, -columns:],
+        most[-rows:, :columns],
+        most[-rows:, -columns:],
+    )
+    margin = min(float(np.median(corner)) for corner in corners)
+    return max(_FLOOR, margin + _ABOVE_MARGIN) if margin < _BRIGHT_MARGIN else _FLOOR
+
+
+def _guide(colours: np.ndarray) -> np.ndarray:
+    """Box of a position guide (green-blue, as in Kvasir's pictures), bool (h, w)."""
+    red, green, blue = (colours[..., channel].astype(np.int16) for channel in range(3))
+    count, labels, parts, _ = cv2.connectedComponentsWithStats(
+        ((green - red > _GUIDE_GREEN) & (green > blue)).astype(np.uint8), connectivity=4
+    )
+    found = np.zeros(red.shape, bool)
+    for part in range(1, count):
+        left, top, width, height, area = (int(number) for number in parts[part, :5])
+        low, high = (share * found.size for share in _GUIDE_SHARES)
+        at_edge = left + width > 0.8 * red.shape[1] or left < 0.2 * red.shape[1]
+        if low < area < high and area > _GUIDE_FILL * width * height and at_edge:
+            found[max(0, top - 2) : top + height + 2, max(0, left - 2) : left + width + 2] = True
+    return found
+
+
+def _still_margin(varied: np.ndarray, bright: np.ndarray) -> np.ndarray:
+    """Areas that reach the edge of the frame and stood still while the picture moved, bool (h, w)."""
+    none = np.zeros(varied.shape, bool)
+    if not bright.any() or np.median(varied[bright]) < _MOVED_RANGE:
+        return none
+    still = cv2.morphologyEx((varied <= _STILL_RANGE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    _, labels = cv2.connectedComponents(still, connectivity=4)
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    found: np.ndarray = np.isin(labels, np.setdiff1d(edge, [0]))
+    return found
