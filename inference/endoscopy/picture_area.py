@@ -37,8 +37,8 @@ def find_area(most: np.ndarray, varied: np.ndarray, colours: np.ndarray) -> np.n
     bright = most > _threshold(most)
     lit = np.where(_guide(colours) | _still_margin(varied, bright), 0, bright).astype(np.uint8)
     side = max(3, round(_OPEN_SHARE * max(most.shape)) | 1)
-    lit = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    count, labels, parts, _ = cv2.connectedComponentsWithStats(lit, connectivity=4)
+    opened = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    count, labels, parts, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     if count < 2:
         return whole
     largest = 1 + int(parts[1:, cv2.CC_STAT_AREA].argmax())
@@ -64,7 +64,7 @@ def _threshold(most: np.ndarray) -> float:
 def _guide(colours: np.ndarray) -> np.ndarray:
     """Box of a position guide (green-blue, as in Kvasir's pictures), bool (h, w)."""
     red, green, blue = (colours[..., channel].astype(np.int16) for channel in range(3))
-    count, labels, parts, _ = cv2.connectedComponentsWithStats(
+    count, _, parts, _ = cv2.connectedComponentsWithStats(
         ((green - red > _GUIDE_GREEN) & (green > blue)).astype(np.uint8), connectivity=4
     )
     found = np.zeros(red.shape, bool)
