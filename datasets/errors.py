@@ -36,6 +36,10 @@ class ImageError(UnmissedError):
     """A picture cannot be read safely and faithfully."""
 
 
+class VideoError(UnmissedError):
+    """A video, camera or stream cannot be opened, or is none."""
+
+
 class ConfigError(UnmissedError):
     """A configuration has an unknown or wrong field."""
 
