@@ -1,0 +1,46 @@
+"""Whether the endoscope is out of the body, by colour: tissue is red to brown, under narrow-band light brown to green.
+
+In all of these the largest of red and green is above blue; rooms, drapes and gloves are grey, white or blue. That the
+colour of a picture tells inside from outside is also how commercial systems do it (Chinese patent CN115553685A).
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from unmissed.inference.endoscopy.values import View
+
+_SAMPLE_PX = 96  # pixels along the longer side that are looked at
+_DARK, _BURNT = 40, 235  # of the brightest and the darkest channel: beyond them a pixel has no colour to tell
+_WARM = 1.1  # times blue
+_DYE_BLUE, _DYE_SATURATION = 1.6, 0.5  # indigo carmine and methylene blue: such pixels tell nothing
+_LEAST_SHARE = 0.1  # of the picture that has to tell something
+_UNKNOWN = 0.3
+_HALF = 0.27  # share of warm pixels at which both are alike: real pictures inside have 0.4 and more, see the tests
+_STEEPNESS = 25.0
+
+
+def is_outside(view: View) -> float:
+    """Probability that the endoscope is not in the body.
+
+    A picture without colour (black, burnt out, full of dye) gives 0.3: nothing is known, and nothing is changed by it.
+
+    Parameters
+    ----------
+    view : of the frame.
+    """
+    step = max(1, max(view.grey.shape) // _SAMPLE_PX)
+    sample = view.image[::step, ::step]
+    mask = cv2.resize(view.small_mask, sample.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    pixels = sample[mask].astype(np.float32)
+    if not len(pixels):
+        return _UNKNOWN
+    red, green, blue = pixels.T
+    high, low = pixels.max(axis=1), pixels.min(axis=1)
+    dyed = (blue > _DYE_BLUE * red) & (high - low > _DYE_SATURATION * high)
+    telling = (high > _DARK) & (low < _BURNT) & ~dyed
+    if telling.mean() < _LEAST_SHARE:
+        return _UNKNOWN
+    warm = float(np.mean(np.maximum(red, green)[telling] > _WARM * blue[telling]))
+    return 1 / (1 + math.exp(_STEEPNESS * (warm - _HALF)))
