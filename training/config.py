@@ -133,6 +133,15 @@ class LossConfig(Section):
     mixup_probability: float = Field(0.5, ge=0, le=1, description="Share of the batches that are mixed.")
 
 
+class FewShotConfig(Section):
+    """Learn only the last layer, in closed form: for a handful of pictures a class."""
+
+    views: int = Field(15, ge=1, le=200, description="Augmented copies of every picture, beside the picture itself.")
+    shrinkage: float = Field(
+        0.3, gt=0, le=1, description="Of the covariance towards a round one; 1: nearest class mean."
+    )
+
+
 class TrainConfig(Section):
     """A whole recipe."""
 
@@ -154,6 +163,9 @@ class TrainConfig(Section):
     loss: LossConfig = LossConfig()
     heatmap: HeatmapConfig | None = Field(
         None, description="Settings of a heat-map model; null trains a classifier of whole pictures."
+    )
+    few_shot: FewShotConfig | None = Field(
+        None, description="Settings of a few-shot classifier, judged by leave-one-out; null trains the whole network."
     )
     ema_decay: float | None = Field(
         0.995, gt=0, lt=1, description="Average of the weights that is evaluated; null: off."
@@ -178,6 +190,8 @@ class TrainConfig(Section):
     def _fits_the_task(self) -> "TrainConfig":
         if self.choose_by == ("macro_f1" if self.heatmap else "recall"):
             raise ValueError(f"choose_by is {self.choose_by}, which this kind of model does not have")
+        if self.few_shot is not None and (self.heatmap is not None or self.data.folds is not None):
+            raise ValueError("few_shot goes with neither heatmap nor data.folds: it is judged by leave-one-out")
         if self.heatmap is None:
             if self.data.also:
                 raise ValueError("data.also serves heat maps alone")

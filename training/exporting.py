@@ -156,15 +156,15 @@ def export_run(
 def _read(run: Path, config: TrainConfig, cross_validation: Path | None) -> _Run:
     part = "test" if (run / "test_predictions.csv").is_file() else "validation"
     held_out = load_predictions(run / f"{part}_predictions.csv")
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     metrics: dict[str, Metric] = {}
     for folder, prefix, label in (
-        (run, "", "held-out test part"),
+        (run, "", facts.get("held_out", "held-out test part")),
         (cross_validation, "cv_", "cross-validation, folds pooled"),
     ):
         if folder is not None and (folder / "metrics.json").is_file():
             found = _metrics(json.loads((folder / "metrics.json").read_text(encoding="utf-8")), label)
             metrics |= {prefix + key: value for key, value in found.items()}
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     return _Run(config, facts, read_temperature(run / "calibration.json"), held_out, metrics)
 
 

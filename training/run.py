@@ -9,6 +9,7 @@ from unmissed.datasets.splits import k_folds
 from unmissed.training.checkpoint import check_same_recipe
 from unmissed.training.classifier import ClassifierTask
 from unmissed.training.config import TrainConfig
+from unmissed.training.few_shot import learn_few_shot
 from unmissed.training.heatmaps.task import HeatmapTask
 from unmissed.training.parts import one_split
 from unmissed.training.progress import RunProgress
@@ -30,6 +31,8 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     Path
         The run folder, with ``report.html``; k-fold runs hold one folder a fold.
     """
+    if config.few_shot is not None:
+        return learn_few_shot(config, config.few_shot, output, progress)
     task: Task[Any] = ClassifierTask(config) if config.heatmap is None else HeatmapTask(config, config.heatmap)
     make_folder(output)
     check_same_recipe(output, config)
