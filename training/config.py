@@ -30,6 +30,11 @@ class DataConfig(Section):
         description="Heat maps: further datasets with the same labels; all of their pictures are trained on, none is "
         "validated or tested on.",
     )
+    negatives: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Heat maps: further datasets, each with the labels of its pictures that show nothing of what is to "
+        "be found; all of these are trained on.",
+    )
     folds: int | None = Field(
         None,
         ge=2,
@@ -193,11 +198,11 @@ class TrainConfig(Section):
         if self.few_shot is not None and (self.heatmap is not None or self.data.folds is not None):
             raise ValueError("few_shot goes with neither heatmap nor data.folds: it is judged by leave-one-out")
         if self.heatmap is None:
-            if self.data.also:
-                raise ValueError("data.also serves heat maps alone")
+            if self.data.also or self.data.negatives:
+                raise ValueError("data.also and data.negatives serve heat maps alone")
             return self
-        if self.data.also and self.heatmap.distill is not None:
-            raise ValueError("data.also and heatmap.distill cannot be had together: the teacher knows one dataset")
+        if (self.data.also or self.data.negatives) and self.heatmap.distill is not None:
+            raise ValueError("heatmap.distill goes with one dataset alone: leave data.also and data.negatives out")
         if self.model.stride is None or self.input.size_px % self.model.stride:
             raise ValueError("a heat map needs model.stride, and input.size_px in whole cells")
         if self.input.fit != "crop":

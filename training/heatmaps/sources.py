@@ -8,10 +8,51 @@ from typing import Any
 from unmissed.datasets.errors import ConfigError, DatasetError
 from unmissed.datasets.fields import Field, fields_of
 from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.records import DatasetInfo
 from unmissed.datasets.registry import get
 from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
 from unmissed.training.parts import name_root, own_group
+
+
+class Negatives:
+    """Whole pictures of a dataset that show nothing of what is to be found.
+
+    Parameters
+    ----------
+    name : of the dataset.
+    labels : of its pictures that are taken.
+
+    Attributes
+    ----------
+    name, fields : as of ``FieldSource``.
+
+    Raises
+    ------
+    ConfigError
+        When it has no picture of such a label.
+    """
+
+    def __init__(self, name: str, labels: Sequence[str], heatmap: HeatmapConfig, scale: Scale) -> None:
+        dataset, place = get(name), dataset_root(name, None)
+        self.name, self._info, self._heatmap, self._scale = name, dataset.info, heatmap, scale
+        self._root = name_root(place)
+        records = dataset.read(place)
+        missing = sorted(set(labels) - {record.label for record in records})
+        if missing:
+            raise ConfigError(f"{name} has no picture of {', '.join(missing)}", fix="correct data.negatives")
+        chosen = [record for record in records if record.label in labels]
+        self._counts = {label: sum(record.label == label for record in chosen) for label in labels}
+        self.fields = [Field(record.path, dataset.info.um_per_px, record.group, (), True) for record in chosen]
+
+    def load(self, on_read: Callable[[], None]) -> list[LabelledField]:
+        """Read the pictures."""
+        return load_fields(self.fields, self._root, self._heatmap, self._scale, "", on_read)
+
+    def spec(self) -> dict[str, Any]:
+        """What the model card says of them."""
+        groups = len({field.group for field in self.fields})
+        return _spec(self._info, self._info.group_by, {"train": self._counts}, {"train": groups})
 
 
 class FieldSource:
@@ -67,15 +108,23 @@ class FieldSource:
     def spec(self, parts: Mapping[str, Sequence[LabelledField]]) -> dict[str, Any]:
         """What the model card says of the dataset and its split."""
         labels = [label for some in self._heatmap.classes.values() for label in some]
-        return {
-            "name": self._info.name,
-            "title": self._info.title,
-            "licence": self._info.licence,
-            "citation": self._info.citation,
-            "group_by": "picture" if self._by_picture else self._info.group_by,
-            "counts": {
-                name: {label: sum(field.labels.count(label) for field in fields) for label in labels}
-                for name, fields in parts.items()
-            },
-            "groups": {name: len({field.group for field in fields}) for name, fields in parts.items()},
+        counts = {
+            name: {label: sum(field.labels.count(label) for field in fields) for label in labels}
+            for name, fields in parts.items()
         }
+        groups = {name: len({field.group for field in fields}) for name, fields in parts.items()}
+        return _spec(self._info, "picture" if self._by_picture else self._info.group_by, counts, groups)
+
+
+def _spec(
+    info: DatasetInfo, group_by: str, counts: dict[str, dict[str, int]], groups: dict[str, int]
+) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "title": info.title,
+        "licence": info.licence,
+        "citation": info.citation,
+        "group_by": group_by,
+        "counts": counts,
+        "groups": groups,
+    }

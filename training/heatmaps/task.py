@@ -26,7 +26,7 @@ from unmissed.training.heatmaps.finding import LOWEST_SCORE, finds_of
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.objective import HeatmapObjective, fit_cell_temperature
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
-from unmissed.training.heatmaps.sources import FieldSource
+from unmissed.training.heatmaps.sources import FieldSource, Negatives
 from unmissed.training.heatmaps.teacher import Teacher
 from unmissed.training.loading import training_loader
 from unmissed.training.loop import train
@@ -55,6 +55,9 @@ class HeatmapTask:
         by_picture = config.data.groups != "dataset"
         self._source = FieldSource(config.data.dataset, config.data.root, heatmap, self._scale, by_picture=by_picture)
         self._also = [FieldSource(name, None, heatmap, self._scale, by_picture=by_picture) for name in config.data.also]
+        self._negatives = [
+            Negatives(name, labels, heatmap, self._scale) for name, labels in config.data.negatives.items()
+        ]
         self.records = self._source.records
 
     def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> Tested:
@@ -77,6 +80,9 @@ class HeatmapTask:
             more = source.load(source.fields, progress.reading(source.name, len(source.fields)))
             parts["train"] += more
             facts["data"].append(source.spec({"train": more}))
+        for negatives in self._negatives:
+            parts["train"] += negatives.load(progress.reading(negatives.name, len(negatives.fields)))
+            facts["data"].append(negatives.spec())
         if heatmap.distill is not None:
             teacher = Teacher(heatmap.distill.teacher, folder.name, list(heatmap.classes), accelerator.device)
             teacher.check_has_not_seen([*facts["fields"]["validation"], *facts["fields"]["test"]])

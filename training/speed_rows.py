@@ -1,0 +1,110 @@
+"""Rows of features and true speeds of recorded flights, by the code that watches examinations."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unmissed.inference.endoscopy.motion import MotionMeter
+from unmissed.inference.endoscopy.similarity import SimilarityMeter
+from unmissed.inference.endoscopy.speed_features import FEATURES, WINDOW_S, SpeedWindow
+from unmissed.inference.endoscopy.values import Box, View
+from unmissed.training.speed_flights import RADIUS_MM, Recording
+
+SOON_S = 0.3
+_FPS = 25.0
+_NO_IMAGE = np.empty((0, 0, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlightRows:
+    """A flight, frame by frame.
+
+    Attributes
+    ----------
+    kind : of the flight.
+    values : float (N, F), columns of ``FEATURES``.
+    time_s, similarity : (N,).
+    speed_mm_s : (N,), true speed of the frame's interval; positive is withdrawal.
+    second_mm_s, soon_mm_s : (N,), its mean size over the last second and the last 0.3 s.
+    radius_mm : of the lumen.
+    legible, passed, frozen : bool (N,): the truth, the decision of the gate, the truth.
+    segment : (N,) names.
+    """
+
+    kind: str
+    values: np.ndarray
+    time_s: np.ndarray
+    similarity: np.ndarray
+    speed_mm_s: np.ndarray
+    second_mm_s: np.ndarray
+    soon_mm_s: np.ndarray
+    radius_mm: float
+    legible: np.ndarray
+    passed: np.ndarray
+    frozen: np.ndarray
+    segment: np.ndarray
+
+    def at_radius(self, speed_mm_s: np.ndarray) -> np.ndarray:
+        """Speeds as they would look in a lumen of 20 mm radius: what a picture can tell."""
+        return speed_mm_s * (RADIUS_MM / self.radius_mm)
+
+
+def rows_of(flight: Recording, every: int = 1, fps: float = _FPS) -> FlightRows:
+    """Run the meters over a recording.
+
+    Parameters
+    ----------
+    every : so many frames are averaged to one, as if the tip moved that much faster before a slower shutter.
+    fps : frames a second of what the meters see.
+    """
+    similarity, motion, window = SimilarityMeter(), MotionMeter(), SpeedWindow()
+    masks = [np.where(mask, 255, 0).astype(np.uint8) for mask in flight.masks]
+    count = len(flight.small) // every
+    groups = np.arange(count * every).reshape(count, every)
+    values = np.empty((count, len(FEATURES)))
+    times, alike = np.arange(count) / fps, np.empty(count)
+    clarity = flight.clarity[groups].mean(axis=1)
+    for row, group in enumerate(groups):
+        small = flight.small[group].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[group[0]]
+        box = Box(0, 0, small.shape[1], small.shape[0])
+        view = View(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[group[-1]]])
+        alike[row] = similarity.of(view)
+        window.add(times[row], 1 / fps if row else 0.0, clarity[row], alike[row], motion.of(view))
+        features = window.features()
+        values[row] = [features[name] for name in FEATURES]
+    speed = flight.speed_mm_s[groups].mean(axis=1) * every
+    size = np.abs(flight.speed_mm_s)[groups].mean(axis=1) * every
+    return FlightRows(
+        kind=flight.kind,
+        values=values,
+        time_s=times,
+        similarity=alike,
+        speed_mm_s=speed,
+        second_mm_s=trailing_mean(size, round(WINDOW_S * fps)),
+        soon_mm_s=trailing_mean(size, round(SOON_S * fps)),
+        radius_mm=flight.radius_mm,
+        legible=flight.legible[groups].all(axis=1),
+        passed=flight.passed[groups].all(axis=1),
+        frozen=flight.frozen[groups].any(axis=1),
+        segment=flight.segment[groups[:, -1]],
+    )
+
+
+def trailing_mean(values: np.ndarray, count: int) -> np.ndarray:
+    """Mean over the last ``count`` values, of fewer at the start."""
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - count)
+    result: np.ndarray = (total[ends] - total[starts]) / (ends - starts)
+    return result
+
+
+def load_recording(path: Path) -> Recording:
+    """Read what ``record`` wrote."""
+    with np.load(path, allow_pickle=False) as kept:
+        return Recording(
+            kind=str(kept["kind"]),
+            radius_mm=float(kept["radius_mm"]),
+            **{name: kept[name] for name in Recording.__slots__ if name not in ("kind", "radius_mm")},
+        )
