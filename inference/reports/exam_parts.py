@@ -1,0 +1,152 @@
+"""What the page of an examination shows: its verdict, tiles, pictures of sites, facts."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+from jinja2 import Environment
+from markupsafe import Markup
+
+from unmissed.inference.endoscopy.exam_schema import StoredExam, StoredKpi, StoredSite
+from unmissed.inference.endoscopy.kpis import COMPLETE
+from unmissed.inference.endoscopy.values import ExamResult
+from unmissed.inference.reports import exam_words, numbers, triage_parts
+from unmissed.inference.reports.triage_words import Word
+
+_HERE = Path(__file__).parent
+_PICTURE_PX = 320
+_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure as the page shows it: ``limit`` and ``mark`` are empty where there is no limit."""
+
+    word: Word
+    value: str
+    limit: Word | None
+    mark: Word | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A site of the gallery; ``picture`` is a data address, empty without one."""
+
+    site: StoredSite
+    picture: str
+    mark: Word
+
+
+MET = Word("✓ met", "✓ 达到", tone="calm")
+NOT_MET = Word("✗ not met", "✗ 未达到", tone="bad")
+NOT_JUDGED = Word("? not judged", "? 未评估", tone="warn")
+SEEN = Word("✓ seen", "✓ 已观察", tone="calm")
+MISSED = Word("✗ not seen", "✗ 遗漏", tone="bad")
+NOT_ASSESSED = Word("not assessed", "未评估")
+
+
+def environment() -> Environment:
+    """The templates, with the style of the triage pages and what examinations add to it."""
+    made = triage_parts.environment()
+    made.filters["clock"] = numbers.clock
+    made.globals["style"] += Markup((_HERE / "exam.css").read_text("utf-8"))  # noqa: S704 -- our own file
+    made.globals["words"] = exam_words
+    return made
+
+
+def verdict(exam: StoredExam) -> Word:
+    """What the limits of the protocol say, in one line."""
+    limited = [kpi for kpi in exam.kpis if _has_limit(kpi)]
+    failed = [exam_words.kpi(kpi.name) for kpi in limited if kpi.met is False]
+    open_ones = [exam_words.kpi(kpi.name) for kpi in limited if kpi.met is None]
+    if failed:
+        names = ", ".join(word.en.lower() for word in failed), "、".join(word.zh for word in failed)
+        return Word(f"✗ Below the protocol: {names[0]}", f"✗ 未达到方案要求：{names[1]}", tone="bad")
+    if open_ones:
+        names = ", ".join(word.en.lower() for word in open_ones), "、".join(word.zh for word in open_ones)
+        return Word(f"? Cannot be judged: {names[0]}", f"? 无法评估：{names[1]}", tone="warn")
+    return Word("✓ As the protocol asks", "✓ 符合方案要求", tone="calm")
+
+
+def ending(exam: StoredExam) -> Word | None:
+    """How the recording ended, where it was cut short."""
+    if exam.ended in COMPLETE:
+        return None
+    return Word(
+        f"The recording was interrupted ({exam.ended}). What follows is the examination so far.",
+        f"录像中断（{exam.ended}），以下为中断前的结果。",
+    )
+
+
+def tiles(exam: StoredExam) -> list[Tile]:
+    """The figures; those with a limit come first."""
+    ordered = sorted(exam.kpis, key=lambda kpi: not _has_limit(kpi))
+    return [_tile(kpi, exam) for kpi in ordered]
+
+
+def cards(exam: StoredExam, result: ExamResult) -> list[Card]:
+    """The sites with their best frames, in the order of the protocol."""
+    pictures = {site.code: site.best for site in result.coverage.sites}
+    return [Card(site, _embedded(pictures.get(site.code)), _mark(site, exam)) for site in exam.sites]
+
+
+def missed(exam: StoredExam) -> list[StoredSite]:
+    """Sites that were not seen; empty where nothing can tell sites."""
+    return [site for site in exam.sites if site.code in (exam.missing or ())]
+
+
+def facts(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Nested provenance as (name, value) pairs; the list of sites stands elsewhere on the page."""
+    for name, value in values.items():
+        place = f"{before}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from facts(value, f"{place}, ")
+        elif name != "sites" and value not in (None, "", [], ()):
+            yield place, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _has_limit(kpi: StoredKpi) -> bool:
+    return kpi.limit is not None or kpi.name == "caecum"
+
+
+def _tile(kpi: StoredKpi, exam: StoredExam) -> Tile:
+    mark = {True: MET, False: NOT_MET, None: NOT_JUDGED}[kpi.met] if _has_limit(kpi) else None
+    limit = None
+    if kpi.limit is not None:
+        asked = _value(kpi.limit, kpi.unit)
+        limit = Word(f"at least {asked}", f"至少 {asked}")
+    value = "–" if kpi.value is None else _value(kpi.value, kpi.unit)
+    if kpi.name == "coverage" and kpi.value is not None:
+        seen = sum(site.seen for site in exam.sites)
+        value, limit = f"{seen} / {len(exam.sites)}", Word(f"all {len(exam.sites)}", f"全部 {len(exam.sites)} 个")
+    return Tile(exam_words.kpi(kpi.name), value, limit, mark, kpi.source)
+
+
+def _value(value: float, unit: str) -> str:
+    if unit == "share":
+        return numbers.percent(value)
+    return numbers.clock(value) if unit in ("s", "time_s") else f"{value:.0f}"
+
+
+def _mark(site: StoredSite, exam: StoredExam) -> Word:
+    if exam.missing is None:
+        return NOT_ASSESSED
+    return SEEN if site.seen else MISSED
+
+
+def _embedded(image: np.ndarray | None) -> str:
+    """A small copy of a picture inside the page, which may be passed on alone."""
+    if image is None:
+        return ""
+    height, width = image.shape[:2]
+    factor = min(1.0, _PICTURE_PX / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB")
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
