@@ -27,6 +27,7 @@ VERBS = {
     "export": "Turn a training run into ONNX with a model card.",
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides, and say what is to be done with each.",
+    "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
     "doctor": "Check this machine, and say how to mend what is missing.",

@@ -1,0 +1,144 @@
+"""``unmissed watch``: an examination in, its quality out."""
+
+import logging
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from unmissed.inference.endoscopy.protocol import Protocol
+    from unmissed.inference.endoscopy.values import ExamResult
+    from unmissed.inference.endoscopy.watch import Moment, OnFrame, Wish
+
+log = logging.getLogger(__name__)
+
+EXIT_SOME_FAILED = 3
+_GOOD_ENDS = ("end", "stopped")
+_NOBODY = "none"
+
+
+def watch(
+    source: Annotated[str, typer.Argument(metavar="VIDEO|CAMERA|URL", help="File, camera number, rtsp:// or http://.")],
+    protocol: Annotated[
+        str, typer.Option(metavar="NAME|PATH", help="gastroscopy, colonoscopy, another name, or a YAML file.")
+    ] = "colonoscopy",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="The folder to write.", show_default=False)
+    ] = None,
+    site_model: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="Classifier of sites; none for nobody.", show_default=False)
+    ] = None,
+    lesion_model: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="Finder of lesions; none for nobody.", show_default=False)
+    ] = None,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Write annotated.mp4 too.")] = False,
+    every_frame: Annotated[
+        bool | None,
+        typer.Option(
+            "--every-frame/--newest-frame",
+            help="Analyse every frame, or drop those that come too late.",
+            show_default="every frame of a file",
+        ),
+    ] = None,
+    paced: Annotated[bool, typer.Option("--paced", help="Play a file in real time, as if it were live.")] = False,
+    limit_s: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop after so many seconds.", show_default="none")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Forget an earlier examination in OUT.")] = False,
+) -> None:
+    """Watch an endoscopy: withdrawal speed, sites seen and missed, clocks, suspicious areas.
+
+    OUT holds report.html, exam.json, signals.csv, events.jsonl and the best picture of every site. Ctrl-C, or q, ends
+    the watch; the report of what was seen so far is written. c says that the caecum is reached.
+    """
+    from unmissed.cli.watch_screen import open_screen
+    from unmissed.datasets.errors import ConfigError
+    from unmissed.datasets.video import open_video
+    from unmissed.inference.endoscopy.protocol import load_protocol
+
+    rules = _with_models(load_protocol(protocol), site_model, lesion_model)
+    if output is None:
+        raise ConfigError("no folder was named for the results", fix="add -o OUT")
+    video = open_video(source)
+    if video.is_live and (every_frame or paced):
+        video.close()
+        option = "--every-frame" if every_frame else "--paced"
+        raise ConfigError(f"{option} is for files, and {video.name} is live", fix=f"leave {option} out")
+
+    from unmissed.inference.endoscopy.watch import watch as run
+
+    with _Interrupted() as interrupted, open_screen(rules) as screen:
+        result = run(
+            video,
+            rules,
+            output,
+            annotate=annotate,
+            every_frame=every_frame,
+            paced=paced,
+            limit_s=limit_s,
+            overwrite=overwrite,
+            on_frame=_stopping(screen.show, interrupted),
+        )
+    _tell(result, output)
+    if interrupted:
+        raise KeyboardInterrupt
+    if result.ended not in _GOOD_ENDS:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+class _Interrupted:
+    """Ctrl-C asks for the report, once; the second time it ends the program as ever."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __bool__(self) -> bool:
+        return self._asked
+
+    def __enter__(self) -> "_Interrupted":
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, self._before)
+
+
+def _stopping(show: "OnFrame", interrupted: _Interrupted) -> "OnFrame":
+    from unmissed.inference.endoscopy.watch import Wish
+
+    def told(moment: "Moment") -> "Wish":
+        wish = show(moment)
+        return Wish.STOP if interrupted else wish
+
+    return told
+
+
+def _with_models(protocol: "Protocol", site: str | None, lesion: str | None) -> "Protocol":
+    """The protocol with other models than its own."""
+    given = {"site": site, "lesion": lesion}
+    chosen = {role: None if name == _NOBODY else name for role, name in given.items() if name is not None}
+    return protocol.model_copy(update={"models": protocol.models.model_copy(update=chosen)})
+
+
+def _tell(result: "ExamResult", output: Path) -> None:
+    from unmissed.inference.endoscopy.overlay import clock
+
+    frames, clocks = result.frames, result.clocks
+    told = [f"{frames['analysed']} frames analysed, {frames['dropped']} dropped"]
+    told.append(f"examination {clock(clocks.examination_s)}")
+    if clocks.withdrawal_s is not None:
+        told.append(f"withdrawal {clock(clocks.withdrawal_s)}")
+    if result.coverage.sites:
+        told.append(f"{len(result.coverage.sites) - len(result.coverage.missing)}/{len(result.coverage.sites)} sites")
+    typer.echo(f"{', '.join(told)} -> {output / 'report.html'}", err=True)
+    for note in result.notes:
+        log.warning("%s", note)
+    if result.ended not in _GOOD_ENDS:
+        log.warning("it did not end well: %s; what was watched until then is kept", result.ended)
