@@ -41,7 +41,7 @@ class Recording:
     segment: np.ndarray
 
 
-def record(kind: str, seed: int, pictures: Path, part: Part, cache: Path, duration_s: float = 40.0) -> Path:
+def record(kind: str, seed: int, pictures: Path, part: Part, cache: Path, *, duration_s: float, size_px: int) -> Path:
     """Render a flight, unless it was recorded before, and keep what the monitors see of it.
 
     Parameters
@@ -60,7 +60,7 @@ def record(kind: str, seed: int, pictures: Path, part: Part, cache: Path, durati
     if path.exists():
         return path
     make_folder(cache)
-    plan = plan_flight(kind, seed, duration_s=duration_s)
+    plan = plan_flight(kind, seed, duration_s=duration_s, size_px=size_px)
     texture = next(textures(pictures, part, seed))
     with write_whole(path, "wb") as stream:
         np.savez(stream, **_recorded(plan, render_flight(plan, texture)))

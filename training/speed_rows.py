@@ -1,7 +1,6 @@
 """Rows of features and true speeds of recorded flights, by the code that watches examinations."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -9,11 +8,29 @@ from unmissed.inference.endoscopy.motion import MotionMeter
 from unmissed.inference.endoscopy.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.speed_features import FEATURES, WINDOW_S, SpeedWindow
 from unmissed.inference.endoscopy.values import Box, View
-from unmissed.training.speed_flights import RADIUS_MM, Recording
+from unmissed.training.speed_flights import Recording
+
+RADIUS_MM = 20.0
+"""Lumen radius at which the gauge's scale is told in mm/s."""
 
 SOON_S = 0.3
+_STRAIGHT_MM_S, _PER_UNIT_MM_S = 35.0, 50.0
 _FPS = 25.0
 _NO_IMAGE = np.empty((0, 0, 3), np.uint8)
+
+
+def gauge_of(speed_mm_s: np.ndarray) -> np.ndarray:
+    """What the gauge should read, 0..1: 1/50 a mm/s up to 35 mm/s (0.7), then ever slower towards 1.
+
+    30 mm/s at a lumen radius of 20 mm is the red limit, 0.6. Above, the gauge still rises, so that faster reads higher.
+    """
+    speed = np.abs(speed_mm_s)
+    start = _STRAIGHT_MM_S / _PER_UNIT_MM_S
+    over = np.clip(speed - _STRAIGHT_MM_S, 0, None) / (_PER_UNIT_MM_S * (1 - start))
+    result: np.ndarray = np.where(
+        speed <= _STRAIGHT_MM_S, speed / _PER_UNIT_MM_S, start + (1 - start) * over / (1 + over)
+    )
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +45,7 @@ class FlightRows:
     speed_mm_s : (N,), true speed of the frame's interval; positive is withdrawal.
     second_mm_s, soon_mm_s : (N,), its mean size over the last second and the last 0.3 s.
     radius_mm : of the lumen.
-    legible, passed, frozen : bool (N,): the truth, the decision of the gate, the truth.
+    legible, frozen : bool (N,).
     segment : (N,) names.
     """
 
@@ -41,7 +58,6 @@ class FlightRows:
     soon_mm_s: np.ndarray
     radius_mm: float
     legible: np.ndarray
-    passed: np.ndarray
     frozen: np.ndarray
     segment: np.ndarray
 
@@ -64,13 +80,12 @@ def rows_of(flight: Recording, every: int = 1, fps: float = _FPS) -> FlightRows:
     groups = np.arange(count * every).reshape(count, every)
     values = np.empty((count, len(FEATURES)))
     times, alike = np.arange(count) / fps, np.empty(count)
-    clarity = flight.clarity[groups].mean(axis=1)
     for row, group in enumerate(groups):
         small = flight.small[group].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[group[0]]
         box = Box(0, 0, small.shape[1], small.shape[0])
         view = View(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[group[-1]]])
         alike[row] = similarity.of(view)
-        window.add(times[row], 1 / fps if row else 0.0, clarity[row], alike[row], motion.of(view))
+        window.add(times[row], 1 / fps if row else 0.0, alike[row], motion.of(view))
         features = window.features()
         values[row] = [features[name] for name in FEATURES]
     speed = flight.speed_mm_s[groups].mean(axis=1) * every
@@ -85,7 +100,6 @@ def rows_of(flight: Recording, every: int = 1, fps: float = _FPS) -> FlightRows:
         soon_mm_s=trailing_mean(size, round(SOON_S * fps)),
         radius_mm=flight.radius_mm,
         legible=flight.legible[groups].all(axis=1),
-        passed=flight.passed[groups].all(axis=1),
         frozen=flight.frozen[groups].any(axis=1),
         segment=flight.segment[groups[:, -1]],
     )
@@ -98,13 +112,3 @@ def trailing_mean(values: np.ndarray, count: int) -> np.ndarray:
     starts = np.maximum(0, ends - count)
     result: np.ndarray = (total[ends] - total[starts]) / (ends - starts)
     return result
-
-
-def load_recording(path: Path) -> Recording:
-    """Read what ``record`` wrote."""
-    with np.load(path, allow_pickle=False) as kept:
-        return Recording(
-            kind=str(kept["kind"]),
-            radius_mm=float(kept["radius_mm"]),
-            **{name: kept[name] for name in Recording.__slots__ if name not in ("kind", "radius_mm")},
-        )

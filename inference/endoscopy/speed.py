@@ -1,4 +1,4 @@
-"""The withdrawal-speed monitor: three gauges and the fused one, 0 to 100, with bands, and a warning when the tip slips."""
+"""The withdrawal-speed monitor: three gauges and the fused one, 0 to 100, with bands, and a warning of slips."""
 
 from collections import deque
 
@@ -63,7 +63,7 @@ class SpeedMonitor:
             self._slips.reset()
             past_s = 0.0
         self._time_s = time_s
-        self._window.add(time_s, past_s, clarity.score, similarity, motion)
+        self._window.add(time_s, past_s, similarity, motion)
         slipped = self._slips.of(time_s, similarity, clarity.legible and not frozen)
         if frozen or not clarity.legible or self._window.span_s < _LEAST_S:
             if self._bands and time_s - self._told_s > _FORGET_S:

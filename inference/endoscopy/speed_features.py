@@ -26,14 +26,10 @@ MOTION_GROUP = (
 )
 SIMILARITY_GROUP = ("loss_second", "loss_soon", "loss_most")
 CHANGE_GROUP = ("change_second", "change_soon", "change_most")
-BLUR_GROUP = (
-    "clarity_second",
-    "clarity_soon",
-    *(f"{name}_{kind}" for name in SMEAR_FEATURES for kind in ("second", "soon", "rise")),
-)
+BLUR_GROUP = tuple(f"{name}_{kind}" for name in SMEAR_FEATURES for kind in ("second", "soon", "rise"))
 FEATURES = (*MOTION_GROUP, *SIMILARITY_GROUP, *CHANGE_GROUP, *BLUR_GROUP)
 
-_BASE = (*MOTION_FEATURES, "loss", "clarity", "trust")
+_BASE = (*MOTION_FEATURES, "loss", "trust")
 _AT = {name: index for index, name in enumerate(_BASE)}
 _SIGNED_AT = [_AT[name] for name in _SIGNED]
 _SIZES_AT = [_AT[name] for name in (*_SIZES, *_SPREADS)]
@@ -61,16 +57,16 @@ class SpeedWindow:
         """Time that the window stands for."""
         return sum(past_s for _, past_s in self._times)
 
-    def add(self, time_s: float, past_s: float, clarity: float, similarity: float, motion: Motion) -> None:
+    def add(self, time_s: float, past_s: float, similarity: float, motion: Motion) -> None:
         """Take a frame.
 
         Parameters
         ----------
         time_s : of the frame, after the one before.
         past_s : since the frame before.
-        clarity, similarity : 0..1.
+        similarity : to the frames before, 0..1.
         """
-        row = np.array([*(motion.features[name] for name in MOTION_FEATURES), 1 - similarity, clarity, motion.trust])
+        row = np.array([*(motion.features[name] for name in MOTION_FEATURES), 1 - similarity, motion.trust])
         row[_SIGNED_AT] = np.arcsinh(
             row[_SIGNED_AT]
         )  # linear up to a radius a second, then slower: wild fits count less
@@ -105,7 +101,7 @@ class SpeedWindow:
         sized = np.stack(
             (weights @ sizes / weights.sum(), soon_weights @ sizes[-len(soon_weights) :] / soon_weights.sum()), 1
         )
-        loss, change, clear = _AT["loss"], _AT["change"], _AT["clarity"]
+        loss, change = _AT["loss"], _AT["change"]
         usual = self._usual if self._usual is not None else soon[_SMEAR_AT]
         smear = np.stack((second[_SMEAR_AT], soon[_SMEAR_AT], soon[_SMEAR_AT] - usual), axis=1)
         values = [
@@ -113,7 +109,6 @@ class SpeedWindow:
             *sized.ravel(),
             *(second[loss], soon[loss], rows[:, loss].max()),
             *(second[change], soon[change], rows[:, change].max()),
-            *(second[clear], soon[clear]),
             *smear.ravel(),
         ]
         return dict(zip(FEATURES, map(float, values), strict=True))

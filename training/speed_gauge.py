@@ -1,0 +1,184 @@
+"""Fit the gauges of withdrawal speed on rendered flights: ``python -m unmissed.training.speed_gauge --help``."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from unmissed.datasets.synthetic.mucosa import Part
+from unmissed.inference.endoscopy.speed import BLUR, FUSED, MOTION, SIMILARITY
+from unmissed.inference.endoscopy.speed_features import (
+    BLUR_GROUP,
+    FEATURES,
+    MOTION_GROUP,
+    SIMILARITY_GROUP,
+)
+from unmissed.models.cards import CardClass, DataSpec, Metric
+from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
+from unmissed.training.speed_flights import load_recording, record
+from unmissed.training.speed_rows import FlightRows, gauge_of, rows_of
+
+log = logging.getLogger(__name__)
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    FUSED: FEATURES,
+    BLUR: BLUR_GROUP,
+    SIMILARITY: SIMILARITY_GROUP,
+    MOTION: MOTION_GROUP,
+}
+_WORDS = {
+    FUSED: ("Withdrawal speed", "退镜速度"),
+    BLUR: ("Withdrawal speed by blur", "退镜速度（模糊度）"),
+    SIMILARITY: ("Withdrawal speed by similarity", "退镜速度（相似度）"),
+    MOTION: ("Withdrawal speed by motion", "退镜速度（运动）"),
+}
+_OUTPUTS = (
+    CardClass(id="speed", name="Speed of the last second", name_zh="最近一秒的速度"),
+    CardClass(id="soon", name="Speed of the last 0.3 s", name_zh="最近0.3秒的速度"),
+)
+_LEAST_S = 0.3
+_LIMITS = (
+    "It reads a rate of the picture, in lumen radii: no mm/s, since a picture has no scale.",
+    "Fitted on rendered flights only; real bowels fold, collapse and twitch in ways that are not rendered.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which flights of a part: kinds in turn, how many, from which seed, how long, and how large."""
+
+    kinds: tuple[str, ...]
+    flights: int
+    seed: int
+    duration_s: float
+    size_px: int
+
+
+PLANS: dict[Part, Plan] = {
+    "calibration": Plan(("mixed", "plain", "mixed", "still", "mixed", "plain"), 24, 1000, 16.0, 320),
+    "validation": Plan(("mixed", "plain", "mixed", "plain", "mixed", "still"), 6, 2000, 16.0, 480),
+}
+"""Calibration flights are rendered smaller: the monitors look at 240 px, and more flights teach more."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Render or reuse flights, fit, tell the figures of the validation flights, and ship the gauges."""
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("pictures", type=Path, help="Folder of endoscopic pictures for textures.")
+    reader.add_argument("-o", "--output", type=Path, required=True, help="Folder of the models.")
+    reader.add_argument("--cache", type=Path, default=Path("runs/flights"), help="Folder of rendered flights.")
+    given = reader.parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    calibration = flights_of("calibration", given.pictures, given.cache, every=(1, 2, 3))
+    validation = flights_of("validation", given.pictures, given.cache)
+    for name, features in GROUPS.items():
+        gauge = fit(features, calibration)
+        metrics = judge(gauge, validation)
+        log.info("%s: %s", name, ", ".join(f"{key} {metric.value:.3f}" for key, metric in metrics.items()))
+        ship(gauge, given.output, name, metrics, calibration, validation)
+
+
+def flights_of(part: Part, pictures: Path, cache: Path, every: Sequence[int] = (1,)) -> list[FlightRows]:
+    """Rows of all flights of a part.
+
+    Parameters
+    ----------
+    every : each flight also serves as one that is so many times faster.
+    """
+    plan = PLANS[part]
+    found = []
+    for index in range(plan.flights):
+        kind = plan.kinds[index % len(plan.kinds)]
+        path = record(kind, plan.seed + index, pictures, part, cache, duration_s=plan.duration_s, size_px=plan.size_px)
+        recording = load_recording(path)
+        found += [rows_of(recording, step) for step in every]
+        log.info("%s flight %d of %d: %s %d", part, index + 1, plan.flights, kind, plan.seed + index)
+    return found
+
+
+def usable(rows: FlightRows) -> np.ndarray:
+    """Rows on which a gauge is fitted and judged: legible, not frozen, and not at the very start."""
+    result: np.ndarray = rows.legible & ~rows.frozen & (rows.time_s >= _LEAST_S)
+    return result
+
+
+def fit(features: Sequence[str], flights: Sequence[FlightRows], **settings: Any) -> Gauge:
+    """Fit a gauge of the given columns; the truth is told in lumen radii, scaled to 20 mm."""
+    columns = [FEATURES.index(name) for name in features]
+    values = np.concatenate([rows.values[usable(rows)][:, columns] for rows in flights])
+    targets = np.concatenate(
+        [
+            np.stack((gauge_of(rows.at_radius(rows.second_mm_s)), gauge_of(rows.at_radius(rows.soon_mm_s))), axis=1)[
+                usable(rows)
+            ]
+            for rows in flights
+        ]
+    )
+    return fit_gauge(tuple(features), values, targets, "value", **settings)
+
+
+def judge(gauge: Gauge, flights: Sequence[FlightRows]) -> dict[str, Metric]:
+    """Rank correlation with the true speed, and the mean error of the gauge."""
+    columns = [FEATURES.index(name) for name in gauge.features]
+    kept = [(rows, usable(rows)) for rows in flights]
+    told = np.concatenate([gauge.of(rows.values[use][:, columns])[:, 0] for rows, use in kept])
+    true = np.concatenate([rows.second_mm_s[use] for rows, use in kept])
+    radii = np.concatenate([rows.at_radius(rows.second_mm_s)[use] for rows, use in kept])
+    on = f"{len(flights)} rendered validation flights, legible frames"
+    return {
+        "spearman_mm_s": Metric(value=float(spearmanr(told, true).statistic), on=on),
+        "spearman_radii_s": Metric(value=float(spearmanr(told, radii).statistic), on=on),
+        "mean_error": Metric(value=float(np.abs(told - gauge_of(radii)).mean()), on=on),
+    }
+
+
+def ship(
+    gauge: Gauge,
+    folder: Path,
+    name: str,
+    metrics: dict[str, Metric],
+    calibration: Sequence[FlightRows],
+    validation: Sequence[FlightRows],
+) -> None:
+    """Write a gauge with its card."""
+    columns = [FEATURES.index(column) for column in gauge.features]
+    rows = {part: sum(len(flight.values) for flight in flights) for part, flights in _parts(calibration, validation)}
+    plans = {str(part): plan for part, plan in PLANS.items()}
+    data = DataSpec(
+        name="rendered-flights",
+        title="Rendered flights through a tube, textures of Kvasir-SEG",
+        licence="The renderer: Apache-2.0. Textures: research and education.",
+        citation="Jha et al., Kvasir-SEG, MMM 2020",
+        group_by="picture of the texture",
+        counts={part: {"rows": count} for part, count in rows.items()},
+        groups={part: plan.flights for part, plan in plans.items()},
+    )
+    title, title_zh = _WORDS[name]
+    ship_gauge(
+        gauge,
+        folder,
+        name=name,
+        title=title,
+        title_zh=title_zh,
+        outputs=_OUTPUTS,
+        training={"command": "python -m unmissed.training.speed_gauge", "scale": "0.6 = 30 mm/s at a radius of 20 mm"},
+        data=[data],
+        metrics=metrics,
+        limits=_LIMITS,
+        check=validation[0].values[:500, columns],
+    )
+
+
+def _parts(
+    calibration: Sequence[FlightRows], validation: Sequence[FlightRows]
+) -> list[tuple[str, Sequence[FlightRows]]]:
+    return [("calibration", calibration), ("validation", validation)]
+
+
+if __name__ == "__main__":
+    main()
