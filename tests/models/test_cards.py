@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from unmissed.datasets.errors import ModelError
 from unmissed.models import cards
 from unmissed.models.cards import (
+    CardClass,
     FileSpec,
     HeatmapSpec,
     Metric,
@@ -131,6 +132,11 @@ class TestTasks:
         for fields in (
             {"task": "heatmap", "heatmap": self.MAP},
             {"task": "slide-score", "input": TableInput(features=("a",))},
+            {
+                "task": "gauge",
+                "input": TableInput(features=("a",)),
+                "classes": (CardClass(id="v", name="", name_zh=""),),
+            },
         ):
             card = make_card(**fields)
             save_card(card, tmp_path / "tiny.json")
@@ -143,8 +149,10 @@ class TestTasks:
         [
             ({"task": "heatmap"}, "the section heatmap belongs"),
             ({"heatmap": MAP}, "the section heatmap belongs"),
-            ({"task": "slide-score"}, "slide scores take columns"),
-            ({"input": TableInput(features=("a",))}, "slide scores take columns"),
+            ({"classes": (CardClass(id="v", name="", name_zh=""),)}, "one class is too few"),
+            ({"task": "gauge"}, "slide scores and gauges take columns"),
+            ({"task": "slide-score"}, "slide scores and gauges take columns"),
+            ({"input": TableInput(features=("a",))}, "slide scores and gauges take columns"),
             ({"task": "heatmap", "heatmap": MAP.model_copy(update={"target": ("c0",)})}, "other than the background"),
         ],
     )

@@ -63,6 +63,17 @@ def draw(path: Path, spots, size=(120, 150), seed=0):
     cv2.imwrite(str(path), image[..., ::-1])
 
 
+def draw_masked(root, indices):
+    """Pictures with one spot each, and its mask."""
+    rng = np.random.default_rng(indices[0])
+    (root / "masks").mkdir(parents=True)
+    for index in indices:
+        x, y = rng.integers(30, 90, 2).tolist()
+        draw(root / "images" / f"{index}.png", [("HSIL", x, y)], seed=index)
+        mask = cv2.circle(np.zeros((120, 150), np.uint8), (x, y), 9, 255, cv2.FILLED)
+        cv2.imwrite(str(root / "masks" / f"{index}.png"), mask)
+
+
 @pytest.fixture(scope="module")
 def fields_folder(tmp_path_factory):
     """Twenty fields of two groups each, every second one normal alone; 1 um per pixel."""
@@ -323,25 +334,41 @@ class TestRuns:
         assert pooled["fields"] == 20
         assert (tmp_path / "fold-1" / "report.html").is_file()
 
-    def test_masks_are_learned_too(self, go, recipe_file, tmp_path):
-        rng = np.random.default_rng(0)
-        for index in range(8):
-            x, y = rng.integers(30, 90, 2).tolist()
-            draw(tmp_path / "set" / "images" / f"{index}.png", [("HSIL", x, y)], seed=index)
-            mask = cv2.circle(np.zeros((120, 150), np.uint8), (x, y), 9, 255, cv2.FILLED)
-            (tmp_path / "set" / "masks").mkdir(exist_ok=True)
-            cv2.imwrite(str(tmp_path / "set" / "masks" / f"{index}.png"), mask)
+    def test_masks_are_learned_too_with_further_datasets(self, go, tmp_path, monkeypatch):
+        for name, first in (("kvasir-seg", 0), ("polypgen", 20)):
+            draw_masked(tmp_path / name, range(first, first + 8))
+        for label in ("bbps_0", "bbps_1"):
+            draw(tmp_path / "nerthus" / label / f"{label}.png", [])
+        monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
         recipe = RECIPE | {
-            "data": RECIPE["data"] | {"dataset": "kvasir-seg", "root": str(tmp_path / "set")},
+            "data": RECIPE["data"]
+            | {"dataset": "kvasir-seg", "also": ["polypgen"], "negatives": {"nerthus": ["bbps-0"]}},
             "input": RECIPE["input"] | {"um_per_px": None},
             "heatmap": RECIPE["heatmap"]
-            | {"classes": {"background": [], "polyp": ["polyp"]}, "target": ["polyp"], "picture_px": 150, "crops": 32},
+            | {"classes": {"background": [], "polyp": ["polyp"]}, "target": ["polyp"], "picture_px": 150, "crops": 32}
+            | {"box_um": None, "halo_px": 0},
             "optimizer": RECIPE["optimizer"] | {"epochs": 1},
         }
         (tmp_path / "masks.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
         go(tmp_path / "run", name=tmp_path / "masks.yaml")
         metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
         assert metrics["false_finds"]["per"] == "picture"
+        facts = json.loads((tmp_path / "run" / "run.json").read_text())
+        assert [spec["name"] for spec in facts["data"]] == ["kvasir-seg", "polypgen", "nerthus"]
+        assert facts["data"][1]["counts"] == {"train": {"polyp": 8}}
+        assert facts["data"][2]["counts"] == {"train": {"bbps-0": 1}}
+        card, path = export_run(tmp_path / "run", tmp_path / "out", fixed_batch=None, int8=False)
+        assert (card.heatmap.box_px, len(card.data)) == (None, 3)
+        with Finder(zoo.resolve(str(path.with_suffix(".onnx"))), threshold=0.0) as finder:
+            (row,) = finder.find([tmp_path / "kvasir-seg" / "images" / "0.png"])
+        assert row.finds and all(find.width_px > 0 and find.x_px + find.width_px <= 150 for find in row.finds)
+
+    def test_a_label_that_no_picture_has_is_no_negative(self, go, tmp_path, monkeypatch, recipe_file):
+        draw(tmp_path / "nerthus" / "bbps_0" / "a.png", [])
+        draw(tmp_path / "nerthus" / "bbps_1" / "b.png", [])
+        monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
+        with pytest.raises(ConfigError, match="no picture of bbps-3"):
+            go(tmp_path / "run", "data.negatives.nerthus=[bbps-3]", name=recipe_file)
 
     @pytest.mark.parametrize(
         ("override", "words"),
@@ -355,12 +382,13 @@ class TestRuns:
             ("input.um_per_px=null", "heatmap.picture_px, and not both"),
             ("model.stride=null", "needs model.stride"),
             ("heatmap.classes.abnormal=[HSLI]", "heatmap.classes names HSLI"),
+            ("data.also=[polypgen]|heatmap.distill.teacher=x", "goes with one dataset alone"),
             ("model.layers=[{widht: 3}]", "did you mean 'width'"),
         ],
     )
     def test_wrong_values_are_answered_with_the_way_out(self, go, recipe_file, tmp_path, override, words):
         with pytest.raises(ConfigError, match=words):
-            go(tmp_path / "run", override, name=recipe_file)
+            go(tmp_path / "run", *override.split("|"), name=recipe_file)
 
 
 def test_the_finders_that_ship_are_valid():

@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from unmissed.datasets import registry
@@ -100,6 +102,7 @@ DRAWN: dict[str, tuple[Callable[..., None], int]] = {
 }
 
 FINDERS = ("nucleus-finder", "nucleus-finder-coarse")
+OWN_TEST = ("polyp-finder", "gi-landmarks")
 
 
 def check(folder: Path, outputs: int) -> None:
@@ -113,7 +116,7 @@ def check(folder: Path, outputs: int) -> None:
 def test_every_recipe_that_ships_is_tried():
     from unmissed.training.recipes import recipe_names
 
-    assert {*DRAWN, *FINDERS} == set(recipe_names())
+    assert {*DRAWN, *FINDERS, *OWN_TEST} == set(recipe_names())
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -160,6 +163,29 @@ def copy_few(source: Path, target: Path, each: int) -> None:
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, place)
+
+
+def test_the_polyp_finder_trains_on_its_official_layouts(go, put, tmp_path, monkeypatch):
+    for name in ("kvasir-seg", "polypgen"):
+        for index in range(8):
+            put(tmp_path / name / "images" / f"{name}-{index}.png", seed=index)
+            mask = put(tmp_path / name / "masks" / f"{name}-{index}.png", (0, 0, 0))
+            cv2.imwrite(str(mask), cv2.circle(np.zeros((40, 48), np.uint8), (20, 20), 6, 255, cv2.FILLED))
+    for label in classes("hyperkvasir"):
+        put(tmp_path / "hyperkvasir" / label / f"{label}.png")
+    monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
+    words = ("heatmap.picture_px=64", "heatmap.crops=8", "optimizer.batch_size=4")
+    go(tmp_path / "run", *SMALL, *words, name="polyp-finder")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert len(facts["data"]) == 3
+
+
+@pytest.mark.data
+def test_the_landmarks_are_learned_from_a_few_real_pictures(go, data_root, tmp_path):
+    small = ("input.size_px=64", "augment=[{D4: {p: 1.0}}]", "few_shot.views=1", "bootstrap=100")
+    go(tmp_path / "run", *small, f"data.root={data_root / 'hyperkvasir-samples'}", name="gi-landmarks")
+    found = load_predictions(tmp_path / "run" / "test_predictions.csv")
+    assert found.logits.shape == (len(found.labels), 23)
 
 
 @pytest.mark.data
