@@ -8,10 +8,10 @@ from time import perf_counter
 from typing import Any
 
 import cv2
-import numpy as np
 
 from unmissed.datasets.closing import Closing
 from unmissed.datasets.video import Frame, Gap
+from unmissed.inference.endoscopy import watch_events
 from unmissed.inference.endoscopy.alerts import LesionAlerts
 from unmissed.inference.endoscopy.clarity import ClarityMeter
 from unmissed.inference.endoscopy.clocks import Clocks
@@ -28,6 +28,7 @@ from unmissed.inference.endoscopy.speed import SpeedMonitor
 from unmissed.inference.endoscopy.stage_times import StageTimes
 from unmissed.inference.endoscopy.values import (
     Clarity,
+    ClockTimes,
     Event,
     EventKind,
     ExamResult,
@@ -36,12 +37,10 @@ from unmissed.inference.endoscopy.values import (
     Reason,
     Scene,
     Sight,
-    Speed,
     SpeedState,
     View,
 )
 
-BEST_FRAME_PX = 640  # longer side of a picture that is kept of a site
 _OUTSIDE = 0.5
 
 Sighting = Callable[[View, float], Sight]
@@ -96,7 +95,7 @@ class Watcher(Closing):
             return None
         start = perf_counter()
         if self._size is None:
-            self._happened(Event(item.time_s, EventKind.STARTED, "Watching", "开始观察"))
+            self._happened(watch_events.started(item.time_s))
             self._span_s = (item.time_s, item.time_s)
         self._note_size(item)
         self._span_s = (self._span_s[0], item.time_s)
@@ -125,7 +124,7 @@ class Watcher(Closing):
         self._told = len(self._events)
         return found
 
-    def clocks(self) -> Any:
+    def clocks(self) -> ClockTimes:
         """The clocks as they stand."""
         return self._clocks.result()
 
@@ -143,7 +142,7 @@ class Watcher(Closing):
         """
         for event in self._clocks.finish(self._span_s[1]):
             self._happened(event)
-        self._happened(Event(self._span_s[1], EventKind.ENDED, f"Ended: {ended}", f"结束：{ended}"))
+        self._happened(watch_events.ended(self._span_s[1], ended))
         width, height = self._size or (0, 0)
         return ExamResult(
             source=self._source,
@@ -197,51 +196,26 @@ class Watcher(Closing):
         with self._times.stage("trackers"):
             observed = legible and not signals.frozen
             found = self._clocks.of(time_s, signals.sight.scene, legible, signals.frozen)
-            found += self._coverage.of(time_s, observed, signals.sight, lambda: _smaller(view.image))
+            found += self._coverage.of(time_s, observed, signals.sight, lambda: view.image)
             frame_px = self._size or (1, 1)
             alert, event = self._alerts.of(time_s, signals.lesions, legible, frame_px)
             found += [event] if event is not None else []
-            found += self._speed_events(time_s, signals.speed)
+            found += watch_events.of_speed(time_s, self._state, signals.speed)
+            self._state = signals.speed.state
         for event in found:
             self._happened(event)
         return replace(signals, alert=alert)
 
-    def _speed_events(self, time_s: float, speed: Speed) -> list[Event]:
-        found = []
-        if speed.slipped:
-            found.append(
-                Event(time_s, EventKind.SLIP, "The picture jumped: go back and look", "镜头滑脱，请退回重新观察")
-            )
-        if speed.state is SpeedState.RED and self._state is not SpeedState.RED:
-            found.append(
-                Event(
-                    time_s, EventKind.SPEED, "Withdrawal too fast", "退镜过快", {"state": "red", "speed": speed.speed}
-                )
-            )
-        self._state = speed.state
-        return found
-
     def _take_gap(self, gap: Gap) -> None:
         self._clocks.gap(gap.start_s, gap.end_s)
         self._span_s = (self._span_s[0], max(self._span_s[1], gap.end_s))
-        self._happened(
-            Event(
-                gap.start_s,
-                EventKind.GAP,
-                f"No picture for {gap.end_s - gap.start_s:.1f} s: {gap.reason}",
-                f"无图像 {gap.end_s - gap.start_s:.1f} 秒：{gap.reason}",
-                {"end_s": gap.end_s},
-            )
-        )
+        self._happened(watch_events.lost(gap))
         self._before = None
 
     def _note_size(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
         if self._size is not None and self._size != (width, height):
-            words = f"{self._size[0]} x {self._size[1]} -> {width} x {height} px"
-            self._happened(
-                Event(frame.time_s, EventKind.CHANGED, f"The picture changed: {words}", f"图像尺寸改变：{words}")
-            )
+            self._happened(watch_events.resized(frame.time_s, self._size, (width, height)))
             self._before = None
         self._size = (width, height)
 
@@ -263,11 +237,3 @@ class Watcher(Closing):
                 for role, file in models.items()
             },
         }
-
-
-def _smaller(image: np.ndarray) -> np.ndarray:
-    """A copy with a longer side of at most ``BEST_FRAME_PX``."""
-    height, width = image.shape[:2]
-    factor = min(1.0, BEST_FRAME_PX / max(height, width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

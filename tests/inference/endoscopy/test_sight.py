@@ -71,7 +71,7 @@ def test_without_a_classifier_nothing_is_told_but_the_outside(view):
 
 
 def test_classes_that_the_model_has_not_are_named():
-    with pytest.raises(ConfigError, match="z-lime.*expected.*normal-z-line"):
+    with pytest.raises(ConfigError, match=r"z-lime.*expected.*normal-z-line"):
         SightModel(Models(site=MODEL, sites={"Z": ["z-lime"]}))
 
 
