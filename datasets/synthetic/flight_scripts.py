@@ -44,10 +44,11 @@ def plan_flight(kind: str, seed: int, duration_s: float = 40.0, fps: float = 25.
     segments = _cut(_SCRIPTS[kind](duration_s, rng), duration_s)
     start_mm = _START_MM
     if kind == "colonoscopy":
-        # Clear colours, one blind end, and a polyp that the tip passes on its way out.
-        start_mm = 20.0
-        deepest = start_mm - tracks_of(segments, fps, 0.0, np.random.default_rng(seed))["path_mm"].min() * -1
-        tube = replace(tube, end_mm=deepest + 45.0, polyp_mm=start_mm + 0.45 * (deepest - start_mm))
+        # One blind end, and a polyp that the tip passes on its way out.
+        start_mm = 0.0
+        inward = np.cumsum([0.0, *(-s.duration_s * sum(s.speed_mm_s) / 2 for s in segments)])
+        passes = float(inward[[s.name for s in segments].index("polyp")])
+        tube = replace(tube, end_mm=float(inward.max()) + 1.5 * tube.radius_mm, polyp_mm=passes - 4.0)
         camera = replace(camera, mask="octagon", shutter_s=1 / 100)
     tracks = tracks_of(segments, fps, start_mm, rng)
     return FlightPlan(kind, seed, duration_s, fps, size_px, tube, camera, tuple(segments), tracks)
@@ -159,25 +160,29 @@ def _only_still(duration_s: float, rng: np.random.Generator) -> list[Segment]:
 def _colonoscopy(duration_s: float, rng: np.random.Generator) -> list[Segment]:
     """Entry, insertion, caecum, withdrawal with everything that a monitor should notice, exit."""
     share = duration_s / 60
-    hand = {"swing_deg": 10.0, "squeeze": 0.05, "roll_deg_s": 12.0, "roll_period_s": 4.0}
 
-    def part(name: str, seconds: float, speed: float, **more: object) -> Segment:
-        return Segment(name, seconds * share, (speed, speed), **{**hand, **more})  # type: ignore[arg-type]
+    def part(name: str, seconds: float, speed: float, **spoil: float) -> Segment:
+        speeds = (speed, speed)
+        return Segment(name, seconds * share, speeds, 12.0, 4.0, swing_deg=10.0, squeeze=0.05, spoil=spoil)
 
-    return [
-        part("outside", 3, -6, spoil={"outside": 1.0}),
-        part("cruise", 8, -48 / share),
-        part("caecum", 5, 0, squeeze=0.0, swing_deg=20.0),
-        part("cruise", 8, 8 / share),
-        part("fast", 5, 48),
+    out = [
+        part("cruise", 8, 8),
+        part("fast", 4, 48),
         part("cruise", 4, 6),
-        part("slip", 0.6, 150),
+        part("slip", 0.5, 160),
         part("cruise", 4, 5),
-        part("water", 3.4, 4, spoil={"water": 1.0}),
-        part("cruise", 6, 7),
-        part("instrument", 5, 0, spoil={"instrument": 1.0}, swing_deg=0.0, roll_deg_s=0.0),
+        part("water", 3.5, 4, water=1.0),
+        part("polyp", 6, 7),
+        replace(part("instrument", 6, 0, instrument=1.0), roll_deg_s=0.0, swing_deg=0.0),
         part("cruise", 5, 6),
-        part("outside", 3, 6, spoil={"outside": 1.0}),
+    ]
+    way_mm = sum(segment.duration_s * segment.speed_mm_s[0] for segment in out)
+    return [
+        part("outside", 3, 0, outside=1.0),
+        part("cruise", 8, -way_mm / (8 * share)),
+        replace(part("caecum", 5, 0), swing_deg=25.0),
+        *out,
+        part("outside", 3, 0, outside=1.0),
     ]
 
 

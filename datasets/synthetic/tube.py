@@ -1,5 +1,6 @@
 """A tube with folds, bends, contractions, a blind end and a polyp, and what a ray from inside it meets."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -7,14 +8,16 @@ import numpy as np
 
 from unmissed.datasets.synthetic.flight_plans import FlightPlan
 
+Fold = Callable[[np.ndarray], np.ndarray]
+
 AZIMUTHS = 192
 FARTHEST_MM = 240.0
 _BEHIND_MM = 60.0
 _MAP_STEP_MM = 0.5
 _MAP_ANGLES = 128
-_AHEAD_ANGLES, _BEHIND_ANGLES = 272, 112
-_WIDEST_RAD = np.radians(140.0)
-_POLYP_RADIUS_MM, _POLYP_HEIGHT_MM = 5.0, 4.5
+_AHEAD_ANGLES, _BEHIND_ANGLES = 258, 143
+ROWS_PER_RAD = (_AHEAD_ANGLES - 1) / (np.pi / 2)
+POLYP_RADIUS_MM, _POLYP_HEIGHT_MM = 5.0, 4.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +26,8 @@ class Hits:
 
     Attributes
     ----------
-    table : float32 (angles, AZIMUTHS + 1, 4); rows run over the angle to the axis, see ``row_of``, columns over the
-        azimuth, the last one repeats the first. Channels: angle around the axis minus azimuth in radians; position
+    table : float32 (angles, AZIMUTHS + 1, 4); rows run over the angle to the axis, ``ROWS_PER_RAD`` to
+        140 degrees, columns over the azimuth, the last one repeats the first. Channels: angle around the axis minus azimuth in radians; position
         along the axis in mm; light that comes back from a lamp at the eye (cosine / distance squared, 1/mm2); cosine.
     """
 
@@ -55,7 +58,10 @@ class TubeShape:
         # The plan counts along the axis, the map along its chord.
         arc = np.concatenate([[0.0], np.cumsum(np.sqrt(1 + slope**2))[:-1] * _MAP_STEP_MM])
         self._arc = arc + self._first_mm
-        self._map = _radius_map(self.tube.radius_mm, self._z, plan, rng)
+        self.end_mm = None if self.tube.end_mm is None else self.position(self.tube.end_mm)
+        self.polyp_mm = None if self.tube.polyp_mm is None else self.position(self.tube.polyp_mm)
+        self.polyp_rad = float(rng.uniform(0, 2 * np.pi))
+        self._map = self._radius_map(rng)
 
     def position(self, path_mm: float) -> float:
         """z in mm of a place that is ``path_mm`` along the axis."""
@@ -93,11 +99,11 @@ class TubeShape:
     def _half(self, z_mm: float, eye: np.ndarray, wave: tuple[float, float], sign: float) -> np.ndarray:
         """Rays towards greater (or smaller) z; rows run from the axis to the side, behind: the other way."""
         zeta = _DEPTHS_AHEAD if sign > 0 else _DEPTHS_BEHIND
-        z = z_mm + sign * zeta
+        z = np.float32(z_mm) + np.float32(sign) * zeta
         mx, my = (self.axis(z) - eye[:, None]).astype(np.float32)
         along = _COS * mx + _SIN * my  # (azimuths, depths)
         apart = mx**2 + my**2
-        radius = self.tube.radius_mm * np.ones_like(along)
+        radius = np.full_like(along, self.tube.radius_mm)
         rows = np.broadcast_to(((z - self._first_mm) / _MAP_STEP_MM).astype(np.float32), along.shape)
         squeeze = (1 - wave[0] * (0.5 + 0.5 * np.sin(z * (2 * np.pi / 70) - wave[1]))).astype(np.float32)
         for _ in range(2):  # the radius hangs on where the ray leaves, and that on the radius
@@ -124,7 +130,7 @@ class TubeShape:
         part[inner] = 0.5
         depth = zeta[k - 1] + part * (zeta[k] - zeta[k - 1])
         rho = out.ravel()[flat - 1] * (1 - part) + out.ravel()[flat] * part
-        rho = np.where(inner, depth * np.tan(np.minimum(angles, 1.5)), rho)
+        rho = np.where(inner, depth * np.tan(np.minimum(angles, np.float32(1.5))), rho)
         x = rho * _COS - (mx[k - 1] * (1 - part) + mx[k] * part)
         y = rho * _SIN - (my[k - 1] * (1 - part) + my[k] * part)
         table = self._lit(z_mm, depth, rho, np.arctan2(y, x), sign, squeeze[k])
@@ -134,75 +140,81 @@ class TubeShape:
         self, z_mm: float, depth: np.ndarray, rho: np.ndarray, theta: np.ndarray, sign: float, squeeze: np.ndarray
     ) -> np.ndarray:
         """Channels of ``Hits.table`` for points of the wall."""
-        z = z_mm + sign * depth
-        found = self._look_up(theta, ((z - self._first_mm) / _MAP_STEP_MM).astype(np.float32))
+        z = np.float32(z_mm) + np.float32(sign) * depth
+        found = self._look_up(theta, (z - np.float32(self._first_mm)) / np.float32(_MAP_STEP_MM))
         slope = self.slope(z).astype(np.float32)
         ct, st = np.cos(theta), np.sin(theta)
         twist = found[..., 2] / np.maximum(found[..., 0], 1.0)
         nx, ny = ct + twist * st, st - twist * ct
         nz = -found[..., 1] * squeeze - ct * slope[0] - st * slope[1]
         distance = np.sqrt(rho**2 + depth**2) + 1.0  # the lamp is not in the very point of the eye
-        facing = (rho * (_COS * nx + _SIN * ny) + sign * depth * nz) / (distance * np.sqrt(nx**2 + ny**2 + nz**2))
+        facing = (rho * (_COS * nx + _SIN * ny) + np.float32(sign) * depth * nz) / (
+            distance * np.sqrt(nx**2 + ny**2 + nz**2)
+        )
         facing = np.clip(facing, 0.02, 1)
-        turn = np.mod(theta - _AZIMUTH + np.pi, 2 * np.pi) - np.pi
-        return np.stack([turn, z, facing / distance**2, facing], axis=-1).astype(np.float32)
+        turns = (theta - _AZIMUTH) * np.float32(1 / (2 * np.pi))
+        turn = (turns - np.round(turns)) * np.float32(2 * np.pi)
+        return cv2.merge([turn, z.astype(np.float32), facing / distance**2, facing])
 
     def _look_up(self, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Radius and its derivatives along the axis and the angle, float32 (..., 3)."""
-        columns = np.mod(theta, 2 * np.pi) * (_MAP_ANGLES / (2 * np.pi))
-        return cv2.remap(self._map, columns.astype(np.float32), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        turns = theta * np.float32(1 / (2 * np.pi))
+        columns = (turns - np.floor(turns)) * np.float32(_MAP_ANGLES)
+        return cv2.remap(self._map, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def _radius_map(self, rng: np.random.Generator) -> np.ndarray:
+        """Radius in mm and its derivatives by z and by angle: float32 (z, _MAP_ANGLES + 1, 3)."""
+        mean, z = self.tube.radius_mm, self._z
+        theta = np.arange(_MAP_ANGLES) * (2 * np.pi / _MAP_ANGLES)
+        radius = np.full((len(z), _MAP_ANGLES), mean)
+        radius += 0.06 * mean * np.sin(z / 31 + rng.uniform(0, 6))[:, None] * np.cos(2 * theta + rng.uniform(0, 6))
+        for place, fold in self._folds(theta, rng):
+            rows = np.abs(z - place) < 24
+            radius[rows] -= fold(z[rows, None] - place)
+        if self.polyp_mm is not None:
+            away = _nearest_turn(theta - self.polyp_rad)
+            reach2 = ((z[:, None] - self.polyp_mm) ** 2 + (mean * away) ** 2) / POLYP_RADIUS_MM**2
+            radius -= _POLYP_HEIGHT_MM * np.exp(-(reach2**2))
+        if self.end_mm is not None:
+            into = np.clip((z - (self.end_mm - mean)) / mean, 0, 1)
+            radius *= np.sqrt(1 - into**2)[:, None]
+        radius = np.maximum(radius, 0.01)
+        along = np.gradient(radius, _MAP_STEP_MM, axis=0)
+        around = (np.roll(radius, -1, axis=1) - np.roll(radius, 1, axis=1)) / (2 * (2 * np.pi / _MAP_ANGLES))
+        full = np.stack([radius, along, around], axis=-1)
+        return np.concatenate([full, full[:, :1]], axis=1).astype(np.float32)
+
+    def _folds(self, theta: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[float, Fold]]:
+        """Half-moon folds at uneven distances; none hides the polyp, and the last one guards the blind end."""
+        place = float(self._z[0])
+        while place < self._z[-1]:
+            height = self.tube.fold_height_mm * rng.uniform(0.4, 1.15)
+            middle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 2.6)
+            tilt, width = rng.uniform(-3, 3), rng.uniform(1.6, 3.2)
+            if self.polyp_mm is None or abs(place - self.polyp_mm) > 15:
+                yield place, _fold(_nearest_turn(theta - middle), height, reach, tilt, width)
+            place += self.tube.fold_spacing_mm * rng.uniform(0.6, 1.4)
+        if self.end_mm is not None:
+            turned = _nearest_turn(theta - rng.uniform(0, 2 * np.pi))
+            yield self.end_mm - 0.75 * self.tube.radius_mm, _fold(turned, 0.3 * self.tube.radius_mm, 2.2, 2.0, 3.0)
 
 
-def row_of(angle_rad: np.ndarray) -> np.ndarray:
-    """Row of ``Hits.table`` for angles to the axis, 0..140 degrees."""
-    ahead = angle_rad * ((_AHEAD_ANGLES - 1) / (np.pi / 2))
-    behind = _AHEAD_ANGLES + (angle_rad - np.pi / 2) * ((_BEHIND_ANGLES - 1) / (_WIDEST_RAD - np.pi / 2))
-    rows: np.ndarray = np.where(angle_rad < np.pi / 2, ahead, np.minimum(behind, _AHEAD_ANGLES + _BEHIND_ANGLES - 1))
-    return rows
+def _fold(turned: np.ndarray, height: float, reach: float, tilt: float, width: float) -> Fold:
+    """How far a fold stands out, by the distance along the axis (n, 1): mm (n, angles)."""
+    around = height * np.exp(-((np.abs(turned) / reach) ** 4))
+    return lambda away: around * np.exp(-(((away - tilt * np.cos(turned)) / width) ** 2))
 
 
-def _radius_map(radius_mm: float, z: np.ndarray, plan: FlightPlan, rng: np.random.Generator) -> np.ndarray:
-    """Radius in mm and its derivatives by z and by angle: float32 (z, _MAP_ANGLES + 1, 3)."""
-    tube = plan.tube
-    theta = np.arange(_MAP_ANGLES) * (2 * np.pi / _MAP_ANGLES)
-    radius = np.full((len(z), _MAP_ANGLES), radius_mm)
-    radius += 0.06 * radius_mm * np.sin(z / 31 + rng.uniform(0, 6))[:, None] * np.cos(2 * theta + rng.uniform(0, 6))
-    # Haustra: three bulges around the lumen between folds, as the three bands of muscle leave them.
-    place = z[0]
-    while place < z[-1]:
-        height = tube.fold_height_mm * rng.uniform(0.4, 1.15)
-        middle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 2.6)
-        tilt, width = rng.uniform(-3, 3), rng.uniform(1.6, 3.2)
-        turned = np.mod(theta - middle + np.pi, 2 * np.pi) - np.pi
-        around = np.exp(-((np.abs(turned) / reach) ** 4))
-        rows = np.abs(z - place) < 6 * width + 4
-        across = (z[rows, None] - place - tilt * np.cos(turned)) / width
-        radius[rows] -= height * around * np.exp(-(across**2))
-        place += tube.fold_spacing_mm * rng.uniform(0.6, 1.4)
-    if tube.polyp_mm is not None:
-        away = np.mod(theta - polyp_angle(tube.seed) + np.pi, 2 * np.pi) - np.pi
-        reach2 = ((z[:, None] - tube.polyp_mm) ** 2 + (radius_mm * away) ** 2) / _POLYP_RADIUS_MM**2
-        radius -= _POLYP_HEIGHT_MM * np.exp(-(reach2**2))
-    if tube.end_mm is not None:
-        into = np.clip((z - (tube.end_mm - radius_mm)) / radius_mm, 0, 1)
-        radius *= np.sqrt(1 - into**2)[:, None]
-    radius = np.maximum(radius, 0.01)
-    along = np.gradient(radius, _MAP_STEP_MM, axis=0)
-    wide = np.concatenate([radius[:, -1:], radius, radius[:, :2]], axis=1)
-    around = (wide[:, 2:] - wide[:, :-2])[:, :_MAP_ANGLES] / (2 * (2 * np.pi / _MAP_ANGLES))
-    full = np.stack([radius, along, around], axis=-1)
-    return np.concatenate([full, full[:, :1]], axis=1).astype(np.float32)
-
-
-def polyp_angle(seed: int) -> float:
-    """Where around the axis the polyp of a tube sits, radians."""
-    return float(np.random.default_rng([seed, 1]).uniform(0, 2 * np.pi))
+def _nearest_turn(angle: np.ndarray) -> np.ndarray:
+    """The same angle between -pi and pi."""
+    result: np.ndarray = np.mod(angle + np.pi, 2 * np.pi) - np.pi
+    return result
 
 
 def _first_below(falling: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """For each row and angle the first column whose value is at most the angle; as many as columns if none is."""
     columns = falling.shape[1]
-    offset = 4.0 * np.arange(len(falling))[:, None]
+    offset = 4 * np.arange(len(falling), dtype=np.float32)[:, None]
     found = np.searchsorted((offset - falling).ravel(), (offset - angles[:, ::-1]).ravel(), side="left")
     return (found.reshape(len(falling), -1) - columns * np.arange(len(falling))[:, None])[:, ::-1]
 
@@ -210,7 +222,7 @@ def _first_below(falling: np.ndarray, angles: np.ndarray) -> np.ndarray:
 def _first_above(rising: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """For each row and angle the first column whose value is above the angle; as many as columns if none is."""
     columns = rising.shape[1]
-    offset = 4.0 * np.arange(len(rising))[:, None]
+    offset = 4 * np.arange(len(rising), dtype=np.float32)[:, None]
     found = np.searchsorted((offset + rising).ravel(), (offset + angles).ravel(), side="right")
     return found.reshape(len(rising), -1) - columns * np.arange(len(rising))[:, None]
 
@@ -224,5 +236,5 @@ def _depths(farthest_mm: float) -> np.ndarray:
 _DEPTHS_AHEAD, _DEPTHS_BEHIND = _depths(FARTHEST_MM), _depths(_BEHIND_MM)
 _AZIMUTH = (np.arange(AZIMUTHS, dtype=np.float32) * np.float32(2 * np.pi / AZIMUTHS))[:, None]
 _COS, _SIN = np.cos(_AZIMUTH), np.sin(_AZIMUTH)
-_ANGLES_AHEAD = np.linspace(0, np.pi / 2, _AHEAD_ANGLES, dtype=np.float32)[None]
-_ANGLES_BEHIND = np.linspace(np.pi - _WIDEST_RAD, np.pi / 2, _BEHIND_ANGLES, dtype=np.float32)[None]
+_ANGLES_AHEAD = (np.arange(_AHEAD_ANGLES, dtype=np.float32) / np.float32(ROWS_PER_RAD))[None]
+_ANGLES_BEHIND = np.pi / 2 - (np.arange(_BEHIND_ANGLES, 0, -1, dtype=np.float32) / np.float32(ROWS_PER_RAD))[None]

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.synthetic.flight_plans import FlightPlan
-from unmissed.datasets.synthetic.tube import Hits, TubeShape, polyp_angle, row_of
+from unmissed.datasets.synthetic.tube import POLYP_RADIUS_MM, ROWS_PER_RAD, Hits, TubeShape
 
 _LEVELS = 4  # of the texture, each half the size of the one before
 _TARGET = 0.17  # mean light that the automatic exposure aims at, share of full scale (linear)
 _ADAPT = 0.12  # how far it goes there in a frame
 _SMEAR_PX = 2.0  # sub-frames are so close that the picture moves no further between two of them
 _FEWEST, _MOST = 2, 8
+_DULL = 0.72  # wetness times cosine that does not yet glitter
 _POLYP_TINT = (1.12, 0.72, 0.66)
 _WANDER = ((0.31, 0.0), (0.47, 1.3), (0.23, 2.1), (0.39, 4.0))  # Hz and phase of the unsteady hand
 
@@ -46,6 +47,9 @@ class TubeCamera:
         self._plan = plan
         self.shape = TubeShape(plan)
         self._atlas, self._starts, self._side = _atlas(texture, plan.tube.seed)
+        self._shrinks = np.pad(np.float32(0.5) ** np.arange(_LEVELS, dtype=np.float32), (0, 256 - _LEVELS))
+        self._mean = self._atlas[: self._side[1], : self._side[0], :3].mean(axis=(0, 1))
+        self._cap_mm = 0.75 * plan.tube.radius_mm
         self._px_per_mm = self._side[0] / (2 * np.pi * plan.tube.radius_mm)
         size, camera = plan.size_px, plan.camera
         middle = (size - 1) / 2
@@ -87,6 +91,7 @@ class TubeCamera:
         plan = self._plan
         earlier, later = self._hits_at(before), self._hits_at(now)
         opens_s = time_s - plan.camera.shutter_s
+        flat = plan.at("flat", time_s)
         first = self.pose(opens_s)
         smear = self._smear(first, now)
         count = int(np.clip(np.ceil(smear * 1.5 / _SMEAR_PX), _FEWEST, _MOST)) if smear > 0.05 else 1
@@ -107,13 +112,13 @@ class TubeCamera:
                 ).reshape(later.table.shape)
             )
             pose = now if index == 0 else self.pose(moment)
-            cv2.accumulate(self._sample(table, pose.turn), total)
+            cv2.accumulate(self._sample(table, pose.turn, flat), total)
         total *= self._exposure(total, count)
         return total, smear
 
     def polyp_box(self, pose: Pose) -> tuple[float, float, float, float] | None:
         """Rectangle (x, y, width, height) in pixels around what shows of the polyp; None where nothing does."""
-        if self._plan.tube.polyp_mm is None or not -30 < self._plan.tube.polyp_mm - pose.z_mm < 70:
+        if self.shape.polyp_mm is None or not -30 < self.shape.polyp_mm - pose.z_mm < 70:
             return None
         seen = self._look(self._hits_at(pose).table, pose.turn)
         on = (self._on_polyp(seen) > 0.5).astype(np.uint8)
@@ -139,46 +144,57 @@ class TubeCamera:
         world = cv2.transform(self._rays, turn)
         x, y, z = cv2.split(world)
         reach, azimuth = cv2.cartToPolar(x, y)
-        angle = cv2.phase(z, reach)
-        rows = row_of(angle).astype(np.float32)
+        rows = cv2.phase(z, reach) * np.float32(ROWS_PER_RAD)
         columns = azimuth * np.float32((table.shape[1] - 1) / (2 * np.pi))
         return azimuth, cv2.remap(table, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def _sample(self, table: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    def _sample(self, table: np.ndarray, turn: np.ndarray, flat: float) -> np.ndarray:
         """Light of one moment, float32 (size, size, 3)."""
         azimuth, met = self._look(table, turn)
         turned, z, light, facing = cv2.split(met)
-        width, height = self._side
-        u = np.mod((azimuth + turned) * np.float32(width / (2 * np.pi)), np.float32(width))
-        v = np.mod(z * np.float32(self._px_per_mm), np.float32(height))
+        u, v = (azimuth + turned) * np.float32(1 / (2 * np.pi)), z * np.float32(self._px_per_mm / self._side[1])
+        if self.shape.end_mm is not None and z.max() > self.shape.end_mm - self._cap_mm:
+            self._cap(azimuth + turned, z, u, v)
+        u = (u - np.floor(u)) * np.float32(self._side[0])
+        v = (v - np.floor(v)) * np.float32(self._side[1])
         # A pixel covers rad / sqrt(light) mm of the wall (geometric mean of its sides).
         covers = np.float32((self._rad_per_px * self._px_per_mm) ** 2) / light
-        level = np.zeros(light.shape, np.intp)
+        level = np.zeros(light.shape, np.uint8)
         for k in range(1, _LEVELS):
-            level += covers > 4.0 ** (k - 0.5)
-        scale = np.float32(0.5) ** np.arange(_LEVELS, dtype=np.float32)
-        shrink = scale[level]
-        u = u * shrink + np.float32(0.5)
-        v = v * shrink + self._starts[level]
-        colour = cv2.remap(self._atlas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        r, g, b, wet = cv2.split(colour)
-        gloss = light * (np.float32(9 * self._plan.camera.gloss) * np.maximum(wet * facing - np.float32(0.72), 0))
-        if self._plan.tube.polyp_mm is not None:
+            level += covers > np.float32(4.0 ** (k - 0.5))
+        shrink, starts = cv2.LUT(level, self._shrinks), cv2.LUT(level, self._starts)
+        colour = cv2.remap(self._atlas, u * shrink + np.float32(0.5), v * shrink + starts, cv2.INTER_LINEAR)
+        *channels, wet = cv2.split(colour)
+        shine = np.float32(9 * self._plan.camera.gloss) * np.maximum(wet * facing - np.float32(_DULL), 0)
+        if flat > 0.01:
+            channels = [
+                c * np.float32(1 - flat) + np.float32(flat * m) for c, m in zip(channels, self._mean, strict=True)
+            ]
+        if self._near_polyp(z):
             on = self._on_polyp((azimuth, met))
-            r, g, b = (
-                channel * (1 + on * np.float32(tint - 1)) for channel, tint in zip((r, g, b), _POLYP_TINT, strict=True)
-            )
-        return cv2.merge([r * light + gloss, g * light + gloss, b * light + gloss])
+            channels = [c * (1 + on * np.float32(t - 1)) for c, t in zip(channels, _POLYP_TINT, strict=True)]
+        return cv2.merge([(channel + shine) * light for channel in channels])
+
+    def _cap(self, angle: np.ndarray, z: np.ndarray, u: np.ndarray, v: np.ndarray) -> None:
+        """On the blind end the texture lies flat: around the axis it would run together in one point."""
+        end, radius = self.shape.end_mm or 0.0, self._plan.tube.radius_mm
+        on = z > end - self._cap_mm
+        reach = radius * np.sqrt(np.maximum(1 - ((z[on] - end + radius) / radius) ** 2, 0))
+        u[on] = reach * np.cos(angle[on]) * np.float32(self._px_per_mm / self._side[0])
+        v[on] = reach * np.sin(angle[on]) * np.float32(self._px_per_mm / self._side[1])
+
+    def _near_polyp(self, z: np.ndarray) -> bool:
+        polyp_mm = self.shape.polyp_mm
+        return polyp_mm is not None and bool(z.min() - 10 < polyp_mm < z.max() + 10)
 
     def _on_polyp(self, seen: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """How much of a pixel is polyp, 0..1."""
         azimuth, met = seen
-        tube = self._plan.tube
-        away = np.mod(
-            azimuth + met[..., 0] - np.float32(polyp_angle(tube.seed)) + np.float32(np.pi), np.float32(2 * np.pi)
-        )
-        away = (away - np.float32(np.pi)) * np.float32(tube.radius_mm)
-        along = met[..., 1] - np.float32(tube.polyp_mm or 0)
-        return np.exp(-(((away**2 + along**2) / np.float32(5.0**2)) ** 2))
+        turns = (azimuth + met[..., 0] - np.float32(self.shape.polyp_rad)) * np.float32(1 / (2 * np.pi))
+        away = (turns - np.round(turns)) * np.float32(2 * np.pi * self._plan.tube.radius_mm)
+        along = met[..., 1] - np.float32(self.shape.polyp_mm or 0.0)
+        result: np.ndarray = np.exp(-(((away**2 + along**2) / np.float32(POLYP_RADIUS_MM**2)) ** 2))
+        return result
 
     def _exposure(self, total: np.ndarray, count: int) -> float:
         """Gain of the automatic exposure, which lags behind."""
@@ -213,14 +229,17 @@ def _atlas(texture: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, tupl
         starts.append(top + 0.5)
         top += len(closed)
         level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(np.vstack(rows)), np.array(starts, np.float32), (width, height)
+    return (
+        np.ascontiguousarray(np.vstack(rows)),
+        np.pad(np.array(starts, np.float32), (0, 256 - _LEVELS)),
+        (width, height),
+    )
 
 
 def _wetness(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """How much a place of the wall glitters when it faces the lamp: 0..1, mostly dull, in small patches."""
-    noise = rng.standard_normal((height, width)).astype(np.float32)
-    fine = cv2.GaussianBlur(noise, (0, 0), 2.2, borderType=cv2.BORDER_REFLECT)
-    broad = cv2.GaussianBlur(noise[::-1], (0, 0), 24, borderType=cv2.BORDER_REFLECT)
-    mixed = fine / fine.std() + 0.9 * broad / broad.std()
+    noise = cv2.copyMakeBorder(rng.standard_normal((height, width)).astype(np.float32), 80, 80, 80, 80, cv2.BORDER_WRAP)
+    fine, broad = (cv2.GaussianBlur(layer, (0, 0), width) for layer, width in ((noise, 2.2), (noise[::-1], 24)))
+    mixed = (fine / fine.std() + 0.9 * broad / broad.std())[80:-80, 80:-80]
     wet: np.ndarray = np.clip(0.35 + 0.22 * mixed, 0, 1.3)
     return wet

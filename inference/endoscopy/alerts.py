@@ -42,7 +42,7 @@ class LesionAlerts:
     """Holds back boxes that do not persist.
 
     In 111 whole colonoscopies most false boxes of a detector lasted less than three frames; to withhold those of up to
-    six frames removed 88 % of them and no polyp (GI Genius, see endoscopy references in the documentation). So an
+    six frames removed 88 % of them and no polyp (GI Genius). So an
     area alerts once it has been there for more than ``persistence_frames`` of 25 a second, counted by time.
 
     Parameters
@@ -116,9 +116,9 @@ class LesionAlerts:
             area = next((area for area in self._areas if self._near(area.box, track.box)), None)
             if area is not None:
                 area.box, area.last_s = track.box, time_s
-                continue
-            self._areas.append(_Area(track.box, time_s))
-            event = event or _event(time_s, track, lesion)
+            elif event is None:  # one announcement a frame; the next area has its turn in the next frame
+                self._areas.append(_Area(track.box, time_s))
+                event = _event(time_s, track, lesion)
         return event
 
     def _near(self, one: Box, other: Box) -> bool:

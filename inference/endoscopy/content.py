@@ -9,6 +9,7 @@ import numpy as np
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.overlays import OverlayFinder
 from unmissed.inference.endoscopy.picture_area import find_area
+from unmissed.inference.endoscopy.shrinking import shrink
 from unmissed.inference.endoscopy.values import SMALL_PX, Box, View
 
 _LEARN_PX = 240  # longer side of the thumbnail that the area is learned on
@@ -64,7 +65,7 @@ class ContentFinder:
         left, top, right, bottom = self._edges
         image = frame.image[top:bottom, left:right]
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        small = _shrink(grey, SMALL_PX)
+        small = _to_side(grey, SMALL_PX)
         if self._overlay.learn(small, frame.time_s) or self._mask is None:
             self._mask = self._small_mask(small.shape)
         box = Box(float(left), float(top), float(right - left), float(bottom - top))
@@ -73,7 +74,7 @@ class ContentFinder:
     def _learn(self, frame: Frame) -> None:
         self._next_s = frame.time_s + _EVERY_S
         self._learned += 1
-        thumb = _shrink(frame.image, _LEARN_PX)
+        thumb = _to_side(frame.image, _LEARN_PX)
         level = thumb.max(axis=2)
         if not self._spans:
             self._spans = [_Span(frame.time_s, level)]
@@ -120,11 +121,10 @@ class _Span:
         self.least = np.minimum(self.least, level)
 
 
-def _shrink(picture: np.ndarray, side_px: int) -> np.ndarray:
+def _to_side(picture: np.ndarray, side_px: int) -> np.ndarray:
     height, width = picture.shape[:2]
     scale = side_px / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return shrink(picture, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _edges(area: np.ndarray, size: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -1,10 +1,11 @@
 """How points of a tube move when the endoscope turns, is pushed or drawn, and the wall contracts: a robust linear fit.
 
-The picture is taken as equidistant (the angle to the view axis grows with the distance from the middle), which is close
-to what endoscopes with a wide view do. A point in the direction d (unit vector) of a tube of radius R about the axis a
-lies at R / sin(angle between d and a). Turning by w moves it by -w x d, translation by t by -(t - (t.d) d) sin(angle) / R,
-and contraction of the wall by the part of it that lies across the line of sight. All are linear in seven numbers, so the
-fit is least squares with weights (iterated, Cauchy), as in Huber and Ronchetti, Robust Statistics, 2009, chapter 7.
+The picture is taken as equidistant (the angle to the view axis grows with the distance from the middle), which is
+close to what endoscopes with a wide view do. A point in the direction d (unit vector) of a tube of radius R about the
+axis a lies at R / sin(angle between d and a). Turning by w moves it by -w x d, translation by t by
+-(t - (t.d) d) sin(angle) / R, and contraction of the wall by the part of it that lies across the line of sight. All are
+linear in seven numbers, so the fit is least squares with weights (iterated, Cauchy), as in Huber and Ronchetti, Robust
+Statistics, 2009, chapter 7.
 """
 
 from dataclasses import dataclass

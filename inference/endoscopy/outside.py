@@ -13,11 +13,12 @@ from unmissed.inference.endoscopy.values import View
 
 _SAMPLE_PX = 96  # pixels along the longer side that are looked at
 _DARK, _BURNT = 40, 235  # of the brightest and the darkest channel: beyond them a pixel has no colour to tell
-_WARM = 1.1  # times blue
+_WARM = 1.06  # times blue
+_TEAL = 1.08  # times red: narrow-band light, or a drape; such pixels tell nothing
 _DYE_BLUE, _DYE_SATURATION = 1.6, 0.5  # indigo carmine and methylene blue: such pixels tell nothing
 _LEAST_SHARE = 0.1  # of the picture that has to tell something
 _UNKNOWN = 0.3
-_HALF = 0.27  # share of warm pixels at which both are alike: real pictures inside have 0.4 and more, see the tests
+_HALF = 0.3  # share of warm pixels at which both are alike: real pictures inside have 0.4 and more, see the tests
 _STEEPNESS = 25.0
 
 
@@ -31,15 +32,15 @@ def is_outside(view: View) -> float:
     view : of the frame.
     """
     step = max(1, max(view.grey.shape) // _SAMPLE_PX)
-    sample = view.image[::step, ::step]
+    sample = cv2.blur(view.image[::step, ::step], (3, 3))  # noise would make grey walls look warm here and there
     mask = cv2.resize(view.small_mask, sample.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    pixels = sample[mask].astype(np.float32)
-    if not len(pixels):
+    if not mask.any():
         return _UNKNOWN
-    red, green, blue = pixels.T
-    high, low = pixels.max(axis=1), pixels.min(axis=1)
+    red, green, blue = (channel[mask].astype(np.float32) for channel in cv2.split(sample))
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     dyed = (blue > _DYE_BLUE * red) & (high - low > _DYE_SATURATION * high)
-    telling = (high > _DARK) & (low < _BURNT) & ~dyed
+    teal = (green > _TEAL * red) & (green >= blue)
+    telling = (high > _DARK) & (low < _BURNT) & ~dyed & ~teal
     if telling.mean() < _LEAST_SHARE:
         return _UNKNOWN
     warm = float(np.mean(np.maximum(red, green)[telling] > _WARM * blue[telling]))

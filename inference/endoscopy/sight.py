@@ -7,9 +7,9 @@ import numpy as np
 
 from unmissed.datasets.closing import Closing
 from unmissed.datasets.errors import ConfigError, ModelError
+from unmissed.datasets.images import fit_image
 from unmissed.inference.endoscopy.protocol import Models
 from unmissed.inference.endoscopy.values import Scene, Sight, View
-from unmissed.datasets.images import fit_image
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
 

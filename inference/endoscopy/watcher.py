@@ -72,8 +72,11 @@ class Watcher(Closing):
         self._content, self._clarity, self._freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
         self._similarity, self._motion = SimilarityMeter(), MotionMeter()
         self._speed = SpeedMonitor(protocol.speed)
-        self._sight_model = None if sighting else SightModel(protocol.models, runtime=runtime)
-        self._sighting: Sighting = sighting or self._sight_model.of  # type: ignore[union-attr]
+        self._sight_model: SightModel | None = None
+        if sighting is None:
+            self._sight_model = SightModel(protocol.models, runtime=runtime)
+            sighting = self._sight_model.of
+        self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
         self._alerts = LesionAlerts(protocol.lesion)
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)

@@ -59,11 +59,22 @@ def colon_map(states: Sequence[tuple[SpeedState, float, float]], start_s: float,
     way = _Way()
     length_s = max(end_s - start_s, 1e-6)
     legs = []
-    for state, from_s, to_s in states:
+    for state, from_s, to_s in _joined(states):
         first, last = (min(max((time_s - start_s) / length_s, 0.0), 1.0) for time_s in (from_s, to_s))
         if last > first:
             legs.append(Leg(state, _as_svg(way.between(first, last))))
     return ColonMap(_as_svg(way.points), tuple(legs), _marks(way, length_s))
+
+
+def _joined(states: Sequence[tuple[SpeedState, float, float]]) -> list[tuple[SpeedState, float, float]]:
+    """Neighbours of one state as one."""
+    found: list[tuple[SpeedState, float, float]] = []
+    for state, from_s, to_s in states:
+        if found and found[-1][0] is state and from_s <= found[-1][2]:
+            found[-1] = (state, found[-1][1], to_s)
+        else:
+            found.append((state, from_s, to_s))
+    return found
 
 
 class _Way:

@@ -21,6 +21,7 @@ from unmissed.inference.reports.triage_words import Word
 _HERE = Path(__file__).parent
 _PICTURE_PX = 320
 _QUALITY = 82
+_SHORT_S = 60.0  # below that seconds with a decimal say more than a clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def environment() -> Environment:
     """The templates, with the style of the triage pages and what examinations add to it."""
     made = triage_parts.environment()
     made.filters["clock"] = numbers.clock
-    made.globals["style"] += Markup((_HERE / "exam.css").read_text("utf-8"))  # noqa: S704 -- our own file
+    style = "\n".join((_HERE / name).read_text("utf-8") for name in ("triage.css", "exam.css"))
+    made.globals["style"] = Markup(style)  # noqa: S704 -- our own files
     made.globals["words"] = exam_words
     return made
 
@@ -65,13 +67,15 @@ def verdict(exam: StoredExam) -> Word:
     limited = [kpi for kpi in exam.kpis if _has_limit(kpi)]
     failed = [exam_words.kpi(kpi.name) for kpi in limited if kpi.met is False]
     open_ones = [exam_words.kpi(kpi.name) for kpi in limited if kpi.met is None]
+    said = []
     if failed:
-        names = ", ".join(word.en.lower() for word in failed), "、".join(word.zh for word in failed)
-        return Word(f"✗ Below the protocol: {names[0]}", f"✗ 未达到方案要求：{names[1]}", tone="bad")
+        said.append((f"✗ Not met: {_listed(failed)}", f"✗ 未达到要求：{_listed_zh(failed)}"))
     if open_ones:
-        names = ", ".join(word.en.lower() for word in open_ones), "、".join(word.zh for word in open_ones)
-        return Word(f"? Cannot be judged: {names[0]}", f"? 无法评估：{names[1]}", tone="warn")
-    return Word("✓ As the protocol asks", "✓ 符合方案要求", tone="calm")
+        said.append((f"? Not judged: {_listed(open_ones)}", f"? 无法评估：{_listed_zh(open_ones)}"))
+    if not said:
+        return Word("✓ As the protocol asks", "✓ 符合方案要求", tone="calm")
+    tone = "bad" if failed else "warn"
+    return Word(" · ".join(en for en, _ in said), " · ".join(zh for _, zh in said), tone=tone)
 
 
 def ending(exam: StoredExam) -> Word | None:
@@ -102,13 +106,20 @@ def missed(exam: StoredExam) -> list[StoredSite]:
 
 
 def facts(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Nested provenance as (name, value) pairs; the list of sites stands elsewhere on the page."""
+    """Nested values as (name, value) pairs."""
     for name, value in values.items():
         place = f"{before}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
             yield from facts(value, f"{place}, ")
-        elif name != "sites" and value not in (None, "", [], ()):
+        elif value not in (None, "", [], ()):
             yield place, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def settings(exam: StoredExam) -> dict[str, Any]:
+    """What the page tells of the provenance: the models and the list of sites stand elsewhere on it."""
+    kept = {name: value for name, value in exam.provenance.items() if name not in ("models", "protocol")}
+    limits = exam.provenance.get("protocol", {})
+    return kept | {name: limits[name] for name in ("speed", "lesion", "coverage") if limits.get(name)}
 
 
 def _has_limit(kpi: StoredKpi) -> bool:
@@ -122,16 +133,26 @@ def _tile(kpi: StoredKpi, exam: StoredExam) -> Tile:
         asked = _value(kpi.limit, kpi.unit)
         limit = Word(f"at least {asked}", f"至少 {asked}")
     value = "–" if kpi.value is None else _value(kpi.value, kpi.unit)
-    if kpi.name == "coverage" and kpi.value is not None:
-        seen = sum(site.seen for site in exam.sites)
-        value, limit = f"{seen} / {len(exam.sites)}", Word(f"all {len(exam.sites)}", f"全部 {len(exam.sites)} 个")
+    if kpi.name == "coverage":
+        limit = Word(f"all {len(exam.sites)}", f"全部 {len(exam.sites)} 个")
+        value = value if kpi.value is None else f"{sum(site.seen for site in exam.sites)} / {len(exam.sites)}"
     return Tile(exam_words.kpi(kpi.name), value, limit, mark, kpi.source)
 
 
 def _value(value: float, unit: str) -> str:
     if unit == "share":
         return numbers.percent(value)
+    if unit == "s" and value < _SHORT_S:
+        return numbers.duration(value)
     return numbers.clock(value) if unit in ("s", "time_s") else f"{value:.0f}"
+
+
+def _listed(named: list[Word]) -> str:
+    return ", ".join(word.en.lower() for word in named)
+
+
+def _listed_zh(named: list[Word]) -> str:
+    return "、".join(word.zh for word in named)
 
 
 def _mark(site: StoredSite, exam: StoredExam) -> Word:

@@ -30,12 +30,14 @@ class Lane:
     tone : names the colour.
     runs : (start, width), in thousandths of the width.
     dots : places of marks.
+    code : stands before the label.
     """
 
     word: Word
     tone: str
     runs: tuple[tuple[float, float], ...]
     dots: tuple[float, ...] = ()
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +105,19 @@ class Strips:
             (stretch.state, stretch.start_s, end_s) for stretch, end_s in zip(self._stretches, self._ends, strict=True)
         )
 
-    def legibility(self) -> tuple[Lane, ...]:
-        """Legible, then each reason that occurs, then frozen."""
+    def legibility(self, exam: StoredExam) -> tuple[Lane, ...]:
+        """Legible, then each reason that occurs, frozen, and where there was no picture."""
         lanes = [Lane(Word("Clear", "清晰"), "calm", self.runs(lambda stretch: _lasts(stretch, stretch.legible_s)))]
         for reason, word in REASONS.items():
             runs = self._runs_of("reasons", reason)
             if runs:
-                lanes.append(Lane(word, "soft" if reason in (Reason.OUTSIDE, Reason.GAP) else "warn", runs))
+                lanes.append(Lane(word, "soft" if reason is Reason.OUTSIDE else "warn", runs))
         frozen = self.runs(lambda stretch: stretch.frozen_s > 0 and _lasts(stretch, stretch.frozen_s))
         if frozen:
             lanes.append(Lane(Word("Frozen", "画面冻结"), "soft", frozen))
+        gaps = tuple(self._span(gap.start_s, gap.end_s or gap.start_s) for gap in exam.gaps)
+        if gaps:
+            lanes.append(Lane(REASONS[Reason.GAP], "soft", gaps))
         return tuple(lanes)
 
     def scenes(self) -> tuple[Lane, ...]:
@@ -130,8 +135,9 @@ class Strips:
         for site in exam.sites:
             runs = self._runs_of("sites", site.code, least=protocol.coverage.credit)
             dots = () if site.best_time_s is None else (self.place(site.best_time_s),)
-            word = Word(f"{site.code} {site.name}", f"{site.code} {site.name_zh}")
-            lanes.append(Lane(word, "calm" if site.seen else "bad", runs, dots))
+            lanes.append(
+                Lane(Word(site.name, site.name_zh), "calm" if site.seen else "bad", runs, dots, code=site.code)
+            )
         return tuple(lanes)
 
     def lesions(self) -> Lane:

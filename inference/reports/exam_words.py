@@ -103,6 +103,14 @@ STAGES_ZH = {
 }
 
 
+ROLES = {"site": Word("Model of sites", "部位模型"), "lesion": Word("Model of lesions", "病灶模型")}
+
+
+def role(name: str) -> Word:
+    """What a model is for; an unknown one is shown as it is."""
+    return ROLES.get(name) or Word(name, name)
+
+
 def kpi(name: str) -> Word:
     """The words of a figure; an unknown one is shown as it is."""
     return KPIS.get(name) or Word(name, name)

@@ -10,9 +10,10 @@ from unmissed.inference.reports.triage_words import Word
 RADIUS = 44.0
 
 _HOLE = 13.0
-_DOT = 19.0
-_NUDGE = 45.0
-_BESIDE_RING = 1.6  # steps from the centre of a ring to the first round place beside it
+_DOT = 36.0
+_LETTER = 9.2
+_NUDGE = 42.0
+_BESIDE_RING = 1.9  # steps from the centre of a ring to the first round place beside it
 _RETROFLEXED = ("fundus", "angulus", "incisura")
 # Where the middle of a wall's sector points, degrees clockwise from the right; schematic, not as in the picture.
 _WALLS = {"lesser": 180.0, "anterior": 270.0, "greater": 0.0, "posterior": 90.0}
@@ -20,21 +21,22 @@ _WALLS = {"lesser": 180.0, "anterior": 270.0, "greater": 0.0, "posterior": 90.0}
 
 @dataclass(frozen=True, slots=True)
 class _Station:
-    """A region on the drawing: centre, where further single places go, and where its label stands."""
+    """A region on the drawing: centre, where further single places go, where its label stands, turn of its ring."""
 
     word: Word
     x: float
     y: float
-    step: tuple[float, float] = (_NUDGE, 0.0)
+    step: tuple[float, float] = (0.0, _NUDGE)
     label: tuple[float, float] = (0.0, -27.0)
+    turn: float = 0.0
 
 
-# The first one whose words are all in the region's name is taken.
+# The first one whose words are all in the names of region and site is taken.
 _STATIONS: tuple[tuple[tuple[str, ...], _Station], ...] = (
-    (("oesophagus",), _Station(Word("Oesophagus", "食管"), 222, 38, (6, 44), (64, 6))),
-    (("esophagus",), _Station(Word("Oesophagus", "食管"), 222, 38, (6, 44), (64, 6))),
-    (("duodenum",), _Station(Word("Duodenum", "十二指肠"), 78, 318, (-20, 62), (0, -34))),
-    (("antrum",), _Station(Word("Antrum", "胃窦"), 208, 370)),
+    (("oesophagus",), _Station(Word("Oesophagus", "食管"), 222, 34, (20, 54), (-66, 4))),
+    (("esophagus",), _Station(Word("Oesophagus", "食管"), 222, 34, (20, 54), (-66, 4))),
+    (("duodenum",), _Station(Word("Duodenum", "十二指肠"), 78, 318, (-20, 62), (-14, -44))),
+    (("antrum",), _Station(Word("Antrum", "胃窦"), 208, 357, turn=90.0)),
     (("middle", "body"), _Station(Word("Middle and upper body", "胃体中上部"), 366, 176)),
     (("upper", "body"), _Station(Word("Upper body", "胃体上部"), 366, 176)),
     (("lower", "body"), _Station(Word("Lower body", "胃体下部"), 342, 292)),
@@ -57,7 +59,7 @@ class Place:
     ----------
     site : which one.
     state : "seen", "missed" or "unknown".
-    path : outline, as SVG writes it; empty for a round place.
+    path : outline, as SVG writes it; empty for a place without a sector.
     x, y : centre of its code.
     """
 
@@ -68,9 +70,9 @@ class Place:
     y: float
 
     @property
-    def radius(self) -> float:
-        """Of a round place; long codes need more room."""
-        return _DOT if len(self.site.code) <= 4 else _DOT + 7
+    def width(self) -> float:
+        """Of a place without a sector; long codes need more room."""
+        return max(_DOT, _LETTER * len(self.site.code) + 14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class StomachView:
     word: Word
     regions: tuple[Region, ...]
     rest: tuple[Place, ...]
+    height: int
+
+    @property
+    def has_rings(self) -> bool:
+        """Whether walls are told apart."""
+        return any(region.is_ring for region in self.regions)
 
 
 def stomach_views(exam: StoredExam) -> tuple[StomachView, ...]:
@@ -110,16 +118,20 @@ def stomach_views(exam: StoredExam) -> tuple[StomachView, ...]:
 
 
 def _view(word: Word, sites: list[StoredSite], exam: StoredExam) -> StomachView:
-    regions, rest = [], []
-    for name in dict.fromkeys(site.region for site in sites):
-        here = [site for site in sites if site.region == name]
-        station = _station(name, here)
+    stations: dict[_Station, list[StoredSite]] = {}
+    rest = []
+    for site in sites:
+        station = _station(site)
         if station is None:
-            rest += here
+            rest.append(site)
         else:
-            regions.append(_region(station, here, exam))
-    below = [Place(site, _state(site, exam), "", 60 + 56.0 * place, 470) for place, site in enumerate(rest)]
-    return StomachView(word, tuple(regions), tuple(below))
+            stations.setdefault(station, []).append(site)
+    regions = tuple(_region(station, here, exam) for station, here in stations.items())
+    below = tuple(
+        Place(site, _state(site, exam), "", 70 + 90.0 * (place % 5), 470 + 36.0 * (place // 5))
+        for place, site in enumerate(rest)
+    )
+    return StomachView(word, regions, below, 455 if not rest else 500 + 36 * ((len(rest) - 1) // 5))
 
 
 def _region(station: _Station, sites: list[StoredSite], exam: StoredExam) -> Region:
@@ -145,7 +157,7 @@ def _region(station: _Station, sites: list[StoredSite], exam: StoredExam) -> Reg
 
 
 def _sector(station: _Station, wall: str, site: StoredSite, exam: StoredExam) -> Place:
-    middle = _WALLS[wall]
+    middle = _WALLS[wall] + station.turn
     low, high = math.radians(middle - 45), math.radians(middle + 45)
 
     def at(radius: float, angle: float) -> str:
@@ -166,10 +178,10 @@ def _sector(station: _Station, wall: str, site: StoredSite, exam: StoredExam) ->
     )
 
 
-def _station(region: str, sites: list[StoredSite]) -> _Station | None:
-    name = region.lower()
+def _station(site: StoredSite) -> _Station | None:
+    name = f"{site.region} {site.name}".lower()
     found = next((station for words, station in _STATIONS if all(word in name for word in words)), None)
-    if found is not None and _is_retroflexed(sites[0]) and found.word.en in _RETROFLEXED_PLACES:
+    if found is not None and _is_retroflexed(site) and found.word.en in _RETROFLEXED_PLACES:
         x, y = _RETROFLEXED_PLACES[found.word.en]
         return replace(found, x=x, y=y)
     return found
