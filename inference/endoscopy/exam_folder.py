@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from time import monotonic
 
 import numpy as np
 import simplejpeg
@@ -17,6 +17,7 @@ from unmissed.datasets.files import make_folder, output_error, write_whole
 from unmissed.inference.endoscopy.exam_json import record, running
 from unmissed.inference.endoscopy.exam_schema import EXAM_FILE, StoredExam
 from unmissed.inference.endoscopy.kpis import kpis_of
+from unmissed.inference.endoscopy.line_file import LineFile
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.timeline import Timeline
 from unmissed.inference.endoscopy.values import ClockTimes, Event, ExamResult, FrameSignals, SpeedState
@@ -46,7 +47,6 @@ COLUMNS = (
     "lesion_score",
 )
 
-_CHECKPOINT_S = 10.0  # of the stream
 _QUALITY = 90
 
 
@@ -62,6 +62,7 @@ class ExamFolder(Closing):
     protocol : of the examination.
     clocks : tells the clocks as they stand, for the ``exam.json`` of a running examination.
     overwrite : forget an earlier examination in that folder.
+    checkpoint_s : ``exam.json`` is renewed after so much time of the clock on the wall.
 
     Raises
     ------
@@ -76,16 +77,17 @@ class ExamFolder(Closing):
         *,
         clocks: Callable[[], ClockTimes] | None = None,
         overwrite: bool = False,
+        checkpoint_s: float = 10.0,
     ) -> None:
         self._output, self._protocol, self._clocks = make_folder(output), protocol, clocks
         self._started_at = datetime.now().astimezone().isoformat(timespec="seconds")
         self._clear(overwrite)
         self._timeline = Timeline()
         self._events: list[Event] = []
-        self._next_s: float | None = None
-        self._signals = self._open(SIGNALS_FILE)
-        self._event_lines = self._open(EVENTS_FILE)
-        self._write_line(self._signals, _csv_line(COLUMNS))
+        self._checkpoint_s, self._kept_at_s = checkpoint_s, monotonic()
+        self._signals = LineFile(self._output / SIGNALS_FILE)
+        self._event_lines = LineFile(self._output / EVENTS_FILE)
+        self._signals.add(_csv_line(COLUMNS))
 
     def add(self, signals: FrameSignals) -> None:
         """Append the row of an analysed frame; it is on the disk when this returns.
@@ -95,14 +97,12 @@ class ExamFolder(Closing):
         OutputError
             When the disk is full and the like; the rows before are kept.
         """
-        self._write_line(self._signals, _csv_line(_row(signals)))
+        self._signals.add(_csv_line(_row(signals)))
         self._timeline.add(signals)
-        if self._next_s is None:
-            self._next_s = signals.time_s + _CHECKPOINT_S
-        if signals.time_s >= self._next_s:
-            self._next_s = signals.time_s + _CHECKPOINT_S
+        if monotonic() - self._kept_at_s >= self._checkpoint_s:
             clocks = None if self._clocks is None else self._clocks()
             self._write_exam(running(self._started_at, self._protocol, self._timeline, self._events, clocks))
+            self._kept_at_s = monotonic()
 
     def add_event(self, event: Event) -> None:
         """Append an event; it is on the disk when this returns.
@@ -120,7 +120,7 @@ class ExamFolder(Closing):
             "text_zh": event.text_zh,
             "data": dict(event.data),
         }
-        self._write_line(self._event_lines, json.dumps(fields, ensure_ascii=True, default=str) + "\n")
+        self._event_lines.add(json.dumps(fields, ensure_ascii=True, default=str) + "\n")
 
     def finish(self, result: ExamResult) -> Path:
         """Write the pictures, ``exam.json`` and the report.
@@ -168,20 +168,6 @@ class ExamFolder(Closing):
                 path.unlink()
             except OSError as error:
                 raise output_error(path, error) from error
-
-    def _open(self, name: str) -> IO[str]:
-        path = self._output / name
-        try:
-            return path.open("x", encoding="utf-8", newline="", buffering=1)
-        except OSError as error:
-            raise output_error(path, error) from error
-
-    def _write_line(self, stream: IO[str], line: str) -> None:
-        try:
-            stream.write(line)
-            stream.flush()
-        except OSError as error:
-            raise output_error(self._output / Path(stream.name).name, error, "the lines before are kept") from error
 
     def _write_exam(self, exam: StoredExam) -> None:
         with write_whole(self._output / EXAM_FILE) as stream:

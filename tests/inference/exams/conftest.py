@@ -86,11 +86,11 @@ def frame(
 def picture(seed: int) -> np.ndarray:
     """Something like mucosa, a round view on black."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:400, :500]
-    folds = np.sin(np.hypot(x - rng.uniform(150, 350), y - rng.uniform(120, 280)) / rng.uniform(12, 30))
-    shade = 0.75 + 0.15 * folds + 0.1 * cv2.GaussianBlur(rng.standard_normal((400, 500)), (0, 0), 6) * 6
+    y, x = np.mgrid[:200, :250]
+    folds = np.sin(np.hypot(x - rng.uniform(75, 175), y - rng.uniform(60, 140)) / rng.uniform(6, 15))
+    shade = 0.75 + 0.15 * folds + 0.6 * cv2.GaussianBlur(rng.standard_normal((200, 250)), (0, 0), 3)
     image = np.array([205, 110, 90]) * shade[..., None]
-    image[np.hypot(x - 250, y - 200) > 195] = 8
+    image[np.hypot(x - 125, y - 100) > 97] = 8
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
@@ -254,6 +254,6 @@ def small_protocol() -> Protocol:
         minimum_of="examination",
         sites=(
             Site(code="A", name="Antrum", name_zh="胃窦", region="antrum"),
-            Site(code="F-1", name="Fundus <b>", name_zh="胃底", region="somewhere", wall="anterior"),
+            Site(code="F-1", name="Elsewhere <b>", name_zh="他处", region="somewhere", wall="anterior"),
         ),
     )
