@@ -99,6 +99,7 @@ STAGES_ZH = {
     "lesion": "病灶检测",
     "trackers": "累计",
     "read": "读取",
+    "latency": "延迟",
     "total": "总计",
 }
 
