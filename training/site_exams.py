@@ -58,7 +58,7 @@ def standard(accuracy: float, kind: str = "scores", fps: float = 5.0) -> Conditi
     """The conditions of the published figures: errors 30 % for a visit, 40 % for 0.8 s, 30 % for a frame."""
     noise = ClassifierNoise(accuracy, accuracy, "mistakes" if kind == "mistakes" else "scores", next_door=0.5)
     if kind == "mistakes":
-        noise = replace(noise, next_door=0.7)
+        noise = replace(noise, next_door=0.7, runner_up=0.3)
     return Conditions(Habits(glanced=0.5, glance_s=(0.2, 0.9), shortest_s=2.0), noise, fps)
 
 
@@ -75,7 +75,7 @@ def varied(seed: int) -> Conditions:
         moment=rng.uniform(0.2, 0.85 - visit),
         moment_s=float(np.exp(rng.uniform(np.log(0.4), np.log(1.6)))),
         next_door=rng.uniform(0.3, 0.7),
-        runner_up=rng.uniform(0.1, 0.9),
+        runner_up=rng.uniform(0.0, 0.9),
         knows_nowhere=bool(rng.random() < 0.3),
     )
     habits = Habits(
@@ -85,6 +85,7 @@ def varied(seed: int) -> Conditions:
         shortest_s=rng.uniform(1.2, 5.0),
         revisited=rng.uniform(0.0, 0.4),
         obscured=rng.uniform(0.0, 0.5),
+        transition_s=(0.05, rng.uniform(0.2, 1.5)),
     )
     fps = float(rng.choice([2.0, 5.0, 5.0, 5.0, 8.0, 12.5, 25.0]))
     return Conditions(habits, noise, fps, listed=float(rng.uniform(0.15, 1.0)) if rng.random() < 0.25 else 1.0)
