@@ -61,9 +61,7 @@ class HeatmapSpec(_Part):
     )
     target: tuple[str, ...] = Field(min_length=1, description="Classes whose sum is the score of a find.")
     radius_px: float = Field(gt=0, description="Two finds are further apart than this.")
-    box_px: float | None = Field(
-        gt=0, description="Side of the box that is reported around a find; null: it spans what belongs to the find."
-    )
+    box_px: float | None = Field(gt=0, description="Side of a find's box; null: it spans what belongs to the find.")
     threshold: float = Field(ge=0, le=1, description="Least score of a find, unless the user asks for another.")
 
 
@@ -179,9 +177,7 @@ class Card(_Part):
         if len(ids) < 2 and self.task != "gauge":
             raise ValueError(f"one class is too few for the task {self.task}")
         if isinstance(self.input, TableInput) != (self.task in ("slide-score", "gauge")):
-            raise ValueError(
-                f"the input does not suit the task {self.task}: slide scores and gauges take columns, others pictures"
-            )
+            raise ValueError(f"task {self.task}: slide scores and gauges take columns, others pictures")
         if (self.heatmap is not None) != (self.task == "heatmap"):
             raise ValueError("the section heatmap belongs to the task heatmap, and to no other")
         if self.heatmap is not None and (strange := sorted(set(self.heatmap.target) - set(ids[1:]))):

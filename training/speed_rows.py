@@ -66,42 +66,43 @@ class FlightRows:
         return speed_mm_s * (RADIUS_MM / self.radius_mm)
 
 
-def rows_of(flight: Recording, every: int = 1, fps: float = _FPS) -> FlightRows:
+def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
     """Run the meters over a recording.
 
     Parameters
     ----------
     every : so many frames are averaged to one, as if the tip moved that much faster before a slower shutter.
-    fps : frames a second of what the meters see.
+    keep : of the frames after that, only one of so many is seen, as at a lower frame rate.
     """
     similarity, motion, window = SimilarityMeter(), MotionMeter(), SpeedWindow()
     masks = [np.where(mask, 255, 0).astype(np.uint8) for mask in flight.masks]
-    count = len(flight.small) // every
-    groups = np.arange(count * every).reshape(count, every)
+    count = len(flight.small) // (every * keep)
+    intervals = np.arange(count * every * keep).reshape(count, every * keep)
+    fps = _FPS / keep
     values = np.empty((count, len(FEATURES)))
     times, alike = np.arange(count) / fps, np.empty(count)
-    for row, group in enumerate(groups):
-        small = flight.small[group].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[group[0]]
+    for row, interval in enumerate(intervals):
+        seen = interval[-every:]
+        small = flight.small[seen].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[seen[0]]
         box = Box(0, 0, small.shape[1], small.shape[0])
-        view = View(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[group[-1]]])
+        view = View(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[seen[-1]]])
         alike[row] = similarity.of(view)
         window.add(times[row], 1 / fps if row else 0.0, alike[row], motion.of(view))
         features = window.features()
         values[row] = [features[name] for name in FEATURES]
-    speed = flight.speed_mm_s[groups].mean(axis=1) * every
-    size = np.abs(flight.speed_mm_s)[groups].mean(axis=1) * every
+    size = np.abs(flight.speed_mm_s)[intervals].mean(axis=1) * every
     return FlightRows(
         kind=flight.kind,
         values=values,
         time_s=times,
         similarity=alike,
-        speed_mm_s=speed,
+        speed_mm_s=flight.speed_mm_s[intervals].mean(axis=1) * every,
         second_mm_s=trailing_mean(size, round(WINDOW_S * fps)),
         soon_mm_s=trailing_mean(size, round(SOON_S * fps)),
         radius_mm=flight.radius_mm,
-        legible=flight.legible[groups].all(axis=1),
-        frozen=flight.frozen[groups].any(axis=1),
-        segment=flight.segment[groups[:, -1]],
+        legible=flight.legible[intervals].all(axis=1),
+        frozen=flight.frozen[intervals].any(axis=1),
+        segment=flight.segment[intervals[:, -1]],
     )
 
 

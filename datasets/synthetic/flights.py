@@ -67,7 +67,7 @@ def render_flight(plan: FlightPlan, texture: np.ndarray) -> Iterator[tuple[Frame
         frozen = index > 0 and plan.at("freeze", time_s) >= 1 and plan.at("freeze", time_s - 1 / plan.fps) >= 1
         if not frozen:
             light, smear = camera.expose(time_s, before, now)
-            image, reason = film.develop(light, time_s, index, smear)
+            image, reason = film.develop(light, time_s, smear)
         segment = plan.segment_at(time_s).name
         passed_s = 1 / plan.fps
         turned = float(np.degrees(np.arccos(np.clip(before.turn[:, 2] @ now.turn[:, 2], -1, 1))))
@@ -84,7 +84,7 @@ def render_flight(plan: FlightPlan, texture: np.ndarray) -> Iterator[tuple[Frame
                 frozen=frozen,
                 instrument=plan.at("instrument", time_s) > 0.5,
                 caecum=segment == "caecum",
-                polyp_box=camera.polyp_box(now),
+                polyp_box=None if reason == "outside" else camera.polyp_box(now),
             ),
         )
         before = now

@@ -1,16 +1,16 @@
 """Protocols of examinations: which sites, which models, which limits. YAML, found by name or by path."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from unmissed import configs
 from unmissed.datasets.errors import ConfigError
 from unmissed.inference.endoscopy.values import Scene
 
-_FOLDER = Path(configs.__file__).parent / "protocols"
+_FOLDER = Path(str(files("unmissed.configs").joinpath("protocols")))
 _LARGEST_BYTES = 200_000
 
 

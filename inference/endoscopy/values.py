@@ -1,4 +1,4 @@
-"""The values that pass between the stages of a watched examination. Times are seconds of the stream."""
+"""The values that pass between the stages of a watched examination (long: one vocabulary). Times: stream seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
