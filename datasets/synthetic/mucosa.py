@@ -17,8 +17,9 @@ Part = Literal["calibration", "validation", "test"]
 _LOG = logging.getLogger(__name__)
 _LARGEST_PX = 50_000_000
 _WORK_PX = 640  # longest side of the picture that the texture is cut from
-_PATCH_PX = 192
-_LEAST_USABLE = 0.9
+_PATCH_SIDES_PX = (224, 176, 136)
+_MOST_GLITTER = 0.12  # share of a patch that may be painted over
+_PATCHES = 6  # along a side of the texture; each reaches over its neighbours
 _LEVEL = 140.0  # mean grey of a texture
 _SHARES: dict[str, tuple[float, float]] = {"calibration": (0.0, 0.4), "validation": (0.4, 0.6), "test": (0.6, 1.0)}
 
@@ -31,7 +32,7 @@ def drawn_texture(seed: int) -> np.ndarray:
     uint8 (1024, 1024, 3) RGB, closed in both directions.
     """
     rng = np.random.default_rng([seed, 11])
-    base = np.array([rng.uniform(185, 215), rng.uniform(105, 145), rng.uniform(85, 120)], np.float32)
+    base = np.array([rng.uniform(195, 225), rng.uniform(125, 160), rng.uniform(95, 140)], np.float32)
     picture = np.tile(base, (SIDE_PX, SIDE_PX, 1))
     mottle = _noise(rng, 1.7)
     pale = _noise(rng, 1.2)
@@ -53,7 +54,7 @@ def texture_from_image(path: Path) -> np.ndarray:
 
     Returns
     -------
-    uint8 (1024, 1024, 3) RGB, mirrored so that it closes in both directions.
+    uint8 (1024, 1024, 3) RGB, closed in both directions.
 
     Raises
     ------
@@ -63,25 +64,8 @@ def texture_from_image(path: Path) -> np.ndarray:
     image = read_image(path, max_px=_LARGEST_PX)
     scale = _WORK_PX / max(image.shape[:2])
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    usable, shiny = _usable(image)
-    side = _PATCH_PX
-    share = cv2.boxFilter(usable.astype(np.float32), -1, (side, side), borderType=cv2.BORDER_CONSTANT)
-    detail = cv2.boxFilter(_detail(image) * usable, -1, (side, side), borderType=cv2.BORDER_CONSTANT)
-    score = np.where(share >= _LEAST_USABLE, detail, -1)
-    half = side // 2
-    score = score[half : score.shape[0] - half, half : score.shape[1] - half]
-    if score.size == 0 or score.max() <= 0:
-        raise ImageError(
-            f"{path} shows no mucosa that is evenly lit", expected="a clear picture of the wall", fix="leave it out"
-        )
-    y, x = np.unravel_index(int(score.argmax()), score.shape)
-    window = (slice(y, y + side), slice(x, x + side))
-    patch = cv2.inpaint(np.ascontiguousarray(image[window]), shiny[window], 5, cv2.INPAINT_TELEA)
-    patch = _evened(patch.astype(np.float32))
-    row = np.hstack([patch, patch[:, ::-1]])
-    tile = np.vstack([row, row[::-1]])
-    tile = cv2.resize(tile, (SIDE_PX // 2, SIDE_PX // 2), interpolation=cv2.INTER_CUBIC)
-    return np.tile(np.clip(tile, 0, 255).astype(np.uint8), (2, 2, 1))
+    patch = _evened(_patch(image, path).astype(np.float32))
+    return _quilted(patch, np.random.default_rng(patch.shape[0]))
 
 
 def textures(folder: Path | None, part: Part, seed: int) -> Iterator[np.ndarray]:
@@ -131,23 +115,62 @@ def part_of(name: str) -> str:
     return next(part for part, (low, high) in _SHARES.items() if low <= place < high)
 
 
+def _patch(image: np.ndarray, path: Path) -> np.ndarray:
+    """The square that shows the most vessels and the fewest edges, as large as there is one."""
+    usable, shiny = _usable(image)
+    green = image[..., 1].astype(np.float32)
+    broad = cv2.GaussianBlur(green, (0, 0), 6)
+    fine = np.minimum(np.abs(cv2.GaussianBlur(green, (0, 0), 1.5) - broad), 10)
+    edges = np.hypot(cv2.Sobel(broad, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(broad, cv2.CV_32F, 0, 1, scale=1 / 8))
+    layers = np.dstack([usable, shiny > 0, fine - edges]).astype(np.float32)
+    for side in _PATCH_SIDES_PX:
+        share, glitter, score = cv2.split(cv2.boxFilter(layers, -1, (side, side), borderType=cv2.BORDER_CONSTANT))
+        good = (share >= 0.999) & (glitter <= _MOST_GLITTER)
+        if good.any():
+            y, x = np.unravel_index(int(np.where(good, score, -np.inf).argmax()), score.shape)
+            top, left = int(y) - side // 2, int(x) - side // 2
+            window = (slice(top, top + side), slice(left, left + side))
+            return cv2.inpaint(np.ascontiguousarray(image[window]), shiny[window], 5, cv2.INPAINT_TELEA)
+    raise ImageError(
+        f"{path} shows no mucosa that is evenly lit", expected="a clear picture of the wall", fix="leave it out"
+    )
+
+
 def _usable(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where mucosa is well lit (bool), and where it reflects the lamp (uint8, 255)."""
     red, green, blue = (image[..., k].astype(np.int16) for k in range(3))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    shiny = ((grey > 215) & (blue > 150)).astype(np.uint8) * 255
-    shiny = cv2.dilate(shiny, np.ones((7, 7), np.uint8))
+    shiny = cv2.dilate(((grey > 215) & (blue > 150)).astype(np.uint8) * 255, np.ones((7, 7), np.uint8))
+    # Burnt-in text and the green picture of the position of the endoscope are not red; the border is black.
+    strange = (green > red + 10) | (blue > red + 10) | (grey < 40)
+    strange = cv2.dilate(strange.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
     broad = cv2.GaussianBlur(grey, (0, 0), 12)
-    strange = (green > red + 10) | (blue > red + 10)  # burnt-in text, the green picture of the position of the scope
-    strange = cv2.dilate(strange.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    usable = (broad > 70) & (broad < 225) & (grey > 45) & ~strange & (shiny == 0)
-    return usable, shiny
+    return (broad > 60) & (broad < 230) & ~strange, shiny
 
 
-def _detail(image: np.ndarray) -> np.ndarray:
-    """Fine structure: difference of two blurs of the green channel, where vessels show; clipped, or edges win."""
-    green = image[..., 1].astype(np.float32)
-    return np.minimum(np.abs(cv2.GaussianBlur(green, (0, 0), 1.5) - cv2.GaussianBlur(green, (0, 0), 6)), 12.0)
+def _quilted(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A closed texture of turned and mirrored copies of a patch that overlap softly.
+
+    The blend keeps the contrast of the patch: differences from the mean are weighted and divided by the root of the
+    sum of squared weights (Heitz and Neyret, "High-performance by-example noise", 2018).
+    """
+    step = -(-SIDE_PX // _PATCHES)
+    patch = cv2.resize(patch, (2 * step, 2 * step), interpolation=cv2.INTER_CUBIC)
+    mean = patch.mean(axis=(0, 1))
+    bell = np.hanning(2 * step + 2)[1:-1].astype(np.float32)
+    weight = (bell[:, None] * bell[None])[..., None]
+    total = np.zeros((SIDE_PX, SIDE_PX, 3), np.float32)
+    squares = np.zeros((SIDE_PX, SIDE_PX, 1), np.float32)
+    for row in range(_PATCHES):
+        for column in range(_PATCHES):
+            piece = np.rot90(patch, int(rng.integers(4)))
+            piece = piece[:, ::-1] if rng.random() < 0.5 else piece
+            shift = rng.integers(-step // 6, step // 6 + 1, 2)
+            rows = (row * step + shift[0] + np.arange(2 * step)) % SIDE_PX
+            columns = (column * step + shift[1] + np.arange(2 * step)) % SIDE_PX
+            total[np.ix_(rows, columns)] += weight * (piece - mean)
+            squares[np.ix_(rows, columns)] += weight**2
+    return np.clip(mean + total / np.sqrt(np.maximum(squares, 1e-4)), 0, 255).astype(np.uint8)
 
 
 def _evened(patch: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ _MAP_STEP_MM = 0.5
 _MAP_ANGLES = 128
 _AHEAD_ANGLES, _BEHIND_ANGLES = 258, 143
 ROWS_PER_RAD = (_AHEAD_ANGLES - 1) / (np.pi / 2)
-POLYP_RADIUS_MM, _POLYP_HEIGHT_MM = 5.0, 4.5
+_SCATTER = 0.35  # share of the light that tissue gives back whatever way it faces
+POLYP_RADIUS_MM, _POLYP_HEIGHT_MM = 6.5, 5.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,9 +27,10 @@ class Hits:
 
     Attributes
     ----------
-    table : float32 (angles, AZIMUTHS + 1, 4); rows run over the angle to the axis, ``ROWS_PER_RAD`` to
-        140 degrees, columns over the azimuth, the last one repeats the first. Channels: angle around the axis minus azimuth in radians; position
-        along the axis in mm; light that comes back from a lamp at the eye (cosine / distance squared, 1/mm2); cosine.
+    table : float32 (angles, AZIMUTHS + 1, 4); rows run over the angle to the axis, ``ROWS_PER_RAD``, to 140 degrees,
+        columns over the azimuth, the last one repeats the first. Channels: angle around the axis minus azimuth in
+        radians; position along the axis in mm; light that comes back from a lamp at the eye (share scattered /
+        distance squared, 1/mm2); cosine between the normal of the wall and the ray.
     """
 
     table: np.ndarray
@@ -148,13 +150,12 @@ class TubeShape:
         nx, ny = ct + twist * st, st - twist * ct
         nz = -found[..., 1] * squeeze - ct * slope[0] - st * slope[1]
         distance = np.sqrt(rho**2 + depth**2) + 1.0  # the lamp is not in the very point of the eye
-        facing = (rho * (_COS * nx + _SIN * ny) + np.float32(sign) * depth * nz) / (
-            distance * np.sqrt(nx**2 + ny**2 + nz**2)
-        )
-        facing = np.clip(facing, 0.02, 1)
+        facing = rho * (_COS * nx + _SIN * ny) + np.float32(sign) * depth * nz
+        facing = np.clip(facing / (distance * np.sqrt(nx**2 + ny**2 + nz**2)), 0, 1)
+        scattered = np.float32(_SCATTER) + np.float32(1 - _SCATTER) * facing
         turns = (theta - _AZIMUTH) * np.float32(1 / (2 * np.pi))
         turn = (turns - np.round(turns)) * np.float32(2 * np.pi)
-        return cv2.merge([turn, z.astype(np.float32), facing / distance**2, facing])
+        return cv2.merge([turn, z.astype(np.float32), scattered / distance**2, facing])
 
     def _look_up(self, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Radius and its derivatives along the axis and the angle, float32 (..., 3)."""
