@@ -135,7 +135,7 @@ def _tell(result: "ExamResult", output: Path) -> None:
     told.append(f"examination {clock(clocks.examination_s)}")
     if clocks.withdrawal_s is not None:
         told.append(f"withdrawal {clock(clocks.withdrawal_s)}")
-    if result.coverage.sites:
+    if result.coverage.score is not None:
         told.append(f"{len(result.coverage.sites) - len(result.coverage.missing)}/{len(result.coverage.sites)} sites")
     typer.echo(f"{', '.join(told)} -> {output / 'report.html'}", err=True)
     for note in result.notes:
