@@ -65,9 +65,8 @@ def main() -> None:
     arguments = parser.parse_args()
     protocol = load_protocol(arguments.protocol)
     if arguments.no_models:
-        protocol = protocol.model_copy(
-            update={"models": protocol.models.model_copy(update={"site": None, "lesion": None})}
-        )
+        nobody = protocol.models.model_copy(update={"site": None, "lesion": None})
+        protocol = protocol.model_copy(update={"models": nobody})
     print(f"{processor()}, {os.cpu_count()} cores, load average before {os.getloadavg()[0]:.2f}")
     print("| size | fps | p50 ms | p95 | p99 | max | dropped | CPU, share of a core | stages, p50 ms |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -103,9 +102,8 @@ def _once(source: LoopedClip, protocol: Protocol) -> tuple[ExamResult, float]:
 def _row(size: str, fps: float, result: ExamResult, share: float) -> str:
     times = result.times_ms
     late = times["latency"]
-    stages = ", ".join(
-        f"{name} {values['p50']:g}" for name, values in times.items() if name not in ("latency", "total")
-    )
+    shown = {name: values["p50"] for name, values in times.items() if name not in ("latency", "total")}
+    stages = ", ".join(f"{name} {value:g}" for name, value in shown.items())
     cells = [size, f"{fps:g}", *(f"{late[name]:.1f}" for name in ("p50", "p95", "p99", "max"))]
     cells += [f"{result.frames['dropped']} of {result.frames['read']}", f"{share:.0%}", stages]
     return f"| {' | '.join(cells)} |"
