@@ -7,7 +7,7 @@ import numpy as np
 
 _CELL_PX = 16
 _MOST_POINTS = 160
-_WINDOW_PX = 15
+_WINDOW_PX = 13
 _LEVELS = 3
 _RETURN_PX = 0.8  # a point that comes back this far from where it started was lost
 _RETURN_SHARE = 0.1  # of its way: fast points return less exactly

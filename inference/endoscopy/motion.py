@@ -23,7 +23,7 @@ FLOW_FEATURES = (
 )
 """Rates are a second; ``axial`` and what follows it up to ``most_quarter`` are positive when drawn back."""
 
-MOTION_FEATURES = (*FLOW_FEATURES, "change", *SMEAR_FEATURES)
+MOTION_FEATURES = (*FLOW_FEATURES, "change", "interval", *SMEAR_FEATURES)
 
 
 class MotionMeter:
@@ -55,6 +55,7 @@ class MotionMeter:
         features = dict.fromkeys(MOTION_FEATURES, 0.0)
         features |= self._smear.of(view.small, view.small_mask, lumen)
         features["change"] = _change(before, view)
+        features["interval"] = past_s
         tracks = follow(before.small, view.small, self._corners)
         features["points"] = tracks.tried / 160
         features["tracked"] = len(tracks.start) / max(1, tracks.tried)

@@ -17,7 +17,7 @@ _MOST_STEP_S = 0.2  # a frame stands for at most so long
 _TRUST_FLOOR = 0.05
 
 _SIGNED = ("axial", "axial_middle", "scale", "inner", "centre", "outer", "median", "contraction")
-_SIZES = ("side", "pan", "way", "residual", "agree", "tracked", "points", "roll")
+_SIZES = ("side", "pan", "way", "residual", "agree", "tracked", "points", "roll", "interval")
 _SPREADS = ("least_quarter", "most_quarter")
 
 MOTION_GROUP = (

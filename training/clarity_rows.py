@@ -1,0 +1,127 @@
+"""Rows for the legibility gate: rendered flights and spoiled real pictures, as the clarity meter sees them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.images import find_images, read_image
+from unmissed.datasets.synthetic import degradations
+from unmissed.datasets.synthetic.flights import plan_flight, render_flight
+from unmissed.datasets.synthetic.mucosa import Part, part_of, textures
+from unmissed.datasets.video import Frame
+from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES, measure_clarity
+from unmissed.inference.endoscopy.content import ContentFinder
+from unmissed.inference.endoscopy.values import View
+
+_FLIGHT_FPS = 5.0  # neighbouring frames teach the same
+_FLIGHT_S = 40.0
+_KINDS = ("plain", "plain", "plain", "mixed")
+_SIZES_PX = (300, 600)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClarityRows:
+    """Measured frames.
+
+    Attributes
+    ----------
+    values : float64 (N, F), columns ``CLARITY_FEATURES``.
+    reason : (N,) words, "" for legible ones.
+    kind : (N,) segment of the flight, or how the picture was spoiled.
+    group : (N,) name of the flight or of the picture.
+    """
+
+    values: np.ndarray
+    reason: np.ndarray
+    kind: np.ndarray
+    group: np.ndarray
+
+    @staticmethod
+    def joined(parts: list["ClarityRows"]) -> "ClarityRows":
+        """All rows, in order."""
+        return ClarityRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in ClarityRows.__slots__))
+
+
+def flight_rows(seed: int, pictures: Path, part: Part, cache: Path) -> ClarityRows:
+    """Rows of a flight, rendered unless the cache holds them; every fourth flight is of the kind "mixed".
+
+    Parameters
+    ----------
+    seed : of the flight; a third of them has a drawn texture.
+    pictures : folder of endoscopic pictures for textures.
+    part : textures of one part never serve another.
+    cache : empty it when renderer or figures have changed.
+    """
+    path = make_folder(cache) / f"clarity-{part}-{seed}.npz"
+    if not path.exists():
+        size_px = int(np.random.default_rng(seed).integers(*_SIZES_PX))
+        plan = plan_flight(_KINDS[seed % len(_KINDS)], seed, _FLIGHT_S, _FLIGHT_FPS, size_px)
+        texture = next(textures(None if seed % 3 == 0 else pictures, part, seed))
+        finder, kept = ContentFinder(), []
+        for frame, truth in render_flight(plan, texture):
+            view = finder.view(frame)
+            if not truth.frozen and truth.reason != "outside":
+                kept.append((_row(view), truth.reason, truth.segment, f"flight {seed}"))
+        _save(_rows(kept), path)
+    return _load(path)
+
+
+def picture_rows(pictures: Path, part: Part, most: int, spoiled: int, cache: Path, seed: int = 0) -> ClarityRows:
+    """Rows of real pictures, taken as legible, and of spoiled copies.
+
+    Parameters
+    ----------
+    pictures : folder of endoscopic pictures.
+    part : a picture belongs to one part by its name, as for textures.
+    most : pictures.
+    spoiled : copies of each.
+    """
+    path = make_folder(cache) / f"clarity-pictures-{pictures.name}-{part}-{most}-{spoiled}-{seed}.npz"
+    if not path.exists():
+        paths = [each for each in find_images(pictures) if part_of(each.relative_to(pictures).as_posix()) == part]
+        rng = np.random.default_rng([seed, 21])
+        chosen = [paths[index] for index in rng.permutation(len(paths))[:most]]
+        _save(_rows([row for each in chosen for row in _spoiled(each, spoiled, rng)]), path)
+    return _load(path)
+
+
+def _spoiled(path: Path, copies: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, str, str, str]]:
+    view = _view(read_image(path))
+    image = view.image.copy()
+    inside = cv2.resize(view.small_mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    name = path.name
+    yield _row(view), "", "picture", name
+    yield _row(_view(degradations.record(degradations.vary(image, inside, rng), rng))), "", "varied", name
+    for kind in rng.permutation(degradations.KINDS)[:copies]:
+        base = degradations.vary(image, inside, rng) if rng.random() < 0.5 else image
+        found = degradations.degrade(base, inside, str(kind), rng)
+        if not found.doubtful:
+            yield _row(_view(degradations.record(found.image, rng))), found.reason, str(kind), name
+
+
+def _view(image: np.ndarray) -> View:
+    return ContentFinder().view(Frame(0, 0.0, image))
+
+
+def _row(view: View) -> np.ndarray:
+    found = measure_clarity(view)
+    return np.array([found[name] for name in CLARITY_FEATURES])
+
+
+def _rows(kept: list[tuple[np.ndarray, str, str, str]]) -> ClarityRows:
+    values, *words = zip(*kept, strict=True)
+    return ClarityRows(np.stack(values), *(np.array(column) for column in words))
+
+
+def _save(rows: ClarityRows, path: Path) -> None:
+    with write_whole(path, "wb") as stream:
+        np.savez(stream, **{name: getattr(rows, name) for name in ClarityRows.__slots__})
+
+
+def _load(path: Path) -> ClarityRows:
+    with np.load(path, allow_pickle=False) as kept:
+        return ClarityRows(*(kept[name] for name in ClarityRows.__slots__))
