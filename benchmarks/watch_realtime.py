@@ -102,7 +102,7 @@ def _once(source: LoopedClip, protocol: Protocol) -> tuple[ExamResult, float]:
 def _row(size: str, fps: float, result: ExamResult, share: float) -> str:
     times = result.times_ms
     late = times["latency"]
-    shown = {name: values["p50"] for name, values in times.items() if name not in ("latency", "total")}
+    shown = {name: values["p50"] for name, values in times.items() if name != "latency"}
     stages = ", ".join(f"{name} {value:g}" for name, value in shown.items())
     cells = [size, f"{fps:g}", *(f"{late[name]:.1f}" for name in ("p50", "p95", "p99", "max"))]
     cells += [f"{result.frames['dropped']} of {result.frames['read']}", f"{share:.0%}", stages]
