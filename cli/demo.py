@@ -1,4 +1,4 @@
-"""``unmissed demo``: see the software at work on drawn cells."""
+"""``unmissed demo``: see the software at work on drawn cells, slides and endoscopies."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def demo(
         "demo"
     ),
 ) -> None:
-    """Draw cells and slides, run the shipped models over them and write result pages.
+    """Draw cells, slides and two endoscopies, run the shipped models over them and write result pages.
 
     One of the pictures and one of the slides are broken on purpose, so that you see how errors are shown. All are drawn
     by the program: the pages show the software at work, not its accuracy.
@@ -21,6 +21,7 @@ def demo(
     from unmissed.inference.demo import BROKEN, run_demo
     from unmissed.inference.demo_triage import BROKEN as BROKEN_SLIDE
     from unmissed.inference.demo_triage import run_triage_demo
+    from unmissed.inference.demo_watch import run_watch_demo
 
     cells = run_demo(output)
     speed = cells.images / cells.seconds
@@ -32,7 +33,11 @@ def demo(
     typer.echo(f"{slides.slides} slides triaged in {slides.seconds:.1f} s")
     _tell(slides.is_as_expected, BROKEN_SLIDE, slides.failed)
     typer.echo(f"slides: {slides.page.resolve().as_uri()}")
-    if not (cells.is_as_expected and slides.is_as_expected):
+    exams = run_watch_demo(output / "endoscopy")
+    typer.echo(f"{exams.frames} frames of two endoscopies watched in {exams.seconds:.1f} s")
+    typer.echo(f"colonoscopy: {exams.colonoscopy.resolve().as_uri()}")
+    typer.echo(f"gastroscopy: {exams.gastroscopy.resolve().as_uri()}")
+    if not (cells.is_as_expected and slides.is_as_expected and exams.is_as_expected):
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -1,6 +1,7 @@
 """The demonstration as a newcomer runs it: one command, one page, one honest failure."""
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -38,11 +39,28 @@ def test_it_ends_well_and_says_where_the_page_is(finished: tuple[Path, subproces
     assert (folder / "triage" / "index.html").resolve().as_uri() in run.stdout
     assert sorted(path.name for path in folder.iterdir()) == [
         "cells",
+        "endoscopy",
         "index.html",
         "predictions.csv",
         "slides",
         "triage",
     ]
+
+
+def test_two_drawn_endoscopies_are_watched(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, run = finished
+    for name in ("colonoscopy", "gastroscopy"):
+        assert (folder / "endoscopy" / name / "report.html").resolve().as_uri() in run.stdout
+    colon = json.loads((folder / "endoscopy" / "colonoscopy" / "exam.json").read_text("utf-8"))
+    stomach = json.loads((folder / "endoscopy" / "gastroscopy" / "exam.json").read_text("utf-8"))
+    assert colon["clocks"]["withdrawal_s"] > 10
+    assert any(event["kind"] == "speed" for event in events_of(folder / "endoscopy" / "colonoscopy"))
+    assert 10 < stomach["coverage"]["score"] < 100, "some sites are left out by the script"
+    assert "由程序绘制" in (folder / "endoscopy" / "gastroscopy" / "report.html").read_text("utf-8")
+
+
+def events_of(folder: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text("utf-8").splitlines()]
 
 
 def test_the_drawn_slides_are_ranked_and_the_broken_one_has_its_cause(
