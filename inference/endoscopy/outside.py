@@ -39,9 +39,9 @@ def is_outside(view: View) -> float:
     red, green, blue = (channel[mask].astype(np.float32) for channel in cv2.split(sample))
     high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     dyed = (blue > _DYE_BLUE * red) & (high - low > _DYE_SATURATION * high)
-    teal = (green > _TEAL * red) & (green >= blue)
+    warm = np.maximum(red, green) > _WARM * blue
+    teal = (green > _TEAL * red) & (green >= blue) & ~warm
     telling = (high > _DARK) & (low < _BURNT) & ~dyed & ~teal
     if telling.mean() < _LEAST_SHARE:
         return _UNKNOWN
-    warm = float(np.mean(np.maximum(red, green)[telling] > _WARM * blue[telling]))
-    return 1 / (1 + math.exp(_STEEPNESS * (warm - _HALF)))
+    return 1 / (1 + math.exp(_STEEPNESS * (float(warm[telling].mean()) - _HALF)))

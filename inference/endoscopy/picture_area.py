@@ -71,8 +71,7 @@ def _guide(colours: np.ndarray) -> np.ndarray:
     for part in range(1, count):
         left, top, width, height, area = (int(number) for number in parts[part, :5])
         low, high = (share * found.size for share in _GUIDE_SHARES)
-        at_edge = left + width > 0.8 * red.shape[1] or left < 0.2 * red.shape[1]
-        if low < area < high and area > _GUIDE_FILL * width * height and at_edge:
+        if low < area < high and area > _GUIDE_FILL * width * height:
             found[max(0, top - 2) : top + height + 2, max(0, left - 2) : left + width + 2] = True
     return found
 
