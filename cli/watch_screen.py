@@ -12,7 +12,7 @@ from rich.text import Text
 
 from unmissed.inference.endoscopy.overlay import HIGH_RISK, clock
 from unmissed.inference.endoscopy.values import EventKind, FrameSignals, SpeedState
-from unmissed.inference.endoscopy.watch import Moment, Wish
+from unmissed.inference.endoscopy.watch import Moment, Wish, told_sites
 
 if TYPE_CHECKING:
     from unmissed.inference.endoscopy.protocol import Protocol
@@ -124,7 +124,7 @@ def _listening() -> Iterator[Keys | None]:
 @contextmanager
 def open_screen(protocol: "Protocol") -> Iterator[Screen]:
     """A screen for an examination, on stderr."""
-    console, sites = Console(stderr=True), len(protocol.sites)
+    console, sites = Console(stderr=True), told_sites(protocol)
     with _listening() as keys:
         if not console.is_terminal:
             yield Screen(console, None, sites, keys)

@@ -117,7 +117,7 @@ def watch(
         _forget_video(output)
         video = opened.enter_context(AnnotatedVideo(output / ANNOTATED_FILE, source, every_frame)) if annotate else None
         with Feed(source, every_frame=every_frame, paced=paced) as feed:
-            sitting = _Sitting(watcher, folder, feed, video, len(protocol.sites), on_frame or (lambda _: Wish.NONE))
+            sitting = _Sitting(watcher, folder, feed, video, told_sites(protocol), on_frame or (lambda _: Wish.NONE))
             ended = sitting.run(limit_s, is_timed=paced or source.is_live)
         result = watcher.finish(ended, feed.dropped)
         for event in watcher.new_events():
@@ -207,6 +207,11 @@ class _Sitting:
                 self._feed.dropped,
             )
         )
+
+
+def told_sites(protocol: Protocol) -> int:
+    """How many sites are counted on the screen; 0 where nothing can tell them, or "0 of 26" would stand there."""
+    return len(protocol.sites) if protocol.models.site else 0
 
 
 def _forget_video(output: Path) -> None:
