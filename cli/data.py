@@ -1,10 +1,11 @@
-"""`unmissed data`: list, verify and prepare datasets; the slide maker has its own module."""
+"""`unmissed data`: list, verify and prepare datasets; the makers of slides and flights have their own modules."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmissed.cli.make_flights import make_flights
 from unmissed.cli.make_slides import make_slides
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, check and fetch public datasets, or check your own pictures.", no_args_is_help=True)
 app.command("make-slides")(make_slides)
+app.command("make-flights")(make_flights)
 
 Name = Annotated[str, typer.Argument(help="Dataset name, see `unmissed data list`; `folder` or `csv` for your own.")]
 Root = Annotated[

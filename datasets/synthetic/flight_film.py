@@ -62,7 +62,7 @@ class Film:
         reason = self._reason(image, level, smear_px)
         if camera.jpeg is not None:
             _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg])
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
         return image, reason
 
     def _spoilt(self, light: np.ndarray, level: dict[str, float], time_s: float) -> np.ndarray:
@@ -112,5 +112,5 @@ def _mask(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _narrow(share: float) -> np.ndarray:
     """Narrow-band light: blue and green only, shown so that vessels turn brown on a greenish wall."""
-    band = np.array([[0.05, 1.6, 0.0], [0.0, 0.9, 0.9], [0.0, 0.3, 1.4]])
+    band = np.array([[0.0, 1.2, 0.1], [0.0, 0.6, 1.0], [0.0, 0.1, 0.95]])
     return (share * band + (1 - share) * np.eye(3)).astype(np.float32)

@@ -91,12 +91,12 @@ def _speeds(rng: np.random.Generator, balance: float) -> tuple[float, float]:
 def _spoils(rng: np.random.Generator) -> dict[str, dict[str, float]]:
     """What spoils a picture, from hardly to wholly, by the name of its segment."""
     return {
-        "defocus": {"defocus": rng.uniform(0.004, 0.035)},
-        "water": {"water": rng.uniform(0.15, 1.0)},
-        "wall": {"wall": rng.uniform(0.2, 1.0)},
-        "smoke": {"smoke": rng.uniform(0.2, 0.95)},
-        "overexposed": {"exposure": rng.uniform(0.8, 4.5)},
-        "dark": {"exposure": -rng.uniform(1.5, 8.0)},
+        "defocus": {"defocus": rng.uniform(0.005, 0.035)},
+        "water": {"water": rng.uniform(0.2, 1.0)},
+        "wall": {"wall": rng.uniform(0.25, 1.1)},
+        "smoke": {"smoke": rng.uniform(0.3, 0.95)},
+        "overexposed": {"exposure": rng.uniform(1.0, 5.0)},
+        "dark": {"exposure": -rng.uniform(2.0, 9.0)},
         "low-texture": {"flat": rng.uniform(0.6, 0.95)},
         "narrow-band": {"narrow": 1.0},
     }
@@ -116,7 +116,7 @@ def _plain(duration_s: float, rng: np.random.Generator) -> list[Segment]:
     segments: list[Segment] = []
     balance = 0.0  # mm that the tip went inward
     for event in _bag(["rotation", "angulation", "pause", "freeze", *_spoils(rng)], rng):
-        cruises = [Segment("cruise", rng.uniform(2, 6), _speeds(rng, balance)) for _ in range(rng.integers(1, 3))]
+        cruises = [Segment("cruise", rng.uniform(2, 6), _speeds(rng, balance))]
         if event in _spoils(rng):
             cruises.append(Segment(event, rng.uniform(1.5, 4), _speeds(rng, balance), spoil=_spoils(rng)[event]))
         else:

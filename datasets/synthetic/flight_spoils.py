@@ -1,4 +1,4 @@
-"""What comes between the lens and the wall: water with bubbles, smoke, the wall itself, a tool, and the room outside."""
+"""What comes between the lens and the wall: water with bubbles, smoke, the wall itself, a tool, and the room."""
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ class Spoils:
         self._columns, self._rows = (x + 1) * (size_px / 2) - 0.5, (y + 1) * (size_px / 2) - 0.5
         self._clouds = [_clouds(size_px, rng) for _ in range(3)]
         self._bubbles = rng.uniform(-1, 1, (_BUBBLES, 2)), np.exp(rng.uniform(-4.4, -1.9, _BUBBLES))
-        self._drift = rng.uniform(-0.12, 0.12, (_BUBBLES, 2)) + (0, 0.15)
+        self._drift = rng.uniform(-0.12, 0.12, (_BUBBLES, 2)) + np.array([0, 0.15])
         self._side = rng.uniform(0, 2 * np.pi)
         self._room = _room(size_px, rng)
         self._tool = _tool()

@@ -38,7 +38,7 @@ def drawn_texture(seed: int) -> np.ndarray:
     pale = _noise(rng, 1.2)
     picture += mottle[..., None] * np.array([8, 12, 10], np.float32) * rng.uniform(0.7, 1.4)
     picture += pale[..., None] * np.array([4, 5, 6], np.float32)
-    glands = cv2.GaussianBlur(rng.standard_normal((SIDE_PX, SIDE_PX)).astype(np.float32), (0, 0), 1.6)
+    glands = _blurred(rng.standard_normal((SIDE_PX, SIDE_PX), np.float32), 1.6)
     picture += (glands / glands.std())[..., None] * np.array([2.5, 4, 4], np.float32) * rng.uniform(0.5, 1.5)
     vessels = _vessels(rng)
     picture -= vessels[..., None] * np.array([45, 70, 55], np.float32) * rng.uniform(0.6, 1.1)
@@ -140,12 +140,15 @@ def _usable(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where mucosa is well lit (bool), and where it reflects the lamp (uint8, 255)."""
     red, green, blue = (image[..., k].astype(np.int16) for k in range(3))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    shiny = cv2.dilate(((grey > 215) & (blue > 150)).astype(np.uint8) * 255, np.ones((7, 7), np.uint8))
+    # White and small: reflections, and text that was burnt in; mucosa is never as bright in blue.
+    white = cv2.morphologyEx(image[..., 2], cv2.MORPH_TOPHAT, np.ones((15, 15), np.uint8)) > 40
+    shiny = (white & (blue > 130)) | ((grey > 215) & (blue > 150))
+    shiny = cv2.dilate(shiny.astype(np.uint8) * 255, np.ones((7, 7), np.uint8))
     # Burnt-in text and the green picture of the position of the endoscope are not red; the border is black.
-    strange = (green > red + 10) | (blue > red + 10) | (grey < 40)
-    strange = cv2.dilate(strange.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    strange = ((green > red + 10) | (blue > red + 10) | (grey < 40)).astype(np.uint8)
+    near = cv2.dilate(strange, np.ones((13, 13), np.uint8)) > 0
     broad = cv2.GaussianBlur(grey, (0, 0), 12)
-    return (broad > 60) & (broad < 230) & ~strange, shiny
+    return (broad > 60) & (broad < 230) & ~near, shiny
 
 
 def _quilted(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -214,7 +217,13 @@ def _vessels(rng: np.random.Generator) -> np.ndarray:
         for shift in _SHIFTS:
             moved = np.round((line + shift) * 16).astype(np.int32)
             cv2.polylines(layer, [moved], False, strength, max(1, round(width)), cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(layer, (0, 0), 1.3)
+    return _blurred(layer, 1.3)
+
+
+def _blurred(layer: np.ndarray, sigma_px: float) -> np.ndarray:
+    """Blurred across the edges to the other side."""
+    wide = cv2.copyMakeBorder(layer, 16, 16, 16, 16, cv2.BORDER_WRAP)
+    return cv2.GaussianBlur(wide, (0, 0), sigma_px)[16:-16, 16:-16]
 
 
 _SHIFTS = [(x * SIDE_PX, y * SIDE_PX) for x in (-1, 0, 1) for y in (-1, 0, 1)]

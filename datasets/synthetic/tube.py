@@ -92,7 +92,7 @@ class TubeShape:
         offset_mm : (2,), from the axis.
         wave : depth and phase in radians of the contraction.
         """
-        eye = self.axis(np.float64(z_mm)) + offset_mm
+        eye = self.axis(np.array(z_mm)) + offset_mm
         ahead = self._half(z_mm, eye, wave, 1.0)
         behind = self._half(z_mm, eye, wave, -1.0)
         table = np.concatenate([ahead, behind[::-1]], axis=0)

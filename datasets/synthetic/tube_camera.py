@@ -68,7 +68,7 @@ class TubeCamera:
         z = self.shape.position(plan.at("path_mm", time_s))
         hand = [np.sin(2 * np.pi * hz * plan.at("wander", time_s) + phase) for hz, phase in _WANDER]
         offset = plan.camera.off_axis * plan.tube.radius_mm * np.array([0.7 + 0.3 * hand[0], 0.6 * hand[1]])
-        slope = self.shape.slope(np.float64(z))
+        slope = self.shape.slope(np.array(z))
         yaw = np.radians(plan.at("yaw_deg", time_s) + 4 * hand[2]) + np.arctan(slope[0])
         pitch = np.radians(plan.at("pitch_deg", time_s) + 4 * hand[3]) + np.arctan(slope[1])
         roll = plan.at("roll_deg", time_s)
