@@ -71,7 +71,7 @@ def vary(image: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.
     -------
     uint8 (h, w, 3) RGB.
     """
-    light = _linear(image) * np.float32(2 ** rng.uniform(-1.0, 0.4))
+    light: np.ndarray = _linear(image) * np.float32(2 ** rng.uniform(-1.0, 0.4))
     if rng.random() < 0.2:
         light = cv2.transform(light, narrow_band(rng))
     picture = _developed(light)
@@ -98,11 +98,11 @@ def record(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
     picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(rng.uniform(0, 5))
-    noisy = np.clip(picture + noise * (picture.max(axis=2, keepdims=True) > 20), 0, 255).astype(np.uint8)
+    noisy: np.ndarray = np.clip(picture + noise * (picture.max(axis=2, keepdims=True) > 20), 0, 255).astype(np.uint8)
     if rng.random() < 0.6:
         quality = int(rng.integers(35, 95))
         _, data = cv2.imencode(".jpg", noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        noisy = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+        noisy = cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
     return noisy
 
 

@@ -59,7 +59,7 @@ def _structure(grey: np.ndarray, mask: np.ndarray, clear: np.ndarray) -> dict[st
     inside = _patch_means(mask.astype(np.float32) / 255, rows, columns) > _LEAST_VALID
     valid = inside & (_patch_means(clear.astype(np.float32) / 255, rows, columns) > _LEAST_VALID)
     found: dict[str, float] = {"patches": float(valid.sum()) / max(1, int(inside.sum()))}
-    below = grey.astype(np.float32)
+    below: np.ndarray = grey.astype(np.float32)
     means, peaks = [], []
     for band in range(_BANDS):
         here = below

@@ -26,8 +26,8 @@ class _Span:
 class Clocks:
     """Follows scenes, legibility and frozen pictures; times are stream seconds.
 
-    A scene counts when it has lasted a second (the caecum two), and then from its start, so a few wrong frames neither
-    start nor stop a clock. Frozen pictures and gaps stop all clocks.
+    A scene counts when it has lasted a second or two (see ``scenes``), and then from its start, so a few wrong frames
+    neither start nor stop a clock. Frozen pictures and gaps stop all clocks.
 
     Parameters
     ----------

@@ -77,19 +77,21 @@ def test_a_position_guide_is_no_tissue():
 
 def test_a_still_grey_margin_is_learned_once_the_picture_moves():
     finder = ContentFinder()
-    for index in range(30):
-        frame = framed("octagon", seed=index, kind="rectangle")
+    frames = [framed("octagon", seed=seed, kind="rectangle") for seed in range(4)]
+    for frame in frames:
         frame[:, :160] = (90, 110, 140)
-        view = finder.view(Frame(index, index / 25, frame))
+    for index in range(20):
+        view = finder.view(Frame(index, index / 25, frames[index % 4]))
     assert is_near(view.content, (160, 40, 660, 520))
 
 
 def test_letters_over_the_picture_are_masked_in_time():
     finder = ContentFinder()
-    for index in range(40):
-        frame = framed("octagon", seed=index)
+    frames = [framed("octagon", seed=seed) for seed in range(20)]
+    for frame in frames:
         cv2.putText(frame, "NAME NAME", (330, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 3)
-        view = finder.view(Frame(index, index / 4, frame))
+    for index in range(40):
+        view = finder.view(Frame(index, index / 4, frames[index % 20]))
     middle = view.small_mask[118:130, 85:160]
     assert (middle == 0).mean() > 0.4
     assert (view.small_mask == 255).mean() > 0.7
