@@ -105,7 +105,7 @@ class _Painter:
         self._places = rng.uniform(_REACH_PX, SIDE_PX - _REACH_PX, (len(script.sites), 2))
         self._light = {code: _light(_LUMEN.get(code[0], (0.5, 0.5))) for code in script.sites}
         shape = (_GRAINS, _HEIGHT_PX, _WIDTH_PX, 1)
-        self._grain = rng.integers(0, 6, shape, np.uint8) * _is_in_round().astype(np.uint8)
+        self._grain = rng.integers(0, 4, shape, np.uint8) * _is_in_round().astype(np.uint8)
         self._grain = np.repeat(self._grain, 3, axis=3)
         ramp = np.linspace(90, 150, _WIDTH_PX, dtype=np.float32)[None, :, None] * _is_in_round()
         self._room = np.repeat(ramp, 3, axis=2).astype(np.uint8)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from unmissed.inference.endoscopy.values import Scene
 
 # Seconds that entering a scene has to be worth. A scene within another one is believed when it is seen for longer than
-# the cost of going there and back: 1 s for most, 2 s for the caecum, which moves the start of a clock.
+# the cost of going there and back: 1 s for a tool, 1.5 s for outside, 2 s for the caecum, which starts a clock.
 _ENTRY_S: Mapping[Scene, float] = {
-    Scene.OUTSIDE: 0.5,
+    Scene.OUTSIDE: 1.0,
     Scene.INSIDE: 0.5,
     Scene.INSTRUMENT: 0.5,
     Scene.CAECUM: 1.5,
