@@ -18,9 +18,9 @@ from unmissed.inference.endoscopy.content import ContentFinder
 from unmissed.inference.endoscopy.values import View
 
 _FLIGHT_FPS = 5.0  # neighbouring frames teach the same
-_FLIGHT_S = 40.0
-_KINDS = ("plain", "plain", "plain", "mixed")
-_SIZES_PX = (300, 600)
+_FLIGHT_S = 24.0
+_KINDS = ("plain", "plain", "plain", "plain", "mixed")
+_SIZES_PX = (300, 520)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class ClarityRows:
 
 
 def flight_rows(seed: int, pictures: Path, part: Part, cache: Path) -> ClarityRows:
-    """Rows of a flight, rendered unless the cache holds them; every fourth flight is of the kind "mixed".
+    """Rows of a flight, rendered unless the cache holds them; every fifth flight is of the kind "mixed".
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ def picture_rows(pictures: Path, part: Part, most: int, spoiled: int, cache: Pat
     most : pictures.
     spoiled : copies of each.
     """
-    path = make_folder(cache) / f"clarity-pictures-{pictures.name}-{part}-{most}-{spoiled}-{seed}.npz"
+    name = "-".join(pictures.resolve().parts[-2:])  # many data sets call this folder "images"
+    path = make_folder(cache) / f"clarity-pictures-{name}-{part}-{most}-{spoiled}-{seed}.npz"
     if not path.exists():
         paths = [each for each in find_images(pictures) if part_of(each.relative_to(pictures).as_posix()) == part]
         rng = np.random.default_rng([seed, 21])

@@ -41,6 +41,17 @@ def disc(radius_px: float) -> np.ndarray:
     return normalised
 
 
+def streak(length_px: float, rng: np.random.Generator) -> np.ndarray:
+    """Kernel of a straight movement in a random direction: float32, sum 1."""
+    side = max(3, round(length_px) | 1)
+    kernel = np.zeros((side, side), np.float32)
+    angle, middle = rng.uniform(0, np.pi), side // 2
+    across, down = (round(middle * float(part)) for part in (np.cos(angle), np.sin(angle)))
+    cv2.line(kernel, (middle - across, middle - down), (middle + across, middle + down), 1.0)
+    normalised: np.ndarray = kernel / kernel.sum()
+    return normalised
+
+
 def glints(shape: tuple[int, ...], rng: np.random.Generator, count: int) -> np.ndarray:
     """Reflections of the lamp on a wet wall, some sharp, some not: float32 (h, w, 3), 0 between them."""
     layer = np.zeros((*shape[:2], 3), np.float32)

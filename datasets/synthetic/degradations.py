@@ -15,6 +15,7 @@ from unmissed.datasets.synthetic.degradation_parts import (
     ramp,
     share_mask,
     share_of,
+    streak,
 )
 
 # From here on a picture is not legible: the rules of the rendered flights, so that both teach the same.
@@ -24,7 +25,7 @@ COVERED = 0.5  # share of the picture that the wall or water covers
 VEIL = 0.6  # share of the light that smoke replaces
 BURNT_SHARE, DARK_SHARE = 0.4, 0.7  # of the picture
 _BURNT, _DARK = 245, 26  # grey levels
-_CLEARLY = 0.15  # share of a threshold within which a doctor would hesitate
+_CLEARLY = 0.2  # share of a threshold within which a doctor would hesitate
 
 KINDS = ("blur", "motion", "wall", "contact", "water", "smoke", "bright", "dark")
 
@@ -121,13 +122,7 @@ def _blur(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _S
 
 def _motion(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
     length = float(rng.uniform(0.005, 0.14))
-    side = max(3, round(length * light.shape[1]) | 1)
-    kernel = np.zeros((side, side), np.float32)
-    angle, middle = rng.uniform(0, np.pi), side // 2
-    reach = middle * np.array([np.cos(angle), np.sin(angle)])
-    start, end = np.round(middle - reach).astype(int), np.round(middle + reach).astype(int)
-    cv2.line(kernel, (int(start[0]), int(start[1])), (int(end[0]), int(end[1])), 1.0)
-    return cv2.filter2D(light, -1, kernel / kernel.sum()), "blur", length / SMEAR - 1
+    return cv2.filter2D(light, -1, streak(length * light.shape[1], rng)), "blur", length / SMEAR - 1
 
 
 def _wall(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
@@ -143,21 +138,21 @@ def _wall(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _S
 def _contact(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
     """The lens lies near the wall: a small part of it, out of focus, fills the picture."""
     height, width = light.shape[:2]
-    zoom = rng.uniform(5, 14)
+    zoom = rng.uniform(3, 14)
     rows, columns = max(8, round(height / zoom)), max(8, round(width / zoom))
-    top, left = int(rng.integers(height // 4, height * 3 // 4)), int(rng.integers(width // 4, width * 3 // 4))
+    top, left = int(rng.integers(height // 4, height * 3 // 5)), int(rng.integers(width // 4, width * 3 // 5))
     part = light[top : top + rows, left : left + columns]
-    near = cv2.GaussianBlur(cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC), (0, 0), width * 0.012)
-    mean = near.mean() + 1e-3
-    tint = np.float32(rng.uniform(0, 0.8))
-    near = (1 - tint) * near / mean * 0.25 + tint * 0.5 * flesh(rng)
+    near = cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC)
+    near = cv2.GaussianBlur(near, (0, 0), width * rng.uniform(0.008, 0.02))
+    tint = np.float32(rng.uniform(0, 0.8) * (rng.random() < 0.6))
+    near = (1 - tint) * near / (near.mean() + 1e-3) * 0.25 + tint * 0.5 * flesh(rng)
     glow = 0.35 + 1.1 * np.clip(ramp(light.shape, rng) + 0.5 * clouds(light.shape, rng), 0, None)
     spoiled = near * glow[..., None].astype(np.float32) * np.float32(rng.uniform(0.7, 1.8))
-    return np.maximum(spoiled, glints(light.shape, rng, int(rng.integers(0, 9)))), "wall", 1.0
+    return np.maximum(spoiled, glints(light.shape, rng, int(rng.integers(0, 16)))), "wall", 1.0
 
 
 def _water(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
-    """Water before the lens bends the picture, bubbles with bright rims and foam swim in it."""
+    """Water before the lens bends the picture, clear or turbid; bubbles with bright rims and foam swim in it."""
     share = float(rng.uniform(0.15, 1.0))
     height, width = light.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -170,14 +165,18 @@ def _water(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _
         borderMode=cv2.BORDER_REFLECT,
     )
     bent = cv2.GaussianBlur(bent, (0, 0), width * rng.uniform(0.004, 0.015))
-    bent = bent * 0.8 + 0.2 * rng.uniform(0.1, 0.7) * np.array([0.9, 0.85, 0.6], np.float32)
+    turbid = np.float32(rng.uniform(0.05, 0.8))
+    tone = rng.uniform(0.1, 0.8) * np.array([1.0, rng.uniform(0.6, 1.0), rng.uniform(0.05, 0.9)], np.float32)
+    bent = bent * (1 - turbid) + turbid * tone * (0.4 + clouds(light.shape, rng, 8))[..., None]
     for _ in range(int(rng.integers(5, 70))):
         centre = (int(rng.integers(width)), int(rng.integers(height)))
-        radius = max(2, int(width * np.exp(rng.uniform(np.log(0.01), np.log(0.15)))))
-        tone = float(rng.uniform(0.3, 1.0))
-        cv2.circle(bent, centre, radius, (tone, tone, 0.9 * tone), max(1, radius // 9), cv2.LINE_AA)
+        radius = max(2, int(width * np.exp(rng.uniform(np.log(0.01), np.log(0.25)))))
+        rim = float(rng.choice([rng.uniform(0.3, 1.0), 0.02]))
+        cv2.circle(bent, centre, radius, (rim, rim, 0.9 * rim), max(1, radius // 9), cv2.LINE_AA)
         glint = (centre[0] - radius // 3, centre[1] - radius // 3)
         cv2.circle(bent, glint, max(1, radius // 6), (1.0, 1.0, 1.0), -1, cv2.LINE_AA)
+    if rng.random() < 0.5:
+        bent = cv2.filter2D(bent, -1, streak(width * rng.uniform(0.01, 0.05), rng))
     covered = share_mask(clouds(light.shape, rng), inside, share, 0.05)
     return light * (1 - covered) + bent * covered, "water", share / COVERED - 1
 
