@@ -56,6 +56,8 @@ class Film:
         level = {name: self._plan.at(name, time_s) for name in SPOILS}
         light = self._spoilt(light * self._shade, level, time_s)
         tone = cv2.pow(np.clip(light, 0, 1), 1 / camera.gamma) * np.float32(255)
+        if level["smoke"] > _SLIGHT:  # here, where a share of the contrast is what the eye sees of it
+            tone = self._spoils.smoke(tone, level["smoke"], time_s)
         top, left = self._rng.integers(0, _GRAIN_ROOM_PX, 2)
         image = cv2.add(tone, self._grain[top : top + size, left : left + size], dtype=cv2.CV_8U)
         image *= self._inside[..., None]
@@ -70,7 +72,7 @@ class Film:
         size = self._plan.size_px
         if abs(level["exposure"]) > _SLIGHT:
             light *= np.float32(2.0 ** level["exposure"])
-        for name in ("instrument", "smoke", "wall", "water", "outside"):
+        for name in ("instrument", "wall", "water", "outside"):
             if level[name] > _SLIGHT:
                 change = self._spoils.tool if name == "instrument" else getattr(self._spoils, name)
                 light = change(light, level[name], time_s)

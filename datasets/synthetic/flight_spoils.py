@@ -5,7 +5,7 @@ import numpy as np
 
 _BUBBLES = 70
 _RED = (0.95, 0.17, 0.04)  # light through the wall that the tip touches
-_VEIL = (0.42, 0.38, 0.36)
+_VEIL = (172, 164, 158)  # grey levels
 _TOOL_PX = 480  # side at which the tool is drawn
 
 
@@ -31,11 +31,11 @@ class Spoils:
         self._room = _room(size_px, rng)
         self._tool = _tool()
 
-    def smoke(self, light: np.ndarray, share: float, time_s: float) -> np.ndarray:
-        """A drifting veil that leaves 1 - ``share`` of the contrast."""
+    def smoke(self, tone: np.ndarray, share: float, time_s: float) -> np.ndarray:
+        """A drifting veil that leaves about 1 - ``share`` of the contrast of a picture in grey levels."""
         drift = np.roll(self._clouds[0], int(time_s * 0.1 * self._size), 1)
         veil = (np.float32(share) * (1 + np.float32(0.25 * (1 - share)) * drift))[..., None]
-        result: np.ndarray = light * (1 - veil) + veil * np.array(_VEIL, np.float32)
+        result: np.ndarray = tone * (1 - veil) + veil * np.array(_VEIL, np.float32)
         return result
 
     def wall(self, light: np.ndarray, share: float, time_s: float) -> np.ndarray:
@@ -56,7 +56,7 @@ class Spoils:
         rows = self._rows + reach * np.cos(3 * self._clouds[1] + 3 * self._x - phase)
         swum = cv2.remap(light, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         swum = cv2.GaussianBlur(swum, (0, 0), 0.3 + 0.008 * self._size * share)
-        milk = (np.float32(0.35 * share) * (1 + np.float32(0.8) * self._clouds[2]))[..., None]
+        milk = (np.float32(0.16 * share) * (1 + np.float32(0.8) * self._clouds[2]))[..., None]
         swum += milk * (np.array([0.5, 0.47, 0.42], np.float32) - swum)
         return self._with_bubbles(swum, share, time_s)
 

@@ -142,8 +142,8 @@ def _usable(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     # White and small: reflections, and text that was burnt in; mucosa is never as bright in blue.
     white = cv2.morphologyEx(image[..., 2], cv2.MORPH_TOPHAT, np.ones((15, 15), np.uint8)) > 40
-    shiny = (white & (blue > 130)) | ((grey > 215) & (blue > 150))
-    shiny = cv2.dilate(shiny.astype(np.uint8) * 255, np.ones((7, 7), np.uint8))
+    bright = ((white & (blue > 130)) | ((grey > 215) & (blue > 150))).astype(np.uint8) * 255
+    shiny = cv2.dilate(bright, np.ones((7, 7), np.uint8))
     # Burnt-in text and the green picture of the position of the endoscope are not red; the border is black.
     strange = ((green > red + 10) | (blue > red + 10) | (grey < 40)).astype(np.uint8)
     near = cv2.dilate(strange, np.ones((13, 13), np.uint8)) > 0
