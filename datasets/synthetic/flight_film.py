@@ -72,10 +72,15 @@ class Film:
         size = self._plan.size_px
         if abs(level["exposure"]) > _SLIGHT:
             light *= np.float32(2.0 ** level["exposure"])
-        for name in ("instrument", "wall", "water", "outside"):
+        between = self._spoils
+        for name, put in (
+            ("instrument", between.tool),
+            ("wall", between.wall),
+            ("water", between.water),
+            ("outside", between.outside),
+        ):
             if level[name] > _SLIGHT:
-                change = self._spoils.tool if name == "instrument" else getattr(self._spoils, name)
-                light = change(light, level[name], time_s)
+                light = put(light, level[name], time_s)
         if level["defocus"] * size > 0.4:
             light = cv2.GaussianBlur(light, (0, 0), level["defocus"] * size / 2)  # radius: two standard deviations
         if level["narrow"] > _SLIGHT:

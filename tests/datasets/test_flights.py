@@ -91,9 +91,8 @@ class TestGeometry:
     def test_fast_flight_smears_with_a_long_shutter(self, texture):
         sharpness = []
         for shutter in (1 / 250, 1 / 30):
-            plan = fly(
-                Segment("cruise", 2.0, (60.0, 60.0)), camera=replace(PLAIN, shutter_s=shutter), size=320, fps=10.0
-            )
+            camera = replace(PLAIN, shutter_s=shutter)
+            plan = fly(Segment("cruise", 1.2, (60.0, 60.0)), camera=camera, size=320, fps=10.0)
             greens = [frame.image[..., 1] for frame, _ in film(plan, texture)]
             sharpness.append(np.mean([cv2.Laplacian(green, cv2.CV_32F).var() for green in greens]))
         assert sharpness[1] < 0.8 * sharpness[0]
@@ -172,7 +171,7 @@ class TestTruth:
 
 @pytest.fixture(scope="module")
 def shots():
-    return film(plan_flight("colonoscopy", 2, fps=5.0, duration_s=40.0, size_px=120), mucosa.drawn_texture(2))
+    return film(plan_flight("colonoscopy", 2, fps=5.0, duration_s=30.0, size_px=120), mucosa.drawn_texture(2))
 
 
 class TestColonoscopy:
@@ -191,7 +190,7 @@ class TestColonoscopy:
 
     def test_the_polyp_is_redder_than_the_wall_around_it(self, shots):
         boxes = [(f.image.astype(float), t.polyp_box) for f, t in shots if t.polyp_box and t.segment == "polyp"]
-        assert len(boxes) >= 5
+        assert len(boxes) >= 4
         redder = []
         for image, (x, y, width, height) in boxes:
             ratio = image[..., 0] / np.maximum(image[..., 1], 1)
