@@ -63,7 +63,7 @@ def record(kind: str, seed: int, pictures: Path, part: Part, cache: Path, *, dur
     plan = plan_flight(kind, seed, duration_s=duration_s, size_px=size_px)
     texture = next(textures(pictures, part, seed))
     with write_whole(path, "wb") as stream:
-        np.savez(stream, **_recorded(plan, render_flight(plan, texture)))
+        np.savez(stream, allow_pickle=False, **_recorded(plan, render_flight(plan, texture)))
     return path
 
 
@@ -78,7 +78,8 @@ def _recorded(plan: FlightPlan, flight: Iterator[tuple[Frame, FlightTruth]]) -> 
     finder = ContentFinder()
     small: list[np.ndarray] = []
     masks: list[np.ndarray] = []
-    mask_of, truths = [], []
+    mask_of: list[int] = []
+    truths: list[FlightTruth] = []
     for frame, truth in flight:
         view = finder.view(frame)
         shape = small[0].shape if small else view.small.shape

@@ -41,7 +41,7 @@ class FlightRows:
     ----------
     kind : of the flight.
     values : float (N, F), columns of ``FEATURES``.
-    time_s, similarity : (N,).
+    time_s, similarity, trust : (N,).
     speed_mm_s : (N,), true speed of the frame's interval; positive is withdrawal.
     second_mm_s, soon_mm_s : (N,), its mean size over the last second and the last 0.3 s.
     radius_mm : of the lumen.
@@ -53,6 +53,7 @@ class FlightRows:
     values: np.ndarray
     time_s: np.ndarray
     similarity: np.ndarray
+    trust: np.ndarray
     speed_mm_s: np.ndarray
     second_mm_s: np.ndarray
     soon_mm_s: np.ndarray
@@ -80,14 +81,16 @@ def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
     intervals = np.arange(count * every * keep).reshape(count, every * keep)
     fps = _FPS / keep
     values = np.empty((count, len(FEATURES)))
-    times, alike = np.arange(count) / fps, np.empty(count)
+    times, alike, trust = np.arange(count) / fps, np.empty(count), np.empty(count)
     for row, interval in enumerate(intervals):
         seen = interval[-every:]
         small = flight.small[seen].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[seen[0]]
         box = Box(0, 0, small.shape[1], small.shape[0])
         view = View(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[seen[-1]]])
         alike[row] = similarity.of(view)
-        window.add(times[row], 1 / fps if row else 0.0, alike[row], motion.of(view))
+        moved = motion.of(view)
+        trust[row] = moved.trust
+        window.add(times[row], 1 / fps if row else 0.0, alike[row], moved)
         features = window.features()
         values[row] = [features[name] for name in FEATURES]
     size = np.abs(flight.speed_mm_s)[intervals].mean(axis=1) * every
@@ -96,12 +99,13 @@ def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
         values=values,
         time_s=times,
         similarity=alike,
+        trust=trust,
         speed_mm_s=flight.speed_mm_s[intervals].mean(axis=1) * every,
         second_mm_s=trailing_mean(size, round(WINDOW_S * fps)),
         soon_mm_s=trailing_mean(size, round(SOON_S * fps)),
         radius_mm=flight.radius_mm,
-        legible=flight.legible[intervals].all(axis=1),
-        frozen=flight.frozen[intervals].any(axis=1),
+        legible=np.asarray(flight.legible[intervals].all(axis=1)),
+        frozen=np.asarray(flight.frozen[intervals].any(axis=1)),
         segment=flight.segment[intervals[:, -1]],
     )
 

@@ -56,8 +56,8 @@ def grid_corners(small: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     rows, columns = (side // _CELL_PX for side in small.shape)
     if not rows or not columns:
         return np.empty((0, 2), np.float32)
-    cells = strength[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, columns, _CELL_PX)
-    cells = cells.transpose(0, 2, 1, 3).reshape(rows * columns, -1)
+    split = strength[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, columns, _CELL_PX)
+    cells = split.transpose(0, 2, 1, 3).reshape(rows * columns, -1)
     best = cells.argmax(axis=1)
     height = cells[np.arange(len(cells)), best]
     kept = np.flatnonzero(height > _LEAST_CORNER)
@@ -77,14 +77,26 @@ def follow(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> Tracks:
     """
     if not len(points):
         return Tracks(np.empty((0, 2)), np.empty((0, 2)), 0)
-    settings = {"winSize": (_WINDOW_PX, _WINDOW_PX), "maxLevel": _LEVELS, "criteria": _CRITERIA}
-    start = points[:, None]
-    end, found, _ = cv2.calcOpticalFlowPyrLK(before, now, start, None, **settings)
-    back, led_back, _ = cv2.calcOpticalFlowPyrLK(now, before, end, None, **settings)
-    end, back = end[:, 0].astype(np.float64), back[:, 0]
+    far, found = _followed(before, now, points)
+    back, led_back = _followed(now, before, far)
+    end = far.astype(np.float64)
     way = np.linalg.norm(end - points, axis=1)
     missed = np.linalg.norm(back - points, axis=1)
-    kept = (found.ravel() == 1) & (led_back.ravel() == 1) & (missed < _RETURN_PX + _RETURN_SHARE * way)
+    kept = found & led_back & (missed < _RETURN_PX + _RETURN_SHARE * way)
     height, width = now.shape
     kept &= (end >= 0).all(axis=1) & (end[:, 0] < width) & (end[:, 1] < height)
     return Tracks(points[kept].astype(np.float64), end[kept], len(points))
+
+
+def _followed(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the points are now, float32 (N, 2), and which were found, bool (N,)."""
+    end, found, _ = cv2.calcOpticalFlowPyrLK(
+        before,
+        now,
+        np.ascontiguousarray(points[:, None]),
+        np.zeros((len(points), 1, 2), np.float32),
+        winSize=(_WINDOW_PX, _WINDOW_PX),
+        maxLevel=_LEVELS,
+        criteria=_CRITERIA,
+    )
+    return np.asarray(end)[:, 0], np.asarray(found).ravel() == 1

@@ -2,6 +2,8 @@
 
 from collections import deque
 
+import numpy as np
+
 from unmissed.inference.endoscopy.gauges import Gauge
 from unmissed.inference.endoscopy.protocol import SpeedLimits
 from unmissed.inference.endoscopy.speed_features import FEATURES, SpeedWindow
@@ -64,7 +66,7 @@ class SpeedMonitor:
             past_s = 0.0
         self._time_s = time_s
         self._window.add(time_s, past_s, similarity, motion)
-        slipped = self._slips.of(time_s, similarity, clarity.legible and not frozen)
+        slipped = self._slips.of(time_s, similarity, motion.trust, clarity.legible and not frozen)
         if frozen or not clarity.legible or self._window.span_s < _LEAST_S:
             if self._bands and time_s - self._told_s > _FORGET_S:
                 self._bands.reset()
@@ -101,10 +103,11 @@ class Bands:
         Parameters
         ----------
         speed : gauge of the last second.
-        soon : gauge of the last moments, which rises earlier: it starts the persistence of red.
+        soon : gauge of the last 0.3 s, which rises earlier: red is shown after it has stayed above the limit, and until
+            ``speed`` has fallen below it.
         """
         limits = self._limits
-        if max(speed, soon) < limits.red:
+        if soon < limits.red:
             self._since_s = None
         elif self._since_s is None:
             self._since_s = time_s
@@ -119,39 +122,54 @@ class Bands:
 
 
 class SlipFinder:
-    """A sudden drop of similarity: the picture is another one within a moment, because the tip slipped back.
+    """A sudden drop of similarity while the wall cannot be followed: the tip slipped, and a stretch was not seen.
 
-    Ordinary motion lowers the similarity by steps; a slip from what was usual to nearly nothing.
+    Fast motion lowers the similarity too, but its points are followed; of a slip they are lost. The similarity has to
+    fall at once by as much as a cut would make it, or by less while the points stay lost.
     """
 
-    _DROP = 0.22
-    _LOW = 0.68
+    _CUT, _SLIDE = 0.22, 0.06  # least drop of the similarity below what was usual
+    _SLIDE_S = 0.16  # the points are lost for so long
+    _LOST, _FOLLOWED = 0.25, 0.6  # trust in the motion: of a slip, and usual before it
     _USUAL_S = (0.4, 1.6)  # what was usual is told from this far back
+    _LEAST = 4  # frames that tell what was usual
     _REPEAT_S = 3.0
 
     def __init__(self) -> None:
-        self._past: deque[tuple[float, float, bool]] = deque()
+        self._past: deque[tuple[float, float, float]] = deque()
+        self._lost_s: float | None = None
         self._last_s = -self._REPEAT_S
 
     def reset(self) -> None:
         """Forget the past."""
         self._past.clear()
+        self._lost_s = None
 
-    def of(self, time_s: float, similarity: float, usable: bool) -> bool:
+    def of(self, time_s: float, similarity: float, trust: float, usable: bool) -> bool:
         """Whether the tip slipped at this frame; told once for a slip.
 
         Parameters
         ----------
-        usable : the frame can be judged; frames that cannot are no ground to tell a slip from.
+        similarity, trust : of the frame, 0..1.
+        usable : the frame can be judged; others are no ground to tell a slip from, since blur and water look alike.
         """
-        self._past.append((time_s, similarity, usable))
         near_s, far_s = self._USUAL_S
-        while time_s - self._past[0][0] > far_s:
+        while self._past and time_s - self._past[0][0] > far_s:
             self._past.popleft()
-        if not usable or time_s - self._last_s < self._REPEAT_S or similarity > self._LOW:
+        before = [(alike, followed) for at, alike, followed in self._past if time_s - at >= near_s]
+        if not usable:
+            self._lost_s = None
             return False
-        before = sorted(value for at, value, good in self._past if good and time_s - at >= near_s)
-        if len(before) < 4 or before[len(before) // 2] - similarity < self._DROP:
+        self._past.append((time_s, similarity, trust))
+        if trust > self._LOST:
+            self._lost_s = None
+            return False
+        self._lost_s = time_s if self._lost_s is None else self._lost_s
+        if len(before) < self._LEAST or time_s - self._last_s < self._REPEAT_S:
+            return False
+        usual, followed = (float(np.median(values)) for values in zip(*before, strict=True))
+        needed = self._SLIDE if time_s - self._lost_s >= self._SLIDE_S else self._CUT
+        if followed < self._FOLLOWED or usual - similarity < needed:
             return False
         self._last_s = time_s
         return True
