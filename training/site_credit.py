@@ -44,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Simulate, fit, choose a size, tell the figures of the test, and ship."""
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("-o", "--output", type=Path, required=True, help="Folder of the model.")
-    reader.add_argument("--exams", type=int, default=900, help="Examinations to fit on.")
+    reader.add_argument("--exams", type=int, default=700, help="Examinations to fit on.")
     reader.add_argument("--tests", type=int, default=120, help="Examinations of each row of the test.")
     given = reader.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
