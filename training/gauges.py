@@ -104,7 +104,8 @@ def fit_gauge(
         steps = max(1, epochs * -(-len(table) // batch_size))
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
         for _ in range(epochs):
-            for rows in torch.randperm(len(table), generator=generator).split(batch_size):
+            order = torch.randperm(len(table), generator=generator)
+            for rows in torch.split(order, batch_size):
                 logits = network(table[rows])
                 if kind == "value":
                     lost = F.smooth_l1_loss(torch.sigmoid(logits), truth[rows], beta=0.03, reduction="none")

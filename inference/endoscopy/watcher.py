@@ -203,7 +203,8 @@ class Watcher(Closing):
             frame_px = self._size or (1, 1)
             alert, event = self._alerts.of(time_s, signals.lesions, legible, frame_px)
             found += [event] if event is not None else []
-            found += watch_events.of_speed(time_s, self._state, signals.speed)
+            if self._protocol.speed is not None:
+                found += watch_events.of_speed(time_s, self._state, signals.speed)
             self._state = signals.speed.state
         for event in found:
             self._happened(event)
