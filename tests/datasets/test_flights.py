@@ -202,7 +202,8 @@ class TestColonoscopy:
 
     def test_the_tool_is_grey(self, shots):
         assert any(t.instrument for _, t in shots) and all(t.segment != "fast" for _, t in shots if t.instrument)
-        image = next(f.image for f, t in shots if t.segment == "instrument" and t.instrument)
+        held = [frame.image for frame, truth in shots if truth.instrument]
+        image = held[len(held) // 2]
         corner = image[80:95, 80:95].astype(int)
         assert (np.ptp(corner, axis=2) < 25).sum() > 20
 
