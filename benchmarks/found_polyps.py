@@ -64,10 +64,11 @@ def _print_at_card(finds: Sequence[FieldFinds], threshold: float) -> None:
 
 def _match(record: Record, finder: Finder, root: Path) -> FieldFinds:
     image = read_image(record.path)
-    mask = np.zeros(image.shape[:2], np.uint8)
+    objects, count = np.zeros(image.shape[:2], np.int32), 1
     if record.mask is not None:
-        mask = cv2.resize(read_image(record.mask)[..., 0], image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    count, objects = cv2.connectedComponents((mask > 127).astype(np.uint8), connectivity=8)
+        size = image.shape[1], image.shape[0]
+        mask = cv2.resize(read_image(record.mask)[..., 0], size, interpolation=cv2.INTER_NEAREST)
+        count, objects = cv2.connectedComponents((mask > 127).astype(np.uint8), connectivity=8)
     found = finder.find_in(image)
     best = [0.0] * (count - 1)
     false = []

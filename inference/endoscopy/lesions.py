@@ -26,8 +26,15 @@ class LesionModel(Closing):
         self.file = zoo.resolve(name) if name else None
         self._finder = None
         if self.file is not None:
-            settings = {"batch_size": 1, "workers": 1, "threads": 1}
-            self._finder = Finder(self.file, runtime=runtime, **settings, threshold=threshold, max_per_image=_MOST)
+            self._finder = Finder(
+                self.file,
+                runtime=runtime,
+                batch_size=1,
+                workers=1,
+                threads=1,
+                threshold=threshold,
+                max_per_image=_MOST,
+            )
 
     def of(self, view: View) -> tuple[Lesion, ...]:
         """Lesions of a frame, the highest score first."""

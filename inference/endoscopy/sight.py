@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from unmissed.inference.endoscopy.protocol import Models
 from unmissed.inference.endoscopy.values import Scene, Sight, View
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
+
+Name = TypeVar("Name", str, Scene)
 
 _SURE = 0.5  # least probability of a scene other than inside
 
@@ -47,19 +50,20 @@ class SightModel(Closing):
         card = self.file.card
         if card.task != "classification":
             raise ModelError(f"{card.name} is a {card.task} model", expected="a classifier of whole frames")
-        named: dict[str | Scene, tuple[str, ...]] = {**models.sites, **models.scenes}
-        if not named:
+        sites, scenes = dict(models.sites), dict(models.scenes)
+        if not (sites or scenes):
             # A classifier whose classes are the sites themselves needs no map.
-            named = {code: (code,) for code in card.class_ids}
-        strange = {item for classes in named.values() for item in classes} - set(card.class_ids)
+            sites = {code: (code,) for code in card.class_ids}
+        named = [*sites.values(), *scenes.values()]
+        strange = {item for classes in named for item in classes} - set(card.class_ids)
         if strange:
             raise ConfigError(
                 f"the protocol maps classes that {card.name} has not: {', '.join(sorted(strange))}",
                 expected=f"classes of {card.name}: {', '.join(card.class_ids)}",
                 fix="correct models.sites and models.scenes of the protocol, or name the model they were written for",
             )
-        self._sites = _columns({code: named[code] for code in named if not isinstance(code, Scene)}, card.class_ids)
-        self._scenes = _columns({scene: named[scene] for scene in named if isinstance(scene, Scene)}, card.class_ids)
+        self._sites = _columns(sites, card.class_ids)
+        self._scenes = _columns(scenes, card.class_ids)
         self._input = card.picture_input
         self._session = select(runtime).load(self.file, batch_size=1, threads=1)
 
@@ -74,7 +78,7 @@ class SightModel(Closing):
             return Sight(Scene.OUTSIDE if outside > _SURE else Scene.INSIDE, {})
         picture = fit_image(view.image, self._input.size_px, self._input.fit)
         row = self._session.run(picture[None])[0]
-        sites = {str(code): float(row[columns].sum()) for code, columns in self._sites.items()}
+        sites = {code: float(row[columns].sum()) for code, columns in self._sites.items()}
         return Sight(self._scene(row, outside), sites)
 
     def close(self) -> None:
@@ -85,12 +89,12 @@ class SightModel(Closing):
     def _scene(self, row: np.ndarray, outside: float) -> Scene:
         if outside > _SURE:
             return Scene.OUTSIDE
-        sums = {Scene(scene): float(row[columns].sum()) for scene, columns in self._scenes.items()}
+        sums = {scene: float(row[columns].sum()) for scene, columns in self._scenes.items()}
         best = max(sums, key=sums.__getitem__, default=Scene.INSIDE)
         return best if sums.get(best, 0.0) > _SURE else Scene.INSIDE
 
 
-def _columns(named: Mapping[str, tuple[str, ...]], class_ids: tuple[str, ...]) -> dict[str, list[int]]:
+def _columns(named: Mapping[Name, tuple[str, ...]], class_ids: tuple[str, ...]) -> dict[Name, list[int]]:
     """Outputs that belong to each name; what belongs to several names tells none of them from the others."""
     shared = Counter(item for classes in named.values() for item in set(classes))
     return {name: [class_ids.index(item) for item in classes if shared[item] == 1] for name, classes in named.items()}
