@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from unmissed.datasets.synthetic import degradations
 from unmissed.datasets.synthetic.mucosa import Part
 from unmissed.inference.endoscopy.clarity import LEGIBLE, MODEL, REASONS
 from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES
@@ -18,8 +19,8 @@ from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 
-_PASSED = 0.975  # of the legible rows of the worst source of the validation part, at a score of 0.5
-_FLIGHTS: dict[Part, tuple[int, int]] = {"calibration": (30, 4000), "validation": (10, 5000), "test": (16, 6000)}
+_PASSED = 0.98  # of the legible validation rows of either source, at a score of 0.5
+_FLIGHTS: dict[Part, tuple[int, int]] = {"calibration": (30, 4000), "validation": (10, 5000), "test": (12, 6000)}
 _PICTURES: dict[Part, int] = {"calibration": 250, "validation": 60, "test": 100}
 _COPIES = 6
 _WORDS = {
@@ -75,7 +76,8 @@ def rows_of(part: Part, pictures: Sequence[Path], cache: Path) -> dict[str, Clar
 def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, ClarityRows]) -> Gauge:
     """Fit the gauge; the sources, and legible and illegible rows of each, count alike.
 
-    The score is shifted so that at 0.5 the gate passes 97.5 % of the legible validation rows of either source.
+    The score is shifted so that at 0.5 the gate passes 98 % of the legible validation rows of either source: flights,
+    and pictures that were not spoiled (lightly spoiled ones are legible by a rule, and doctors would argue about them).
     """
     rows = ClarityRows.joined(list(calibration.values()))
     weights = np.concatenate([_weights(source) for source in calibration.values()])
@@ -86,7 +88,7 @@ def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, Clarity
     for _ in range(30):
         middle = (low + high) / 2
         shifted = _shifted(gauge, middle)
-        passed = min(float(np.mean(_score(shifted, rows)[rows.reason == ""] >= 0.5)) for rows in validation.values())
+        passed = min(_share_passed(shifted, rows) for rows in validation.values())
         low, high = (middle, high) if passed < _PASSED else (low, middle)
     return _shifted(gauge, high)
 
@@ -171,9 +173,10 @@ def _weights(rows: ClarityRows) -> np.ndarray:
     return weights
 
 
-def _score(gauge: Gauge, rows: ClarityRows) -> np.ndarray:
-    score: np.ndarray = gauge.of(rows.values)[:, 0]
-    return score
+def _share_passed(gauge: Gauge, rows: ClarityRows) -> float:
+    """Of the legible rows that were not spoiled on purpose."""
+    natural = (rows.reason == "") & ~np.isin(rows.kind, degradations.KINDS)
+    return float(np.mean(gauge.of(rows.values[natural])[:, 0] >= 0.5))
 
 
 def _shifted(gauge: Gauge, shift: float) -> Gauge:
