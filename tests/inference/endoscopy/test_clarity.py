@@ -1,6 +1,7 @@
 """The legibility gate: clear pictures pass, spoiled ones are blocked with their reason, and nothing flickers."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from unmissed.inference.endoscopy.values import Reason
 LABELS = Path(__file__).parents[3] / "benchmarks" / "legibility_labels.json"
 
 
+@cache
 def wall(seed=0, height=480, width=600):
     """Drawn mucosa that grows dark towards a lumen."""
     texture = drawn_texture(seed)[:height, :width]
@@ -51,14 +53,14 @@ def test_figures_do_not_depend_on_the_number_of_pixels():
 
 
 def test_blur_lowers_fine_detail_more_than_coarse():
-    picture = wall(2)
+    picture = wall(0)
     sharp, soft = (measure_clarity(view_of(each)) for each in (picture, cv2.GaussianBlur(picture, (0, 0), 4)))
     assert soft["detail_0_50"] < sharp["detail_0_50"] - 0.5
     assert sharp["detail_3_50"] - soft["detail_3_50"] < sharp["detail_1_50"] - soft["detail_1_50"]
 
 
 def test_a_smear_has_a_direction():
-    picture = wall(3)
+    picture = wall(0)
     smeared = measure_clarity(view_of(cv2.blur(picture, (25, 1))))
     assert smeared["direction_50"] > measure_clarity(view_of(picture))["direction_50"] + 0.15
 
@@ -70,24 +72,24 @@ def test_a_clear_wall_passes(seed):
 
 
 @pytest.mark.parametrize(
-    ("image", "reason"),
+    ("spoil", "reason"),
     [
-        (np.zeros((480, 600, 3), np.uint8), Reason.DARK),
-        (np.full((480, 600, 3), 255, np.uint8), Reason.OVEREXPOSED),
-        (cv2.GaussianBlur(wall(0), (0, 0), 9), Reason.BLUR),
-        ((wall(0) * 0.03 + 150).astype(np.uint8), Reason.SMOKE),
-        (cv2.GaussianBlur(wall(0), (0, 0), 60) // 3 + np.array([140, 40, 10], np.uint8), Reason.WALL),
+        (np.zeros_like, Reason.DARK),
+        (lambda clear: np.full_like(clear, 255), Reason.OVEREXPOSED),
+        (lambda clear: cv2.GaussianBlur(clear, (0, 0), 9), Reason.BLUR),
+        (lambda clear: (clear * 0.03 + 150).astype(np.uint8), Reason.SMOKE),
+        (lambda clear: cv2.blur(clear, (151, 151)) // 3 + np.array([140, 40, 10], np.uint8), Reason.WALL),
     ],
     ids=["black", "white", "defocus", "veil", "red-out"],
 )
-def test_spoiled_pictures_are_blocked_with_their_reason(image, reason):
-    clarity = clarity_of(image)
+def test_spoiled_pictures_are_blocked_with_their_reason(spoil, reason):
+    clarity = clarity_of(spoil(wall(0)))
     assert not clarity.legible
     assert clarity.reason is reason
 
 
 def test_one_spoiled_frame_changes_nothing_and_several_do():
-    meter, clear, spoiled = ClarityMeter(), wall(4), cv2.GaussianBlur(wall(4), (0, 0), 12)
+    meter, clear, spoiled = ClarityMeter(), wall(0), cv2.GaussianBlur(wall(0), (0, 0), 12)
     before, told = None, []
     for index, picture in enumerate([clear] * 6 + [spoiled] + [clear] * 6 + [spoiled] * 8):
         view = view_of(picture, index / 25)
@@ -100,13 +102,13 @@ def test_one_spoiled_frame_changes_nothing_and_several_do():
 def test_after_a_gap_nothing_is_remembered():
     meter = ClarityMeter()
     for index in range(5):
-        assert meter.of(view_of(wall(5), index / 25), None if index == 0 else view_of(wall(5))).legible
+        assert meter.of(view_of(wall(0), index / 25), None if index == 0 else view_of(wall(0))).legible
     assert not meter.of(view_of(np.zeros((480, 600, 3), np.uint8), 0.2), None).legible
 
 
 @pytest.mark.parametrize("kind", degradations.KINDS)
 def test_spoiling_is_the_same_for_a_seed_and_keeps_the_margin_black(kind):
-    image, inside = wall(6, 200, 240), np.full((200, 240), 255, np.uint8)
+    image, inside = wall(0, 200, 240), np.full((200, 240), 255, np.uint8)
     inside[:, :20] = 0
     one, two = (degradations.degrade(image, inside, kind, np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(one.image, two.image)
@@ -117,15 +119,15 @@ def test_spoiling_is_the_same_for_a_seed_and_keeps_the_margin_black(kind):
 
 @pytest.mark.data
 def test_real_pictures_pass(data_root):
-    paths = find_images(data_root / "kvasir-seg" / "images")[::25]
+    paths = find_images(data_root / "kvasir-seg" / "images")[::40]
     assert np.mean([clarity_of(read_image(path)).legible for path in paths]) >= 0.93
 
 
 @pytest.mark.data
 def test_frames_of_a_real_clip_are_judged_as_by_eye(data_root):
     labels = json.loads(LABELS.read_text("utf-8"))
-    chosen = {index: True for index in labels["legible"][::6]}
-    chosen |= {index: False for indices in labels["illegible"].values() for index in indices[::3]}
+    chosen = {index: True for index in labels["legible"][::8]}
+    chosen |= {index: False for indices in labels["illegible"].values() for index in indices[::5]}
     capture = cv2.VideoCapture(str(data_root / "videos" / labels["clip"]))
     finder, right = ContentFinder(), []
     for index in range(max(chosen) + 1):
