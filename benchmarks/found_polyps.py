@@ -64,11 +64,12 @@ def _print_at_card(finds: Sequence[FieldFinds], threshold: float) -> None:
 
 def _match(record: Record, finder: Finder, root: Path) -> FieldFinds:
     image = read_image(record.path)
-    objects, count = np.zeros(image.shape[:2], np.int32), 1
+    count, objects = 1, np.asarray(np.zeros(image.shape[:2], np.int32))
     if record.mask is not None:
         size = image.shape[1], image.shape[0]
         mask = cv2.resize(read_image(record.mask)[..., 0], size, interpolation=cv2.INTER_NEAREST)
-        count, objects = cv2.connectedComponents((mask > 127).astype(np.uint8), connectivity=8)
+        count, numbers = cv2.connectedComponents((mask > 127).astype(np.uint8), connectivity=8)
+        objects = np.asarray(numbers)
     found = finder.find_in(image)
     best = [0.0] * (count - 1)
     false = []
