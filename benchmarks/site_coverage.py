@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from unmissed.benchmarks.gauges.site_exams import Conditions, SimulatedExam, blind_spots, figures_of, simulate, standard
 from unmissed.inference.endoscopy.coverage import CoverageTracker
 from unmissed.inference.endoscopy.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import Scene, Sight
-from unmissed.training.site_exams import Conditions, SimulatedExam, blind_spots, figures_of, simulate, standard
 
 _CHOOSE_FROM, _TEST_FROM = 3_000_000, 4_000_000
 _RULES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {

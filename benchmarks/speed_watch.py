@@ -1,9 +1,9 @@
 """Rendered flights through the monitors, frame by frame, with the truth beside what they tell."""
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,13 @@ from unmissed.datasets.synthetic.mucosa import Part, textures
 from unmissed.inference.endoscopy.clarity import ClarityMeter
 from unmissed.inference.endoscopy.content import ContentFinder
 from unmissed.inference.endoscopy.freeze import FreezeMeter
-from unmissed.inference.endoscopy.motion import MotionMeter
+from unmissed.inference.endoscopy.motion import MOTION_FEATURES, MotionMeter
 from unmissed.inference.endoscopy.protocol import SpeedLimits
 from unmissed.inference.endoscopy.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.speed import SpeedMonitor
+from unmissed.inference.endoscopy.values import Clarity, Motion, Reason
 
 GAUGES = ("speed", "blur", "similarity", "motion")
-_TRUTH = ("time_s", "speed_mm_s", "radius_mm", "legible", "frozen", "segment")
-_TOLD = ("passed", *GAUGES, "state", "slipped")
 _FPS = 25.0
 
 
@@ -52,7 +51,7 @@ class Watched:
 def watch_flight(
     kind: str, seed: int, pictures: Path, part: Part, folder: Path, *, duration_s: float, size_px: int
 ) -> Watched:
-    """Render a flight and watch it, unless that was done before; the rows stay in ``folder``.
+    """Render a flight and watch it. What the gauges read stays in ``folder``, so that only they run again.
 
     Parameters
     ----------
@@ -60,48 +59,59 @@ def watch_flight(
     pictures : folder of pictures for textures.
     part : whose textures.
     """
-    path = folder / f"{part}-{kind}-{seed}.csv"
+    path = folder / f"{part}-{kind}-{seed}.npz"
     if not path.exists():
-        plan = plan_flight(kind, seed, duration_s=duration_s, fps=_FPS, size_px=size_px)
-        texture = next(textures(pictures, part, seed))
-        content, clarity, freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
-        similarity, motion, monitor = SimilarityMeter(), MotionMeter(), SpeedMonitor(SpeedLimits())
-        before = None
-        rows = []
-        for frame, truth in render_flight(plan, texture):
-            view = content.view(frame)
-            clear = clarity.of(view, before)
-            told = monitor.of(view.time_s, clear, similarity.of(view), motion.of(view), freeze.of(view))
-            before = view
-            rows.append(
-                {
-                    **{name: getattr(truth, name) for name in _TRUTH if name != "radius_mm"},
-                    "radius_mm": plan.tube.radius_mm,
-                    "passed": clear.legible,
-                    **{name: getattr(told, name) for name in (*GAUGES, "slipped")},
-                    "state": told.state.value,
-                }
-            )
-        with write_whole(path) as stream:
-            writer = csv.DictWriter(stream, (*_TRUTH, *_TOLD))
-            writer.writeheader()
-            writer.writerows(rows)
-    return read_watched(path, kind)
+        with write_whole(path, "wb") as stream:
+            found = _measured(kind, seed, pictures, part, duration_s, size_px)
+            np.savez(stream, allow_pickle=False, **found)
+    with np.load(path, allow_pickle=False) as kept:
+        columns = dict(kept)
+    return Watched(kind, columns | _told(columns))
 
 
-def read_watched(path: Path, kind: str) -> Watched:
-    """Read the rows of a watched flight."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    columns = {name: np.array(list(_column(name, (row[name] for row in rows)))) for name in (*_TRUTH, *_TOLD)}
-    return Watched(kind, columns)
+def _measured(
+    kind: str, seed: int, pictures: Path, part: Part, duration_s: float, size_px: int
+) -> dict[str, np.ndarray]:
+    plan = plan_flight(kind, seed, duration_s=duration_s, fps=_FPS, size_px=size_px)
+    content, clarity, freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
+    similarity, motion = SimilarityMeter(), MotionMeter()
+    before = None
+    rows: list[dict[str, Any]] = []
+    for frame, truth in render_flight(plan, next(textures(pictures, part, seed))):
+        view = content.view(frame)
+        clear, moved = clarity.of(view, before), motion.of(view)
+        before = view
+        rows.append(
+            {
+                **{
+                    name: getattr(truth, name)
+                    for name in ("time_s", "speed_mm_s", "legible", "frozen", "segment", "reason")
+                },
+                "radius_mm": plan.tube.radius_mm,
+                "clarity": clear.score,
+                "passed": clear.legible,
+                "told_frozen": freeze.of(view),
+                "alike": similarity.of(view),
+                "trust": moved.trust,
+                "moved": [moved.features[name] for name in MOTION_FEATURES],
+            }
+        )
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _column(name: str, words: Iterator[str]) -> Iterator[float | bool | str]:
-    for word in words:
-        if name in ("segment", "state"):
-            yield word
-        elif name in ("legible", "frozen", "passed", "slipped"):
-            yield word == "True"
-        else:
-            yield float(word) if word else float("nan")
+def _told(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    monitor = SpeedMonitor(SpeedLimits())
+    told = []
+    for k, time_s in enumerate(columns["time_s"]):
+        passed = bool(columns["passed"][k])
+        clarity = Clarity(float(columns["clarity"][k]), passed, Reason.NONE if passed else Reason.BLUR)
+        features = dict(zip(MOTION_FEATURES, map(float, columns["moved"][k]), strict=True))
+        motion = Motion(0.0, 0.0, 0.0, float(columns["trust"][k]), features)
+        frozen = bool(columns["told_frozen"][k])
+        told.append(monitor.of(float(time_s), clarity, float(columns["alike"][k]), motion, frozen))
+    gauges = {name: np.array([getattr(speed, name) for speed in told], dtype=float) for name in GAUGES}
+    return {
+        **gauges,
+        "state": np.array([speed.state.value for speed in told]),
+        "slipped": np.array([speed.slipped for speed in told]),
+    }

@@ -22,6 +22,12 @@ _SEED = 3
 _SCRIPT_SEED = 28  # four minutes; some sites are left out
 
 
+NOTE = (
+    "This examination was drawn by the program: the page shows the software at work, and says nothing of its accuracy. "
+    "本检查由程序绘制，本页仅展示软件的运行过程，不代表其准确度。"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class WatchDemo:
     """What the demonstration left on the disk, and how it went.
@@ -84,7 +90,8 @@ def _watch_flight(video: Path, caecum_s: float, output: Path) -> ExamResult:
         is_marked = True
         return Wish.CAECUM
 
-    return watch(open_video(str(video)), load_protocol(COLONOSCOPY), output, overwrite=True, on_frame=press)
+    protocol = load_protocol(COLONOSCOPY)
+    return watch(open_video(str(video)), protocol, output, overwrite=True, notes=(NOTE,), on_frame=press)
 
 
 def _caecum_s(truth: Path) -> float:
@@ -105,6 +112,7 @@ def _watch_script(scripted: list[ScriptedFrame], output: Path) -> ExamResult:
         load_protocol(GASTROSCOPY),
         output,
         overwrite=True,
+        notes=(NOTE,),
         make_watcher=lambda protocol, source: Watcher(protocol, source, sighting=sighting),
     )
 

@@ -75,6 +75,7 @@ def watch(
     paced: bool = False,
     limit_s: float | None = None,
     overwrite: bool = False,
+    notes: tuple[str, ...] = (),
     on_frame: OnFrame | None = None,
     make_watcher: Callable[[Protocol, str], Watcher] = Watcher,
 ) -> ExamResult:
@@ -93,6 +94,7 @@ def watch(
     paced : play a file in real time.
     limit_s : stop after so much of the stream.
     overwrite : forget an earlier examination in that folder.
+    notes : for whoever reads the results.
     on_frame : told after every frame, and five times a second while none comes; answers with a wish.
     make_watcher : (protocol, name of the source) -> what analyses the frames.
 
@@ -122,7 +124,7 @@ def watch(
         result = watcher.finish(ended, feed.dropped)
         for event in watcher.new_events():
             folder.add_event(event)
-        notes = video.finish() if video is not None else []
+        of_video = video.finish() if video is not None else []
         stream = {
             "live": source.is_live,
             "fps": round(source.fps, 3),
@@ -133,7 +135,7 @@ def watch(
         result = replace(
             result,
             times_ms={**result.times_ms, **sitting.times.summary()},
-            notes=(*result.notes, *source.notes, *notes),
+            notes=(*notes, *result.notes, *source.notes, *of_video),
             provenance={
                 **result.provenance,
                 "stream": stream,

@@ -1,4 +1,4 @@
-"""Fit the credit of sites on simulated gastroscopies: ``python -m unmissed.training.site_credit --help``."""
+"""Fit the credit of sites on simulated gastroscopies: ``python -m unmissed.benchmarks.gauges.site_credit --help``."""
 
 import argparse
 import logging
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from unmissed.benchmarks.gauges.site_exams import Conditions, blind_spots, figures_of, simulate, standard, varied
 from unmissed.inference.endoscopy.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.models.cards import CardClass, DataSpec, Metric
 from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
-from unmissed.training.site_exams import Conditions, blind_spots, figures_of, simulate, standard, varied
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def ship(gauge: Gauge, folder: Path, fitted_on: Cases, metrics: dict[str, Metric
         title_zh="部位观察判定：是否清晰观察满一秒",
         outputs=(CardClass(id="credit", name="Probability that the site was seen", name_zh="部位已被观察的概率"),),
         training={
-            "command": "python -m unmissed.training.site_credit",
+            "command": "python -m unmissed.benchmarks.gauges.site_credit",
             "target": "at least 1 s of clear view in a simulated gastroscopy",
             "varied": "accuracy and confidence of the classifier, shares and duration of its errors, confusions, "
             "rates, glances, revisits, illegible stretches, length of the list",
