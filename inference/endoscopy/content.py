@@ -105,7 +105,7 @@ class ContentFinder:
         mask = self._area[np.ix_(rows.astype(int), columns.astype(int))]
         side = 2 * _RIM_PX + 1
         mask = cv2.erode(mask, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        return np.where(self._overlay.found(shape), 0, mask).astype(np.uint8)
+        return self._overlay.removed(mask)
 
 
 class _Span:

@@ -43,12 +43,19 @@ class OverlayFinder:
         if self._count < _NEEDED or self._count % _AGAIN:
             return False
         stays = (np.abs(self._sum / self._count) > _STAYS).astype(np.uint8)
-        grown = cv2.dilate(stays, np.ones((_GROW_PX, _GROW_PX), np.uint8)) > 0
-        self._found = grown if grown.mean() < _MOST_SHARE else None
+        self._found = cv2.dilate(stays, np.ones((_GROW_PX, _GROW_PX), np.uint8)) > 0
         return True
 
-    def found(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Bool (h, w), what is burnt in; nothing until enough is known."""
-        if self._found is None or self._found.shape != shape:
-            return np.zeros(shape, bool)
-        return self._found
+    def removed(self, mask: np.ndarray) -> np.ndarray:
+        """The mask without what is burnt in; as it is until enough is known.
+
+        Parameters
+        ----------
+        mask : uint8 (h, w), 255 on the picture. Its rim stays as well, so only what lies within counts.
+        """
+        if self._found is None:
+            return mask
+        burnt = self._found & (mask > 0)
+        if np.count_nonzero(burnt) > _MOST_SHARE * np.count_nonzero(mask):
+            return mask
+        return np.where(burnt, 0, mask).astype(np.uint8)
