@@ -19,7 +19,7 @@ from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 
-_PASSED = 0.98  # of the legible validation rows of either source, at a score of 0.5
+_PASSED = 0.99  # of the legible validation rows of either source, at a score of 0.5
 _FLIGHTS: dict[Part, tuple[int, int]] = {"calibration": (30, 4000), "validation": (10, 5000), "test": (12, 6000)}
 _PICTURES: dict[Part, int] = {"calibration": 250, "validation": 60, "test": 100}
 _COPIES = 6
@@ -76,7 +76,7 @@ def rows_of(part: Part, pictures: Sequence[Path], cache: Path) -> dict[str, Clar
 def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, ClarityRows]) -> Gauge:
     """Fit the gauge; the sources, and legible and illegible rows of each, count alike.
 
-    The score is shifted so that at 0.5 the gate passes 98 % of the legible validation rows of either source: flights,
+    The score is shifted so that at 0.5 the gate passes 99 % of the legible validation rows of either source: flights,
     and pictures that were not spoiled (lightly spoiled ones are legible by a rule, and doctors would argue about them).
     """
     rows = ClarityRows.joined(list(calibration.values()))

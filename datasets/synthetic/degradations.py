@@ -22,7 +22,7 @@ from unmissed.datasets.synthetic.degradation_parts import (
 BLUR_RADIUS = 0.012  # share of the width
 SMEAR = 0.06  # length of a motion smear, share of the width
 COVERED = 0.5  # share of the picture that the wall or water covers
-VEIL = 0.6  # share of the light that smoke replaces
+VEIL = 0.6  # share of the contrast that smoke takes
 BURNT_SHARE, DARK_SHARE = 0.4, 0.7  # of the picture
 _BURNT, _DARK = 245, 26  # grey levels
 _CLEARLY = 0.2  # share of a threshold within which a doctor would hesitate
@@ -182,10 +182,12 @@ def _water(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _
 
 
 def _smoke(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
+    """A veil over the picture as it is seen, since a share of the contrast is what the eye loses."""
     veil = float(rng.uniform(0.2, 0.97))
     cloud = np.float32(veil) * (0.85 + 0.3 * (clouds(light.shape, rng) - 0.5))[..., None]
-    grey = rng.uniform(0.15, 0.7) * np.array([1.0, rng.uniform(0.85, 1.0), rng.uniform(0.8, 1.0)], np.float32)
-    return light * (1 - cloud) + cloud * grey.astype(np.float32), "smoke", veil / VEIL - 1
+    grey = rng.uniform(0.4, 0.85) * np.array([1.0, rng.uniform(0.9, 1.0), rng.uniform(0.85, 1.0)], np.float32)
+    seen = _developed(light).astype(np.float32) / 255 * (1 - cloud) + cloud * grey.astype(np.float32)
+    return _linear(np.clip(255 * seen, 0, 255).astype(np.uint8)), "smoke", veil / VEIL - 1
 
 
 def _bright(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
