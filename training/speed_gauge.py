@@ -63,7 +63,7 @@ class Plan:
     size_px: int
 
 
-VARIANTS = ((1, 1), (3, 1), (1, 2))
+VARIANTS = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2))
 """How each calibration flight is seen: (frames averaged to one, one of so many kept), see ``rows_of``."""
 
 PLANS: dict[Part, Plan] = {
