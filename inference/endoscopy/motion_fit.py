@@ -129,9 +129,9 @@ def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> tuple[f
 
 def _columns(d: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """What each of the seven numbers does to each point: (N, 3, 7)."""
-    found = np.empty((len(d), 3, 7))
-    for k in range(3):
-        found[:, :, k] = -np.cross(np.eye(3)[k], d)
+    found = np.zeros((len(d), 3, 7))
+    for k, (one, other) in enumerate(((1, 2), (2, 0), (0, 1))):  # turning about k: -(unit vector of k) x d
+        found[:, one, k], found[:, other, k] = d[:, other], -d[:, one]
     along = d @ axis
     across = d - along[:, None] * axis
     sine = np.linalg.norm(across, axis=1)
