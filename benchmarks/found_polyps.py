@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from unmissed.datasets.fields import mask_objects
 from unmissed.datasets.images import read_image
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
@@ -64,14 +65,13 @@ def _print_at_card(finds: Sequence[FieldFinds], threshold: float) -> None:
 
 def _match(record: Record, finder: Finder, root: Path) -> FieldFinds:
     image = read_image(record.path)
-    count, objects = 1, np.asarray(np.zeros(image.shape[:2], np.int32))
+    objects, centres = np.zeros(image.shape[:2], np.int32), np.empty((0, 2), np.float32)
     if record.mask is not None:
         size = image.shape[1], image.shape[0]
         mask = cv2.resize(read_image(record.mask)[..., 0], size, interpolation=cv2.INTER_NEAREST)
-        count, numbers = cv2.connectedComponents((mask > 127).astype(np.uint8), connectivity=8)
-        objects = np.asarray(numbers)
+        objects, centres = mask_objects(mask > 127)
     found = finder.find_in(image)
-    best = [0.0] * (count - 1)
+    best = [0.0] * len(centres)
     false = []
     for find in found:
         x = min(int(find.x_px + find.width_px / 2), image.shape[1] - 1)
@@ -81,7 +81,7 @@ def _match(record: Record, finder: Finder, root: Path) -> FieldFinds:
             best[number - 1] = max(best[number - 1], find.score)
         else:
             false.append(find.score)
-    labels = ("polyp",) * (count - 1)
+    labels = ("polyp",) * len(centres)
     return FieldFinds(record.name(root), record.group, 1.0, tuple(sorted(false, reverse=True)), labels, tuple(best))
 
 

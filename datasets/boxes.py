@@ -6,7 +6,7 @@ import numpy as np
 from unmissed.datasets.peaks import find_peaks
 
 _FINER = 4  # the map is interpolated by this before an extent is taken
-_SHARE = 0.5  # of its peak's score down to which a cell belongs to a box
+_SHARE = 0.8  # of its peak's score down to which a cell belongs to a box: lower ones join neighbours into one
 _LARGEST_OVERLAP = 0.3  # intersection over union, beyond which the lower of two boxes is the same thing again
 
 
@@ -15,7 +15,7 @@ def find_boxes(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the extents of what stands out in a heat map.
 
-    Around every peak (see ``find_peaks``) the connected cells of at least half of its score make its box. A box that
+    Around every peak (see ``find_peaks``) the connected cells of at least 80 % of its score make its box. A box that
     overlaps a higher one, or has its centre inside one, is left out.
 
     Parameters

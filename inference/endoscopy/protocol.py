@@ -52,7 +52,7 @@ class SpeedLimits(_Part):
 class LesionLimits(_Part):
     """When a suspicious area becomes an alert."""
 
-    threshold: float = Field(0.6, ge=0, le=1, description="Least score of a box.")
+    threshold: float = Field(0.9, ge=0, le=1, description="Least score of a box.")
     persistence_frames: int = Field(6, ge=1, description="Frames (of 25 a second) that it has to be there.")
     repeat_s: float = Field(5.0, ge=0, description="The same area is not announced again within this time.")
 

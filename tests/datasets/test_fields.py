@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from unmissed.datasets.fields import Point, fields_of
+import numpy as np
+import pytest
+
+from unmissed.datasets.fields import Point, fields_of, mask_objects
 from unmissed.datasets.records import Record
 
 
@@ -29,3 +32,12 @@ def test_a_mask_is_complete_and_a_whole_picture_is_no_field():
     assert field.complete
     assert field.points == ()
     assert field.mask == Path("m.png")
+
+
+def test_specks_of_a_mask_are_no_objects():
+    mask = np.zeros((100, 200), bool)
+    mask[10:30, 20:60], mask[60:80, 100:120], mask[95, 5] = True, True, True
+    labels, centres = mask_objects(mask)
+    assert centres == pytest.approx(np.array([[40, 20], [110, 70]]))
+    assert (labels[20, 40], labels[70, 110], labels[95, 5], labels[0, 0]) == (1, 2, 0, 0)
+    assert mask_objects(np.zeros((10, 10), bool))[1].shape == (0, 2)

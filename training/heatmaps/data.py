@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.errors import ConfigError, DatasetError, ImageError
-from unmissed.datasets.fields import Field
+from unmissed.datasets.fields import Field, mask_objects
 from unmissed.datasets.images import read_image, scale_image
 from unmissed.training.heatmaps.config import HeatmapConfig
 
@@ -141,8 +141,8 @@ def _load(field: Field, root: Path, config: HeatmapConfig, scale: Scale, mask_la
         _draw(target, points, [map_of.get(label, UNKNOWN) for label in labels], target_maps, config, scale)
     else:
         mask = cv2.resize(read_image(field.mask)[..., 0], (width, height), interpolation=cv2.INTER_AREA) > 127
-        count, objects, _, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-        points, labels = centres[1:].astype(np.float32) + 0.5, (mask_label,) * (count - 1)
+        objects, points = mask_objects(mask)
+        labels = (mask_label,) * len(points)
         target[mask] = map_of[mask_label]
     return LabelledField(
         name=field.name(root),
