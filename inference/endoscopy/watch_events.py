@@ -1,7 +1,9 @@
 """What the watcher itself has to tell, in the words of both languages."""
 
 from unmissed.datasets.video import Gap
-from unmissed.inference.endoscopy.values import Event, EventKind, Speed, SpeedState
+from unmissed.inference.endoscopy.values import Event, EventKind, Motion, Speed, SpeedState
+
+_MEMORY_S = 0.7
 
 
 def started(time_s: float) -> Event:
@@ -34,13 +36,33 @@ def resized(time_s: float, before: tuple[int, int], now: tuple[int, int]) -> Eve
     return Event(time_s, EventKind.CHANGED, f"The picture changed: {words}", f"图像尺寸改变：{words}")
 
 
-def of_speed(time_s: float, before: SpeedState, speed: Speed) -> list[Event]:
-    """What the gauge has to tell beyond its needle: red has begun, the tip slipped."""
-    found = []
-    if speed.slipped:
-        text_zh = "镜头滑脱，请退回重新观察"
-        found.append(Event(time_s, EventKind.SLIP, "The picture jumped: go back and look", text_zh))
-    if speed.state is SpeedState.RED and before is not SpeedState.RED:
-        data = {"state": speed.state.value, "speed": speed.speed}
-        found.append(Event(time_s, EventKind.SPEED, "Withdrawal too fast", "退镜过快", data))
-    return found
+class SpeedTeller:
+    """What the gauge has to tell beyond its needle: withdrawal became too fast, the tip slipped.
+
+    Insertion may be fast; the gauge shows it, nobody is told.
+    """
+
+    def __init__(self) -> None:
+        self._is_told = False
+        self._drawn_back = 0.0
+        self._time_s: float | None = None
+
+    def of(self, time_s: float, speed: Speed, motion: Motion) -> list[Event]:
+        """Events of a frame."""
+        self._follow(time_s, motion)
+        found = []
+        if speed.slipped:
+            text_zh = "镜头滑脱，请退回重新观察"
+            found.append(Event(time_s, EventKind.SLIP, "The picture jumped: go back and look", text_zh))
+        is_red = speed.state is SpeedState.RED and self._drawn_back > 0
+        if is_red and not self._is_told:
+            data = {"state": speed.state.value, "speed": speed.speed}
+            found.append(Event(time_s, EventKind.SPEED, "Withdrawal too fast", "退镜过快", data))
+        self._is_told = is_red or (self._is_told and speed.state is SpeedState.RED)
+        return found
+
+    def _follow(self, time_s: float, motion: Motion) -> None:
+        """Axial motion of about the last second; positive while the tip is drawn back."""
+        past_s = 0.0 if self._time_s is None else min(max(time_s - self._time_s, 0.0), _MEMORY_S)
+        self._time_s = time_s
+        self._drawn_back += (motion.expansion_s - self._drawn_back) * past_s / _MEMORY_S

@@ -37,7 +37,6 @@ from unmissed.inference.endoscopy.values import (
     Reason,
     Scene,
     Sight,
-    SpeedState,
     View,
 )
 
@@ -83,7 +82,7 @@ class Watcher(Closing):
         self._times = StageTimes()
         self._second = ThreadPoolExecutor(1, thread_name_prefix="classifiers")
         self._before: View | None = None
-        self._state = SpeedState.GREY
+        self._speed_teller = watch_events.SpeedTeller()
         self._events: list[Event] = []
         self._told = 0
         self._frames = {"read": 0, "analysed": 0, "dropped": 0, "legible": 0}
@@ -204,8 +203,7 @@ class Watcher(Closing):
             alert, event = self._alerts.of(time_s, signals.lesions, legible, frame_px)
             found += [event] if event is not None else []
             if self._protocol.speed is not None:
-                found += watch_events.of_speed(time_s, self._state, signals.speed)
-            self._state = signals.speed.state
+                found += self._speed_teller.of(time_s, signals.speed, signals.motion)
         for event in found:
             self._happened(event)
         return replace(signals, alert=alert)
