@@ -1,4 +1,4 @@
-"""Fit the legibility gate on flights and spoiled pictures: ``python -m unmissed.training.clarity_gauge --help``."""
+"""Fit the legibility gate: ``python -m unmissed.benchmarks.gauges.frame_clarity --help``."""
 
 import argparse
 import logging
@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from unmissed.benchmarks.gauges.clarity_rows import ClarityRows, flight_rows, picture_rows
 from unmissed.datasets.synthetic import degradations
 from unmissed.datasets.synthetic.mucosa import Part
 from unmissed.inference.endoscopy.clarity import LEGIBLE, MODEL, REASONS
 from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.clarity_rows import ClarityRows, flight_rows, picture_rows
 from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def ship(
         title="Whether a frame of an endoscopy is legible, and why not",
         title_zh="内镜画面是否清晰可辨及其原因",
         outputs=[CardClass(id=name, name=words[0], name_zh=words[1]) for name, words in _WORDS.items()],
-        training={"command": "python -m unmissed.training.clarity_gauge", "passed_at_one_half": _PASSED},
+        training={"command": "python -m unmissed.benchmarks.gauges.frame_clarity", "passed_at_one_half": _PASSED},
         data=data,
         metrics=metrics,
         limits=_LIMITS,
