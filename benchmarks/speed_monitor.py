@@ -28,10 +28,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the rows of the flights")
     parser.add_argument("--part", choices=get_args(Part), default="test", help="whose textures")
     parser.add_argument("--plain", type=int, default=10, help="plain flights")
-    parser.add_argument("--mixed", type=int, default=8, help="mixed flights: every cruise also rolls and angulates")
-    parser.add_argument("--still", type=int, default=3, help="flights on the spot")
+    parser.add_argument("--mixed", type=int, default=6, help="mixed flights: every cruise also rolls and angulates")
+    parser.add_argument("--still", type=int, default=2, help="flights on the spot")
     parser.add_argument("--seed", type=int, default=3000)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of each flight")
+    parser.add_argument("--seconds", type=float, default=24.0, help="of each flight")
     parser.add_argument("--size", type=int, default=480, help="of the picture, pixels")
     given = parser.parse_args()
     cv2.setNumThreads(1)
@@ -52,12 +52,15 @@ def main() -> None:
 
 
 def table(flights: Sequence[Watched]) -> str:
-    """The figures as Markdown, with 95 % intervals from flights drawn again."""
-    lines = ["| what | plain | mixed |", "|---|---|---|"]
+    """The figures as Markdown, with 95 % intervals from flights drawn again.
+
+    The radius of the tubes is 14 to 28 mm, which no picture tells: the columns "as seen" take the truth in lumen radii
+    a second, scaled to 20 mm.
+    """
+    lines = ["| what | plain | mixed | plain, as seen | mixed, as seen |", "|---|---|---|---|---|"]
     rows: list[tuple[str, Figures]] = [
         *((f"Spearman, {name} (legible frames)", partial(spearman, gauge=name)) for name in GAUGES),
         ("Spearman, speed, frames that the gate passed", partial(spearman, gauge="speed", frames="passed")),
-        ("Spearman, speed, truth in radii a second", partial(spearman, gauge="speed", radii=True)),
         ("alarm precision", precision),
         ("alarm recall", recall),
         *((f"precision at {_LIMIT:g}, {name}", partial(precision, gauge=name)) for name in GAUGES),
@@ -67,14 +70,15 @@ def table(flights: Sequence[Watched]) -> str:
         ("alarm missed within 3 s", missed),
     ]
     for words, figure in rows:
-        cells = [_with_interval(figure, [f for f in flights if f.kind == kind]) for kind in ("plain", "mixed")]
-        lines.append(f"| {words} | {cells[0]} | {cells[1]} |")
+        parts = [[flight for flight in flights if flight.kind == kind] for kind in ("plain", "mixed")]
+        parts += [[flight.as_seen() for flight in part] for part in parts]
+        lines.append(f"| {words} | " + " | ".join(_with_interval(figure, part) for part in parts) + " |")
     shares = ", ".join(f"{name} {still_share(flights, name):.1%}" for name in _STILL)
     lines.append(f"\nShare of time in alarm on the spot, all flights: {still_share(flights):.2%} ({shares}).")
     return "\n".join(lines)
 
 
-def spearman(flights: Sequence[Watched], gauge: str, frames: str = "legible", *, radii: bool = False) -> float:
+def spearman(flights: Sequence[Watched], gauge: str, frames: str = "legible") -> float:
     """Rank correlation of a gauge with the true speed, all frames that are not grey together."""
     from scipy.stats import spearmanr
 
@@ -82,7 +86,7 @@ def spearman(flights: Sequence[Watched], gauge: str, frames: str = "legible", *,
     for flight in flights:
         use = flight.columns[frames] & np.isfinite(flight.columns[gauge])
         told.append(flight.columns[gauge][use])
-        true.append((flight.second_mm_s / (flight.columns["radius_mm"] if radii else 1.0))[use])
+        true.append(flight.second_mm_s[use])
     return float(spearmanr(np.concatenate(told), np.concatenate(true)).statistic)
 
 
@@ -158,7 +162,7 @@ def _with_interval(figure: Figures, flights: Sequence[Watched]) -> str:
         return "-"
     rng = np.random.default_rng(0)
     drawn = [figure([flights[k] for k in rng.integers(0, len(flights), len(flights))]) for _ in range(_RESAMPLES)]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    low, high = np.nanpercentile(drawn, [2.5, 97.5], method="nearest")
     return f"{figure(flights):.3f} ({low:.3f} to {high:.3f})"
 
 

@@ -21,6 +21,7 @@ from unmissed.inference.endoscopy.values import Clarity, Motion, Reason
 
 GAUGES = ("speed", "blur", "similarity", "motion")
 _FPS = 25.0
+_RADIUS_MM = 20.0  # of the gauge's scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,11 @@ class Watched:
         starts = np.maximum(0, ends - round(_FPS))
         result: np.ndarray = (total[ends] - total[starts]) / (ends - starts)
         return result
+
+    def as_seen(self) -> "Watched":
+        """The same flight with its speed as it looks, told for a lumen of 20 mm radius: a picture has no scale."""
+        speed = self.columns["speed_mm_s"] * (_RADIUS_MM / self.columns["radius_mm"])
+        return Watched(self.kind, {**self.columns, "speed_mm_s": speed})
 
 
 def watch_flight(
