@@ -12,6 +12,7 @@ _FRAMES_A_SECOND = 25.0  # of the video in which persistence is told, whatever t
 _FORGIVEN_FRAMES = 2  # analysed frames in which a box may be missing
 _LOST_S = 1.0  # after so long without a frame nothing is the same place any more
 _LEAST_FRAMES = 3  # a slow stream reaches the time with two frames, which is no persistence
+_LEAST_SHARE = 0.75  # of the frames since it began that show it: what comes and goes is noise
 _OVERLAP = 0.2  # intersection over union
 _NEAR_SIZES = 0.5  # distance of the centres, in mean longer sides
 _NEAR_FRAMES = 0.2  # how far an area drifts while it is not found, in diagonals of the frame
@@ -27,6 +28,7 @@ class _Track:
     last_s: float
     frames: int = 1
     missed: int = 0
+    missed_in_all: int = 0
     persisted: bool = False
 
 
@@ -102,6 +104,7 @@ class LesionAlerts:
             found.append((track, lesion))
         for track in free:
             track.missed += 1
+            track.missed_in_all += 1
         self._tracks = [track for track in self._tracks if track.missed <= _FORGIVEN_FRAMES]
         return found
 
@@ -110,7 +113,8 @@ class LesionAlerts:
         self._areas = [area for area in self._areas if time_s - area.last_s <= self._limits.repeat_s]
         event = None
         for track, lesion in found:
-            if track.last_s - track.first_s < self._needed_s or track.frames < _LEAST_FRAMES:
+            share = track.frames / (track.frames + track.missed_in_all)
+            if track.last_s - track.first_s < self._needed_s or track.frames < _LEAST_FRAMES or share < _LEAST_SHARE:
                 continue
             track.persisted = True
             area = next((area for area in self._areas if self._near(area.box, track.box)), None)

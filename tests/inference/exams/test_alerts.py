@@ -40,10 +40,15 @@ def test_persistence_is_time_not_frames():
 
 
 def test_short_gaps_are_forgiven_and_long_ones_are_not():
-    told, events = watch(LesionAlerts(LesionLimits()), [box(), (), (), box(), box(), (), box(), box()])
+    told, events = watch(LesionAlerts(LesionLimits()), [box(), box(), box(), (), (), box(), box(), box()])
     assert told[-1]
     assert len(events) == 1
     told, events = watch(LesionAlerts(LesionLimits()), ([box()] * 3 + [()] * 3) * 4)
+    assert (any(told), events) == (False, [])
+
+
+def test_what_comes_and_goes_is_not_announced():
+    told, events = watch(LesionAlerts(LesionLimits()), [box(), (), box()] * 10)
     assert (any(told), events) == (False, [])
 
 
