@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unmissed.benchmarks.gauges.speed_flights import Recording
 from unmissed.inference.endoscopy.motion import MotionMeter
 from unmissed.inference.endoscopy.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.speed_features import FEATURES, WINDOW_S, SpeedWindow
 from unmissed.inference.endoscopy.values import Box, View
-from unmissed.training.speed_flights import Recording
 
 RADIUS_MM = 20.0
 """Lumen radius at which the gauge's scale is told in mm/s."""

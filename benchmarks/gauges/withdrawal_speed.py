@@ -1,4 +1,4 @@
-"""Fit the gauges of withdrawal speed on rendered flights: ``python -m unmissed.training.speed_gauge --help``."""
+"""Fit the gauges of withdrawal speed on rendered flights: ``python -m unmissed.benchmarks.gauges.withdrawal_speed --help``."""
 
 import argparse
 import logging
@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from unmissed.benchmarks.gauges.speed_flights import load_recording, record
+from unmissed.benchmarks.gauges.speed_rows import FlightRows, gauge_of, rows_of
 from unmissed.datasets.synthetic.mucosa import Part
 from unmissed.inference.endoscopy.speed import BLUR, FUSED, MOTION, SIMILARITY
 from unmissed.inference.endoscopy.speed_features import (
@@ -20,8 +22,6 @@ from unmissed.inference.endoscopy.speed_features import (
 )
 from unmissed.models.cards import CardClass, DataSpec, Metric
 from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
-from unmissed.training.speed_flights import load_recording, record
-from unmissed.training.speed_rows import FlightRows, gauge_of, rows_of
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +187,10 @@ def ship(
         title=title,
         title_zh=title_zh,
         outputs=_OUTPUTS,
-        training={"command": "python -m unmissed.training.speed_gauge", "scale": "0.6 = 30 mm/s at a radius of 20 mm"},
+        training={
+            "command": "python -m unmissed.benchmarks.gauges.withdrawal_speed",
+            "scale": "0.6 = 30 mm/s at a radius of 20 mm",
+        },
         data=[data],
         metrics=metrics,
         limits=_LIMITS,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from unmissed.benchmarks.gauges.speed_flights import Recording
+from unmissed.benchmarks.gauges.speed_rows import FlightRows, gauge_of, rows_of, trailing_mean
+from unmissed.benchmarks.gauges.withdrawal_speed import fit, targets_of, usable
 from unmissed.inference.endoscopy.speed_features import FEATURES
-from unmissed.training.speed_flights import Recording
-from unmissed.training.speed_gauge import fit, targets_of, usable
-from unmissed.training.speed_rows import FlightRows, gauge_of, rows_of, trailing_mean
 
 
 @pytest.fixture(scope="module")
