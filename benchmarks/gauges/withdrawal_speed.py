@@ -1,4 +1,4 @@
-"""Fit the gauges of withdrawal speed on rendered flights: ``python -m unmissed.benchmarks.gauges.withdrawal_speed --help``."""
+"""Fit the gauges of withdrawal speed on rendered flights; see ``--help`` of this module."""
 
 import argparse
 import logging
