@@ -1,10 +1,15 @@
 """Suspicious areas of a frame: a heat-map model over the content of the picture."""
 
+import numpy as np
+
 from unmissed.datasets.closing import Closing
+from unmissed.inference.endoscopy.shrinking import shrink
 from unmissed.inference.endoscopy.values import Box, Lesion, View
 from unmissed.inference.find import Finder
 from unmissed.models import zoo
 
+_MUCH = 0.5
+_ANY_PX = 1_000_000  # a model whose pixels have a size takes the picture as it is
 _MOST = 8  # boxes of a frame; more say that the picture is strange, not that it is full of lesions
 
 
@@ -25,7 +30,10 @@ class LesionModel(Closing):
     def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:
         self.file = zoo.resolve(name) if name else None
         self._finder = None
+        self._picture_px = 0
         if self.file is not None:
+            spec = self.file.card.heatmap
+            self._picture_px = (spec.picture_px if spec else None) or _ANY_PX
             self._finder = Finder(
                 self.file,
                 runtime=runtime,
@@ -40,13 +48,30 @@ class LesionModel(Closing):
         """Lesions of a frame, the highest score first."""
         if self._finder is None:
             return ()
+        small = self._small(view.image)
+        across, down = view.image.shape[1] / small.shape[1], view.image.shape[0] / small.shape[0]
         left, top = view.content.x_px, view.content.y_px
         return tuple(
-            Lesion(Box(find.x_px + left, find.y_px + top, find.width_px, find.height_px), find.score)
-            for find in self._finder.find_in(view.image)
+            Lesion(
+                Box(
+                    left + across * find.x_px,
+                    top + down * find.y_px,
+                    across * find.width_px,
+                    down * find.height_px,
+                ),
+                find.score,
+            )
+            for find in self._finder.find_in(small)
         )
 
     def close(self) -> None:
         """Free the engine."""
         if self._finder is not None:
             self._finder.close()
+
+    def _small(self, image: np.ndarray) -> np.ndarray:
+        """The picture at the model's size, where it is much larger: the finder itself would take ten times as long."""
+        factor = self._picture_px / max(image.shape[:2])
+        if factor >= _MUCH:
+            return image
+        return shrink(image, max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
