@@ -14,9 +14,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import make_folder, sha256_of, write_whole
-from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, Metric, TableInput, save_card
+from unmissed.datasets.files import make_folder, write_whole
+from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
+from unmissed.training.export_files import file_spec
 
 _OPSET = 17
 _PARITY = 1e-5
@@ -161,15 +162,7 @@ def ship_gauge(
         task="gauge",
         classes=tuple(outputs),
         input=TableInput(features=gauge.features),
-        files={
-            "fp32": FileSpec(
-                file=path.name,
-                sha256=sha256_of(path),
-                size_bytes=path.stat().st_size,
-                precision="fp32",
-                stored="fp32",
-            )
-        },
+        files={"fp32": file_spec(path, "fp32", None)},
         default_variant="fp32",
         architecture={
             "kind": "perceptrons, averaged",

@@ -12,10 +12,11 @@ import yaml
 from pydantic import ValidationError
 
 from unmissed.datasets.errors import ConfigError, DatasetError, ModelError
-from unmissed.datasets.files import make_folder, sha256_of, write_whole
-from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, Metric, TableInput, save_card
+from unmissed.datasets.files import make_folder, write_whole
+from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
 from unmissed.training.evaluation.intervals import Estimate
+from unmissed.training.export_files import file_spec
 from unmissed.training.slide_scores.cohorts import NORMAL, Cohort, read_cohort
 from unmissed.training.slide_scores.config import SlideScoreConfig
 from unmissed.training.slide_scores.fit import LinearScore, fit
@@ -167,15 +168,7 @@ def _card(
         task="slide-score",
         classes=_CLASSES,
         input=TableInput(features=cohorts[0].features),
-        files={
-            "fp32": FileSpec(
-                file=path.name,
-                sha256=sha256_of(path),
-                size_bytes=path.stat().st_size,
-                precision="fp32",
-                stored="fp32",
-            )
-        },
+        files={"fp32": file_spec(path, "fp32", None)},
         default_variant="fp32",
         architecture={
             "kind": "logistic regression, weights of findings not negative",
