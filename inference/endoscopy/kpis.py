@@ -105,7 +105,7 @@ def _speeds(result: ExamResult, timeline: Timeline) -> list[Kpi]:
         Kpi(f"speed_{state}", seconds[state] / total if total else None, "share", source=_SPEED)
         for state in ("red", "amber", "grey")
     ]
-    return [*shares, Kpi("speed_alarms", timeline.speed_alarms, "count", source=_SPEED)]
+    return [*shares, Kpi("speed_alarms", _count(result, EventKind.SPEED), "count", source=_SPEED)]
 
 
 def _count(result: ExamResult, kind: EventKind) -> int:

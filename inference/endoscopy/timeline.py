@@ -94,7 +94,7 @@ class Timeline:
         self._last: FrameSignals | None = None
         self._illegible_s = 0.0
         self.longest_illegible_s = 0.0
-        self.frames = self.legible = self.speed_alarms = 0
+        self.frames = self.legible = 0
 
     @property
     def stretches(self) -> tuple[Stretch, ...]:
@@ -126,11 +126,8 @@ class Timeline:
         return total
 
     def _count(self, signals: FrameSignals, seconds: float, is_gap: bool) -> None:
-        last = self._last
         self.frames += 1
         self.legible += signals.clarity.legible
-        was_red = last is not None and last.speed.state is SpeedState.RED
-        self.speed_alarms += signals.speed.state is SpeedState.RED and not was_red
         hidden = not signals.clarity.legible and signals.clarity.reason is not Reason.OUTSIDE
         if is_gap or not hidden or signals.sight.scene is Scene.OUTSIDE:
             self._illegible_s = 0.0

@@ -29,7 +29,6 @@ def test_extremes_and_seconds_stay_exact(frame):
     seconds = timeline.seconds_by_state(0, float("inf"))
     assert sum(seconds.values()) == pytest.approx(8999 / 5)
     assert seconds["red"] == pytest.approx(0.2)
-    assert timeline.speed_alarms == 1
     assert all(a.end_s < b.start_s for a, b in pairwise(stretches))
 
 
@@ -60,11 +59,6 @@ def test_longest_illegible_stretch_is_inside_the_body(frame):
     clear = [frame(3.1 + i / 10) for i in range(10)]
     outside = [frame(4.1 + i / 10, reason=Reason.OUTSIDE, scene=Scene.OUTSIDE) for i in range(200)]
     assert filled(blurred + clear + outside).longest_illegible_s == pytest.approx(3.0)
-
-
-def test_alarms_are_counted_when_the_gauge_turns_red(frame):
-    speeds = [10, 70, 80, 20, 90, None, 70]
-    assert filled(frame(i / 5, speed=v) for i, v in enumerate(speeds)).speed_alarms == 3
 
 
 def test_nothing():
