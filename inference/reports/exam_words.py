@@ -79,7 +79,7 @@ KPIS = {
     "speed_red": Word("Too fast", "过快占比", "Share of the withdrawal.", "占退镜时间。"),
     "speed_amber": Word("Fast", "偏快占比", "Share of the withdrawal.", "占退镜时间。"),
     "speed_grey": Word("Speed not told", "速度无法判断", "Share of the withdrawal.", "占退镜时间。"),
-    "speed_alarms": Word("Speed alarms", "速度报警次数", "Withdrawal too fast, in the whole recording.", "整个录像中的退镜过快。"),
+    "speed_alarms": Word("Speed alarms", "速度报警次数", "Withdrawal too fast.", "退镜过快。"),
     "slips": Word("Slips", "滑镜次数", "The picture jumped.", "画面突变。"),
     "lesion_alerts": Word(
         "High-risk alerts", "高危提示", "Areas pointed out by the detector.", "检测模型提示的可疑区域。"
