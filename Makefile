@@ -1,4 +1,4 @@
-# make demo   install the base into .venv, draw cells and slides, run the models over them, write result pages
+# make demo   install the base into .venv, draw cells, slides and endoscopies, run the models over them, write result pages
 # make test   install the development tools into .venv; lint, type check, tests
 # make lint   only lint and type check
 # make clean  remove what this file made
@@ -35,7 +35,9 @@ help:
 
 demo: .venv/.base
 	@$(BIN)/unmissed demo -o $(DEMO)
-	@printf '\nThe result pages (open them in a browser):\n  %s\n  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html"
+	@printf '\nThe result pages (open them in a browser):\n'
+	@printf '  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html" \
+	  "$(CURDIR)/$(DEMO)/endoscopy/colonoscopy/report.html" "$(CURDIR)/$(DEMO)/endoscopy/gastroscopy/report.html"
 
 # The type checker cannot see that rooms are packages: links under build/types show it what the installation maps.
 lint: .venv/.dev

@@ -31,7 +31,7 @@ VERBS = {
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
     "doctor": "Check this machine, and say how to mend what is missing.",
-    "demo": "Draw cells and slides, run models, write result pages.",
+    "demo": "Draw cells, slides, endoscopies; run the models over them.",
 }
 
 # Packages that only an extra brings: their absence is a message, not a crash.
