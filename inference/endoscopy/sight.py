@@ -16,6 +16,10 @@ from unmissed.models import zoo
 
 Name = TypeVar("Name", str, Scene)
 
+_UNTOLD = (
+    "No classifier of sites: coverage is not assessed, and the caecum is told by key alone. "
+    "没有部位分类模型：不评估部位覆盖，盲肠需手动标记。"
+)
 _SURE = 0.5  # least probability of a scene other than inside
 
 
@@ -45,7 +49,7 @@ class SightModel(Closing):
         self.notes: tuple[str, ...] = ()
         self._session = None
         if self.file is None:
-            self.notes = ("no classifier of sites: coverage and the turning point are not assessed",)
+            self.notes = (_UNTOLD,)
             return
         card = self.file.card
         if card.task != "classification":
