@@ -139,6 +139,11 @@ def scale_image(image: np.ndarray, factor: float) -> np.ndarray:
     return _resize(image, max(1, round(width * factor)), max(1, round(height * factor)))
 
 
+def shrink_to(image: np.ndarray, longest_px: int) -> np.ndarray:
+    """A copy of uint8 (height, width, 3) whose longer side is at most so long; a smaller picture keeps its size."""
+    return scale_image(image, min(1.0, longest_px / max(image.shape[:2])))
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():

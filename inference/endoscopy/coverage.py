@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unmissed.datasets.images import shrink_to
 from unmissed.inference.endoscopy.credit import FEATURES, filter_step, site_figures
 from unmissed.inference.endoscopy.gauges import Gauge
 from unmissed.inference.endoscopy.protocol import Protocol
@@ -130,22 +131,13 @@ class CoverageTracker:
             if certainty < kept.certainty or (certainty == kept.certainty and time_s - kept.looked_s < _LOOK_AGAIN_S):
                 return
             kept.looked_s = time_s
-        image = _at_most(picture(), PICTURE_PX)
+        image = shrink_to(picture(), PICTURE_PX)
         sharpness = _sharpness(image)
         if kept is None or (certainty, sharpness) > (kept.certainty, kept.sharpness):
             self._best[index] = _Best(certainty, sharpness, time_s, time_s, image)
 
 
-def _at_most(image: np.ndarray, longest_px: int) -> np.ndarray:
-    """A copy of a picture whose longest side is at most so long."""
-    scale = longest_px / max(image.shape[:2])
-    if scale >= 1:
-        return image.copy()
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-
-
 def _sharpness(image: np.ndarray) -> float:
     """Spread of the Laplacian of a picture made small; only pictures of one site are compared by it."""
-    grey = cv2.cvtColor(_at_most(image, _COMPARED_PX), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(shrink_to(image, _COMPARED_PX), cv2.COLOR_RGB2GRAY)
     return float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0])

@@ -45,7 +45,7 @@ class Moment:
     ----------
     time_s : of the last frame.
     signals : of that frame; None before the first.
-    clocks : as they stand.
+    clocks : tells them as they stand; it goes through the whole examination, so ask only for what is shown.
     sites_seen : credited so far.
     new_events : since the last moment.
     silent_s : seconds since a frame was analysed.
@@ -54,7 +54,7 @@ class Moment:
 
     time_s: float
     signals: FrameSignals | None
-    clocks: ClockTimes
+    clocks: Callable[[], ClockTimes]
     sites_seen: int
     new_events: tuple[Event, ...]
     silent_s: float
@@ -201,7 +201,7 @@ class _Sitting:
             Moment(
                 self._time_s,
                 self._signals,
-                self._watcher.clocks(),
+                self._watcher.clocks,
                 self._watcher.seen_sites(),
                 events,
                 perf_counter() - self._heard_s,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import simplejpeg
 from jinja2 import Environment
 from markupsafe import Markup
 
+from unmissed.datasets.images import shrink_to
 from unmissed.inference.endoscopy.exam_schema import StoredExam, StoredKpi, StoredSite
 from unmissed.inference.endoscopy.kpis import COMPLETE
 from unmissed.inference.endoscopy.values import ExamResult
@@ -165,9 +165,6 @@ def _embedded(image: np.ndarray | None) -> str:
     """A small copy of a picture inside the page, which may be passed on alone."""
     if image is None:
         return ""
-    height, width = image.shape[:2]
-    factor = min(1.0, _PICTURE_PX / max(height, width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    small = np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    small = np.ascontiguousarray(shrink_to(image, _PICTURE_PX))
     data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB")
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from unmissed.datasets.errors import ImageError
 from unmissed.datasets.files import write_whole
-from unmissed.datasets.images import read_image
+from unmissed.datasets.images import read_image, shrink_to
 from unmissed.inference.reports.numbers import percent as _percent
 from unmissed.inference.rows import Row
 from unmissed.models.cards import Card, Metric
@@ -179,10 +179,7 @@ def _thumbnail(path: Path) -> str:
         image = read_image(path, min_side_px=THUMBNAIL_PX)
     except ImageError:
         return ""
-    height, width = image.shape[:2]
-    scale = min(1.0, THUMBNAIL_PX / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    small = cv2.cvtColor(shrink_to(image, THUMBNAIL_PX), cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unmissed.datasets.errors import ImageError
-from unmissed.datasets.images import crop_around, crop_at_scale, find_images, fit_image, read_image
+from unmissed.datasets.images import crop_around, crop_at_scale, find_images, fit_image, read_image, shrink_to
 
 
 def picture(height=40, width=60, seed=0):
@@ -272,3 +272,13 @@ def test_a_crop_at_another_pixel_size_shows_the_same_field():
     assert (crop[:9] == 0).all()
     for own, wanted in ((None, 0.5), (0.25, None), (0.25, 0.252)):
         np.testing.assert_array_equal(crop_at_scale(image, (150, 100), 40, own, wanted), image[80:120, 130:170])
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((300, 600), (100, 200)), ((600, 300), (200, 100)), ((50, 80), (50, 80))]
+)
+def test_a_picture_is_shrunk_to_its_longer_side_and_never_grown(size, expected):
+    image = np.full((*size, 3), 90, np.uint8)
+    small = shrink_to(image, 200)
+    assert small.shape[:2] == expected
+    assert (small == 90).all() and not np.shares_memory(small, image)
