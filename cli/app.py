@@ -28,6 +28,7 @@ VERBS = {
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides, and say what is to be done with each.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
+    "bench": "Measure this machine: slides, video, models, readers.",
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
     "doctor": "Check this machine, and say how to mend what is missing.",
