@@ -39,6 +39,7 @@ class Batch:
     ----------
     total : slides that this sitting has to do.
     done, failed : slides that have ended so far, and those of them that have failed.
+    first_ready : when the models were loaded and the first slide was begun (``time.monotonic``); None before.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Batch:
         self._workers: list[Worker] = []
         self._deaths: Counter[str] = Counter()
         self._deaths_in_a_row = 0
-        self._first_ready: float | None = None
+        self.first_ready: float | None = None
         finished = [entry for entry in entries if self._is_finished(entry, retry_failed)]
         told = {entry.slide for entry in finished}
         self._queue = deque(entry for entry in entries if entry.slide not in told)
@@ -130,7 +131,7 @@ class Batch:
                 self._give(worker, self._queue.popleft())
 
     def _give(self, worker: Worker, entry: Entry) -> None:
-        self._first_ready = self._first_ready or monotonic()
+        self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
         self._prints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
         self._ledger.begin(entry.slide, entry.path, self._prints[entry.slide])
@@ -218,7 +219,7 @@ class Batch:
         report(self._progress(next(row for row in rows if row.slide == slide)))
 
     def _progress(self, row: WorklistRow | None = None) -> Progress:
-        passed = 0.0 if self._first_ready is None else monotonic() - self._first_ready
+        passed = 0.0 if self.first_ready is None else monotonic() - self.first_ready
         if not self.done or passed <= 0:
             return Progress(self.done, self.total, row=row)
         return Progress(

@@ -31,6 +31,7 @@ class Sitting:
             "started": _now(),
             "finished": None,
             "seconds": 0.0,
+            "load_s": None,
             "screened": 0,
             "failed": 0,
             "load_average": hardware.describe()["load_average"],
@@ -54,6 +55,10 @@ class Sitting:
         """Put down how many slides this sitting has done."""
         self._now |= {"screened": screened, "failed": failed}
         self.save()
+
+    def loaded(self, at: float) -> None:
+        """Put down when the models were loaded and the first slide was begun (``time.monotonic``)."""
+        self._now["load_s"] = round(at - self._begun, 3)
 
     def end(self) -> None:
         """Put down when this sitting ended."""

@@ -52,7 +52,7 @@ def scan(
     session : maps (N, K, cells, cells) of canvases; class 0 is the background.
     target : the classes that are abnormal.
     threads : how many canvases are read and run at the same time.
-    watch : gets the seconds of "read" and "finder".
+    watch : gets the seconds of "read", "foreground" and "finder".
     """
     shape = grid.map_shape
     abnormal, nucleus, fine, coarse = (np.zeros(shape, np.float32) for _ in range(4))
@@ -64,6 +64,7 @@ def scan(
         busy, canvases = [], []
         for row, column in places:
             canvas = grid.read(column, row, cache)
+            started = watch.add("read", started)
             for target_map, values in zip((fine, coarse), _detail(canvas, grid), strict=True):
                 grid.paste(target_map, column, row, values)
             means = _means(canvas, grid)
@@ -74,7 +75,7 @@ def scan(
             else:
                 busy.append((row, column))
                 canvases.append(canvas)
-        started = watch.add("read", started)
+            started = watch.add("foreground", started)
         if not busy:
             return
         for (row, column), maps in zip(busy, session.run(np.stack(canvases)), strict=True):

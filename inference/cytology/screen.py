@@ -112,6 +112,7 @@ class Screener(Closing):
         features = slide_features(findings, regions.foreground_mm2)
         score = models.slide_score.of(features)
         crops = self._gallery(source, findings, cache)
+        thumbnail = _thumbnail(seen, slide)
         now = _lap(times, "aggregate", now)
         times["total"] = now - started
         counts = {
@@ -138,7 +139,7 @@ class Screener(Closing):
             findings=tuple(findings),
             adequacy=adequacy,
             heat_map=HeatMap(found.heat, found.cell_px),
-            thumbnail=_thumbnail(seen, slide),
+            thumbnail=thumbnail,
             crops=crops,
             features=features,
             notes=tuple(_notes(source, pixel_size, models.judge_um_per_px)),

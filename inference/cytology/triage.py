@@ -127,6 +127,8 @@ def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcom
         )
 
         def told(progress: Progress) -> None:
+            if batch.first_ready is not None:
+                sitting.loaded(batch.first_ready)
             if progress.row:
                 sitting.count(batch.done, batch.failed)
             report(progress)

@@ -98,15 +98,20 @@ def _screen_into(screener: Screens, job: Job) -> None:
     from unmissed.datasets.slides.registry import open_slide
     from unmissed.inference.cytology.results import write_slide_result
 
-    path = Path(job.path)
+    path, started = Path(job.path), perf_counter()
     opened = open_slide(path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source)
     with opened as slide, ThreadPoolExecutor(1) as pool:
         # Beside the screening: hashing leaves the interpreter free, and the file is read from the disk once.
         digest = pool.submit(sha256_of, path) if job.hashed and path.is_file() else None
+        opened_s = perf_counter() - started
         result = screener.screen(slide, job.slide, job.path)
+        screened = perf_counter()
+        sha256 = digest.result() if digest else None
+    now = perf_counter()
     result = replace(
         result,
-        sha256=digest.result() if digest else None,
+        sha256=sha256,
+        times_s={"open": opened_s, **result.times_s, "hash": now - screened, "total": now - started},
         provenance={**result.provenance, "settings": job.settings},
     )
     write_slide_result(make_folder(job.folder), result)
