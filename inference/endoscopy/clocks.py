@@ -1,26 +1,17 @@
 """The clocks of an examination: inside, withdrawal from the caecum, therapy, effective observation."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from array import array
+from bisect import bisect_right
 
 from unmissed.inference.endoscopy.protocol import Protocol
-from unmissed.inference.endoscopy.scenes import Run, SceneSmoother
+from unmissed.inference.endoscopy.runs import Run, Seen, Sums, Turn
+from unmissed.inference.endoscopy.scenes import SceneSmoother
 from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, Scene
 
 _LONGEST_FRAME_S = 2.0  # a frame stands for no more time than this; what is missing is no observation
-_SAME_STAY_S = 10.0  # the caecum that is told again within this time is still the same turning point
+_REMEMBERED_S = 1.0
 _LONG_ILLEGIBLE_S = 10.0
 _LONG_FROZEN_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Time during which nothing changed."""
-
-    start_s: float
-    end_s: float
-    legible: bool
-    frozen: bool
 
 
 class Clocks:
@@ -28,6 +19,10 @@ class Clocks:
 
     A scene counts when it has lasted a second or two (see ``scenes``), and then from its start, so a few wrong frames
     neither start nor stop a clock. Frozen pictures and gaps stop all clocks.
+
+    What was counted before a stretch of one scene hangs on the stretch, so a result takes the same time after an hour
+    as after a minute. What grows are the stretches, some hundred bytes each and at most one a second, and 32 bytes a
+    second for a key that tells a past time.
 
     Parameters
     ----------
@@ -38,8 +33,11 @@ class Clocks:
         self._protocol = protocol
         self._scenes = SceneSmoother()
         self._last: tuple[float, Scene, bool, bool] | None = None
-        self._spans: list[_Span] = []
+        self._seen, self._seen_until_s = Seen(), float("-inf")
+        self._past_s, self._past = array("d"), (array("d"), array("d"), array("d"))
         self._marked_s: float | None = None
+        self._seen_at_mark: Seen | None = None  # None as long as the mark lies ahead
+        self._sums_at_mark: Sums | None = None  # None as long as the scene at the mark can change
         self._told: Run | None = None
         self._is_short_told = False
         self._illegible_s = self._frozen_s = 0.0
@@ -64,8 +62,14 @@ class Clocks:
             self._last = (end_s, *self._last[1:])
 
     def mark_caecum(self, time_s: float) -> list[Event]:
-        """The user says that the turning point is reached; this outweighs what was told by pictures."""
-        self._marked_s = time_s
+        """The user says that the turning point is reached; this outweighs what was told by pictures.
+
+        Parameters
+        ----------
+        time_s : of the last frame, or later: exact. What was seen up to an earlier time is known to about a second.
+        """
+        self._marked_s, self._seen_at_mark = time_s, self._seen_at(time_s)
+        self._sums_at_mark = None
         return [_caecum(time_s, "by key", "手动标记")]
 
     def finish(self, time_s: float) -> list[Event]:
@@ -77,26 +81,18 @@ class Clocks:
 
     def result(self) -> ClockTimes:
         """The clocks as they stand."""
-        runs = _runs(self._scenes.best())
-        turn_s = self._turning_point(runs)
-        examination = withdrawal = therapy = effective = frozen = illegible = 0.0
-        for start_s, end_s, span, scene in _split(self._spans, runs):
-            seconds = end_s - start_s
-            if scene is Scene.OUTSIDE:
-                continue
-            if span.frozen:
-                frozen += seconds
-                continue
-            examination += seconds
-            illegible += seconds * (not span.legible)
-            after_s = seconds if turn_s is None else max(0.0, end_s - max(start_s, turn_s))
-            if scene is Scene.INSTRUMENT:
-                therapy += after_s
-            else:
-                withdrawal += after_s
-                effective += after_s * span.legible
+        run = self._scenes.best()
+        now = Sums() if run is None else run.sums_at(self._seen)
+        turn = self._turning_point(run, now)
+        before = Sums() if turn is None else turn.before
         return ClockTimes(
-            examination, None if turn_s is None else withdrawal, therapy, effective, turn_s, frozen, illegible
+            examination_s=now.open_s + now.therapy_s,
+            withdrawal_s=None if turn is None else now.open_s - before.open_s,
+            therapy_s=now.therapy_s - before.therapy_s,
+            effective_s=now.effective_s - before.effective_s,
+            caecum_s=None if turn is None else turn.time_s,
+            frozen_s=now.frozen_s,
+            illegible_s=now.illegible_s,
         )
 
     def _count(self, time_s: float) -> list[Event]:
@@ -107,31 +103,31 @@ class Clocks:
         end_s = min(time_s, start_s + _LONGEST_FRAME_S)
         if end_s <= start_s:
             return []
-        span = _Span(start_s, end_s, legible, frozen)
-        if self._spans and _joins(self._spans[-1], span):
-            self._spans[-1] = replace(self._spans[-1], end_s=end_s)
-        else:
-            self._spans.append(span)
+        if self._marked_s is not None and self._seen_at_mark is None and self._marked_s < end_s:
+            past_s = max(0.0, self._marked_s - start_s)
+            self._seen_at_mark = self._seen.plus(past_s, legible=legible, frozen=frozen)
+        before = self._seen
+        self._remember(start_s)
+        self._seen, self._seen_until_s = before.plus(end_s - start_s, legible=legible, frozen=frozen), end_s
         if frozen:
-            self._scenes.of(start_s, end_s, None)
+            self._scenes.of(start_s, end_s, None, seen=before)
         elif legible or scene is Scene.OUTSIDE:
-            self._scenes.of(start_s, end_s, scene)
+            self._scenes.of(start_s, end_s, scene, seen=before)
         else:
-            self._scenes.of(start_s, end_s, None, only_not=Scene.OUTSIDE)
-        return self._stretches(span, scene)
+            self._scenes.of(start_s, end_s, None, seen=before, only_not=Scene.OUTSIDE)
+        is_blind = not legible and not frozen and scene is not Scene.OUTSIDE
+        return self._stretches(end_s, end_s - start_s, frozen=frozen, is_blind=is_blind)
 
-    def _stretches(self, span: _Span, scene: Scene) -> list[Event]:
+    def _stretches(self, end_s: float, seconds: float, *, frozen: bool, is_blind: bool) -> list[Event]:
         """Frozen and long illegible stretches, once each."""
         found = []
-        seconds = span.end_s - span.start_s
-        before_s, self._frozen_s = self._frozen_s, self._frozen_s + seconds if span.frozen else 0.0
+        before_s, self._frozen_s = self._frozen_s, self._frozen_s + seconds if frozen else 0.0
         if before_s < _LONG_FROZEN_S <= self._frozen_s:
-            start_s = span.end_s - self._frozen_s
+            start_s = end_s - self._frozen_s
             found.append(Event(start_s, EventKind.FROZEN, "Picture frozen: clocks stopped", "画面冻结：计时暂停"))
-        is_blind = not span.legible and not span.frozen and scene is not Scene.OUTSIDE
         before_s, self._illegible_s = self._illegible_s, self._illegible_s + seconds if is_blind else 0.0
         if before_s < _LONG_ILLEGIBLE_S <= self._illegible_s:
-            start_s = span.end_s - self._illegible_s
+            start_s = end_s - self._illegible_s
             found.append(
                 Event(
                     start_s,
@@ -143,7 +139,10 @@ class Clocks:
         return found
 
     def _news(self) -> list[Event]:
-        return self._tell(self._scenes.settled()[0])
+        last, until_s = self._scenes.settled()
+        if last is not None and self._marked_s is not None and self._marked_s < until_s:
+            self._sums_at_mark = self._sums_at_mark or self._find_sums_at_mark(last)
+        return self._tell(last)
 
     def _tell(self, last: Run | None) -> list[Event]:
         """Events of the stretches up to this one that were not told yet."""
@@ -164,7 +163,7 @@ class Clocks:
             found += self._short(run.start_s)
         elif run.scene is not Scene.OUTSIDE and before is Scene.OUTSIDE:
             found.append(Event(run.start_s, EventKind.ENTERED, "Entered the body", "进镜"))
-        if run.scene is Scene.CAECUM and self._marked_s is None and _opens_a_stay(run):
+        if run.scene is Scene.CAECUM and self._marked_s is None and run.opens_a_stay:
             found.append(_caecum(run.start_s, "by picture", "图像识别"))
         if run.scene is Scene.INSTRUMENT:
             found.append(Event(run.start_s, EventKind.THERAPY, "Instrument in view", "器械进入视野", {"on": True}))
@@ -186,53 +185,44 @@ class Clocks:
         text_zh = f"{what_zh}{_clock(seconds)}，短于{_clock(minimum_s)}"
         return [Event(time_s, EventKind.SHORT, text, text_zh, {"seconds": round(seconds, 1), "minimum_s": minimum_s})]
 
-    def _turning_point(self, runs: list[tuple[float, float, Scene]]) -> float | None:
+    def _turning_point(self, run: Run | None, now: Sums) -> Turn | None:
         """Start of the last stay in the caecum; what the user marked comes first."""
-        if self._marked_s is not None:
-            return self._marked_s
-        turn_s = left_s = None
-        for start_s, end_s, scene in runs:
-            if scene is Scene.CAECUM:
-                if turn_s is None or left_s is None or start_s - left_s > _SAME_STAY_S:
-                    turn_s = start_s
-                left_s = end_s
-        return turn_s
+        if self._marked_s is None:
+            return None if run is None else run.turn
+        if run is None or self._seen_at_mark is None:
+            return Turn(self._marked_s, now)
+        return Turn(self._marked_s, self._sums_at_mark or self._find_sums_at_mark(run))
 
+    def _find_sums_at_mark(self, run: Run) -> Sums:
+        """What was counted before the mark, if this is the last stretch."""
+        if self._marked_s is None or self._seen_at_mark is None:
+            return Sums()
+        end = self._seen
+        while run.start_s > self._marked_s and run.before is not None:
+            end, run = run.seen, run.before
+        return run.sums_at(self._seen_at_mark.between(run.seen, end))
 
-def _joins(before: _Span, span: _Span) -> bool:
-    return before.end_s == span.start_s and (before.legible, before.frozen) == (span.legible, span.frozen)
+    def _remember(self, time_s: float) -> None:
+        """Keep what was seen up to now, once a second."""
+        if self._past_s and time_s - self._past_s[-1] < _REMEMBERED_S:
+            return
+        self._past_s.append(time_s)
+        for column, seconds in zip(self._past, self._seen.parts, strict=True):
+            column.append(seconds)
 
-
-def _runs(last: Run | None) -> list[tuple[float, float, Scene]]:
-    """(start_s, end_s, scene) of all stretches, the oldest first."""
-    found: list[tuple[float, float, Scene]] = []
-    end_s = float("inf")
-    while last is not None:
-        found.append((last.start_s, end_s, last.scene))
-        end_s, last = last.start_s, last.before
-    return found[::-1]
-
-
-def _split(spans: list[_Span], runs: list[tuple[float, float, Scene]]) -> Iterator[tuple[float, float, _Span, Scene]]:
-    """(start_s, end_s, span, scene) of spans cut where the scene changes; both lists are in the order of time."""
-    at = 0
-    for span in spans:
-        while at < len(runs) and runs[at][1] <= span.start_s:
-            at += 1
-        for start_s, end_s, scene in runs[at:]:
-            if start_s >= span.end_s:
-                break
-            yield max(start_s, span.start_s), min(end_s, span.end_s), span, scene
-
-
-def _opens_a_stay(run: Run) -> bool:
-    """Whether no caecum was told shortly before."""
-    step, end_s = run.before, run.start_s
-    while step is not None and run.start_s - end_s <= _SAME_STAY_S:
-        if step.scene is Scene.CAECUM:
-            return False
-        end_s, step = step.start_s, step.before
-    return True
+    def _seen_at(self, time_s: float) -> Seen | None:
+        """What was seen up to a time, to about a second; None for a time that is still to come."""
+        if time_s >= self._seen_until_s:
+            return None
+        after = bisect_right(self._past_s, time_s)
+        if after == 0:
+            return Seen()
+        is_last = after == len(self._past_s)
+        start_s, end_s = self._past_s[after - 1], self._seen_until_s if is_last else self._past_s[after]
+        ends = self._seen.parts if is_last else tuple(column[after] for column in self._past)
+        share = (time_s - start_s) / (end_s - start_s)
+        starts = (column[after - 1] for column in self._past)
+        return Seen(*(start + share * (end - start) for start, end in zip(starts, ends, strict=True)))
 
 
 def _caecum(time_s: float, how: str, how_zh: str) -> Event:

@@ -1,8 +1,8 @@
 """From noisy scenes of single frames to stretches: what lasts too shortly is passed over, and starts are exact."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from unmissed.inference.endoscopy.runs import Run, Seen, next_run
 from unmissed.inference.endoscopy.values import Scene
 
 # Seconds that entering a scene has to be worth. A scene within another one is believed when it is seen for longer than
@@ -14,20 +14,6 @@ _ENTRY_S: Mapping[Scene, float] = {
     Scene.CAECUM: 1.5,
 }
 _TIE_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A stretch of one scene; it lasts until the next one starts.
-
-    Attributes
-    ----------
-    before : the stretch before; None for the first one.
-    """
-
-    scene: Scene
-    start_s: float
-    before: "Run | None"
 
 
 class SceneSmoother:
@@ -43,16 +29,19 @@ class SceneSmoother:
         self._run: dict[Scene, Run] = {}
         self._root: Run | None = None
 
-    def of(self, start_s: float, end_s: float, scene: Scene | None, *, only_not: Scene | None = None) -> None:
+    def of(
+        self, start_s: float, end_s: float, scene: Scene | None, *, seen: Seen, only_not: Scene | None = None
+    ) -> None:
         """Take what was seen from one time to another.
 
         Parameters
         ----------
         scene : what a frame said; None for nothing.
+        seen : all frames before ``start_s``.
         only_not : with no scene, the one that it certainly is not.
         """
         if not self._run:
-            self._run = {item: Run(item, start_s, None) for item in Scene}
+            self._run = {item: next_run(item, start_s, None, seen) for item in Scene}
             self._cost = dict.fromkeys(Scene, 0.0)
         cheapest = min(self._cost, key=self._cost.__getitem__)
         least = self._cost[cheapest]
@@ -61,7 +50,7 @@ class SceneSmoother:
             entered = least + _ENTRY_S[item]
             # On a tie the later start: nothing spoke for the scene until now.
             is_new = item is not cheapest and entered <= self._cost[item] + _TIE_S
-            runs[item] = Run(item, start_s, self._run[cheapest]) if is_new else self._run[item]
+            runs[item] = next_run(item, start_s, self._run[cheapest], seen) if is_new else self._run[item]
             disagrees = item is only_not if scene is None else item is not scene
             costs[item] = (entered if is_new else self._cost[item]) - least + (end_s - start_s) * disagrees
         self._run, self._cost = runs, costs

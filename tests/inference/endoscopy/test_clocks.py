@@ -127,6 +127,12 @@ class TestTurningPoint:
         assert player.clocks.result().caecum_s == pytest.approx(10, abs=0.11)
         assert player.at(EventKind.CAECUM) == [10]
 
+    @pytest.mark.parametrize(("aside_s", "stays"), [(9, [10]), (11, [10, 26])])
+    def test_ten_seconds_part_two_stays(self, aside_s, stays):
+        player = Player().play(10, IN).play(5, CAECUM).play(aside_s, IN).play(5, CAECUM).play(30, IN).end()
+        assert player.clocks.result().caecum_s == pytest.approx(stays[-1], abs=0.11)
+        assert player.at(EventKind.CAECUM) == stays
+
     def test_the_key_outweighs_pictures(self):
         player = Player().play(20, IN).mark().play(30, IN).play(5, CAECUM).play(30, IN).end()
         times = player.clocks.result()
