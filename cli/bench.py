@@ -2,7 +2,12 @@
 
 import typer
 
+from unmissed.cli.bench_io import io
+from unmissed.cli.bench_slide import bench_slide
+
 app = typer.Typer(
     help="Measure this machine: seconds a slide, milliseconds a frame, images a second, megapixels a second.",
     no_args_is_help=True,
 )
+app.command("slide")(bench_slide)
+app.command("io")(io)

@@ -31,19 +31,29 @@ def as_markdown(bench: Bench) -> str:
 
 
 def tables(rows: Sequence[Row]) -> list[str]:
-    """Lines of one table for all rows that are told apart by the same words."""
+    """Lines of one table for all rows that are told apart by the same words, and one for each ``Figure.table``."""
     lines: list[str] = []
     for words in dict.fromkeys(tuple(row.what) for row in rows):
         some = [row for row in rows if tuple(row.what) == words]
-        units = {name: figure.unit for row in some for name, figure in row.figures.items()}
-        heads = [*words, *(f"{name}, {unit}" if unit else name for name, unit in units.items())]
-        lines += [""] * bool(lines)
-        lines += [_line(heads), "|" + "---|" * len(heads)]
-        for row in some:
-            cells = [told(row.figures[name]) if name in row.figures else "" for name in units]
-            if row.not_measured:
-                cells = [f"not measured: {row.not_measured}", *cells[1:]] if cells else []
-            lines.append(_line([*row.what.values(), *cells]))
+        names = {figure.table for row in some for figure in row.figures.values()} or {""}
+        for name in sorted(names):  # the main one, without a name, first
+            lines += [""] * bool(lines)
+            lines += [f"{name}:", ""] if name else []
+            lines += _table(words, [row for row in some if row.figures or not name], name)
+    return lines
+
+
+def _table(words: Sequence[str], rows: Sequence[Row], table: str) -> list[str]:
+    units = {name: one.unit for row in rows for name, one in row.figures.items() if one.table == table}
+    heads = [*words, *(f"{name}, {unit}" if unit else name for name, unit in units.items())]
+    if not units:
+        heads.append("")  # for the reasons why nothing was measured
+    lines = [_line(heads), "|" + "---|" * len(heads)]
+    for row in rows:
+        cells = [told(row.figures[name]) if name in row.figures else "" for name in units]
+        if row.not_measured:
+            cells = [f"not measured: {row.not_measured}", *cells[1:]]
+        lines.append(_line([*row.what.values(), *cells]))
     return lines
 
 

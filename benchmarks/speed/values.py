@@ -19,6 +19,7 @@ class Figure(BaseModel):
     unit : "s", "ms", "MiB", "images/s", "Mpx/s", "fps", "%" or "" for a plain number.
     rounds : the value of each round, in order; at least one.
     better : which way is better; "" for what is only told, such as a number of frames.
+    table : figures of a table of their own carry its name; "" for the main one.
     """
 
     model_config = _Frozen
@@ -26,6 +27,7 @@ class Figure(BaseModel):
     unit: str = Field(max_length=20)
     rounds: tuple[float, ...] = Field(min_length=1, max_length=_MOST_ROUNDS)
     better: Literal["lower", "higher", ""] = "lower"
+    table: str = Field("", max_length=40)
 
     @property
     def median(self) -> float:
