@@ -2,7 +2,7 @@
 
 import typer
 
-from unmissed.cli.bench_io import io
+from unmissed.cli.bench_io import bench_io
 from unmissed.cli.bench_slide import bench_slide
 
 app = typer.Typer(
@@ -10,4 +10,4 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("slide")(bench_slide)
-app.command("io")(io)
+app.command("io")(bench_io)
