@@ -3,15 +3,16 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter, thread_time
 
 import psutil
 
 from unmissed.datasets.errors import UnmissedError
 
 _LOOK_S = 0.1
+_FAMILY_S = 1.0  # to find descendants all processes of the machine are looked at: a millisecond or more
 _LAST_WORDS = 2000
 
 
@@ -41,7 +42,7 @@ class ChildRun:
     ----------
     seconds : wall time from before its start until it was gone.
     cpu_s : user and system time of it and its descendants.
-    peak_bytes : largest resident memory of all its processes together.
+    peak_bytes : largest resident memory of all its processes together; descendants count from their second second on.
     watch_s : CPU time that watching it took in this process.
     stdout : what it printed.
     """
@@ -74,7 +75,7 @@ def run_child(
     ChildError
         When the command fails, with its last words.
     """
-    started, cpu = time.perf_counter(), _children_s()
+    started, cpu = perf_counter(), _children_s()
     process = subprocess.Popen(  # noqa: S603 - no shell, and our own modules
         [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -89,7 +90,7 @@ def run_child(
         raise
     finally:
         watch.stop()
-    seconds = time.perf_counter() - started
+    seconds = perf_counter() - started
     if process.returncode:
         raise ChildError(
             f"the command failed with exit code {process.returncode}: {' '.join(arguments)}\n{stderr[-_LAST_WORDS:]}",
@@ -117,21 +118,28 @@ class _Watch:
             first = psutil.Process(self._pid)
         except psutil.Error:  # gone already
             return
+        family, found = [first], perf_counter()
         while not self._done.wait(self._look_s):
-            total = _memory_bytes(first)
+            if perf_counter() - found >= _FAMILY_S:
+                family, found = _family(first), perf_counter()
+            total = _memory_bytes(family)
             if total:
                 self.peak_bytes = max(self.peak_bytes, total)
                 if self._on_sample is not None:
-                    self._on_sample(Sample(time.perf_counter() - self._started, total))
-            self.cpu_s = time.thread_time()
+                    self._on_sample(Sample(perf_counter() - self._started, total))
+            self.cpu_s = thread_time()
 
 
-def _memory_bytes(first: psutil.Process) -> int:
-    total = 0
+def _family(first: psutil.Process) -> list[psutil.Process]:
+    """A process with its descendants."""
     try:
-        family = [first, *first.children(recursive=True)]
-    except psutil.Error:
-        return 0
+        return [first, *first.children(recursive=True)]
+    except psutil.Error:  # gone
+        return []
+
+
+def _memory_bytes(family: Sequence[psutil.Process]) -> int:
+    total = 0
     for member in family:
         try:
             total += member.memory_info().rss

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import pi
 from pathlib import Path
 
 from unmissed.datasets.errors import ConfigError, OutputError
@@ -19,7 +20,8 @@ from unmissed.datasets.synthetic.slides import make_slide
 UM_PER_PX = 0.25  # a scan at 40x
 EDITION = 1  # raise it when drawing or composing changes, or old slides would pass for new ones
 _SEED = 0
-_BYTES_PER_PX, _GLASS_BYTES_PER_PX = 0.24, 0.02  # of the pyramid at JPEG quality 80, measured
+# Of the pyramid at JPEG quality 80, measured: drawn cells, photographed fields, glass.
+_DRAWN_BYTES_PER_PX, _FIELDS_BYTES_PER_PX, _GLASS_BYTES_PER_PX = 0.13, 0.22, 0.01
 _WHILE_WRITING = 1.3  # the lower levels wait in a temporary file
 
 
@@ -47,12 +49,11 @@ class ReferenceSlide:
         shape = "full" if self.spot_mm is None else f"spot-{self.spot_mm:g}mm"
         return f"{self.name}-{self.side_px}px-{shape}-{source}-{self.abnormal_fields}-e{EDITION}.tiff"
 
-    @property
-    def estimated_bytes(self) -> int:
-        """About how large the file gets."""
+    def estimated_bytes(self, bytes_per_px: float) -> int:
+        """About how large the file gets, when a pixel of cells takes so many."""
         square = self.side_px**2
-        cells = square if self.spot_mm is None else 0.7854 * (1000 * self.spot_mm / UM_PER_PX) ** 2
-        return round(_BYTES_PER_PX * cells + _GLASS_BYTES_PER_PX * (square - cells))
+        cells = square if self.spot_mm is None else pi / 4 * (1000 * self.spot_mm / UM_PER_PX) ** 2
+        return round(bytes_per_px * cells + _GLASS_BYTES_PER_PX * (square - cells))
 
     @property
     def layout(self) -> LayoutSpec:
@@ -120,6 +121,7 @@ class SlideMaker:
         self.folder, self._threads = folder, threads
         self._library = None if source is None else read_fields(source, UM_PER_PX)
         self._tag = "drawn" if self._library is None else _tag(self._library)
+        self._bytes_per_px = _DRAWN_BYTES_PER_PX if self._library is None else _FIELDS_BYTES_PER_PX
 
     def path(self, slide: ReferenceSlide) -> Path:
         """Where a slide is kept, made or not."""
@@ -152,10 +154,11 @@ class SlideMaker:
         if path.is_file():
             return path
         make_folder(self.folder)
-        self._check_room(slide)
+        expected = slide.estimated_bytes(self._bytes_per_px)
+        self._check_room(slide.name, expected)
         say(
             f"making {path}: {slide.side_px:,} x {slide.side_px:,} px, {slide.words}; "
-            f"about {slide.estimated_bytes / 1e6:,.0f} MB, kept for the next time"
+            f"about {expected / 1e6:,.0f} MB, kept for the next time"
         )
         library = self._library or draw_fields(um_per_px=UM_PER_PX, seed=_SEED)
         make_slide(
@@ -169,11 +172,11 @@ class SlideMaker:
         )
         return path
 
-    def _check_room(self, slide: ReferenceSlide) -> None:
-        needed, free = _WHILE_WRITING * slide.estimated_bytes, shutil.disk_usage(self.folder).free
+    def _check_room(self, name: str, expected: int) -> None:
+        needed, free = _WHILE_WRITING * expected, shutil.disk_usage(self.folder).free
         if needed > free:
             raise OutputError(
-                f"the slide {slide.name} needs about {needed / 1e9:.1f} GB; {self.folder} has {free / 1e9:.1f} GB free",
+                f"the slide {name} needs about {needed / 1e9:.1f} GB; {self.folder} has {free / 1e9:.1f} GB free",
                 fix="free some space, name another --folder, or measure a smaller slide",
             )
 

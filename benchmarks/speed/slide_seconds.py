@@ -148,6 +148,11 @@ def _load_once(preset: str, runtime: str) -> str:
     return ""
 
 
+def triage_words(path: Path, output: Path, preset: str, runtime: str) -> tuple[str, ...]:
+    """The command that is measured: module and words for ``python -m``."""
+    return ("unmissed.cli.app", "triage", str(path), "-o", str(output), "--preset", preset, "--runtime", runtime)
+
+
 def run_slide(path: Path, preset: str, runtime: str) -> SlideRun:
     """Triage one slide with the whole command: process, models, hash, results and pages are in its time.
 
@@ -160,8 +165,7 @@ def run_slide(path: Path, preset: str, runtime: str) -> SlideRun:
     """
     with tempfile.TemporaryDirectory(prefix="unmissed-bench-") as folder:
         output = Path(folder) / "out"
-        words = ("unmissed.cli.app", "triage", str(path), "-o", str(output), "--preset", preset, "--runtime", runtime)
-        child = run_child(words)
+        child = run_child(triage_words(path, output, preset, runtime))
         sitting = json.loads((output / "run.json").read_text("utf-8"))["sittings"][-1]
         result = read_slide_result(next((output / "slides").iterdir()))
     return SlideRun(child, stage_seconds(child.seconds, sitting, result), result, sitting["arguments"]["threads"])
