@@ -4,6 +4,7 @@ import typer
 
 from unmissed.cli.bench_io import bench_io
 from unmissed.cli.bench_slide import bench_slide
+from unmissed.cli.bench_video import bench_video
 
 app = typer.Typer(
     help="Measure this machine: seconds a slide, milliseconds a frame, images a second, megapixels a second.",
@@ -11,3 +12,4 @@ app = typer.Typer(
 )
 app.command("slide")(bench_slide)
 app.command("io")(bench_io)
+app.command("video")(bench_video)

@@ -45,11 +45,12 @@ class Moment:
     ----------
     time_s : of the last frame.
     signals : of that frame; None before the first.
-    clocks : tells them as they stand; it goes through the whole examination, so ask only for what is shown.
+    clocks : tells them as they stand.
     sites_seen : credited so far.
     new_events : since the last moment.
     silent_s : seconds since a frame was analysed.
     analysed, dropped : frames so far.
+    latency_ms : from the arrival of the last frame to its result; None where the stream is not in real time.
     """
 
     time_s: float
@@ -60,6 +61,7 @@ class Moment:
     silent_s: float
     analysed: int
     dropped: int
+    latency_ms: float | None = None
 
 
 OnFrame = Callable[[Moment], Wish]
@@ -163,6 +165,7 @@ class _Sitting:
         self._sites, self._on_frame = sites, on_frame
         self._time_s, self._heard_s, self._analysed = 0.0, perf_counter(), 0
         self._signals: FrameSignals | None = None
+        self._latency_ms: float | None = None
         self.times = StageTimes()
 
     def run(self, limit_s: float | None, *, is_timed: bool) -> str:
@@ -185,7 +188,8 @@ class _Sitting:
         if signals is None or isinstance(arrival.item, Gap):
             return
         if is_timed:
-            self.times.add("latency", 1000 * (perf_counter() - arrival.at_s))
+            self._latency_ms = 1000 * (perf_counter() - arrival.at_s)
+            self.times.add("latency", self._latency_ms)
         self._signals, self._time_s, self._heard_s = signals, signals.time_s, perf_counter()
         self._analysed += 1
         self._folder.add(signals)
@@ -207,6 +211,7 @@ class _Sitting:
                 perf_counter() - self._heard_s,
                 self._analysed,
                 self._feed.dropped,
+                self._latency_ms,
             )
         )
 
