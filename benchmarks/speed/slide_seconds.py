@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import product
 from multiprocessing import get_context
@@ -131,7 +132,10 @@ def why_not(preset: str, runtime: str) -> str:
     load_preset(preset)
     select(runtime)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_load_once, preset, runtime).result()
+        try:
+            return pool.submit(_load_once, preset, runtime).result()
+        except BrokenProcessPool:  # a driver may take the process with it
+            return f"{runtime} ended its process while it loaded the models"
 
 
 def _load_once(preset: str, runtime: str) -> str:
@@ -168,7 +172,8 @@ def run_slide(path: Path, preset: str, runtime: str) -> SlideRun:
         child = run_child(triage_words(path, output, preset, runtime))
         sitting = json.loads((output / "run.json").read_text("utf-8"))["sittings"][-1]
         result = read_slide_result(next((output / "slides").iterdir()))
-    return SlideRun(child, stage_seconds(child.seconds, sitting, result), result, sitting["arguments"]["threads"])
+    stages = stage_seconds(child.seconds, sitting, result.times_s, result.counts)
+    return SlideRun(child, stages, result, sitting["arguments"]["threads"])
 
 
 def _prepare(path: Path, cache: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from unmissed.datasets.errors import UnmissedError
-from unmissed.inference.cytology.stored import StoredResult
 
 # In the order of the work; see ``stage_seconds``.
 STAGES = ("start", "open", "read", "foreground", "finder", "judge", "aggregate", "write")
@@ -22,7 +21,9 @@ class StagesError(UnmissedError):
     """The times of a triage do not belong together."""
 
 
-def stage_seconds(seconds: float, sitting: Mapping[str, Any], result: StoredResult) -> dict[str, float]:
+def stage_seconds(
+    seconds: float, sitting: Mapping[str, Any], times_s: Mapping[str, float], counts: Mapping[str, float]
+) -> dict[str, float]:
     """Divide the wall time of a command among its stages.
 
     - *start*: the processes start and end, the models are loaded. It is what nothing else accounts for.
@@ -42,7 +43,7 @@ def stage_seconds(seconds: float, sitting: Mapping[str, Any], result: StoredResu
     ----------
     seconds : wall time of the command, s.
     sitting : of ``run.json``: its ``seconds`` and ``load_s``.
-    result : with ``times_s`` and ``counts``.
+    times_s, counts : of the slide's ``result.json``.
 
     Returns
     -------
@@ -53,16 +54,15 @@ def stage_seconds(seconds: float, sitting: Mapping[str, Any], result: StoredResu
     StagesError
         When the parts are longer than the whole.
     """
-    times, counts = result.times_s, result.counts
     found = dict.fromkeys(STAGES, 0.0)
     for name, stage in _WHOLE.items():
-        found[stage] += times.get(name, 0.0)
+        found[stage] += times_s.get(name, 0.0)
     for name, parts in _SHARED.items():
         for stage, share in _shares(parts, counts).items():
-            found[stage] += share * times.get(name, 0.0)
-    found["write"] = float(sitting["seconds"]) - float(sitting["load_s"]) - times["total"]
+            found[stage] += share * times_s.get(name, 0.0)
+    found["write"] = float(sitting["seconds"]) - float(sitting["load_s"]) - times_s["total"]
     # Rounding, and what lies between two stages: less than a millisecond.
-    found["aggregate"] += times["total"] - sum(found[stage] for stage in STAGES if stage not in ("start", "write"))
+    found["aggregate"] += times_s["total"] - sum(found[stage] for stage in STAGES if stage not in ("start", "write"))
     found["start"] = seconds - sum(found.values())
     if min(found.values()) < -0.01:
         raise StagesError(f"the stages of a triage do not fit into its {seconds:.2f} s: {found}")
