@@ -48,12 +48,12 @@ def _table(words: Sequence[str], rows: Sequence[Row], table: str) -> list[str]:
     heads = [*words, *(f"{name}, {unit}" if unit else name for name, unit in units.items())]
     if not units:
         heads.append("")  # for the reasons why nothing was measured
-    lines = [_line(heads), "|" + "---|" * len(heads)]
+    lines = [table_line(heads), "|" + "---|" * len(heads)]
     for row in rows:
         cells = [told(row.figures[name]) if name in row.figures else "" for name in units]
         if row.not_measured:
             cells = [f"not measured: {row.not_measured}", *cells[1:]]
-        lines.append(_line([*row.what.values(), *cells]))
+        lines.append(table_line([*row.what.values(), *cells]))
     return lines
 
 
@@ -73,5 +73,11 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
+def table_line(cells: Iterable[str]) -> str:
+    """One line of a table."""
+    return "| " + " | ".join(printable(cell).replace("|", "/") for cell in cells) + " |"
+
+
+def printable(text: str) -> str:
+    """Text from a file on one line, without characters that command a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)

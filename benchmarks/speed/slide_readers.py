@@ -82,15 +82,16 @@ def measure_readers(
     facts = {"slide": path.name, "megapixels": round(megapixels, 3), "areas": len(chosen), "side_px": chosen[0].side_px}
     for (way, count), passes in times.items():
         tiles = sum(len(way.tiles_of(area)) for area in chosen)
+        difference = differences.get(way)
         figures = {
             "of level 0": Figure(unit="Mpx/s", rounds=tuple(megapixels / s for s in passes), better="higher"),
             "tiles": Figure(unit="tiles/s", rounds=tuple(tiles / s for s in passes), better=""),
         }
-        peer = times.get((peer_way, count)) if (peer_way := _peer(way, sound)) is not None else None
-        if peer is not None:
-            ratios = tuple(theirs / ours for theirs, ours in zip(peer, passes, strict=True))
+        peer = _peer(way, sound)
+        if peer is not None and (peer, count) in times:
+            ratios = tuple(theirs / ours for theirs, ours in zip(times[peer, count], passes, strict=True))
             figures["ratio to OpenSlide"] = Figure(unit="", rounds=ratios, better="higher")
-        if (difference := differences.get(way)) is not None:
+        if difference is not None:
             figures["largest difference"] = Figure(unit="grey levels", rounds=(difference.largest,), better="")
         more = {} if difference is None else {"mean_difference": round(difference.mean, 3)}
         recorder.rows.append(Row(what=_what(way, count), figures=figures, facts={**facts, "tiles": tiles, **more}))
@@ -142,7 +143,7 @@ def _or_why(reader: type[Slide], path: Path) -> list[Way] | str:
     try:
         return ways_of(reader, path)
     except SlideError as error:
-        return error.found
+        return error.found.replace(str(path), "it")
 
 
 def _copied(reader: type[Slide], path: Path, areas: Iterable[Area], folder: Path) -> list[Way] | str:
@@ -161,7 +162,9 @@ def _copied(reader: type[Slide], path: Path, areas: Iterable[Area], folder: Path
 
 
 def _peer(way: Way, ways: Iterable[Way]) -> Way | None:
-    """How OpenSlide does the same: what others decode smaller, it decodes whole and then shrinks."""
+    """How OpenSlide does the same: what others decode smaller, it decodes whole and then shrinks. None for itself."""
+    if way.reader == PEER:
+        return None
     how = "shrunk" if way.how == "decoded small" else way.how
     return next((one for one in ways if (one.reader, one.how, one.factor) == (PEER, how, way.factor)), None)
 
@@ -173,7 +176,7 @@ def _compare_pixels(ways: Sequence[Way], areas: Sequence[Area]) -> tuple[dict[Wa
     wrong: dict[Way, str] = {}
     for way in ways:
         peer = _peer(way, ways)
-        if peer is None or peer is way:
+        if peer is None:
             continue
         try:
             found[way] = difference = largest_difference(way, peer, some)

@@ -2,10 +2,11 @@
 
 import statistics
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_Value = Annotated[float, Field(ge=-1e15, le=1e15)]  # far above any quantity here; sums of them stay finite
 _Frozen = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _MOST_ROUNDS = 10_000
 _MOST_ROWS = 10_000
@@ -25,7 +26,7 @@ class Figure(BaseModel):
     model_config = _Frozen
 
     unit: str = Field(max_length=20)
-    rounds: tuple[float, ...] = Field(min_length=1, max_length=_MOST_ROUNDS)
+    rounds: tuple[_Value, ...] = Field(min_length=1, max_length=_MOST_ROUNDS)
     better: Literal["lower", "higher", ""] = "lower"
     table: str = Field("", max_length=40)
 
