@@ -1,10 +1,13 @@
 """``unmissed bench io``: how fast every reader reads the same slide."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_MOST_THREADS = 256
 
 
 def bench_io(
@@ -42,6 +45,7 @@ def bench_io(
         slide = maker.make(reference_slide("small"), say=partial(typer.echo, err=True))
     console = Console(stderr=True)
     recorder = Recorder("io")
+    recorder.check_output(output)
     columns = (TextColumn("Reading"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
@@ -64,6 +68,6 @@ def _numbers(text: str) -> list[int]:
     from unmissed.datasets.errors import ConfigError
 
     words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and 1 <= int(word[:4]) <= 256 for word in words):
-        raise ConfigError(f"--threads is {text!r}", expected="numbers from 1 to 256, such as 1,2")
+    if not all(re.fullmatch(r"[1-9]\d{0,2}", word) and int(word) <= _MOST_THREADS for word in words):
+        raise ConfigError(f"--threads is {text!r}", expected=f"numbers from 1 to {_MOST_THREADS}, such as 1,2")
     return list(dict.fromkeys(int(word) for word in words))

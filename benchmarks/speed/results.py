@@ -50,6 +50,16 @@ class Recorder:
         self._machine, self._class = describe(), machine_class()
         self._load = OtherLoad()
 
+    def check_output(self, output: Path) -> None:
+        """Refuse a folder that ``write_bench`` would refuse, before time is spent on measuring.
+
+        Raises
+        ------
+        ConfigError
+            When the folder holds results of another machine, or a file that is no result.
+        """
+        _earlier_benches(output, self._class)
+
     def bench(self) -> Bench:
         """The benchmark as it stands."""
         load = self._load.end()
@@ -115,16 +125,8 @@ def write_bench(output: Path, bench: Bench, charts: Iterable[Callable[[Path], No
     OutputError
         When the folder cannot be written.
     """
+    results = Results(benches={**_earlier_benches(output, bench.machine_class), bench.name: bench})
     make_folder(output)
-    benches = dict(load_results(output).benches) if (output / RESULTS_FILE).exists() else {}
-    others = {other.machine_class for other in benches.values()} - {bench.machine_class}
-    if others:
-        raise ConfigError(
-            f"{output} holds results of another machine, {', '.join(sorted(others))}",
-            expected=bench.machine_class,
-            fix="name another folder with -o",
-        )
-    results = Results(benches={**benches, bench.name: bench})
     with write_whole(output / RESULTS_FILE) as stream:
         stream.write(results.model_dump_json(indent=1) + "\n")
     with write_whole(output / f"bench-{bench.name}.md") as stream:
@@ -134,3 +136,18 @@ def write_bench(output: Path, bench: Bench, charts: Iterable[Callable[[Path], No
     for draw in charts:
         draw(output)
     return ()
+
+
+def _earlier_benches(output: Path, machine_class: str) -> Mapping[str, Bench]:
+    """What a folder holds, which must be of this machine."""
+    if not (output / RESULTS_FILE).exists():
+        return {}
+    benches = load_results(output).benches
+    others = {other.machine_class for other in benches.values()} - {machine_class}
+    if others:
+        raise ConfigError(
+            f"{output} holds results of another machine, {', '.join(sorted(others))}",
+            expected=machine_class,
+            fix="name another folder with -o",
+        )
+    return benches

@@ -7,40 +7,24 @@ before. Only ratios of one run mean much; absolute numbers change with what else
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import cv2
-import numpy as np
 
 from unmissed.benchmarks.speed.gpu_jpeg import GPU_READER, gpu_ways
 from unmissed.benchmarks.speed.plain_tiff import PlainTiff
 from unmissed.benchmarks.speed.reading_ways import Area, Way, choose_areas, ways_of
 from unmissed.benchmarks.speed.results import Recorder
+from unmissed.benchmarks.speed.same_pixels import compare_pixels, peer_of
 from unmissed.benchmarks.speed.tile_copies import copy_to_deep_zoom, copy_to_folder
 from unmissed.benchmarks.speed.values import Figure, Row
-from unmissed.datasets.errors import UnmissedError
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.registry import READERS
 from unmissed.datasets.slides.tile_folder import TileFolder
-from unmissed.datasets.slides.with_openslide import OpenSlideSlide
-
-PEER = OpenSlideSlide.reader
-_MOST_GREY_LEVELS = 8  # two builds of libjpeg may round and upsample differently
-_MOST_ON_AVERAGE = 4.0  # for what is made small in another way, or decoded by another library: the same picture at all
-_AREAS_TO_COMPARE = 4
 
 Times = dict[tuple[Way, int], list[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Grey levels between the pixels of a way and those of the way it is compared with."""
-
-    largest: int
-    mean: float
 
 
 def measure_readers(
@@ -73,13 +57,13 @@ def measure_readers(
     try:
         with tempfile.TemporaryDirectory(prefix="unmissed-bench-") as folder:
             ways, chosen, slide_px, missing = _prepare(path, areas, Path(folder))
-            differences, wrong = _compare_pixels(ways, chosen)
+            differences, wrong = compare_pixels(ways, chosen)
             sound = [way for way in ways if way not in wrong]
             times = _times(sound, chosen, threads, rounds, progress)
     finally:
         cv2.setNumThreads(before)
     megapixels = sum(area.megapixels(slide_px) for area in chosen)
-    facts = {"slide": path.name, "megapixels": round(megapixels, 3), "areas": len(chosen), "side_px": chosen[0].side_px}
+    facts = {"megapixels": round(megapixels, 3), "areas": len(chosen), "side_px": chosen[0].side_px}
     for (way, count), passes in times.items():
         tiles = sum(len(way.tiles_of(area)) for area in chosen)
         difference = differences.get(way)
@@ -87,21 +71,29 @@ def measure_readers(
             "of level 0": Figure(unit="Mpx/s", rounds=tuple(megapixels / s for s in passes), better="higher"),
             "tiles": Figure(unit="tiles/s", rounds=tuple(tiles / s for s in passes), better=""),
         }
-        peer = _peer(way, sound)
+        peer = peer_of(way, sound)
         if peer is not None and (peer, count) in times:
             ratios = tuple(theirs / ours for theirs, ours in zip(times[peer, count], passes, strict=True))
             figures["ratio to OpenSlide"] = Figure(unit="", rounds=ratios, better="higher")
         if difference is not None:
             figures["largest difference"] = Figure(unit="grey levels", rounds=(difference.largest,), better="")
         more = {} if difference is None else {"mean_difference": round(difference.mean, 3)}
-        recorder.rows.append(Row(what=_what(way, count), figures=figures, facts={**facts, "tiles": tiles, **more}))
-    recorder.rows += [Row(what=_what(way, ""), not_measured=why) for way, why in wrong.items()]
-    recorder.rows += [Row(what=_what(reader, ""), not_measured=why) for reader, why in missing.items()]
+        recorder.rows.append(
+            Row(what=_what(path, way, count), figures=figures, facts={**facts, "tiles": tiles, **more})
+        )
+    recorder.rows += [Row(what=_what(path, way, ""), not_measured=why) for way, why in wrong.items()]
+    recorder.rows += [Row(what=_what(path, reader, ""), not_measured=why) for reader, why in missing.items()]
 
 
-def _what(way: Way | str, threads: int | str) -> dict[str, str]:
+def _what(path: Path, way: Way | str, threads: int | str) -> dict[str, str]:
     reader, how, scale = (way, "", "") if isinstance(way, str) else (way.reader, way.how, f"1/{way.factor}")
-    return {"reader": reader, "from": how, "scale": scale.removesuffix("/1"), "threads": str(threads)}
+    return {
+        "slide": path.name,
+        "reader": reader,
+        "from": how,
+        "scale": scale.removesuffix("/1"),
+        "threads": str(threads),
+    }
 
 
 def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area], tuple[int, int], dict[str, str]]:
@@ -159,57 +151,6 @@ def _copied(reader: type[Slide], path: Path, areas: Iterable[Area], folder: Path
             return ways_of(reader, copy_to_deep_zoom(slide, parts, folder / "slide.dzi"))
     except SlideError as error:
         return error.found
-
-
-def _peer(way: Way, ways: Iterable[Way]) -> Way | None:
-    """How OpenSlide does the same: what others decode smaller, it decodes whole and then shrinks. None for itself."""
-    if way.reader == PEER:
-        return None
-    how = "shrunk" if way.how == "decoded small" else way.how
-    return next((one for one in ways if (one.reader, one.how, one.factor) == (PEER, how, way.factor)), None)
-
-
-def _compare_pixels(ways: Sequence[Way], areas: Sequence[Area]) -> tuple[dict[Way, Difference], dict[Way, str]]:
-    """How far each way is from OpenSlide's, and why a way is wrong."""
-    some = areas[:: max(1, len(areas) // _AREAS_TO_COMPARE)]
-    found: dict[Way, Difference] = {}
-    wrong: dict[Way, str] = {}
-    for way in ways:
-        peer = _peer(way, ways)
-        if peer is None:
-            continue
-        try:
-            found[way] = difference = largest_difference(way, peer, some)
-        except UnmissedError as error:
-            wrong[way] = error.found
-            continue
-        exact = way.how == peer.how and way.reader != GPU_READER
-        if difference.mean > _MOST_ON_AVERAGE or (exact and difference.largest > _MOST_GREY_LEVELS):
-            wrong[way] = (
-                f"its pixels differ from OpenSlide's by up to {difference.largest} grey levels, "
-                f"{difference.mean:.1f} on average"
-            )
-    return found, wrong
-
-
-def largest_difference(way: Way, peer: Way, areas: Iterable[Area]) -> Difference:
-    """Grey levels between two ways over some areas.
-
-    Raises
-    ------
-    SlideError
-        When they give pictures of different sizes, or a tile cannot be read.
-    """
-    largest, means = 0, []
-    with way.open() as slide, peer.open() as other:
-        for area in areas:
-            ours, theirs = way.picture(slide, area), peer.picture(other, area)
-            if ours.shape != theirs.shape:
-                raise SlideError(f"it gives {ours.shape[1]} x {ours.shape[0]} px where OpenSlide gives {theirs.shape}")
-            apart = cv2.absdiff(ours, theirs)
-            largest = max(largest, int(apart.max()))
-            means.append(float(apart.mean()))
-    return Difference(largest, float(np.mean(means)))
 
 
 def _times(
