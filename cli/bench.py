@@ -4,6 +4,7 @@ import typer
 
 from unmissed.cli.bench_compare import bench_compare
 from unmissed.cli.bench_io import bench_io
+from unmissed.cli.bench_model import bench_model
 from unmissed.cli.bench_slide import bench_slide
 from unmissed.cli.bench_video import bench_video
 
@@ -14,4 +15,5 @@ app = typer.Typer(
 app.command("slide")(bench_slide)
 app.command("io")(bench_io)
 app.command("compare")(bench_compare)
+app.command("model")(bench_model)
 app.command("video")(bench_video)

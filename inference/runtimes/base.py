@@ -87,13 +87,12 @@ class Session(Closing, ABC):
             if count < self.batch_size:
                 # Real pixels, not zeros: constant pictures can send integer kernels down other paths.
                 batch = np.concatenate([batch, np.repeat(batch[-1:], self.batch_size - count, axis=0)])
-            with self._turn:
-                parts.append(self._run_batch(np.ascontiguousarray(batch))[:count])
+            parts.append(self._run_batch(np.ascontiguousarray(batch))[:count])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @abstractmethod
     def _run_batch(self, batch: np.ndarray) -> np.ndarray:
-        """Run exactly ``batch_size`` pictures."""
+        """Run exactly ``batch_size`` pictures; hold ``_turn`` while the device is being used, and no longer."""
 
     def close(self) -> None:
         """Free the engine; the session cannot be used afterwards."""

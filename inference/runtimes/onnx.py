@@ -23,7 +23,8 @@ class OnnxSession(Session):
 
     def _run_batch(self, batch: np.ndarray) -> np.ndarray:
         try:
-            return self._engine.run([self.gives.name], {self.takes.name: batch})[0]
+            with self._turn:
+                return self._engine.run([self.gives.name], {self.takes.name: batch})[0]
         except Exception as error:  # ONNX Runtime has no common error class
             raise RuntimeUnavailableError(
                 f"{self.provider} failed while running: {_first_line(error)}",
