@@ -16,6 +16,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from unmissed.datasets.files import write_whole
 from unmissed.models.export import INPUT, cpu_session
+from unmissed.models.stem import fold_stem
 
 # Kept in float: the scaling of the input, whose fixed grid is exact, and the last steps, which decide the probability.
 FLOAT_OPERATORS = ("Transpose", "Cast", "Sub", "Div", "Gemm", "Softmax")
@@ -69,7 +70,8 @@ def quantise(
             nodes_to_exclude=keep,
         )
         model = onnx.load(quantised)
-        feed_bytes(model)
+        if feed_bytes(model):
+            fold_stem(model)
         onnx.checker.check_model(model)
         with write_whole(target, "wb") as stream:
             stream.write(model.SerializeToString())

@@ -14,9 +14,11 @@ from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput
 from unmissed.models.zoo import ModelFile, resolve
 
-SCAN_PX = 544  # side of a scan's canvases: the maps of larger ones leave the cache, smaller ones are mostly halo
+SCAN_CORE_PX = (
+    256  # of a scan's canvases: the maps of larger ones leave the second-level cache, smaller are mostly halo
+)
 WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
-CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 8  # per batch on a CPU, where small batches stay in the cache
+CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 2  # per batch on a CPU, where small batches stay in the cache
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Finder:
             When the card does not say how large a pixel was in training.
         """
         spec, um_per_px = _spec(card), _um_per_px(card)
-        halo = -(-spec.halo_px // spec.stride_px) * spec.stride_px
         target = tuple(card.class_ids.index(name) for name in spec.target)
-        return cls(session, card, target, um_per_px, size_px, halo, spec.stride_px, spec.radius_px / spec.stride_px)
+        radius = spec.radius_px / spec.stride_px
+        return cls(session, card, target, um_per_px, size_px, _halo_px(spec), spec.stride_px, radius)
 
     def grid(self, slide: Slide) -> CanvasGrid:
         """Its canvases over a slide."""
@@ -96,14 +98,12 @@ class Models:
         preset = settings.preset
         everywhere = preset.fine_search is FineSearch.EVERYWHERE
         files = {"finder": _resolve(preset.finder if everywhere else preset.coarse_finder, "heatmap")}
-        scanning = _finder(files["finder"], settings, SCAN_PX, CPU_CANVASES)
+        scanning = _finder(files["finder"], settings, SCAN_CORE_PX, CPU_CANVASES)
         windows = None
         if preset.fine_search is FineSearch.WHERE_IT_MATTERS:
             files["finer finder"] = _resolve(preset.finder, "heatmap")
-            spec = _spec(files["finer finder"].card)
-            halo = -(-spec.halo_px // spec.stride_px)
-            size_px = (WINDOW_CORE_CELLS + 2 * halo) * spec.stride_px
-            windows = _finder(files["finer finder"], settings, size_px, CPU_WINDOWS)
+            core_px = WINDOW_CORE_CELLS * _spec(files["finer finder"].card).stride_px
+            windows = _finder(files["finer finder"], settings, core_px, CPU_WINDOWS)
         files["judge"] = _resolve(preset.judge, "classification")
         files["slide score"] = _resolve(preset.slide_score, "slide-score")
         judge_card, score = files["judge"].card, files["slide score"]
@@ -175,7 +175,13 @@ def _unfit(card: Card, why: str) -> ModelError:
     )
 
 
-def _finder(file: ModelFile, settings: ScreenSettings, size_px: int, batch: int) -> Finder:
+def _halo_px(spec: HeatmapSpec) -> int:
+    """The halo in whole cells of the map."""
+    return -(-spec.halo_px // spec.stride_px) * spec.stride_px
+
+
+def _finder(file: ModelFile, settings: ScreenSettings, core_px: int, batch: int) -> Finder:
+    size_px = core_px + 2 * _halo_px(_spec(file.card))
     return Finder.of(_load(file, settings, batch, size_px), file.card, size_px)
 
 

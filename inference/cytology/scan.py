@@ -78,7 +78,8 @@ def scan(
             started = watch.add("foreground", started)
         if not busy:
             return
-        for (row, column), maps in zip(busy, session.run(np.stack(canvases)), strict=True):
+        batch = canvases[0][None] if len(canvases) == 1 else np.stack(canvases)  # one alone needs no copy
+        for (row, column), maps in zip(busy, session.run(batch), strict=True):
             core = grid.core_of(maps)
             grid.paste(abnormal, column, row, core[list(target)].sum(axis=0))
             grid.paste(nucleus, column, row, 1 - core[0])
