@@ -83,8 +83,7 @@ def run_child(
     try:
         stdout, stderr = process.communicate(timeout=timeout_s)
     except BaseException as error:
-        process.kill()
-        process.communicate()
+        _kill(process)
         if isinstance(error, subprocess.TimeoutExpired):
             raise ChildError(f"the command took longer than {timeout_s:g} s: {' '.join(arguments)}") from error
         raise
@@ -128,6 +127,20 @@ class _Watch:
                 if self._on_sample is not None:
                     self._on_sample(Sample(perf_counter() - self._started, total))
             self.cpu_s = thread_time()
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """End a process with its descendants: one that lives on holds the pipes open, and reading them would not end."""
+    try:
+        family = _family(psutil.Process(process.pid))
+    except psutil.Error:  # gone already
+        family = []
+    for member in family:
+        try:
+            member.kill()
+        except psutil.Error:
+            continue
+    process.communicate()
 
 
 def _family(first: psutil.Process) -> list[psutil.Process]:
