@@ -7,6 +7,7 @@ from typing import Any
 
 from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import ChildRun
+from unmissed.benchmarks.speed.machine import warnings
 from unmissed.benchmarks.speed.slide_stages import STAGES
 from unmissed.benchmarks.speed.values import Bench, Figure, Row
 from unmissed.inference.cytology.stored import StoredResult
@@ -67,13 +68,8 @@ def models_of(result: StoredResult) -> dict[str, dict[str, str]]:
 
 
 def draw_chart(bench: Bench, folder: Path) -> None:
-    """Bars of the stages, one for each row that was measured: of its round with the median time."""
-    bars = []
-    for row in bench.rows:
-        if row.figures:
-            times = row.figures["time"].rounds
-            middle = sorted(range(len(times)), key=times.__getitem__)[len(times) // 2]
-            bars.append((", ".join(row.what.values()), {name: row.figures[name].rounds[middle] for name in STAGES}))
+    """Bars of the stages, one for each row that was measured."""
+    bars = [(", ".join(row.what.values()), median_stages(row.figures)) for row in bench.rows if row.figures]
     if bars:
         stacked_bars(
             folder / CHART,
@@ -81,25 +77,39 @@ def draw_chart(bench: Bench, folder: Path) -> None:
             bars,
             "s",
             marks={f"{REFERENCE_S:g} s: Huawei Cloud x KingMed, 2019": REFERENCE_S},
-            note=f"{bench.machine['processor']}, {bench.machine['cores']} cores; {bench.started[:10]}",
+            note=f"{bench.machine['processor']}, {bench.machine['cores']} cores; {bench.started[:10]}"
+            + "; the machine was loaded, the times are too long" * bool(warnings(bench.load)),
         )
 
 
+def median_stages(figures: Mapping[str, Figure]) -> dict[str, float]:
+    """Stages of the round with the median time, so that they add up to it; of an even number the mean of two rounds."""
+    times = figures["time"].rounds
+    order = sorted(range(len(times)), key=times.__getitem__)
+    middle = (order[(len(times) - 1) // 2], order[len(times) // 2])
+    return {stage: sum(figures[stage].rounds[index] for index in middle) / 2 for stage in STAGES}
+
+
+def area_mm2(result: StoredResult) -> float:
+    """Of the glass that the slide shows."""
+    return result.width_px * result.height_px * result.pixel_size.um_per_px**2 / 1e6
+
+
 def _rate(amount: float, seconds: Sequence[float], unit: str = "") -> Figure:
-    return Figure(unit=unit, rounds=[amount / value for value in seconds], better="higher")
+    """The time in other words, so nothing to compare: whoever compares has the time itself."""
+    return Figure(unit=unit, rounds=[amount / value for value in seconds], better="")
 
 
 def _facts(file_bytes: int, run: SlideRun) -> dict[str, Any]:
     result = run.result
-    um_per_px = result.pixel_size.um_per_px
     return {
         "file_bytes": file_bytes,
         "sha256": result.sha256,
         "reader": result.reader,
         "width_px": result.width_px,
         "height_px": result.height_px,
-        "um_per_px": um_per_px,
-        "mm2": round(result.width_px * result.height_px * um_per_px**2 / 1e6, 2),
+        "um_per_px": result.pixel_size.um_per_px,
+        "mm2": round(area_mm2(result), 2),
         "foreground_mm2": round(result.adequacy.foreground_mm2, 2),
         "heat_map_places": result.heat_map.rows * result.heat_map.columns,
         "score": result.score,

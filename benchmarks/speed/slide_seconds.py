@@ -13,7 +13,7 @@ from pathlib import Path
 from unmissed.benchmarks.speed.child import run_child
 from unmissed.benchmarks.speed.page_cache import CacheError, make_cold, make_warm
 from unmissed.benchmarks.speed.results import Recorder
-from unmissed.benchmarks.speed.slide_rows import SlideRun, models_of, slide_row
+from unmissed.benchmarks.speed.slide_rows import SlideRun, area_mm2, models_of, slide_row
 from unmissed.benchmarks.speed.slide_stages import stage_seconds
 from unmissed.benchmarks.speed.values import Row
 from unmissed.datasets.errors import ConfigError, RuntimeUnavailableError, UnmissedError
@@ -22,6 +22,7 @@ from unmissed.inference.cytology.settings import ScreenSettings, load_preset
 from unmissed.inference.cytology.stored import read_slide_result
 
 CACHES = ("warm", "cold")
+WHOLE_SLIDE_MM2 = 130.0  # the spot of SurePath, 13 mm across, has 133
 _LAST_CHARACTERS = 400
 
 
@@ -77,7 +78,7 @@ def measure_slides(
 
     Parameters
     ----------
-    recorder : gets a row for each slide, preset, runtime and cache, and the models that ran.
+    recorder : gets a row for each slide, preset, runtime and cache, the models that ran, and notes.
     slides : name in the table -> file.
     presets, runtimes : by name.
     rounds : how often each is run.
@@ -111,6 +112,9 @@ def measure_slides(
             recorder.rows.append(case.row())
             for run in case.runs:
                 recorder.models.update(models_of(run.result))
+        area = next((area_mm2(run.result) for case in cases for run in case.runs), WHOLE_SLIDE_MM2)
+        if area < WHOLE_SLIDE_MM2:
+            recorder.notes.append(f"{name} shows {area:.1f} mm2 only; 36 s and 360 s are for whole slides.")
     return failed
 
 

@@ -12,7 +12,7 @@ from unmissed.benchmarks.speed import slide_seconds
 from unmissed.benchmarks.speed.child import ChildError, ChildRun
 from unmissed.benchmarks.speed.page_cache import CacheError
 from unmissed.benchmarks.speed.results import load_results
-from unmissed.benchmarks.speed.slide_rows import SlideRun
+from unmissed.benchmarks.speed.slide_rows import SlideRun, median_stages
 from unmissed.benchmarks.speed.slide_seconds import measure_slides, named_slides
 from unmissed.benchmarks.speed.slide_stages import STAGES, StagesError, stage_seconds
 from unmissed.cli.app import main
@@ -103,7 +103,7 @@ def files(tmp_path):
 
 def test_rounds_take_turns_and_what_is_not_here_is_not_measured(stood_in, files):
     calls, _ = stood_in
-    recorder = SimpleNamespace(rows=[], models={})
+    recorder = SimpleNamespace(rows=[], models={}, notes=[])
     failed = measure_slides(recorder, files, ["fast", "default"], ["onnx-cpu", "onnx-cann"], rounds=2, caches=["warm"])
     turn = [("fast", "onnx-cpu"), ("default", "onnx-cpu")]
     assert failed == 0
@@ -119,13 +119,15 @@ def test_rounds_take_turns_and_what_is_not_here_is_not_measured(stood_in, files)
     assert first.figures["bench overhead"].rounds == (pytest.approx(0.1), pytest.approx(0.1 / 3))
     assert first.facts["file_bytes"] == 5
     assert first.facts["mm2"] == 0.5
+    assert median_stages(first.figures) == pytest.approx(dict.fromkeys(STAGES, 2 / 8)), "they add up to the median time"
+    assert [note.split()[:3] for note in recorder.notes] == [["a", "shows", "0.5"], ["b", "shows", "0.5"]]
     assert recorder.models == {"judge int8": {"file": "judge.onnx", "variant": "int8", "sha256": "ab"}}
 
 
 def test_one_slide_that_fails_does_not_stop_the_rest(stood_in, files):
     calls, errors = stood_in
     errors["a.tiff"] = ChildError("the command failed with exit code 3: triage\nunreadable,\nno TIFF at all")
-    recorder = SimpleNamespace(rows=[], models={})
+    recorder = SimpleNamespace(rows=[], models={}, notes=[])
     assert measure_slides(recorder, files, ["fast"], ["onnx-cpu"], rounds=3, caches=["warm"]) == 1
     assert recorder.rows[0].not_measured == "failed: unreadable, no TIFF at all"
     assert recorder.rows[1].figures["time"].rounds == (2.0, 3.0, 4.0)
@@ -137,7 +139,7 @@ def test_a_file_that_stays_in_memory_is_not_called_cold(stood_in, files, monkeyp
         raise CacheError("it stayed in memory")
 
     monkeypatch.setattr(slide_seconds, "make_cold", stays)
-    recorder = SimpleNamespace(rows=[], models={})
+    recorder = SimpleNamespace(rows=[], models={}, notes=[])
     assert measure_slides(recorder, {"a": files["a"]}, ["fast"], ["onnx-cpu"], rounds=1) == 0
     assert [(row.what["cache"], row.not_measured) for row in recorder.rows] == [
         ("warm", ""),
@@ -147,7 +149,7 @@ def test_a_file_that_stays_in_memory_is_not_called_cold(stood_in, files, monkeyp
 
 def test_pixels_in_a_folder_beside_the_file_are_not_called_cold(stood_in, files):
     files["a"].with_suffix("").mkdir()
-    recorder = SimpleNamespace(rows=[], models={})
+    recorder = SimpleNamespace(rows=[], models={}, notes=[])
     measure_slides(recorder, {"a": files["a"]}, ["fast"], ["onnx-cpu"], rounds=1, caches=["cold"])
     assert "other files" in recorder.rows[0].not_measured
 
