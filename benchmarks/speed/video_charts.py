@@ -48,16 +48,17 @@ def draw_soak(path: Path, title: str, points: Sequence[Mapping[str, Any]], note:
     picture = Figure(figsize=(10, 5.5), dpi=130, layout="constrained")
     FigureCanvasAgg(picture)
     above, below = picture.subplots(2, 1, sharex=True)
-    memory = [float("nan") if point["memory_mib"] is None else point["memory_mib"] for point in points]
-    above.plot(minutes, memory, color=COLOURS[0], marker=".")
+    seen = [point for point in points if point["memory_mib"] is not None]
+    memory = [point["memory_mib"] for point in seen]
+    above.plot([point["minute"] for point in seen], memory, color=COLOURS[0], marker=".")
     above.set_ylabel("memory, MiB")
-    above.set_ylim(bottom=0)
+    above.set_ylim(0, 1.15 * max(memory, default=1.0))
     for name, colour in (("p99_ms", COLOURS[5]), ("p50_ms", COLOURS[2])):
         below.plot(minutes, [point[name] for point in points], color=colour, marker=".", label=name.partition("_")[0])
     below.set_ylabel("latency, ms")
-    below.set_ylim(bottom=0)
+    below.set_ylim(0, 1.15 * max(point["p99_ms"] for point in points))
     below.set_xlabel("minute")
-    below.legend(frameon=False, loc="lower right", ncol=2)
+    below.legend(frameon=False, loc="lower right", ncol=2, fontsize=9)
     above.set_title(title, loc="left", fontweight="bold")
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
