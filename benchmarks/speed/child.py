@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter, thread_time
 
@@ -61,14 +61,34 @@ def run_child(
     on_sample: Callable[[Sample], None] | None = None,
     timeout_s: float | None = None,
 ) -> ChildRun:
-    """Run ``python -m`` with these arguments and wait for its end.
+    """Run ``python -m`` with these arguments and wait for its end; see ``run_command``.
 
     Parameters
     ----------
     arguments : module and words, as ("unmissed.cli.app", "triage", ...).
+    look_s, on_sample, timeout_s : as in ``run_command``.
+    """
+    command = [sys.executable, "-m", *arguments]
+    return run_command(command, look_s=look_s, on_sample=on_sample, timeout_s=timeout_s)
+
+
+def run_command(
+    command: Sequence[str],
+    *,
+    look_s: float = _LOOK_S,
+    on_sample: Callable[[Sample], None] | None = None,
+    timeout_s: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ChildRun:
+    """Run a command and wait for its end.
+
+    Parameters
+    ----------
+    command : program and words; no shell reads them.
     look_s : how often memory is looked at.
     on_sample : told what was seen.
     timeout_s : the command is killed when it takes longer.
+    environment : variables of the command; None hands on this process's.
 
     Raises
     ------
@@ -76,8 +96,8 @@ def run_child(
         When the command fails, with its last words.
     """
     started, cpu = perf_counter(), _children_s()
-    process = subprocess.Popen(  # noqa: S603 - no shell, and our own modules
-        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    process = subprocess.Popen(  # noqa: S603 - no shell, and a program of ours or of an environment that we made
+        list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     watch = _Watch(process.pid, started, look_s, on_sample)
     try:
@@ -85,14 +105,14 @@ def run_child(
     except BaseException as error:
         _kill(process)
         if isinstance(error, subprocess.TimeoutExpired):
-            raise ChildError(f"the command took longer than {timeout_s:g} s: {' '.join(arguments)}") from error
+            raise ChildError(f"the command took longer than {timeout_s:g} s: {' '.join(command)}") from error
         raise
     finally:
         watch.stop()
     seconds = perf_counter() - started
     if process.returncode:
         raise ChildError(
-            f"the command failed with exit code {process.returncode}: {' '.join(arguments)}\n{stderr[-_LAST_WORDS:]}",
+            f"the command failed with exit code {process.returncode}: {' '.join(command)}\n{stderr[-_LAST_WORDS:]}",
             fix="run it by itself to see all it says",
         )
     return ChildRun(seconds, _children_s() - cpu, watch.peak_bytes, watch.cpu_s, stdout)
