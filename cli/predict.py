@@ -60,11 +60,11 @@ def predict(
     from unmissed.inference.inputs import expand
     from unmissed.inference.predict import Predictor
     from unmissed.inference.provenance import write_run
+    from unmissed.inference.runtimes.variants import resolve_for
     from unmissed.inference.table import PredictionTable
-    from unmissed.models import zoo
 
     started = datetime.now(UTC)
-    file = zoo.resolve(model, variant)
+    file = resolve_for(runtime, model, variant)
     settings: dict[str, Any] = {
         "runtime": runtime,
         "batch_size": batch_size,

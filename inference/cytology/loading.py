@@ -8,7 +8,7 @@ from unmissed.inference.cytology.jobs import MakeScreener
 from unmissed.inference.cytology.policy import Policy, Preparation
 from unmissed.inference.cytology.settings import ScreenSettings, load_preset
 from unmissed.inference.cytology.working import load_screener
-from unmissed.models.zoo import resolve
+from unmissed.inference.runtimes.variants import resolve_for
 
 
 def screener_for(
@@ -30,12 +30,12 @@ def screener_for(
         "unmissed": version("unmissed"),
         "preset": chosen.model_dump(mode="json"),
         "runtime": runtime,
-        "models": {name: _sha256_of_model(name) for name in names},
+        "models": {name: _sha256_of_model(name, runtime) for name in names},
     }
     return partial(load_screener, settings), shaping
 
 
-def _sha256_of_model(name: str) -> str:
+def _sha256_of_model(name: str, runtime: str) -> str:
     """Of the file that will run, checked against its card."""
-    file = resolve(name)
+    file = resolve_for(runtime, name)
     return file.card.files[file.variant].sha256

@@ -11,14 +11,16 @@ from unmissed.inference.cytology.score import SlideScore
 from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
 from unmissed.inference.runtimes.base import Session
 from unmissed.inference.runtimes.registry import select
+from unmissed.inference.runtimes.variants import resolve_for
 from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput
-from unmissed.models.zoo import ModelFile, resolve
+from unmissed.models.zoo import ModelFile
 
 SCAN_CORE_PX = (
     256  # of a scan's canvases: the maps of larger ones leave the second-level cache, smaller are mostly halo
 )
 WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
 CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 2  # per batch on a CPU, where small batches stay in the cache
+ACCELERATOR_BATCH_PX = 4_000_000  # large enough to fill a device, small enough that the readers are never far behind
 
 
 @dataclass(frozen=True)
@@ -97,15 +99,15 @@ class Models:
         """
         preset = settings.preset
         everywhere = preset.fine_search is FineSearch.EVERYWHERE
-        files = {"finder": _resolve(preset.finder if everywhere else preset.coarse_finder, "heatmap")}
+        files = {"finder": _resolve(preset.finder if everywhere else preset.coarse_finder, "heatmap", settings)}
         scanning = _finder(files["finder"], settings, SCAN_CORE_PX, CPU_CANVASES)
         windows = None
         if preset.fine_search is FineSearch.WHERE_IT_MATTERS:
-            files["finer finder"] = _resolve(preset.finder, "heatmap")
+            files["finer finder"] = _resolve(preset.finder, "heatmap", settings)
             core_px = WINDOW_CORE_CELLS * _spec(files["finer finder"].card).stride_px
             windows = _finder(files["finer finder"], settings, core_px, CPU_WINDOWS)
-        files["judge"] = _resolve(preset.judge, "classification")
-        files["slide score"] = _resolve(preset.slide_score, "slide-score")
+        files["judge"] = _resolve(preset.judge, "classification", settings)
+        files["slide score"] = _resolve(preset.slide_score, "slide-score", settings)
         judge_card, score = files["judge"].card, files["slide score"]
         return cls(
             scanning,
@@ -142,8 +144,8 @@ class Models:
             session.close()
 
 
-def _resolve(name: str, task: str) -> ModelFile:
-    file = resolve(name)
+def _resolve(name: str, task: str, settings: ScreenSettings) -> ModelFile:
+    file = resolve_for(settings.runtime, name)
     if file.card.task != task:
         raise ModelError(
             f"the model {name} is made for {file.card.task}", expected=f"a model for {task}", fix="correct the preset"
@@ -189,10 +191,11 @@ def _load(file: ModelFile, settings: ScreenSettings, batch: int, canvas_px: int 
     """A session that several threads share: on a CPU each of them brings its own core."""
     runtime = select(settings.runtime)
     on_cpu = runtime.concurrent
+    side_px = canvas_px or file.card.picture_input.size_px
     return runtime.load(
         file,
         device=settings.device,
-        batch_size=batch if on_cpu else None,
+        batch_size=batch if on_cpu else max(1, ACCELERATOR_BATCH_PX // side_px**2),
         threads=1 if on_cpu else None,
         canvas_px=canvas_px,
     )

@@ -1,8 +1,8 @@
 """Walk a heat-map model over a whole slide, and note on the way what is glass and what is in focus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from time import perf_counter
 
 import cv2
@@ -10,12 +10,14 @@ import numpy as np
 
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.inference.cytology.canvases import CanvasGrid
-from unmissed.inference.cytology.threads import Stopwatch, run_all
+from unmissed.inference.cytology.threads import Gatherer, Stopwatch, run_all
 from unmissed.inference.runtimes.base import Session
 
 UNIFORM = 18  # grey levels, of means over 4 x 4 px: a canvas that varies less holds no cell, whatever its colour
 _DETAIL_UM_PER_PX = 1.0  # focus is judged at this pixel size, whatever the finder's
 _FINE_PX, _COARSE_PX = 3, 9  # box filters whose differences tell sharp from blurred detail
+
+_Busy = tuple[int, int, np.ndarray]  # row, column and pixels of a canvas with something on it
 
 
 @dataclass(frozen=True)
@@ -58,34 +60,38 @@ def scan(
     abnormal, nucleus, fine, coarse = (np.zeros(shape, np.float32) for _ in range(4))
     overview = np.zeros((3, *shape), np.uint8)
     empty = np.zeros((grid.rows, grid.columns), bool)
+    waiting: Gatherer[_Busy] = Gatherer(session.batch_size)
 
-    def work(places: Sequence[tuple[int, int]]) -> None:
+    def work(place: tuple[int, int]) -> None:
+        row, column = place
         started = perf_counter()
-        busy, canvases = [], []
-        for row, column in places:
-            canvas = grid.read(column, row, cache)
-            started = watch.add("read", started)
-            for target_map, values in zip((fine, coarse), _detail(canvas, grid), strict=True):
-                grid.paste(target_map, column, row, values)
-            means = _means(canvas, grid)
-            grid.paste(overview, column, row, means)
-            # Most canvases differ already between cells; only the others are looked at closely.
-            if _spread(means.reshape(3, -1)) < UNIFORM and is_uniform(canvas):
-                empty[row, column] = True
-            else:
-                busy.append((row, column))
-                canvases.append(canvas)
-            started = watch.add("foreground", started)
-        if not busy:
+        canvas = grid.read(column, row, cache)
+        started = watch.add("read", started)
+        for target_map, values in zip((fine, coarse), _detail(canvas, grid), strict=True):
+            grid.paste(target_map, column, row, values)
+        means = _means(canvas, grid)
+        grid.paste(overview, column, row, means)
+        # Most canvases differ already between cells; only the others are looked at closely.
+        is_empty = _spread(means.reshape(3, -1)) < UNIFORM and is_uniform(canvas)
+        empty[row, column] = is_empty
+        watch.add("foreground", started)
+        if not is_empty:
+            find(waiting.add((row, column, canvas)))
+
+    def find(batch: Sequence[_Busy]) -> None:
+        if not batch:
             return
-        batch = canvases[0][None] if len(canvases) == 1 else np.stack(canvases)  # one alone needs no copy
-        for (row, column), maps in zip(busy, session.run(batch), strict=True):
+        started = perf_counter()
+        canvases = [canvas for _, _, canvas in batch]
+        together = canvases[0][None] if len(canvases) == 1 else np.stack(canvases)  # one alone needs no copy
+        for (row, column, _), maps in zip(batch, session.run(together), strict=True):
             core = grid.core_of(maps)
             grid.paste(abnormal, column, row, core[list(target)].sum(axis=0))
             grid.paste(nucleus, column, row, 1 - core[0])
         watch.add("finder", started)
 
-    run_all(_in_batches(grid, session.batch_size), work, threads)
+    run_all(product(range(grid.rows), range(grid.columns)), work, threads)
+    find(waiting.rest())
     picture = np.ascontiguousarray(overview.transpose(1, 2, 0))
     return Scan(grid, abnormal, nucleus, picture, fine, coarse, empty.size, int(empty.sum()))
 
@@ -99,12 +105,6 @@ def is_uniform(canvas: np.ndarray) -> bool:
 def _spread(channels: np.ndarray) -> int:
     """Largest difference within a channel of uint8 (3, N)."""
     return max(int(channel.max()) - int(channel.min()) for channel in channels)
-
-
-def _in_batches(grid: CanvasGrid, size: int) -> Iterator[Sequence[tuple[int, int]]]:
-    places = product(range(grid.rows), range(grid.columns))
-    while batch := tuple(islice(places, size)):
-        yield batch
 
 
 def _means(canvas: np.ndarray, grid: CanvasGrid) -> np.ndarray:

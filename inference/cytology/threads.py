@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -27,6 +27,35 @@ class Stopwatch:
         """Name -> seconds so far."""
         with self._lock:
             return dict(self._seconds)
+
+
+class Gatherer(Generic[T]):
+    """Makes batches of what several threads bring; the one who fills a batch takes it.
+
+    Parameters
+    ----------
+    size : of a batch.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: list[T] = []
+        self._lock = threading.Lock()
+
+    def add(self, item: T) -> list[T]:
+        """Bring something; returns a full batch, or nothing while there is none."""
+        with self._lock:
+            self._items.append(item)
+            return self._take() if len(self._items) == self._size else []
+
+    def rest(self) -> list[T]:
+        """What has not become a full batch."""
+        with self._lock:
+            return self._take()
+
+    def _take(self) -> list[T]:
+        taken, self._items = self._items, []
+        return taken
 
 
 def run_all(jobs: Iterable[T], work: Callable[[T], None], threads: int) -> None:

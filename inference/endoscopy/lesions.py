@@ -6,7 +6,7 @@ from unmissed.datasets.closing import Closing
 from unmissed.inference.endoscopy.shrinking import shrink
 from unmissed.inference.endoscopy.values import Box, Lesion, View
 from unmissed.inference.find import Finder
-from unmissed.models import zoo
+from unmissed.inference.runtimes.variants import resolve_for
 
 _MUCH = 0.5
 _ANY_PX = 1_000_000  # a model whose pixels have a size takes the picture as it is
@@ -28,7 +28,7 @@ class LesionModel(Closing):
     """
 
     def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:
-        self.file = zoo.resolve(name) if name else None
+        self.file = resolve_for(runtime, name) if name else None
         self._finder = None
         self._picture_px = 0
         if self.file is not None:

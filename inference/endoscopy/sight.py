@@ -12,7 +12,7 @@ from unmissed.datasets.images import fit_image
 from unmissed.inference.endoscopy.protocol import Models
 from unmissed.inference.endoscopy.values import Scene, Sight, View
 from unmissed.inference.runtimes.registry import select
-from unmissed.models import zoo
+from unmissed.inference.runtimes.variants import resolve_for
 
 Name = TypeVar("Name", str, Scene)
 
@@ -45,7 +45,7 @@ class SightModel(Closing):
     """
 
     def __init__(self, models: Models, *, runtime: str = "onnx-cpu") -> None:
-        self.file = zoo.resolve(models.site) if models.site else None
+        self.file = resolve_for(runtime, models.site) if models.site else None
         self.notes: tuple[str, ...] = ()
         self._session = None
         if self.file is None:

@@ -108,12 +108,14 @@ class Runtime(ABC):
     needs : one sentence on what must be installed.
     concurrent : whether several threads may run batches at once (CPU engines with one thread each).
     default_batch_size : what suits the hardware: caches on a CPU, occupancy on an accelerator.
+    fast_int8 : whether int8 files are computed with integers; elsewhere they are slower than fp32 files.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str]
     concurrent: ClassVar[bool] = False
     default_batch_size: ClassVar[int] = 64
+    fast_int8: ClassVar[bool] = False
 
     @abstractmethod
     def is_available(self) -> Availability:
