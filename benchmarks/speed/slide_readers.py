@@ -21,6 +21,7 @@ from unmissed.benchmarks.speed.tile_copies import copy_to_deep_zoom, copy_to_fol
 from unmissed.benchmarks.speed.values import Figure, Row
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.deep_zoom import DeepZoomSlide
+from unmissed.datasets.slides.picture import PictureSlide
 from unmissed.datasets.slides.registry import READERS
 from unmissed.datasets.slides.tile_folder import TileFolder
 
@@ -130,6 +131,8 @@ def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area
 
 
 def _or_why(reader: type[Slide], path: Path) -> list[Way] | str:
+    if reader is PictureSlide:
+        return "it holds the whole picture in memory and decodes no tiles"
     if not reader.is_supported(path):
         return "it reads other formats"
     try:
