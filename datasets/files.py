@@ -62,7 +62,7 @@ def write_whole(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
         temporary = None
     except OSError as error:
@@ -86,3 +86,7 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+# Read once, while there is one thread: it can only be read by setting it, which the other threads would see.
+_UMASK = _umask()

@@ -15,9 +15,7 @@ from unmissed.inference.runtimes.variants import resolve_for
 from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput
 from unmissed.models.zoo import ModelFile
 
-SCAN_CORE_PX = (
-    256  # of a scan's canvases: the maps of larger ones leave the second-level cache, smaller are mostly halo
-)
+SCAN_CORE_PX = 256  # of a canvas: maps of larger ones leave the second-level cache, smaller ones are mostly halo
 WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
 CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 2  # per batch on a CPU, where small batches stay in the cache
 ACCELERATOR_BATCH_PX = 4_000_000  # large enough to fill a device, small enough that the readers are never far behind

@@ -3,7 +3,9 @@
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from unmissed.inference.cytology.stored import ResultError, StoredResult, read_s
 from unmissed.inference.cytology.values import Finding, SlideResult
 
 __all__ = ["COLUMNS", "StoredResult", "read_slide_result", "write_slide_result"]
+
+_WRITERS = 8  # most of the time goes into waiting for the disk, file by file
 
 COLUMNS = ("slide", "x_px", "y_px", "class", "probability", "finder_score")
 
@@ -43,17 +47,21 @@ def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 
     _check_empty(folder)
     gallery = _gallery_names(result, max_gallery)
     record = _record(result, gallery)
-    _write_findings(folder / stored.FINDINGS_TABLE, result.slide, result.findings)
-    _write_json(folder / stored.FINDINGS_GEOJSON, feature_collection(result.findings))
-    for name, crop in zip(gallery, result.crops, strict=False):
-        _write_bytes(folder / name, pictures.jpeg(crop))
     height, width = result.thumbnail.shape[:2]
     values = pictures.fitted(result.heat_map, (result.width_px, result.height_px), (width, height))
     scale = result.pixel_size.um_per_px * result.width_px / width
-    _write_bytes(folder / stored.THUMBNAIL, pictures.jpeg(result.thumbnail, quality=85))
-    _write_bytes(folder / stored.OVERLAY, pictures.overlay_png(values))
-    _write_bytes(folder / stored.HEATMAP, pictures.blended_png(values, result.thumbnail, scale))
-    _write_bytes(folder / stored.HEATMAP_VALUES, pictures.values_png(result.heat_map))
+    jobs: list[Callable[[], None]] = [
+        lambda: _write_bytes(folder / stored.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
+        lambda: _write_bytes(folder / stored.THUMBNAIL, pictures.jpeg(result.thumbnail, quality=85)),
+        lambda: _write_bytes(folder / stored.OVERLAY, pictures.overlay_png(values)),
+        lambda: _write_bytes(folder / stored.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
+        lambda: _write_findings(folder / stored.FINDINGS_TABLE, result.slide, result.findings),
+        lambda: _write_json(folder / stored.FINDINGS_GEOJSON, feature_collection(result.findings)),
+    ]
+    jobs += [partial(_write_crop, folder / name, crop) for name, crop in zip(gallery, result.crops, strict=False)]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        for written in [pool.submit(job) for job in jobs]:
+            written.result()
     with write_whole(folder / stored.RESULT_FILE) as stream:
         stream.write(record.model_dump_json(indent=1))
         stream.write("\n")
@@ -160,6 +168,10 @@ def _write_findings(path: Path, slide: str, findings: Iterable[Finding]) -> None
 def _write_json(path: Path, value: dict) -> None:
     with write_whole(path) as stream:
         stream.write(json.dumps(value, ensure_ascii=False) + "\n")  # in one piece: json.dump is ten times slower
+
+
+def _write_crop(path: Path, crop: np.ndarray) -> None:
+    _write_bytes(path, pictures.jpeg(crop))
 
 
 def _write_bytes(path: Path, data: bytes) -> None:
