@@ -56,6 +56,7 @@ def bench_model(
         images=images,
     )
     recorder = Recorder("model")
+    recorder.check_output(output)
     console = Console(stderr=True)
     with console.status("") as status:
         measure_models(plan, recorder, lambda words: status.update(words))
