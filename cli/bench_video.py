@@ -51,7 +51,7 @@ def bench_video(
 
     if not seconds and not minutes:
         raise ConfigError("nothing to measure: --seconds and --minutes are 0", fix="give one of them")
-    load_protocol(protocol)
+    protocol_name = load_protocol(protocol).name
     pairs, rates = _sizes(sizes), _rates(fps)
 
     def say(text: str) -> None:
@@ -69,6 +69,7 @@ def bench_video(
             fps=rates,
             seconds=seconds,
             protocol=protocol,
+            protocol_name=protocol_name,
             runtimes=tuple(dict.fromkeys(word.strip() for word in runtime.split(","))),
             models=not no_models,
             unpaced=unpaced,

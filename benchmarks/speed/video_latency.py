@@ -15,12 +15,13 @@ DRAWN = "drawn"
 NOTES = (
     "Latency is from the moment at which a frame is due to its finished result, with signals, clocks and events.",
     "The CPU share holds the conversion of every frame from BGR, as a capture card gives it.",
-    "Memory is the peak of the process that watches, looked at once a second, without the frames of the played clip.",
+    "Memory is that of the process that watches, without the frames of the played clip.",
 )
 
 _MIB = 2**20
-_LOOK_S = 1.0  # looking into the table of processes costs milliseconds, which the watching must not feel
+_LOOKS, _LOOK_S = 50, (0.1, 1.0)  # how often memory is looked at in a run, and how far looks are apart
 _LOADING_S = 300.0
+_LEAST_FRAMES = 2  # a rate needs two
 _SLOWEST = 20.0  # an unpaced run on a slow machine may take so many times as long as the stream
 _WINDOW_S = 60.0
 
@@ -38,6 +39,7 @@ class VideoPlan:
     fps : frames a second.
     seconds : of every paced or unpaced run.
     protocol, runtimes : as in ``unmissed watch``.
+    protocol_name : how the rows call it.
     models : false measures the monitors alone.
     unpaced : also measure how many frames a second are possible.
     """
@@ -49,6 +51,7 @@ class VideoPlan:
     fps: tuple[float, ...]
     seconds: float
     protocol: str
+    protocol_name: str
     runtimes: tuple[str, ...]
     models: bool = True
     unpaced: bool = True
@@ -75,7 +78,7 @@ class VideoPlan:
         """What tells a row from the others."""
         runtime = order.runtime if self.models else "no models"
         size = f"{order.width_px}x{order.height_px}"
-        return {"clip": self.clip_name, "protocol": self.protocol, "runtime": runtime, "size": size}
+        return {"clip": self.clip_name, "protocol": self.protocol_name, "runtime": runtime, "size": size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Watched:
     ----------
     report : of the process.
     child : its time and memory.
-    memory : (stream time in s, resident bytes without the played clip), once a second.
+    memory : (stream time in s, resident bytes without the played clip), as often as it was looked at.
     """
 
     report: WatchReport
@@ -139,19 +142,23 @@ def measure_row(
     try:
         watched = run_order(order)
     except ChildError as error:
-        recorder.rows.append(Row(what=what, not_measured=error.found))
+        say(str(error))
+        recorder.rows.append(Row(what=what, not_measured=error.found.splitlines()[-1]))
         return True
     report = watched.report
     if report.not_measured:
         recorder.rows.append(Row(what=what, not_measured=report.not_measured))
         return False
+    if report.analysed < _LEAST_FRAMES:
+        recorder.rows.append(Row(what=what, not_measured=f"only {report.analysed} frames: {report.ended}"))
+        return True
     recorder.models.update(report.models)
     recorder.rows.append(make_row(what, watched))
     return False
 
 
 def run_order(order: WatchOrder) -> Watched:
-    """Watch as ordered in a process of its own, and look at its memory once a second.
+    """Watch as ordered in a process of its own, and look at its memory on the way.
 
     Raises
     ------
@@ -166,7 +173,7 @@ def run_order(order: WatchOrder) -> Watched:
         started_at = time.time()
         child = run_child(
             ("unmissed.benchmarks.speed.video_worker", str(path)),
-            look_s=_LOOK_S,
+            look_s=min(max(order.seconds / _LOOKS, _LOOK_S[0]), _LOOK_S[1]),
             on_sample=samples.append,
             timeout_s=longest_s,
         )
