@@ -22,7 +22,7 @@ from unmissed.benchmarks.speed.values import Figure, Row
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.picture import PictureSlide
-from unmissed.datasets.slides.registry import READERS
+from unmissed.datasets.slides.registry import READERS, open_slide
 from unmissed.datasets.slides.tile_folder import TileFolder
 
 Times = dict[tuple[Way, int], list[float]]
@@ -99,6 +99,8 @@ def _what(path: Path, way: Way | str, threads: int | str) -> dict[str, str]:
 
 def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area], tuple[int, int], dict[str, str]]:
     """All ways, in turn; the areas; width and height of level 0; and why readers are missing."""
+    with open_slide(path) as slide:
+        slide_px = (slide.levels[0].width_px, slide.levels[0].height_px)
     readers: tuple[type[Slide], ...] = (*READERS, PlainTiff)
     ways: list[Way] = []
     missing: dict[str, str] = {}
@@ -114,10 +116,7 @@ def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area
     else:
         ways += gpu
     if not ways:
-        said = "; ".join(f"{name}: {why}" for name, why in missing.items())
-        raise SlideError(f"no reader can open {path} ({said})", fix="name a slide, such as a tiled TIFF")
-    with ways[0].open() as slide:
-        slide_px = (slide.levels[0].width_px, slide.levels[0].height_px)
+        raise SlideError(f"{path} is one picture without tiles", fix="name a slide, such as a tiled TIFF")
     areas = choose_areas(ways, slide_px, count)
     if PlainTiff.reader not in missing:
         for copy in (DeepZoomSlide, TileFolder):
