@@ -1,6 +1,7 @@
 """Watches a looped clip in a process of its own and prints what it measured: ``python -m ... ORDER.json``."""
 
 import math
+import os
 import sys
 import tempfile
 import time
@@ -87,10 +88,11 @@ class _Stretch:
 
 
 class _Observer:
-    """Takes the time of every result; never wishes for anything."""
+    """Takes the time of every result; wishes for an end when nobody is left who waits for the report."""
 
     def __init__(self, latencies: Latencies) -> None:
         self._latencies, self._analysed, self._dropped = latencies, 0, 0
+        self._parent = os.getppid()
         self.begun_at = self.begun_s = self.begun_cpu_s = self.last_s = self.last_cpu_s = 0.0
 
     def __call__(self, moment: Moment) -> Wish:
@@ -102,7 +104,7 @@ class _Observer:
         if moment.latency_ms is not None:
             self._latencies.add(moment.time_s, moment.latency_ms, moment.dropped - self._dropped)
         self._analysed, self._dropped = moment.analysed, moment.dropped
-        return Wish.NONE
+        return Wish.NONE if os.getppid() == self._parent else Wish.STOP
 
 
 def measure(order: WatchOrder) -> WatchReport:

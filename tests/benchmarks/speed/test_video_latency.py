@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.benchmarks.speed import machine, video_latency
+from unmissed.benchmarks.speed import machine, video_latency, video_worker
 from unmissed.benchmarks.speed.child import ChildError, ChildRun
 from unmissed.benchmarks.speed.looped_clip import LoopedClip, read_images
 from unmissed.benchmarks.speed.results import Recorder, load_results
@@ -113,6 +113,13 @@ class TestLatencies:
         assert report.stages["latency"]["p50"] >= report.stages["total"]["p50"] - 0.2
         assert report.clip_bytes == report.clip_frames * 160 * 128 * 3
         assert report.cpu_s > 0
+
+    def test_nobody_watches_on_for_a_command_that_was_killed(self, clip, monkeypatch):
+        parents = iter([1234, 1234, 1])
+        monkeypatch.setattr(video_worker.os, "getppid", lambda: next(parents))
+        order = PLAN.order("onnx-cpu", (160, 128), 20.0, paced=False, seconds=500)
+        report = measure(order.model_copy(update={"clip": str(clip), "models": False}))
+        assert report.ended == "stopped" and report.analysed == 2
 
 
 class TestRows:
