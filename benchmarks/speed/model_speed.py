@@ -72,6 +72,9 @@ def measure_models(plan: ModelPlan, recorder: Recorder, say: Callable[[str], Non
         recorder.models[f"{file.card.name} {file.variant}"] = about
         recorder.rows.append(_row(cell, references[cell.job.model], recorder.notes))
     recorder.rows += missing
+    for model, reference in references.items():
+        if reference.precision != "fp32":
+            recorder.notes.append(f"{model} has no fp32 file: it is compared with {reference.name}.")
 
 
 def _that_can_run(cells: list[Cell], say: Callable[[str], None]) -> tuple[list[Cell], list[Row]]:
@@ -163,8 +166,10 @@ def _row(cell: Cell, reference: Reference, notes: list[str]) -> Row:
     if on_device:
         figures["device memory"] = Figure(unit="MiB", rounds=on_device)
     if reference.values is not None and cell.outputs is not None and reference.values.shape == cell.outputs.shape:
-        off = float(np.abs(cell.outputs - reference.values).max())
+        difference = np.abs(cell.outputs - reference.values)
+        off = float(difference.max())
         figures["max dp"] = Figure(unit="", rounds=(off,))
+        facts["mean_dp"] = float(difference.mean())
         precision = "half" if cell.job.half else cell.card.files[cell.job.variant].precision
         if precision == reference.precision == "fp32" and not off <= TOLERANCE:
             words = ", ".join(cell.what.values())

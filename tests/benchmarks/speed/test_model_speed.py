@@ -186,6 +186,11 @@ class TestRows:
         assert book.rows[0].facts["reference"] == "fp32 in onnx-cpu"
         assert book.notes == []
 
+    def test_a_model_without_an_fp32_file_is_compared_with_itself_and_that_is_told(self, at_once):
+        book = measured(models=["polyp-finder"], batches=(1,), rounds=1)
+        assert book.rows[0].figures["max dp"].median == 0
+        assert book.notes == ["polyp-finder has no fp32 file: it is compared with int8 in onnx-cpu."]
+
     def test_a_runtime_that_is_not_here_has_one_row_with_its_own_words(self, at_once):
         book = measured(runtimes=["onnx-cpu", "onnx-cann"])
         absent = [row for row in book.rows if row.not_measured]
