@@ -18,7 +18,7 @@ from unmissed.benchmarks.peers.environments import Peer, chosen_peers, python_of
 from unmissed.benchmarks.peers.network import write_network
 from unmissed.benchmarks.peers.parity import largest_difference, our_maps
 from unmissed.benchmarks.peers.runs import Run, Target, run_ours, run_peer
-from unmissed.benchmarks.peers.sweep import START, sweep
+from unmissed.benchmarks.peers.sweep import first_settings, sweep
 from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import run_child
 from unmissed.benchmarks.speed.machine import warnings
@@ -134,16 +134,14 @@ def _theirs(
     patches, maps = our_maps(target, model) if chosen else (np.empty(0), np.empty(0))
     contenders = []
     for peer in chosen:
-        settings, facts, failed = START, {}, ""
+        settings, facts, failed = first_settings(peer), {}, ""
         try:
             python_of(peer, environments)
             facts["largest_difference_of_maps"] = largest_difference(peer, environments, target, patches, maps)
             _say(f"{peer.title}: its maps differ by at most {facts['largest_difference_of_maps']:.1e} from ours")
             if small is not None:
                 _say(f"{peer.title}: looking for its best settings")
-                settings = sweep(
-                    partial(run_peer, peer, environments, small), peer.title, physical_cores(), recorder.rows
-                )
+                settings = sweep(partial(run_peer, peer, environments, small), peer, physical_cores(), recorder.rows)
         except UnmissedError as error:
             failed = str(error)
             _say(f"{peer.title}: {error}")

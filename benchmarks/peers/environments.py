@@ -27,22 +27,29 @@ class Peer:
 
     Attributes
     ----------
-    name : of its environment and its requirements.
+    name : as the command line names it.
     title : in tables.
     runner : script in ``runners`` that runs a job.
+    environment : folder of its Python; its requirements have that name.
+    modes : how it may run the network; see ``runners/plain_network.py``.
     """
 
     name: str
     title: str
     runner: str
+    environment: str
+    modes: tuple[str, ...]
 
 
+_LOOP, _TOOLBOX, _WSINFER = "openslide_loop.py", "tiatoolbox_predictor.py", "wsinfer_inference.py"
+_EAGER = ("eager", "channels-last")
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("openslide-loop", "OpenSlide + DataLoader + torch", "openslide_loop.py"),
-        Peer("tiatoolbox", "TIA Toolbox 2.1.3, patch predictor", "tiatoolbox_predictor.py"),
-        Peer("wsinfer", "WSInfer 0.6.1", "wsinfer_inference.py"),
+        Peer("tiatoolbox", "TIA Toolbox 2.1.3", _TOOLBOX, "tiatoolbox", (*_EAGER, "frozen")),
+        Peer("openslide-eager", "OpenSlide loop, eager torch", _LOOP, "openslide-loop", _EAGER),
+        Peer("openslide-frozen", "OpenSlide loop, frozen TorchScript", _LOOP, "openslide-loop", ("frozen",)),
+        Peer("wsinfer", "WSInfer 0.6.1", _WSINFER, "wsinfer", ("channels-last", "frozen")),
     )
 }
 
@@ -53,7 +60,7 @@ class PeerError(UnmissedError):
 
 def requirements_of(peer: Peer) -> str:
     """Text of its pinned requirements."""
-    return (files("unmissed.benchmarks.peers") / f"requirements-{peer.name}.txt").read_text("utf-8")
+    return (files("unmissed.benchmarks.peers") / f"requirements-{peer.environment}.txt").read_text("utf-8")
 
 
 def python_of(peer: Peer, folder: Path) -> Path:
@@ -64,7 +71,7 @@ def python_of(peer: Peer, folder: Path) -> Path:
     RuntimeUnavailableError
         When it was not made, or from other requirements than today's.
     """
-    place = folder / peer.name
+    place = folder / peer.environment
     stamp = place / _STAMP
     python = _python_in(place)
     if not stamp.is_file() or not python.exists() or stamp.read_text("utf-8") != _stamp_of(peer):
@@ -92,8 +99,8 @@ def make_environment(peer: Peer, folder: Path) -> bool:
         python_of(peer, folder)
         return False
     except RuntimeUnavailableError:
-        place = make_folder(folder) / peer.name
-    requirements = folder / f"requirements-{peer.name}.txt"
+        place = make_folder(folder) / peer.environment
+    requirements = folder / f"requirements-{peer.environment}.txt"
     with write_whole(requirements) as stream:
         stream.write(requirements_of(peer))
     try:
@@ -148,14 +155,14 @@ def main(
 ) -> None:
     """Make the environments of the peers."""
     failed = False
-    for peer in chosen_peers(peers):
+    for peer in {peer.environment: peer for peer in chosen_peers(peers)}.values():
         try:
             made = make_environment(peer, folder)
         except UnmissedError as error:
             typer.echo(f"error: {error}", err=True)
             failed = True
             continue
-        typer.echo(f"{peer.title}: {'made' if made else 'was there'} in {folder / peer.name}", err=True)
+        typer.echo(f"{folder / peer.environment}: {'made' if made else 'was there'}", err=True)
     if failed:
         raise typer.Exit(1)
 

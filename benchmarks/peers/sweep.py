@@ -1,14 +1,14 @@
 """Find the fastest settings of a peer on a small slide: what counts is the setting that is least flattering to us."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from unmissed.benchmarks.peers.environments import Peer
 from unmissed.benchmarks.peers.runs import Run, Settings
 from unmissed.benchmarks.speed.values import Figure, Row
 from unmissed.datasets.errors import UnmissedError
 
-START = Settings(patch_px=512, batch=2, workers=0, threads=2, mode="channels-last")
+_START = {"patch_px": 512, "batch": 1, "workers": 0, "threads": 2}
 _SHARES = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2))  # workers and threads, for a machine of two cores
-_MODES = ("eager", "channels-last", "frozen")
 _PATCHES_PX = (224, 256, 512, 1024)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _MOST_MPX = 8.4  # of a batch: 8 patches of 1,024 px
@@ -16,16 +16,21 @@ _MOST_MPX = 8.4  # of a batch: 8 patches of 1,024 px
 RunSettings = Callable[[Settings], Run]
 
 
-def sweep(run: RunSettings, title: str, cores: int, rows: list[Row]) -> Settings:
+def first_settings(peer: Peer) -> Settings:
+    """Where a sweep starts, and what is run without one."""
+    return Settings(**_START, mode=peer.modes[-1])
+
+
+def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings:
     """Try one knob after the other, each from the best that was found before.
 
-    The knobs depend on each other too little to try all 504 settings: sharing of the cores first, then how torch
-    runs the network, then the size of patches and batches.
+    The knobs depend on each other too little to try hundreds of settings: how the cores are shared comes first, then
+    how torch runs the network, then the size of patches and batches.
 
     Parameters
     ----------
     run : runs the peer once.
-    title : of the peer.
+    peer : whose modes are tried.
     cores : threads and workers are tried up to this many, at least 2.
     rows : gets a row for each setting that was tried.
 
@@ -39,18 +44,18 @@ def sweep(run: RunSettings, title: str, cores: int, rows: list[Row]) -> Settings
     UnmissedError
         When no setting runs.
     """
-    best, fastest = START, 0.0
+    best, fastest = first_settings(peer), 0.0
     tried: set[Settings] = set()
-    for knob in (_shares(cores), _modes, _patches, _batches):
+    for knob in (_shares(cores), _modes(peer.modes), _patches, _batches):
         for settings in list(knob(best)):
             if settings in tried:
                 continue
             tried.add(settings)
-            speed = _speed(run, title, settings, rows)
+            speed = _speed(run, peer.title, settings, rows)
             if speed > fastest:
                 best, fastest = settings, speed
     if not fastest:
-        raise UnmissedError(f"{title} ran with none of {len(tried)} settings", fix=rows[-1].not_measured)
+        raise UnmissedError(f"{peer.title} ran with none of {len(tried)} settings", fix=rows[-1].not_measured)
     return best
 
 
@@ -83,9 +88,12 @@ def _shares(cores: int) -> Callable[[Settings], Iterator[Settings]]:
     return knob
 
 
-def _modes(best: Settings) -> Iterator[Settings]:
-    for mode in _MODES:
-        yield best.model_copy(update={"mode": mode})
+def _modes(modes: Sequence[str]) -> Callable[[Settings], Iterator[Settings]]:
+    def knob(best: Settings) -> Iterator[Settings]:
+        for mode in modes:
+            yield best.model_copy(update={"mode": mode})
+
+    return knob
 
 
 def _patches(best: Settings) -> Iterator[Settings]:

@@ -15,7 +15,8 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     patches = torch.from_numpy(np.load(job["patches"], allow_pickle=False))
     with torch.inference_mode():
-        maps = {mode: load_network(job["network"], mode, patches.shape[1])(patches).numpy() for mode in MODES}
+        sizes = (patches.shape[1], len(patches))
+        maps = {mode: load_network(job["network"], mode, *sizes)(patches).numpy() for mode in MODES}
     np.savez(job["maps"], allow_pickle=False, **maps)
 
 

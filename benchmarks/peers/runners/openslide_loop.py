@@ -58,7 +58,7 @@ def main() -> None:
 
     job = read_job()
     torch.set_num_threads(job["threads"])
-    network = summarised(load_network(job["network"], job["mode"], job["patch_px"]))
+    network = summarised(load_network(job["network"], job["mode"], job["patch_px"], job["batch"]))
     patches = SlidePatches(job["slide"], job["um_per_px"] / job["slide_um_per_px"], job["patch_px"])
     loader = DataLoader(patches, batch_size=job["batch"], num_workers=job["workers"])  # type: ignore[arg-type,var-annotated]
     started = perf_counter()

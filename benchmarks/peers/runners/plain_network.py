@@ -8,7 +8,7 @@ import numpy as np
 MODES = ("eager", "channels-last", "frozen")
 
 
-def load_network(path: str, mode: str, patch_px: int, *, takes_floats: bool = False) -> Any:
+def load_network(path: str, mode: str, patch_px: int, batch: int, *, takes_floats: bool = False) -> Any:
     """The network as a torch module: uint8 (N, H, W, 3) in, maps float32 (N, K, h, w) out.
 
     Parameters
@@ -16,7 +16,7 @@ def load_network(path: str, mode: str, patch_px: int, *, takes_floats: bool = Fa
     path : made by ``unmissed.benchmarks.peers.network.write_network``.
     mode : "eager"; "channels-last" (eager, in the memory layout that suits oneDNN); or "frozen" (TorchScript, fused by
         ``torch.jit.optimize_for_inference``).
-    patch_px : side of the patches that will come; "frozen" compiles for it.
+    patch_px, batch : side of the patches that will come, and how many at a time; "frozen" compiles for them.
     takes_floats : take float32 (N, 3, H, W) of 0 to 1 instead.
     """
     import torch
@@ -27,7 +27,7 @@ def load_network(path: str, mode: str, patch_px: int, *, takes_floats: bool = Fa
     network = network.to(memory_format=torch.channels_last)
     if mode == "channels-last":
         return network
-    example = torch.zeros((1, patch_px, patch_px, 3), dtype=torch.uint8)
+    example = torch.zeros((batch, patch_px, patch_px, 3), dtype=torch.uint8)
     if takes_floats:
         example = example.permute(0, 3, 1, 2).float()
     trace: Any = torch.jit.trace  # it has no types

@@ -35,7 +35,7 @@ def main() -> None:
 
     job = read_job()
     torch.set_num_threads(job["threads"])
-    network = summarised(load_network(job["network"], job["mode"], job["patch_px"]))
+    network = summarised(load_network(job["network"], job["mode"], job["patch_px"], job["batch"]))
     side = (job["patch_px"], job["patch_px"])
     layout = IOPatchPredictorConfig(
         input_resolutions=[{"units": "mpp", "resolution": job["um_per_px"]}],

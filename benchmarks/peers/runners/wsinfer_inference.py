@@ -76,7 +76,7 @@ def _write_model(job: Job, path: Path) -> None:
     from torch import nn
 
     # "frozen" is left to WSInfer itself: it is what its option --speedup does.
-    network = load_network(job["network"], "channels-last", job["patch_px"], takes_floats=True)
+    network = load_network(job["network"], "channels-last", job["patch_px"], job["batch"], takes_floats=True)
 
     class Means(nn.Module):
         """Maps in, logarithms of their means out."""
@@ -89,7 +89,7 @@ def _write_model(job: Job, path: Path) -> None:
             return self.network(images).mean(dim=(2, 3)).log()
 
     with torch.inference_mode():
-        example = torch.zeros((1, 3, job["patch_px"], job["patch_px"]))
+        example = torch.zeros((job["batch"], 3, job["patch_px"], job["patch_px"]))
         trace: Any = torch.jit.trace  # it has no types
         trace(Means().eval(), example).save(str(path))
 
