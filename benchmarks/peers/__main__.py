@@ -14,11 +14,12 @@ import numpy as np
 import typer
 
 from unmissed.benchmarks.peers.compare import Contender, odd_means, rows_of, run_rounds
-from unmissed.benchmarks.peers.environments import Peer, chosen_peers, python_of
+from unmissed.benchmarks.peers.environments import python_of
 from unmissed.benchmarks.peers.network import write_network
 from unmissed.benchmarks.peers.parity import largest_difference, our_maps
+from unmissed.benchmarks.peers.registry import Peer, chosen_peers
 from unmissed.benchmarks.peers.runs import Run, Target, run_ours, run_peer
-from unmissed.benchmarks.peers.sweep import first_settings, sweep
+from unmissed.benchmarks.peers.sweep import sweep
 from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import run_child
 from unmissed.benchmarks.speed.machine import warnings
@@ -36,7 +37,8 @@ _NOTES = (
     "The slide is in the page cache; all run in turn, round by round of one run, and ratios are taken within a round.",
     "The peers read the whole slide as patches side by side, without overlap and without a tissue mask; ours reads "
     "canvases that overlap, so that no nucleus is cut, and skips those that are one plain colour.",
-    "The peers got our fp32 network with batch norm folded, which favours them, and the fastest settings of a sweep.",
+    "The peers got our fp32 network with batch norm folded, which favours them. Their best settings are those of a sweep, "
+    "the usual ones those that their users have.",
     "`unmissed triage` is the whole command: it also looks again at 0.5 um/px, judges crops, hashes the file and "
     "writes pages.",
 )
@@ -134,20 +136,22 @@ def _theirs(
     patches, maps = our_maps(target, model) if chosen else (np.empty(0), np.empty(0))
     contenders = []
     for peer in chosen:
-        settings, facts, failed = first_settings(peer), {}, ""
+        best, facts, failed = peer.best, {}, ""
         try:
             python_of(peer, environments)
             facts["largest_difference_of_maps"] = largest_difference(peer, environments, target, patches, maps)
             _say(f"{peer.title}: its maps differ by at most {facts['largest_difference_of_maps']:.1e} from ours")
             if small is not None:
                 _say(f"{peer.title}: looking for its best settings")
-                settings = sweep(partial(run_peer, peer, environments, small), peer, physical_cores(), recorder.rows)
+                best = sweep(partial(run_peer, peer, environments, small), peer, physical_cores(), recorder.rows)
         except UnmissedError as error:
             failed = str(error)
             _say(f"{peer.title}: {error}")
-        run = partial(run_peer, peer, environments, target, settings)
-        told = {"settings": settings.model_dump(), **facts}
-        contenders.append(Contender(peer.name, peer.title, settings.told(), run, dict(told), failed=failed))
+        for kind, settings in (("best", best), ("usual", peer.usual)):
+            if settings is not None:
+                run = partial(run_peer, peer, environments, target, settings)
+                told, about = f"{kind}: {settings.told()}", {"settings": settings.model_dump(), **facts}
+                contenders.append(Contender(f"{peer.name}-{kind}", peer.title, told, run, dict(about), failed=failed))
     return contenders
 
 

@@ -7,51 +7,18 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from unmissed.benchmarks.peers.registry import PEERS, Peer, chosen_peers
 from unmissed.datasets.errors import RuntimeUnavailableError, UnmissedError
 from unmissed.datasets.files import make_folder, write_whole
 
 _STAMP = "made-from"
 _LAST_WORDS = 1500
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Another way to run a network over a slide.
-
-    Attributes
-    ----------
-    name : as the command line names it.
-    title : in tables.
-    runner : script in ``runners`` that runs a job.
-    environment : folder of its Python; its requirements have that name.
-    modes : how it may run the network; see ``runners/plain_network.py``.
-    """
-
-    name: str
-    title: str
-    runner: str
-    environment: str
-    modes: tuple[str, ...]
-
-
-_LOOP, _TOOLBOX, _WSINFER = "openslide_loop.py", "tiatoolbox_predictor.py", "wsinfer_inference.py"
-_EAGER = ("eager", "channels-last")
-PEERS = {
-    peer.name: peer
-    for peer in (
-        Peer("tiatoolbox", "TIA Toolbox 2.1.3", _TOOLBOX, "tiatoolbox", (*_EAGER, "frozen")),
-        Peer("openslide-eager", "OpenSlide loop, eager torch", _LOOP, "openslide-loop", _EAGER),
-        Peer("openslide-frozen", "OpenSlide loop, frozen TorchScript", _LOOP, "openslide-loop", ("frozen",)),
-        Peer("wsinfer", "WSInfer 0.6.1", _WSINFER, "wsinfer", ("channels-last", "frozen")),
-    )
-}
 
 
 class PeerError(UnmissedError):
@@ -130,23 +97,6 @@ def _call(peer: Peer, command: list[str]) -> None:
             expected="Python 3.11 on Linux x86-64, and a package index",
             fix="see what pip says; the requirements are pinned to versions that ran together",
         )
-
-
-def chosen_peers(words: str) -> list[Peer]:
-    """The peers that "all" or "NAME,NAME" means; "none" means none.
-
-    Raises
-    ------
-    UnmissedError
-        For an unknown name.
-    """
-    names = {"all": list(PEERS), "none": []}.get(words, [name.strip() for name in words.split(",")])
-    unknown = [name for name in names if name not in PEERS]
-    if unknown:
-        raise UnmissedError(
-            f"no peer {unknown[0]!r}", expected=f"all, none, or some of {', '.join(PEERS)}", fix="correct the name"
-        )
-    return [PEERS[name] for name in names]
 
 
 def main(

@@ -5,7 +5,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from unmissed.benchmarks.peers.environments import Peer, PeerError
+from unmissed.benchmarks.peers.environments import PeerError
+from unmissed.benchmarks.peers.registry import Peer
 from unmissed.benchmarks.peers.runs import Target, check_maps
 
 ALLOWED = 1e-4  # largest difference of a probability; two libraries add up in another order

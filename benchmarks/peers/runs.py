@@ -8,35 +8,12 @@ from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from unmissed.benchmarks.peers.environments import Peer, PeerError, python_of
+from unmissed.benchmarks.peers.environments import PeerError, python_of
+from unmissed.benchmarks.peers.registry import Peer, Settings
 from unmissed.benchmarks.speed.child import ChildRun, run_child, run_command
 
 RUNNERS = Path(__file__).parent / "runners"
 _TIMEOUT_S = 3600.0
-
-
-class Settings(BaseModel):
-    """How a peer is run.
-
-    Attributes
-    ----------
-    patch_px, batch : side of a patch and patches a batch.
-    workers : processes of the DataLoader; 0 reads in the main process.
-    threads : of torch.
-    mode : how torch runs the network; see ``runners/plain_network.py``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    patch_px: int = Field(ge=32, le=8192, multiple_of=32)
-    batch: int = Field(ge=1, le=1024)
-    workers: int = Field(ge=0, le=64)
-    threads: int = Field(ge=1, le=256)
-    mode: str
-
-    def told(self) -> str:
-        """In one line."""
-        return f"{self.patch_px} px, batch {self.batch}, {self.workers} workers, {self.threads} threads, {self.mode}"
 
 
 class Target(BaseModel):

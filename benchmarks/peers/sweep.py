@@ -2,23 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from unmissed.benchmarks.peers.environments import Peer
-from unmissed.benchmarks.peers.runs import Run, Settings
+from unmissed.benchmarks.peers.registry import Peer, Settings
+from unmissed.benchmarks.peers.runs import Run
 from unmissed.benchmarks.speed.values import Figure, Row
 from unmissed.datasets.errors import UnmissedError
 
-_START = {"patch_px": 512, "batch": 1, "workers": 0, "threads": 2}
 _SHARES = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2))  # workers and threads, for a machine of two cores
 _PATCHES_PX = (224, 256, 512, 1024)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _MOST_MPX = 8.4  # of a batch: 8 patches of 1,024 px
 
 RunSettings = Callable[[Settings], Run]
-
-
-def first_settings(peer: Peer) -> Settings:
-    """Where a sweep starts, and what is run without one."""
-    return Settings(**_START, mode=peer.modes[-1])
 
 
 def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings:
@@ -30,7 +24,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings
     Parameters
     ----------
     run : runs the peer once.
-    peer : whose modes are tried.
+    peer : whose modes are tried; from its best settings so far.
     cores : threads and workers are tried up to this many, at least 2.
     rows : gets a row for each setting that was tried.
 
@@ -44,7 +38,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings
     UnmissedError
         When no setting runs.
     """
-    best, fastest = first_settings(peer), 0.0
+    best, fastest = peer.best, 0.0
     tried: set[Settings] = set()
     for knob in (_shares(cores), _modes(peer.modes), _patches, _batches):
         for settings in list(knob(best)):

@@ -17,7 +17,7 @@ def main() -> None:
     with torch.inference_mode():
         sizes = (patches.shape[1], len(patches))
         maps = {mode: load_network(job["network"], mode, *sizes)(patches).numpy() for mode in MODES}
-    np.savez(job["maps"], allow_pickle=False, **maps)
+    np.savez(job["maps"], **maps)
 
 
 if __name__ == "__main__":

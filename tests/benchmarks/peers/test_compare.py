@@ -3,12 +3,13 @@
 import pytest
 
 from unmissed.benchmarks.peers.compare import Contender, odd_means, rows_of, run_rounds
-from unmissed.benchmarks.peers.environments import Peer
+from unmissed.benchmarks.peers.registry import Peer, Settings
 from unmissed.benchmarks.peers.runs import Answer, Run
-from unmissed.benchmarks.peers.sweep import first_settings, sweep
+from unmissed.benchmarks.peers.sweep import sweep
 from unmissed.datasets.errors import UnmissedError
 
-PEER = Peer("a-peer", "a peer", "a.py", "a", ("eager", "channels-last", "frozen"))
+BEST = Settings(patch_px=512, batch=1, workers=0, threads=2, mode="channels-last")
+PEER = Peer("a-peer", "a peer", "a.py", "a", ("eager", "channels-last", "frozen"), BEST)
 
 
 def ran(process_s, work_s=None, means=(0.9, 0.1), patches=16):
@@ -114,7 +115,7 @@ def test_settings_that_do_not_run_are_told_and_left_out():
 
     rows = []
     assert sweep(run, PEER, 2, rows).mode == "eager"
-    assert rows[0].what["mode"] == first_settings(PEER).mode
+    assert rows[0].what["mode"] == PEER.best.mode
     assert rows[0].not_measured == "not here"
 
     def fails(settings):

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from unmissed.benchmarks.peers import environments
-from unmissed.benchmarks.peers.environments import PEERS, PeerError, chosen_peers, make_environment, python_of
+from unmissed.benchmarks.peers.environments import PeerError, make_environment, python_of
+from unmissed.benchmarks.peers.registry import PEERS, chosen_peers
 from unmissed.benchmarks.peers.runs import RUNNERS
 from unmissed.datasets.errors import RuntimeUnavailableError, UnmissedError
 
@@ -19,6 +20,7 @@ def test_every_requirement_is_pinned_and_the_runner_is_there(peer):
     assert any(line.startswith("torch==") for line in lines)
     assert [line for line in lines if not PINNED.fullmatch(line)] == []
     assert (RUNNERS / peer.runner).is_file()
+    assert {peer.best.mode, (peer.usual or peer.best).mode} <= set(peer.modes)
 
 
 def test_a_missing_environment_names_the_command_that_makes_it(tmp_path):

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmissed.benchmarks.peers.environments import PEERS, PeerError
+from unmissed.benchmarks.peers.environments import PeerError
 from unmissed.benchmarks.peers.network import write_network
+from unmissed.benchmarks.peers.registry import PEERS, Settings
 from unmissed.benchmarks.peers.runners.patch_grid import corners
-from unmissed.benchmarks.peers.runs import RUNNERS, Settings, Target, job_of, run_of
-from unmissed.benchmarks.peers.sweep import first_settings
+from unmissed.benchmarks.peers.runs import RUNNERS, Target, job_of, run_of
 from unmissed.benchmarks.speed.child import ChildRun
 from unmissed.datasets.errors import ModelError
 from unmissed.datasets.slides.registry import open_slide
@@ -94,14 +94,12 @@ def test_a_job_says_all_that_a_runner_reads(runner, tmp_path, monkeypatch):
     )
     assert target.mpx == pytest.approx(0.5)
     path = tmp_path / "job.json"
-    path.write_text(job_of(target, first_settings(PEERS["wsinfer"]), tmp_path / "work"))
+    path.write_text(job_of(target, PEERS["wsinfer"].best, tmp_path / "work"))
     jobs = runner("jobs")
     monkeypatch.setattr(sys, "argv", ["runner.py", str(path)])
     job = jobs.read_job()
     assert set(job) == set(jobs.Job.__annotations__)
-    assert Settings.model_validate({name: job[name] for name in Settings.model_fields}) == first_settings(
-        PEERS["wsinfer"]
-    )
+    assert Settings.model_validate({name: job[name] for name in Settings.model_fields}) == PEERS["wsinfer"].best
     assert (job["um_per_px"], job["slide_um_per_px"]) == (1.0, 0.25)
 
 
