@@ -37,8 +37,8 @@ _NOTES = (
     "The slide is in the page cache; all run in turn, round by round of one run, and ratios are taken within a round.",
     "The peers read the whole slide as patches side by side, without overlap and without a tissue mask; ours reads "
     "canvases that overlap, so that no nucleus is cut, and skips those that are one plain colour.",
-    "The peers got our fp32 network with batch norm folded, which favours them. Their best settings are those of a sweep, "
-    "the usual ones those that their users have.",
+    "The peers got our fp32 network with batch norm folded, which favours them. Their best settings are those of a "
+    "sweep, the usual ones those that their users have.",
     "`unmissed triage` is the whole command: it also looks again at 0.5 um/px, judges crops, hashes the file and "
     "writes pages.",
 )
