@@ -142,8 +142,8 @@ def _theirs(
             facts["largest_difference_of_maps"] = largest_difference(peer, environments, target, patches, maps)
             _say(f"{peer.title}: its maps differ by at most {facts['largest_difference_of_maps']:.1e} from ours")
             if small is not None:
-                _say(f"{peer.title}: looking for its best settings")
-                best = sweep(partial(run_peer, peer, environments, small), peer, physical_cores(), recorder.rows)
+                run = partial(run_peer, peer, environments, small)
+                best = sweep(run, peer, physical_cores(), recorder.rows, _say)
         except UnmissedError as error:
             failed = str(error)
             _say(f"{peer.title}: {error}")

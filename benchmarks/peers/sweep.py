@@ -15,7 +15,7 @@ _MOST_MPX = 8.4  # of a batch: 8 patches of 1,024 px
 RunSettings = Callable[[Settings], Run]
 
 
-def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings:
+def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row], say: Callable[[str], None]) -> Settings:
     """Try one knob after the other, each from the best that was found before.
 
     The knobs depend on each other too little to try hundreds of settings: how the cores are shared comes first, then
@@ -27,6 +27,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings
     peer : whose modes are tried; from its best settings so far.
     cores : threads and workers are tried up to this many, at least 2.
     rows : gets a row for each setting that was tried.
+    say : told of every one of them.
 
     Returns
     -------
@@ -46,6 +47,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row]) -> Settings
                 continue
             tried.add(settings)
             speed = _speed(run, peer.title, settings, rows)
+            say(f"{peer.title}: {settings.told()}: {speed:.1f} Mpx/s")
             if speed > fastest:
                 best, fastest = settings, speed
     if not fastest:

@@ -99,11 +99,11 @@ def test_the_sweep_finds_the_fastest_settings_knob_by_knob():
         speed *= 2 if settings.batch == 16 else 1
         return ran(1.0, 16 * settings.patch_px**2 / 1e6 / speed)
 
-    rows = []
-    best = sweep(run, PEER, 2, rows)
+    rows, said = [], []
+    best = sweep(run, PEER, 2, rows, said.append)
     assert (best.workers, best.threads, best.mode, best.patch_px, best.batch) == (1, 1, "frozen", 256, 16)
     assert max(row.figures["patches"].median for row in rows) == pytest.approx(72)
-    assert len({tuple(row.what.values()) for row in rows}) == len(rows)
+    assert len({tuple(row.what.values()) for row in rows}) == len(rows) == len(said)
     assert all(int(row.what["batch"]) * int(row.what["patch_px"]) ** 2 < 8.5e6 for row in rows)
 
 
@@ -113,8 +113,8 @@ def test_settings_that_do_not_run_are_told_and_left_out():
             raise UnmissedError("not here")
         return ran(1.0, 0.5)
 
-    rows = []
-    assert sweep(run, PEER, 2, rows).mode == "eager"
+    rows, said = [], []
+    assert sweep(run, PEER, 2, rows, said.append).mode == "eager"
     assert rows[0].what["mode"] == PEER.best.mode
     assert rows[0].not_measured == "not here"
 
@@ -122,4 +122,4 @@ def test_settings_that_do_not_run_are_told_and_left_out():
         raise UnmissedError("no memory")
 
     with pytest.raises(UnmissedError, match="ran with none of"):
-        sweep(fails, PEER, 2, [])
+        sweep(fails, PEER, 2, [], print)
