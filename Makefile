@@ -1,4 +1,5 @@
-# make demo   install the base into .venv, draw cells, slides and endoscopies, run the models over them, write result pages
+# make demo   install the base into .venv, draw cells, slides and endoscopies, run the models over them, write result pages,
+#             and time this machine on a small slide
 # make test   install the development tools into .venv; lint, type check, tests
 # make lint   only lint and type check
 # make clean  remove what this file made
@@ -35,6 +36,8 @@ help:
 
 demo: .venv/.base
 	@$(BIN)/unmissed demo -o $(DEMO)
+	@printf '\nHow fast is this machine? (unmissed bench tells more)\n'
+	@$(BIN)/unmissed bench slide --rounds 1 --no-cold --folder $(DEMO)/bench -o $(DEMO)/bench
 	@printf '\nThe result pages (open them in a browser):\n'
 	@printf '  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html" \
 	  "$(CURDIR)/$(DEMO)/endoscopy/colonoscopy/report.html" "$(CURDIR)/$(DEMO)/endoscopy/gastroscopy/report.html"
