@@ -3,7 +3,6 @@
 python -m unmissed.benchmarks.peers SLIDE --environments WHERE --rounds 3
 """
 
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -81,7 +80,8 @@ def main(
     bench = recorder.bench()
     for line in tables(bench.rows):
         typer.echo(line)
-    left_out = write_bench(output, bench, [partial(draw, bench, contenders)])
+    title = f"{slide.name} at {um_per_px:g} um/px, the same network: seconds"
+    left_out = write_bench(output, bench, [partial(draw, bench, contenders, title)])
     for warning in (*warnings(bench.load), *left_out):
         _say(warning)
     if any(one.failed for one in contenders):
@@ -155,16 +155,18 @@ def _theirs(
     return contenders
 
 
-def draw(bench: Bench, contenders: list[Contender], folder: Path) -> None:
-    """Bars of the median seconds: reading and inference, and the rest of the process."""
+def draw(bench: Bench, contenders: list[Contender], title: str, folder: Path) -> None:
+    """Bars of the median seconds of those that ran: reading and inference, and the rest of the process."""
     bars = []
     for one, row in zip(contenders, bench.rows, strict=False):
         if not row.figures:
             continue
         process = row.figures["process"].median
-        walk = row.figures["walk"].median if "walk" in row.figures else process
-        bars.append((one.title, {"reading and inference": walk, "start and end of the process": process - walk}))
-    title = f"Seconds a slide, same network and resolution: {shlex.join(bench.command[:1])}"
+        parts = {"whole command": process}
+        if "walk" in row.figures:
+            walk = row.figures["walk"].median
+            parts = {"reading and inference": walk, "start and end of the process": process - walk}
+        bars.append((f"{one.title}: {one.settings.split(':')[0]}", parts))
     stacked_bars(
         folder / "bench-peers.png", title, bars, "s", note=f"{bench.machine.get('processor')}, {bench.started}"
     )

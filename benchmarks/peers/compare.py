@@ -54,7 +54,7 @@ def run_rounds(contenders: Sequence[Contender], rounds: int, say: Callable[[str]
                 continue
             contender.runs.append(run)
             walk = f", reading and inference {run.answer.work_s:.2f} s" if run.answer else ""
-            say(f"round {number + 1}: {contender.title}: {run.process_s:.2f} s{walk}")
+            say(f"round {number + 1}: {contender.title}, {contender.settings}: {run.process_s:.2f} s{walk}")
 
 
 def rows_of(contenders: Sequence[Contender], mpx: float) -> list[Row]:

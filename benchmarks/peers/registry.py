@@ -68,7 +68,7 @@ PEERS = {
             "tiatoolbox_predictor.py",
             "tiatoolbox",
             ("eager", "channels-last", "frozen"),
-            best=_settings(512, 1, 0, 2, "frozen"),
+            best=_settings(256, 2, 0, 2, "frozen"),
             usual=_settings(224, 8, 0, 2, "eager"),  # its defaults, and the patches of its own networks
         ),
         Peer(
@@ -77,7 +77,7 @@ PEERS = {
             "openslide_loop.py",
             "openslide-loop",
             ("eager", "channels-last"),
-            best=_settings(512, 1, 0, 2, "channels-last"),
+            best=_settings(256, 4, 0, 2, "channels-last"),
             usual=_settings(224, 32, 2, 2, "eager"),  # patches of networks for ImageNet, a worker for each core
         ),
         Peer(
@@ -94,7 +94,7 @@ PEERS = {
             "wsinfer_inference.py",
             "wsinfer",
             ("channels-last", "frozen"),
-            best=_settings(512, 1, 0, 2, "frozen"),
+            best=_settings(224, 16, 2, 1, "channels-last"),
             usual=_settings(224, 32, 0, 2, "channels-last"),  # its defaults
         ),
     )

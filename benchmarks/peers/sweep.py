@@ -10,7 +10,7 @@ from unmissed.datasets.errors import UnmissedError
 _SHARES = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2))  # workers and threads, for a machine of two cores
 _PATCHES_PX = (224, 256, 512, 1024)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
-_MOST_MPX = 8.4  # of a batch: 8 patches of 1,024 px
+_MOST_MPX = 2.2  # of a batch: 2 patches of 1,024 px; on CPUs larger ones only leave the caches
 
 RunSettings = Callable[[Settings], Run]
 

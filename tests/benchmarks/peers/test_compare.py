@@ -1,5 +1,7 @@
 """Rounds, ratios and settings: arithmetic with known answers."""
 
+import re
+
 import pytest
 
 from unmissed.benchmarks.peers.compare import Contender, odd_means, rows_of, run_rounds
@@ -41,7 +43,7 @@ def test_rounds_are_interleaved_and_one_that_fails_stops_nobody():
         contender("fp32", [ran(4, 3)] * 3),
     ]
     run_rounds(contenders, 3, order.append)
-    assert [line.split(": ")[-2].removeprefix("title of ") for line in order] == [
+    assert [re.findall("title of ([a-z0-9]+)", line)[0] for line in order] == [
         *("int8", "wsinfer", "fp32"),
         *("int8", "wsinfer", "fp32"),
         *("int8", "fp32"),
@@ -104,7 +106,7 @@ def test_the_sweep_finds_the_fastest_settings_knob_by_knob():
     assert (best.workers, best.threads, best.mode, best.patch_px, best.batch) == (1, 1, "frozen", 256, 16)
     assert max(row.figures["patches"].median for row in rows) == pytest.approx(72)
     assert len({tuple(row.what.values()) for row in rows}) == len(rows) == len(said)
-    assert all(int(row.what["batch"]) * int(row.what["patch_px"]) ** 2 < 8.5e6 for row in rows)
+    assert all(int(row.what["batch"]) * int(row.what["patch_px"]) ** 2 < 2.2e6 for row in rows)
 
 
 def test_settings_that_do_not_run_are_told_and_left_out():
