@@ -119,7 +119,8 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
     expected = snapshot(folder / "undisturbed")
     report, output = Report(), folder / "disturbed"
     finished: dict[str, int] = {}
-    while report.kills < runs or output.exists():
+    # A kill may come before there is anything to resume; at least one run has to come to its end.
+    while report.kills < runs or output.exists() or not report.completed:
         is_fresh, begun = not output.exists(), monotonic()
         process = _start(command(output, paths, models=models))
         if report.kills < runs and not _ended(process, moments.uniform(0, usual_s)):
