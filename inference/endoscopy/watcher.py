@@ -1,7 +1,7 @@
 """One frame in, its signals out: the stages of a watched examination in order, and what they add up to."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
@@ -34,6 +34,7 @@ from unmissed.inference.endoscopy.values import (
     ExamResult,
     FrameSignals,
     Lesion,
+    Motion,
     Reason,
     Scene,
     Sight,
@@ -48,7 +49,7 @@ Sighting = Callable[[View, float], Sight]
 class Watcher(Closing):
     """Watches an examination frame by frame; frames come from one thread, in the order of time.
 
-    The classifiers run on a second thread beside the monitors, so that two cores serve one frame.
+    Classifiers and motion run on threads of their own beside the other monitors, so that two cores serve one frame.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class Watcher(Closing):
         self._alerts = LesionAlerts(protocol.lesion)
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
         self._times = StageTimes()
-        self._second = ThreadPoolExecutor(1, thread_name_prefix="classifiers")
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
         self._before: View | None = None
         self._speed_teller = watch_events.SpeedTeller()
         self._events: list[Event] = []
@@ -105,8 +106,9 @@ class Watcher(Closing):
         with self._times.stage("content"):
             view = self._content.view(item)
         outside = is_outside(view)
-        classified = self._second.submit(self._classify, view, outside)
-        signals = self._monitor(view, outside)
+        classified = self._beside.submit(self._classify, view, outside)
+        moved = self._beside.submit(self._follow_points, view)
+        signals = self._monitor(view, outside, moved)
         sight, lesions = classified.result()
         signals = self._follow(replace(signals, sight=sight, lesions=lesions), view)
         self._before = view
@@ -163,8 +165,8 @@ class Watcher(Closing):
         )
 
     def close(self) -> None:
-        """Free the models and the second thread."""
-        self._second.shutdown(wait=True)
+        """Free the models and the threads."""
+        self._beside.shutdown(wait=True)
         self._lesions.close()
         if self._sight_model is not None:
             self._sight_model.close()
@@ -175,7 +177,11 @@ class Watcher(Closing):
         with self._times.stage("lesion"):
             return sight, () if outside > _OUTSIDE else self._lesions.of(view)
 
-    def _monitor(self, view: View, outside: float) -> FrameSignals:
+    def _follow_points(self, view: View) -> Motion:
+        with self._times.stage("motion"):
+            return self._motion.of(view)
+
+    def _monitor(self, view: View, outside: float, moved: Future[Motion]) -> FrameSignals:
         """Everything that is measured on the picture itself."""
         with self._times.stage("clarity"):
             clarity = self._clarity.of(view, self._before)
@@ -184,8 +190,7 @@ class Watcher(Closing):
             frozen = self._freeze.of(view)
         with self._times.stage("similarity"):
             similarity = self._similarity.of(view)
-        with self._times.stage("motion"):
-            motion = self._motion.of(view)
+        motion = moved.result()
         with self._times.stage("speed"):
             speed = self._speed.of(view.time_s, clarity, similarity, motion, frozen)
         return FrameSignals(
