@@ -148,6 +148,11 @@ def _reduce_mean(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
     return inputs[0].mean(dim=axes, keepdim=bool(attributes.get("keepdims", 1)))  # type: ignore[union-attr]
 
 
+@operator("Mean")
+def _mean(inputs: Sequence[torch.Tensor], attributes: Attributes) -> torch.Tensor:
+    return torch.stack(torch.broadcast_tensors(*inputs)).mean(0)
+
+
 @operator("Clip")
 def _clip(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
     low, high = (*inputs[1:], None, None)[:2]

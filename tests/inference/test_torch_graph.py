@@ -65,6 +65,7 @@ CASES = {
     ),
     "GlobalAveragePool": ([("GlobalAveragePool", ["x"], {})], {}),
     "ReduceMean": ([("ReduceMean", ["x"], {"axes": [2, 3], "keepdims": 0})], {}),
+    "Mean": ([("Mean", ["x", "w", "x"], {})], {"w": F([1.5])}),
     "Flatten": ([("Flatten", ["x"], {"axis": 2})], {}),
     "Reshape": ([("Reshape", ["x", "s"], {})], {"s": I([0, -1, 3])}),
     "Squeeze": ([("ReduceMean", ["x"], {"axes": [2]}), ("Squeeze", ["0", "a"], {})], {"a": I([2])}),
