@@ -46,9 +46,10 @@ def stacked_bars(
         axes.text(total + longest / 100, row, f"{total:.3g} {unit}", va="center", fontsize=10, fontweight="bold")
     for label, length in (marks or {}).items():
         axes.axvline(length, color="#333333", linestyle="--", linewidth=1)
-        axes.text(length, -0.55, f" {label}", va="bottom", ha="left", fontsize=9, color="#333333")
+        side = "right" if length > longest / 2 else "left"  # where there is room for the words
+        axes.text(length, -0.55, f" {label} ", va="bottom", ha=side, fontsize=9, color="#333333")
     axes.set_yticks(range(len(bars)), [label for label, _ in bars], parse_math=False)  # $ in a file's name
-    axes.set_xlim(0, longest * (1.36 if marks else 1.14))
+    axes.set_xlim(0, longest * 1.14)
     axes.set_ylim(len(bars) - 0.5, -0.95 if marks else -0.5)
     axes.set_xlabel(unit)
     axes.set_title(title, loc="left", fontweight="bold")
