@@ -150,7 +150,7 @@ def _reduce_mean(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
 
 @operator("Mean")
 def _mean(inputs: Sequence[torch.Tensor], attributes: Attributes) -> torch.Tensor:
-    return torch.stack(torch.broadcast_tensors(*inputs)).mean(0)
+    return sum(inputs[1:], inputs[0]) / len(inputs)
 
 
 @operator("Clip")
