@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -27,7 +26,6 @@ _COLOURS = {
 _BAR = 16
 _LOUD = {EventKind.LESION, EventKind.SPEED, EventKind.SLIP, EventKind.GAP, EventKind.SHORT}
 _LOST_S = 1.0
-_DRAWN_A_SECOND = 8  # times that the line is renewed; more would cost time between frames
 _SAY_EVERY_S = 10.0  # of the stream, where the output is no terminal
 _WISHES = {"q": Wish.STOP, "c": Wish.CAECUM}
 
@@ -46,7 +44,6 @@ class Screen:
     def __init__(self, console: Console, live: Live | None, sites: int, keys: "Keys | None") -> None:
         self._console, self._live, self._sites, self._keys = console, live, sites, keys
         self._next_s = _SAY_EVERY_S
-        self._draw_at_s = 0.0
 
     def show(self, moment: Moment) -> Wish:
         """Show it, and tell what the user wants."""
@@ -54,20 +51,19 @@ class Screen:
             style = "bold red" if event.kind in _LOUD else ""
             words = f"{clock(event.time_s)}  {event.text} / {event.text_zh}"
             self._console.print(Text(words, style=style), highlight=False, soft_wrap=True)
-        if self._live is None:
-            if moment.time_s >= self._next_s:
-                self._next_s = moment.time_s + _SAY_EVERY_S
-                self._console.print(self._line(moment), highlight=False, soft_wrap=True)
-        elif monotonic() >= self._draw_at_s:
-            self._draw_at_s = monotonic() + 1 / _DRAWN_A_SECOND
-            self._live.update(self._line(moment))
+        line = self._line(moment)
+        if self._live is not None:
+            self._live.update(line)
+        elif moment.time_s >= self._next_s:
+            self._next_s = moment.time_s + _SAY_EVERY_S
+            self._console.print(line, highlight=False, soft_wrap=True)
         return _WISHES.get(self._keys.pressed(), Wish.NONE) if self._keys is not None else Wish.NONE
 
     def _line(self, moment: Moment) -> Text:
         line = Text(f"{clock(moment.time_s)}  ", no_wrap=True, overflow="ellipsis")
         if moment.signals is not None:
             line.append_text(_bar(moment.signals))
-        clocks = moment.clocks()
+        clocks = moment.clocks
         line.append(f"  exam {clock(clocks.examination_s)}")
         if clocks.withdrawal_s is not None:
             line.append(f"  withdrawal {clock(clocks.withdrawal_s)}")
@@ -133,5 +129,5 @@ def open_screen(protocol: "Protocol") -> Iterator[Screen]:
         if not console.is_terminal:
             yield Screen(console, None, sites, keys)
             return
-        with Live(console=console, refresh_per_second=_DRAWN_A_SECOND, transient=True) as live:
+        with Live(console=console, refresh_per_second=8, transient=True) as live:
             yield Screen(console, live, sites, keys)

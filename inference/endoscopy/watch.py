@@ -45,7 +45,7 @@ class Moment:
     ----------
     time_s : of the last frame.
     signals : of that frame; None before the first.
-    clocks : tells them as they stand.
+    clocks : as they stand.
     sites_seen : credited so far.
     new_events : since the last moment.
     silent_s : seconds since a frame was analysed.
@@ -55,7 +55,7 @@ class Moment:
 
     time_s: float
     signals: FrameSignals | None
-    clocks: Callable[[], ClockTimes]
+    clocks: ClockTimes
     sites_seen: int
     new_events: tuple[Event, ...]
     silent_s: float
@@ -205,7 +205,7 @@ class _Sitting:
             Moment(
                 self._time_s,
                 self._signals,
-                self._watcher.clocks,
+                self._watcher.clocks(),
                 self._watcher.seen_sites(),
                 events,
                 perf_counter() - self._heard_s,
