@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from unmissed.cli.bench_report import begin, report
+
 _MOST_THREADS = 256
 
 
@@ -34,9 +36,7 @@ def bench_io(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from unmissed.benchmarks.speed.markdown import tables
     from unmissed.benchmarks.speed.reference_slides import SlideMaker, default_folder, reference_slide
-    from unmissed.benchmarks.speed.results import Recorder, write_bench
     from unmissed.benchmarks.speed.slide_readers import measure_readers
 
     counts = _numbers(threads)
@@ -44,8 +44,7 @@ def bench_io(
         maker = SlideMaker(folder or default_folder())
         slide = maker.make(reference_slide("small"), say=partial(typer.echo, err=True))
     console = Console(stderr=True)
-    recorder = Recorder("io")
-    recorder.check_output(output)
+    recorder = begin("io", output)
     columns = (TextColumn("Reading"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
@@ -57,10 +56,7 @@ def bench_io(
             areas=areas,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    bench = recorder.bench()
-    typer.echo("\n".join(tables(bench.rows)))
-    for note in (*bench.notes, *write_bench(output, bench)):
-        typer.echo(note, err=True)
+    report(recorder, output)
 
 
 def _numbers(text: str) -> list[int]:

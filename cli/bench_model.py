@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from unmissed.cli.bench_report import begin, report
+
 _MOST_IN_BATCH = 1024
 
 
@@ -37,10 +39,8 @@ def bench_model(
     """
     from rich.console import Console
 
-    from unmissed.benchmarks.speed.markdown import tables
     from unmissed.benchmarks.speed.model_plan import ModelPlan
     from unmissed.benchmarks.speed.model_speed import draw_speeds, measure_models
-    from unmissed.benchmarks.speed.results import Recorder, write_bench
     from unmissed.inference.runtimes import registry
     from unmissed.models import zoo
 
@@ -55,16 +55,11 @@ def bench_model(
         rounds=rounds,
         images=images,
     )
-    recorder = Recorder("model")
-    recorder.check_output(output)
+    recorder = begin("model", output)
     console = Console(stderr=True)
     with console.status("") as status:
         measure_models(plan, recorder, lambda words: status.update(words))
-    bench = recorder.bench()
-    typer.echo("\n".join(tables(bench.rows)))
-    left_out = write_bench(output, bench, [lambda folder: draw_speeds(folder, bench)])
-    for note in (*bench.notes, *left_out):
-        typer.echo(note, err=True)
+    bench = report(recorder, output, draw_speeds)
     typer.echo(f"{len(bench.rows)} rows, {bench.seconds:.0f} s -> {output}", err=True)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmissed.cli.bench_report import begin, report
+
 if TYPE_CHECKING:
     from unmissed.benchmarks.speed.reference_slides import ReferenceSlide, SlideMaker
 
@@ -48,17 +50,14 @@ def bench_slide(
     Every run is the whole command in a process of its own: loading the models, hashing the file and writing the pages
     are in its time. Rounds of presets and runtimes take turns. What cannot run here is told as not measured.
     """
-    from unmissed.benchmarks.speed.markdown import tables
     from unmissed.benchmarks.speed.reference_slides import REFERENCE_SLIDES, SlideMaker, default_folder, reference_slide
-    from unmissed.benchmarks.speed.results import Recorder, write_bench
     from unmissed.benchmarks.speed.slide_rows import draw_chart
     from unmissed.benchmarks.speed.slide_seconds import CACHES, measure_slides, named_slides
     from unmissed.inference.cytology.settings import load_preset, preset_names
     from unmissed.inference.runtimes.registry import names as runtime_names
     from unmissed.inference.runtimes.registry import select
 
-    recorder = Recorder("slide")
-    recorder.check_output(output)
+    recorder = begin("slide", output)
     all_presets, all_runtimes = _listed(presets, preset_names()), _listed(runtimes, runtime_names())
     for preset in all_presets:  # a wrong name is told before a slide is made, which may take minutes
         load_preset(preset)
@@ -83,11 +82,7 @@ def bench_slide(
         caches=CACHES if cold else CACHES[:1],
         say=partial(typer.echo, err=True),
     )
-    bench = recorder.bench()
-    left_out = write_bench(output, bench, [partial(draw_chart, bench)])
-    typer.echo("\n".join(tables(bench.rows)))
-    for words in (*bench.notes, *left_out):
-        typer.echo(words, err=True)
+    report(recorder, output, draw_chart)
     typer.echo(f"-> {output / 'bench-slide.md'}", err=True)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)

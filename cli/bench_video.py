@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from unmissed.cli.bench_report import begin, report
+
 EXIT_SOME_FAILED = 3
 
 
@@ -41,8 +43,7 @@ def bench_video(
     to do the work, with nothing else running.
     """
     from unmissed.benchmarks.speed.looped_clip import draw_clip
-    from unmissed.benchmarks.speed.markdown import tables
-    from unmissed.benchmarks.speed.results import Recorder, write_bench
+    from unmissed.benchmarks.speed.results import write_bench
     from unmissed.benchmarks.speed.video_charts import draw_charts
     from unmissed.benchmarks.speed.video_latency import DRAWN, NOTES, VideoPlan, measure_video
     from unmissed.benchmarks.speed.video_soak import measure_soak
@@ -57,7 +58,8 @@ def bench_video(
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
-    recorder = Recorder("video", notes=list(NOTES))
+    recorder = begin("video", output)
+    recorder.notes += NOTES
     with tempfile.TemporaryDirectory() as folder:
         if clip is None:
             say("drawing a colonoscopy of ten seconds")
@@ -79,11 +81,7 @@ def bench_video(
             if recorder.rows:  # an hour is long, and may be interrupted
                 write_bench(output, recorder.bench())
             failed += measure_soak(recorder, plan, minutes, say)
-    bench = recorder.bench()
-    typer.echo("\n".join(tables(bench.rows)))
-    left_out = write_bench(output, bench, [lambda where: draw_charts(where, bench)])
-    for note in (*bench.notes, *left_out):
-        typer.echo(note, err=True)
+    report(recorder, output, draw_charts)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 

@@ -64,6 +64,7 @@ def main(
         raise ConfigError(f"no finder reads {um_per_px:g} um/px", expected=f"one of {', '.join(map(str, _FINDERS))}")
     chosen = chosen_peers(peers)
     recorder = Recorder(name="peers", command=sys.argv[1:], notes=list(_NOTES))
+    recorder.check_output(output)
     model = _FINDERS[um_per_px]
     _note_models(recorder, model)
     with TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ from time import perf_counter, sleep
 
 import psutil
 
+from unmissed.benchmarks.speed import devices
 from unmissed.benchmarks.speed.values import Load
 from unmissed.inference import hardware
 
@@ -15,15 +16,8 @@ _LOOK_S = 1.0
 
 def machine_class() -> str:
     """Processor, cores and accelerator as a short name: "amd-epyc-2-cores", "...-nvidia-h100"."""
-    words = [hardware.processor(), f"{hardware.physical_cores()} cores", accelerator()]
+    words = [hardware.processor(), f"{hardware.physical_cores()} cores", devices.device_name()]
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower().replace("(r)", "").replace("(tm)", "")).strip("-")
-
-
-def accelerator() -> str:
-    """Name of the first accelerator that torch knows; "" without one, or without torch."""
-    from unmissed.benchmarks.speed.devices import device_name
-
-    return device_name()
 
 
 class OtherLoad:

@@ -67,7 +67,7 @@ def models_of(result: StoredResult) -> dict[str, dict[str, str]]:
     }
 
 
-def draw_chart(bench: Bench, folder: Path) -> None:
+def draw_chart(folder: Path, bench: Bench) -> None:
     """Bars of the stages, one for each row that was measured."""
     bars = [(", ".join(row.what.values()), median_stages(row.figures)) for row in bench.rows if row.figures]
     if bars:

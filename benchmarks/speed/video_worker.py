@@ -155,7 +155,7 @@ def _models(protocol: Protocol, result: ExamResult) -> dict[str, dict[str, str]]
     named = {"site": protocol.models.site, "lesion": protocol.models.lesion}
     return {
         ran["name"]: {
-            "file": zoo.resolve(named[role] or "").path.name,
+            "file": zoo.resolve(named[role] or "", ran["variant"]).path.name,
             "variant": ran["variant"],
             "sha256": ran["sha256"],
         }
