@@ -1,5 +1,6 @@
 """What this machine has: cores, memory, load, instruction sets."""
 
+import contextlib
 import os
 import platform
 from dataclasses import asdict, dataclass
@@ -7,6 +8,11 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _MEMINFO = Path("/proc/meminfo")
+_DRIVERS = (
+    "proc/driver/nvidia/version",
+    "proc/driver/nvidia/gpus/*/information",
+    "usr/local/Ascend/driver/version.info",
+)
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -66,6 +72,25 @@ def cpu_features() -> frozenset[str] | None:
     """Instruction-set flags of the processor; None where the system does not list them."""
     flags = next((value for key, value in _fields(_CPUINFO) if key in ("flags", "Features")), None)
     return None if flags is None else frozenset(flags.split())
+
+
+def instruction_sets() -> frozenset[str]:
+    """What the processor says of itself and what numpy found usable; they differ under an emulator."""
+    import numpy as np
+
+    umath = getattr(getattr(np, "_core", None), "_multiarray_umath", None)
+    usable: dict[str, bool] = getattr(umath, "__cpu_features__", {})
+    return (cpu_features() or frozenset()) | {name for name, found in usable.items() if found}
+
+
+def accelerators() -> str:
+    """What the drivers of NVIDIA and Ascend devices say of themselves; empty without one."""
+    paths = [path for pattern in _DRIVERS for path in sorted(Path("/").glob(pattern))]
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found.append(path.read_text(errors="replace")[:4096])
+    return "\n".join(found)
 
 
 def memory_bytes(field: str = "MemTotal") -> int | None:

@@ -120,6 +120,35 @@ class Quantisation(_Part):
         return {old.get(key, key): value for key, value in values.items()} if isinstance(values, dict) else values
 
 
+class KnownAnswers(_Part):
+    """Questions whose answers are known, so that a machine can be asked whether it computes this model.
+
+    ``models/known_answers.py`` makes the questions and compares; ``training/known_answers.py`` chooses them at export.
+    """
+
+    drawing: str = Field("", description="Which drawing makes the pictures of the seeds; empty for a table.")
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field((), max_length=16)
+    size_px: int | None = Field(None, gt=0, le=4096, description="Side of the pictures.")
+    rows: tuple[tuple[float, ...], ...] = Field((), max_length=16, description="Rows of a table.")
+    outputs: tuple[tuple[float, ...], ...] = Field(
+        min_length=1, description="What fp32 gave at export: a row per question, evenly spread over the output."
+    )
+    tolerance: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        min_length=1, description="Variant that can be asked this -> largest difference of a number from `outputs`."
+    )
+    integer_outputs: dict[str, tuple[tuple[float, ...], ...]] = Field(
+        {}, description="Variant -> its own outputs, which exact integer kernels give to a thousandth."
+    )
+
+    @model_validator(mode="after")
+    def _has_questions(self) -> "KnownAnswers":
+        if bool(self.rows) == bool(self.seeds) or bool(self.seeds) != (self.size_px is not None):
+            raise ValueError("known answers take either seeds with size_px, or rows")
+        if len(self.outputs) != len(self.rows or self.seeds):
+            raise ValueError(f"{len(self.outputs)} answers to {len(self.rows or self.seeds)} questions")
+        return self
+
+
 class Certificate(_Part):
     """The statistical proof behind an operating point."""
 
@@ -162,6 +191,9 @@ class Card(_Part):
     temperature: float = Field(gt=0, description="Calibration temperature, inside the graph.")
     parity_max_abs_dp: float = Field(ge=0, description="Largest difference of a probability from torch.")
     quantisation: Quantisation | None = None
+    known_answers: tuple[KnownAnswers, ...] = Field(
+        (), description="Empty in older exports, which run with a warning and can never be certified."
+    )
     operating_points: tuple[OperatingPoint, ...] = ()
     intended_use: str
     limits: tuple[str, ...]
@@ -178,6 +210,9 @@ class Card(_Part):
             raise ValueError(f"one class is too few for the task {self.task}")
         if isinstance(self.input, TableInput) != (self.task in ("slide-score", "gauge")):
             raise ValueError(f"task {self.task}: slide scores and gauges take columns, others pictures")
+        strange_files = sorted({name for known in self.known_answers for name in known.tolerance} - set(self.files))
+        if strange_files:
+            raise ValueError(f"known_answers name {strange_files}; expected variants among {sorted(self.files)}")
         if (self.heatmap is not None) != (self.task == "heatmap"):
             raise ValueError("the section heatmap belongs to the task heatmap, and to no other")
         if self.heatmap is not None and (strange := sorted(set(self.heatmap.target) - set(ids[1:]))):
@@ -196,6 +231,10 @@ class Card(_Part):
         if isinstance(self.input, TableInput):
             raise ModelError(f"{self.name} takes numbers, not pictures", expected="a model for pictures")
         return self.input
+
+    def known_for(self, variant: str) -> KnownAnswers | None:
+        """The known answers that a variant can be asked for; None where the card has none."""
+        return next((known for known in self.known_answers if variant in known.tolerance), None)
 
     @property
     def class_ids(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What every export shares: a run that is finished, float files proved against torch, the verdict on int8, hashes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from unmissed.datasets.errors import ConfigError
 from unmissed.datasets.files import sha256_of
 from unmissed.models.cards import FileSpec, Quantisation
 from unmissed.models.export import OUTPUT, check_parity, export_onnx
+from unmissed.models.quantise import FLOAT_AT_START
 from unmissed.training.evaluation.intervals import Estimate
 
 _WORDS = {"macro_f1": "macro-F1", "mean_recall": "recall"}
@@ -84,6 +86,16 @@ def write_float_files(
         parity = max(parity, check_parity(fixed, proof.expected, proof.images))
         files[f"fp32-b{fixed_batch}"] = file_spec(fixed, "fp32", fixed_batch)
     return files, parity
+
+
+def first_accepted(attempt: Callable[[int], Quantisation]) -> Quantisation:
+    """Quantise with as few float convolutions as the check allows; ``attempt`` takes their number and judges."""
+    check = attempt(FLOAT_AT_START[0])
+    for first_float in FLOAT_AT_START[1:]:
+        if check.accepted:
+            break
+        check = attempt(first_float)
+    return check
 
 
 def judge_int8(

@@ -24,8 +24,9 @@ from unmissed.training.evaluation.intervals import paired_difference
 from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
-from unmissed.training.export_files import Proof, check_finished, file_spec, judge_int8, write_float_files
+from unmissed.training.export_files import Proof, check_finished, file_spec, first_accepted, judge_int8, write_float_files
 from unmissed.training.heatmaps.exporting import export_heatmap
+from unmissed.training.known_answers import known_answers
 from unmissed.training.loading import load_pictures
 from unmissed.training.parts import name_root
 from unmissed.training.recipes import load_recipe
@@ -112,11 +113,13 @@ def export_run(
     if int8:
         small = folder / f"{name}.int8.onnx"
         calibration = _calibration(source.held_out.paths, records, config)
-        check = _quantise(source.held_out, folder / files["fp32"].file, small, images, expected, calibration)
+        held_out = images, source.held_out.labels, source.held_out.groups
+        check = quantise_classifier(folder / files["fp32"].file, small, held_out, expected, calibration)
         if check.accepted:
             files["int8"] = file_spec(small, "int8", None)
         else:
             small.unlink()
+    spec = InputSpec(size_px=size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=mean, std=std)
     card = Card(
         name=name,
         version=version,
@@ -126,7 +129,7 @@ def export_run(
         classes=tuple(
             CardClass(id=c.id, name=c.name, name_zh=c.name_zh, group=c.group) for c in source.held_out.classes
         ),
-        input=InputSpec(size_px=size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=mean, std=std),
+        input=spec,
         files=files,
         default_variant="int8" if "int8" in files else "fp32",
         architecture={
@@ -144,6 +147,7 @@ def export_run(
         temperature=source.temperature,
         parity_max_abs_dp=parity,
         quantisation=check,
+        known_answers=known_answers(folder, files, spec),
         intended_use=config.intended_use,
         limits=config.limits,
         licence="Apache-2.0 (weights: see the terms of the data)",
@@ -200,7 +204,7 @@ def _held_out(names: Sequence[str], records: Mapping[str, Record], config: Train
             expected="the dataset that the run was trained on",
             fix="set data.root in config.yaml or $UNMISSED_DATA",
         )
-    return _load([records[name] for name in names], config.input)
+    return load_for([records[name] for name in names], config.input)
 
 
 def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config: TrainConfig) -> np.ndarray:
@@ -208,22 +212,40 @@ def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config:
     tested = set(held_out)
     others = [record for name, record in records.items() if name not in tested]
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
-    return _load([others[i] for i in order], config.input)
+    return load_for([others[i] for i in order], config.input)
 
 
-def _quantise(
-    held_out: Predictions, fp32: Path, target: Path, images: np.ndarray, expected: np.ndarray, calibration: np.ndarray
+def quantise_classifier(
+    fp32: Path,
+    target: Path,
+    held_out: tuple[np.ndarray, np.ndarray, Sequence[str]],
+    expected: np.ndarray,
+    calibration: np.ndarray,
 ) -> Quantisation:
-    """Quantise, and judge the result on the held-out pictures."""
-    quantise(fp32, target, calibration)
-    probabilities = onnx_probabilities(target, images)
-    labels = held_out.labels
-    loss = paired_difference(labels, probabilities, expected, held_out.groups, macro_f1)
-    ratio = speed_ratio(fp32, target, images)
-    before, after = (float(macro_f1(labels, p)[0]) for p in (expected, probabilities))
-    compared = (len(images), len(calibration))
-    return judge_int8(ratio, loss, LARGEST_LOSS_POINTS, "macro_f1", before, after, compared)
+    """Write the int8 variant of a classifier and judge it on held-out pictures.
+
+    Parameters
+    ----------
+    fp32, target : ONNX files.
+    held_out : pictures uint8 (N, S, S, 3), labels (N,) and groups.
+    expected : (N, K) probabilities of fp32.
+    calibration : pictures that set the ranges of the activations.
+    """
+    images, labels, groups = held_out
+    before = float(macro_f1(labels, expected)[0])
+
+    def attempt(first_float: int) -> Quantisation:
+        quantise(fp32, target, calibration, first_float=first_float)
+        probabilities = onnx_probabilities(target, images)
+        loss = paired_difference(labels, probabilities, expected, groups, macro_f1)
+        ratio = speed_ratio(fp32, target, images)
+        after = float(macro_f1(labels, probabilities)[0])
+        compared = (len(images), len(calibration))
+        return judge_int8(ratio, loss, LARGEST_LOSS_POINTS, "macro_f1", before, after, compared)
+
+    return first_accepted(attempt)
 
 
-def _load(records: Sequence[Record], spec: InputConfig) -> np.ndarray:
+def load_for(records: Sequence[Record], spec: InputConfig) -> np.ndarray:
+    """Pictures as the network of a recipe takes them, uint8 (N, S, S, 3)."""
     return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px)

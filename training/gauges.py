@@ -18,6 +18,7 @@ from unmissed.datasets.files import make_folder, write_whole
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
 from unmissed.training.export_files import file_spec
+from unmissed.training.known_answers import known_answers
 
 _OPSET = 17
 _PARITY = 1e-5
@@ -154,6 +155,7 @@ def ship_gauge(
     parity = float(np.abs(found - gauge.of(check.astype(np.float32))).max())
     if parity > _PARITY:
         raise ModelError(f"{path.name} differs from the fit by {parity:.2g}", expected=f"at most {_PARITY:g}")
+    files, takes = {"fp32": file_spec(path, "fp32", None)}, TableInput(features=gauge.features)
     card = Card(
         name=name,
         version="1",
@@ -161,8 +163,8 @@ def ship_gauge(
         title_zh=title_zh,
         task="gauge",
         classes=tuple(outputs),
-        input=TableInput(features=gauge.features),
-        files={"fp32": file_spec(path, "fp32", None)},
+        input=takes,
+        files=files,
         default_variant="fp32",
         architecture={
             "kind": "perceptrons, averaged",
@@ -174,6 +176,7 @@ def ship_gauge(
         metrics=dict(metrics),
         temperature=1.0,
         parity_max_abs_dp=parity,
+        known_answers=known_answers(folder, files, takes),
         intended_use="Research and teaching. Not a medical device; not for diagnosis.",
         limits=tuple(limits),
         licence="Apache-2.0",

@@ -109,6 +109,7 @@ class Runtime(ABC):
     concurrent : whether several threads may run batches at once (CPU engines with one thread each).
     default_batch_size : what suits the hardware: caches on a CPU, occupancy on an accelerator.
     fast_int8 : whether int8 files are computed with integers; elsewhere they are slower than fp32 files.
+    exact_integers : whether its integer kernels give what the file gave at export, to a thousandth.
     """
 
     name: ClassVar[str]
@@ -116,6 +117,7 @@ class Runtime(ABC):
     concurrent: ClassVar[bool] = False
     default_batch_size: ClassVar[int] = 64
     fast_int8: ClassVar[bool] = False
+    exact_integers: ClassVar[bool] = False
 
     @abstractmethod
     def is_available(self) -> Availability:

@@ -151,6 +151,7 @@ class OnnxCpu(OnnxRuntime):
     fix = "pip install --force-reinstall onnxruntime"
     concurrent = True
     fast_int8 = True
+    exact_integers = True
     default_batch_size = 8  # a batch's maps stay in the cache: 16 is as fast, 32 loses a quarter
 
     def options(self, device: str | None, threads: int) -> dict[str, str]:

@@ -1,30 +1,127 @@
-"""Which file of a model a runtime should run."""
+"""Which file of a model runs: the fastest of those that this machine computes right."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from unmissed.datasets.errors import RuntimeUnavailableError
+from unmissed.inference.runtimes.answers import Agreement, Verdict, verdict_of
 from unmissed.inference.runtimes.registry import select
+from unmissed.models.cards import Card
 from unmissed.models.zoo import ModelFile, resolve
 
+# Less is within what a measurement of milliseconds can tell: then the file with the better precision runs.
+_FASTER = 1.1
 
-def resolve_for(runtime: str, model: str, variant: str = "auto") -> ModelFile:
-    """Find a model, check its file, and choose the variant that suits the runtime.
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The file that runs, and why.
+
+    Attributes
+    ----------
+    file : its hash is checked.
+    verdict : on that file.
+    others : verdicts on the variants that do not run.
+    """
+
+    file: ModelFile
+    verdict: Verdict
+    others: tuple[Verdict, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user has to know: a variant that was refused, or one that could not be verified."""
+        name, runs = self.file.card.name, self.file.variant
+        notes = [
+            f"{name}: {verdict}; {runs} runs in its place"
+            for verdict in self.others
+            if verdict.agreement in (Agreement.WRONG, Agreement.FAILED)
+        ]
+        if self.verdict.agreement is Agreement.NOT_VERIFIED:
+            notes.append(f"{name}: {self.verdict}; nothing that it scores can be excluded")
+        return tuple(notes)
+
+    def provenance(self) -> dict[str, Any]:
+        """For the record: file, hash, verdict, what was measured, and the answers as computed here."""
+        card, spec = self.file.card, self.file.card.files[self.file.variant]
+        every = (self.verdict, *self.others)
+        return {
+            "name": card.name,
+            "version": card.version,
+            "variant": self.file.variant,
+            "file": spec.file,
+            "sha256": spec.sha256,
+            "verified": self.verdict.agreement is Agreement.RIGHT,
+            "off_by": self.verdict.apart,
+            "allowed": self.verdict.allowed,
+            "ms": {verdict.variant: verdict.ms for verdict in every if verdict.ms is not None},
+            "answers": list(self.verdict.answers),
+        }
+
+
+def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device: str | None = None) -> Choice:
+    """Find a model, check its file, and choose the variant that runs here.
+
+    With "auto" all variants of free batch are asked for their known answers, and the fastest right one is taken; one in
+    fp32 where the others gain less than a tenth. Integer files are left out where the runtime does not compute with
+    integers: there, each of their operators is several of float. A variant or a file that was named is taken or
+    refused.
 
     Parameters
     ----------
-    runtime : name of the runtime.
-    model, variant : as ``zoo.resolve`` takes them. With "auto" the card's default is taken, but an fp32 file in its
-        place where the runtime does not compute with integers: there, each int8 operator is several of float. A file
-        that is named itself is taken as it is.
+    runtime, device : as ``Runtime.load`` takes them.
+    model, variant : as ``zoo.resolve`` takes them.
 
     Raises
     ------
-    ModelError, RuntimeUnavailableError
-        When the model, the variant or the runtime is not there, or the file is not the one of the card.
+    ModelError
+        When the model or variant is missing, or the file is not the one of the card.
+    RuntimeUnavailableError
+        When the runtime cannot run here, or computes none of the files right.
     """
-    found = resolve(model, variant)
-    files = found.card.files
-    is_free = variant == "auto" and Path(model).suffix != ".onnx"
-    if not is_free or files[found.variant].precision == "fp32" or select(runtime).fast_int8:
-        return found
-    full = next((name for name, spec in files.items() if spec.precision == "fp32"), None)
-    return found if full is None else resolve(model, full)
+    engine = select(runtime)
+    named = variant != "auto" or Path(model).suffix == ".onnx"
+    first = resolve(model, variant)
+    names = [first.variant] if named else _candidates(first.card, fast_int8=engine.fast_int8)
+    available = engine.is_available()
+    if not available.ok:
+        raise RuntimeUnavailableError(f"{runtime} cannot run here: {available.reason}", fix=available.fix)
+    files = [first if name == first.variant else resolve(model, name) for name in names]
+    verdicts = [verdict_of(file, runtime, device) for file in files]
+    usable = [verdict for verdict in verdicts if verdict.agreement is Agreement.RIGHT]
+    # Older cards have no known answers: their default runs, and says so.
+    usable = usable or [verdict for verdict in verdicts if verdict.agreement is Agreement.NOT_VERIFIED]
+    if not usable:
+        raise _refusal(first.card, runtime, verdicts, named=named)
+    best = _fastest(usable, first.card)
+    file = next(file for file in files if file.variant == best.variant)
+    return Choice(file, best, tuple(verdict for verdict in verdicts if verdict is not best))
+
+
+def _candidates(card: Card, *, fast_int8: bool) -> list[str]:
+    """Variants of free batch that are worth asking; the card's default first."""
+    free = [name for name, spec in card.files.items() if spec.batch is None]
+    usable = [name for name in free if fast_int8 or card.files[name].precision == "fp32"] or [card.default_variant]
+    return sorted(usable, key=lambda name: name != card.default_variant)
+
+
+def _fastest(verdicts: list[Verdict], card: Card) -> Verdict:
+    if any(verdict.ms is None for verdict in verdicts):
+        return verdicts[0]
+
+    def cost(verdict: Verdict) -> float:
+        is_full = card.files[verdict.variant].precision == "fp32"
+        return (verdict.ms or 0.0) * (1.0 if is_full else _FASTER)
+
+    return min(verdicts, key=cost)
+
+
+def _refusal(card: Card, runtime: str, verdicts: list[Verdict], *, named: bool) -> RuntimeUnavailableError:
+    return RuntimeUnavailableError(
+        f"{card.name} is not computed right here: {'; '.join(map(str, verdicts))}",
+        expected="the known answers of its card",
+        fix="leave the variant to --variant auto, or see `unmissed doctor`"
+        if named and len(card.files) > 1
+        else f"see `unmissed doctor`; update {runtime}'s package and driver, or take another --runtime",
+    )

@@ -24,6 +24,7 @@ from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
 from unmissed.training.heatmaps.sources import FieldSource
+from unmissed.training.known_answers import known_answers
 from unmissed.training.task import shown
 
 CANVASES = 24  # of training fields, to set the ranges of int8 and to measure the halo; held-out ones prove parity
@@ -60,9 +61,9 @@ def export_heatmap(
     scaled = Scaled(build_heatmap(architecture_of(config, heatmap)), mean, std)
     scaled.load_state_dict(read_weights(run / "best.safetensors"))
     size_px, target = heatmap.canvas_px, [list(heatmap.classes).index(item) for item in heatmap.target]
-    canvases = _canvases(source.held_out, size_px, CANVASES // 3)
+    canvases = canvases_of(source.held_out, size_px, CANVASES // 3)
     expected = torch_probabilities(scaled, source.temperature, canvases, BATCH)
-    teaching = _canvases(source.training, size_px, CANVASES)
+    teaching = canvases_of(source.training, size_px, CANVASES)
     halo_px = heatmap.halo_px
     if halo_px is None:
         halo_px = measure_halo(scaled, source.temperature, teaching[: CANVASES // 3], scale.stride_px, target)
@@ -78,6 +79,16 @@ def export_heatmap(
             files["int8"] = file_spec(small, "int8", None)
         else:
             small.unlink()
+    takes = InputSpec(size_px=size_px, fit="crop", um_per_px=config.input.um_per_px, mean=mean, std=std)
+    spec = HeatmapSpec(
+        stride_px=scale.stride_px,
+        halo_px=halo_px,
+        picture_px=heatmap.picture_px,
+        target=heatmap.target,
+        radius_px=scale.px(heatmap.nms_um),
+        box_px=scale.px(heatmap.box_um) if heatmap.box_um else None,
+        threshold=source.threshold,
+    )
     card = Card(
         name=name,
         version=version,
@@ -93,16 +104,8 @@ def export_heatmap(
             )
             for item in heatmap.classes
         ),
-        input=InputSpec(size_px=size_px, fit="crop", um_per_px=config.input.um_per_px, mean=mean, std=std),
-        heatmap=HeatmapSpec(
-            stride_px=scale.stride_px,
-            halo_px=halo_px,
-            picture_px=heatmap.picture_px,
-            target=heatmap.target,
-            radius_px=scale.px(heatmap.nms_um),
-            box_px=scale.px(heatmap.box_um) if heatmap.box_um else None,
-            threshold=source.threshold,
-        ),
+        input=takes,
+        heatmap=spec,
         files=files,
         default_variant="int8" if "int8" in files else "fp32",
         architecture={
@@ -120,6 +123,7 @@ def export_heatmap(
         temperature=source.temperature,
         parity_max_abs_dp=parity,
         quantisation=check,
+        known_answers=known_answers(folder, files, takes, spec),
         intended_use=config.intended_use,
         limits=config.limits,
         licence="Apache-2.0 (weights: see the terms of the data)",
@@ -156,7 +160,7 @@ def _read(run: Path, config: TrainConfig, heatmap: HeatmapConfig) -> _Run:
     )
 
 
-def _canvases(fields: Sequence[LabelledField], size_px: int, most: int) -> np.ndarray:
+def canvases_of(fields: Sequence[LabelledField], size_px: int, most: int) -> np.ndarray:
     """First canvas of each field, uint8 (N, size_px, size_px, 3); what lies outside the field is mirrored."""
     taken: list[np.ndarray] = []
 

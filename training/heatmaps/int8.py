@@ -12,15 +12,13 @@ from unmissed.models.export import onnx_runner
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.evaluation.finds import FieldFinds, recalls
 from unmissed.training.evaluation.intervals import group_weights, percentile_interval
-from unmissed.training.export_files import judge_int8
+from unmissed.training.export_files import first_accepted, judge_int8
 from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.finding import finds_of
 
 BATCH = 2  # canvases that run together
 LARGEST_LOSS_POINTS = 1.0  # of recall at the operating point, that int8 may cost
-# Convolutions at the start that stay in float, tried in this order: they cost most time, and int8 may hurt them most.
-FLOAT_AT_START = (0, 1, 2)
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -59,12 +57,7 @@ def try_int8(fp32: Path, target: Path, canvases: np.ndarray, compared: Compared)
         ratio = speed_ratio(fp32, target, canvases, rounds=7, batch_size=1)
         return _judge(before, compared.finds(onnx_runner(target)), compared, ratio, len(canvases))
 
-    check = attempt(FLOAT_AT_START[0])
-    for first_float in FLOAT_AT_START[1:]:
-        if check.accepted:
-            break
-        check = attempt(first_float)
-    return check
+    return first_accepted(attempt)
 
 
 def _judge(

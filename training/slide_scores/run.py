@@ -17,6 +17,7 @@ from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput,
 from unmissed.models.export import onnx_runner
 from unmissed.training.evaluation.intervals import Estimate
 from unmissed.training.export_files import file_spec
+from unmissed.training.known_answers import known_answers
 from unmissed.training.slide_scores.cohorts import NORMAL, Cohort, read_cohort
 from unmissed.training.slide_scores.config import SlideScoreConfig
 from unmissed.training.slide_scores.fit import LinearScore, fit
@@ -160,6 +161,7 @@ def _card(
         )
         for name, found in mean.items()
     }
+    files, takes = {"fp32": file_spec(path, "fp32", None)}, TableInput(features=cohorts[0].features)
     return Card(
         name=config.name,
         version="1",
@@ -167,8 +169,8 @@ def _card(
         title_zh=config.title_zh or config.name,
         task="slide-score",
         classes=_CLASSES,
-        input=TableInput(features=cohorts[0].features),
-        files={"fp32": file_spec(path, "fp32", None)},
+        input=takes,
+        files=files,
         default_variant="fp32",
         architecture={
             "kind": "logistic regression, weights of findings not negative",
@@ -186,6 +188,7 @@ def _card(
         metrics=metrics,
         temperature=1.0,
         parity_max_abs_dp=parity,
+        known_answers=known_answers(path.parent, files, takes),
         intended_use=config.intended_use,
         limits=config.limits,
         licence="Apache-2.0",

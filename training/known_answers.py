@@ -1,0 +1,115 @@
+"""Choose the questions of a card: those on which the model is least sure, so that a small fault shows."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from unmissed.models.cards import FileSpec, HeatmapSpec, InputSpec, KnownAnswers, TableInput
+from unmissed.models.export import PARITY, onnx_runner
+from unmissed.models.known_answers import spread
+from unmissed.models.known_pictures import DRAWING, known_fractions, known_pictures
+
+_CANDIDATES = 48
+_PICTURES, _ROWS = 3, 6
+_CANVAS_PX = 128  # of a heat map whose canvas is free: small, and every layer still sees more than its border
+_DIGITS = 6
+_INT8_STEP = 0.01  # what another rounding of an integer engine may add to the difference seen at export
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def known_answers(
+    folder: Path,
+    files: Mapping[str, FileSpec],
+    takes: InputSpec | TableInput,
+    heatmap: HeatmapSpec | None = None,
+    reference: str = "fp32",
+) -> tuple[KnownAnswers, ...]:
+    """Ask the fp32 file, and see how far the other files are from it.
+
+    Parameters
+    ----------
+    folder : where the files of the card lie.
+    files : variant -> file.
+    takes, heatmap : of the card.
+    reference : variant whose answers are the card's.
+
+    Returns
+    -------
+    One part for the files with a free canvas, and one for those with a fixed one, where there are any.
+    """
+    free = {name: spec for name, spec in files.items() if heatmap is None or spec.batch is None}
+    parts = [_ask(folder, free, takes, _CANVAS_PX if heatmap else None, reference)]
+    if fixed := {name: spec for name, spec in files.items() if name not in free}:
+        parts.append(_ask(folder, {reference: files[reference], **fixed}, takes, None, reference))
+        parts[-1] = parts[-1].model_copy(update={"tolerance": {k: parts[-1].tolerance[k] for k in fixed}})
+    return tuple(parts)
+
+
+def _ask(
+    folder: Path, files: Mapping[str, FileSpec], takes: InputSpec | TableInput, size_px: int | None, reference: str
+) -> KnownAnswers:
+    runs = {name: _runner(folder / spec.file, spec.batch) for name, spec in files.items()}
+    if isinstance(takes, TableInput):
+        table = _rows(folder / files[reference].file, len(takes.features))
+        chosen = _least_sure(spread(runs[reference](table)), _ROWS)
+        asked, about = table[chosen], {"rows": tuple(tuple(row) for row in table[chosen].astype(float).round(4).tolist())}
+    else:
+        side = size_px or takes.size_px
+        seeds = tuple(range(_CANDIDATES if side <= 256 else _PICTURES))
+        outputs = np.concatenate([spread(runs[reference](known_pictures((seed,), side))) for seed in seeds])
+        chosen = _least_sure(outputs, _PICTURES)
+        some = tuple(seeds[index] for index in chosen)
+        asked, about = known_pictures(some, side), {"drawing": DRAWING, "seeds": some, "size_px": side}
+    answers = {name: spread(run(asked)) for name, run in runs.items()}
+    expected = answers[reference].round(_DIGITS)
+    apart = {name: float(np.abs(found - expected).max()) for name, found in answers.items()}
+    return KnownAnswers(
+        **about,
+        outputs=tuple(map(tuple, expected.tolist())),
+        tolerance={
+            name: PARITY if files[name].precision == "fp32" else round(apart[name] + _INT8_STEP, 4) for name in files
+        },
+        integer_outputs={
+            name: tuple(map(tuple, found.round(_DIGITS).tolist()))
+            for name, found in answers.items()
+            if files[name].precision == "int8"
+        },
+    )
+
+
+def _least_sure(outputs: np.ndarray, count: int) -> list[int]:
+    """Questions (N, n) whose answers together are furthest from 0 and 1, number by number; the best one first."""
+    unsure = np.clip(outputs * (1 - outputs), 0, None)
+    covered, chosen = np.zeros(unsure.shape[1]), []
+    for _ in range(min(count, len(unsure))):
+        gains = np.maximum(unsure, covered).sum(axis=1)
+        gains[chosen] = -1.0
+        chosen.append(int(gains.argmax()))
+        covered = np.maximum(covered, unsure[chosen[-1]])
+    return chosen
+
+
+def _rows(path: Path, columns: int) -> np.ndarray:
+    """Rows around the mean that a gauge's graph subtracts, as wide as its scale; around 0 where it has none."""
+    constants = {item.name: numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer}
+    mean, scale = constants.get("mean", np.zeros(columns)), constants.get("scale", np.full(columns, 0.2))
+    fractions = np.stack([known_fractions(seed, columns) for seed in range(_CANDIDATES)])
+    table: np.ndarray = (mean + 2 * scale * fractions).round(4).astype(np.float32)
+    return table
+
+
+def _runner(path: Path, batch: int | None) -> Run:
+    run = onnx_runner(path, 1)
+    if batch is None:
+        return run
+
+    def padded(values: np.ndarray) -> np.ndarray:
+        parts = [values[start : start + batch] for start in range(0, len(values), batch)]
+        full = [np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)]) for part in parts]
+        return np.concatenate([run(part)[: len(rest)] for part, rest in zip(full, parts, strict=True)])
+
+    return padded

@@ -1,0 +1,121 @@
+"""Make the int8 file and the known answers of finished models anew, from their fp32 files and the data of their cards.
+
+``python -m unmissed.training.renew MODEL ...`` renews shipped models in place; nothing is trained.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from unmissed.datasets.splits import k_folds
+from unmissed.models import zoo
+from unmissed.models.cards import Card, Quantisation, load_card, save_card
+from unmissed.models.export import onnx_probabilities
+from unmissed.models.float_twin import write_float_twin
+from unmissed.training.config import TrainConfig
+from unmissed.training.export_files import file_spec
+from unmissed.training.exporting import CALIBRATION_PICTURES, load_for, quantise_classifier
+from unmissed.training.heatmaps.exporting import CANVASES, canvases_of
+from unmissed.training.heatmaps.int8 import Compared, try_int8
+from unmissed.training.heatmaps.settings import scale_of
+from unmissed.training.heatmaps.sources import FieldSource
+from unmissed.training.known_answers import known_answers
+from unmissed.training.parts import one_split, read_data
+
+
+def renew(card_path: Path) -> Card:
+    """Renew one model and save its card.
+
+    A card with an int8 file alone gets its float twin as fp32. An int8 file that does not pass the check of
+    ``unmissed export`` is removed.
+
+    Raises
+    ------
+    UnmissedError
+        When the data that the card names are not there.
+    """
+    card, folder = load_card(card_path), card_path.parent
+    files = dict(card.files)
+    if "fp32" not in files:
+        exact = folder / f"{card.name}.onnx"
+        write_float_twin(folder / files["int8"].file, exact)
+        files = {"fp32": file_spec(exact, "fp32", None).model_copy(update={"stored": "int8"}), **files}
+    check = card.quantisation
+    if "int8" in files:
+        small = folder / files["int8"].file
+        judge = _judge_fields if card.heatmap else _judge_pictures
+        check = judge(card, folder / files["fp32"].file, small)
+        print(f"{card.name}: int8 {'accepted' if check.accepted else 'not taken'}: {check.reason}")
+        if check.accepted:
+            files["int8"] = file_spec(small, "int8", None)
+        else:
+            small.unlink()
+            del files["int8"]
+    renewed = card.model_copy(
+        update={
+            "files": files,
+            "default_variant": "int8" if "int8" in files else "fp32",
+            "quantisation": check,
+            "known_answers": known_answers(folder, files, card.input, card.heatmap),
+        }
+    )
+    save_card(renewed, card_path)
+    return renewed
+
+
+def _recipe(card: Card) -> TrainConfig:
+    """The recipe of the card; what it does not say is as it was before there was a choice."""
+    return TrainConfig.model_validate(cast(Mapping[str, Any], card.training["recipe"]))
+
+
+def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
+    recipe = _recipe(card)
+    data = read_data(recipe.data)
+    if recipe.data.folds:
+        split = k_folds(data.records, recipe.data.folds, recipe.data.split_seed, val_fraction=0)[0]
+    else:
+        split = one_split(data.records, recipe.data)
+    held_out = [data.records[index] for index in split.test or split.validation]
+    others = [data.records[index] for index in (*split.train, *(split.validation if split.test else ()))]
+    order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
+    images = load_for(held_out, recipe.input)
+    labels = np.array([card.class_ids.index(record.label) for record in held_out])
+    groups = [record.group for record in held_out]
+    calibration = load_for([others[index] for index in order], recipe.input)
+    return quantise_classifier(
+        fp32, target, (images, labels, groups), onnx_probabilities(fp32, images), calibration
+    )
+
+
+def _judge_fields(card: Card, fp32: Path, target: Path) -> Quantisation:
+    recipe = _recipe(card)
+    heatmap, spec = recipe.heatmap, card.heatmap
+    if heatmap is None or spec is None:
+        raise ValueError(f"{card.name} has no recipe of a heat map")
+    scale = scale_of(recipe, heatmap)
+    source = FieldSource(recipe.data.dataset, recipe.data.root, heatmap, scale, by_picture=True)
+    fields = {field.name(source.root): field for field in source.fields}
+    parts = card.training["fields"]
+    order = np.random.default_rng(0).permutation(len(parts["train"]))[:CANVASES]
+    training = source.load([fields[parts["train"][index]] for index in order], lambda: None)
+    held_out = source.load([fields[name] for name in parts["test"] or parts["validation"]], lambda: None)
+    canvases = canvases_of(training, heatmap.canvas_px, CANVASES)
+    return try_int8(fp32, target, canvases, Compared(held_out, heatmap, scale, spec.halo_px, recipe.bootstrap))
+
+
+def main() -> None:
+    """Renew the models that are named, or all shipped ones."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", help="shipped models or cards; none: all shipped models")
+    for name in parser.parse_args().models or zoo.names():
+        card = renew(zoo.find_card(name))
+        parts = {part: spec.size_bytes for part, spec in card.files.items()}
+        tolerances = [known.tolerance for known in card.known_answers]
+        print(f"{card.name}: {parts} bytes, known answers within {tolerances}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
