@@ -16,7 +16,7 @@ from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.inference.find import Finder
-from unmissed.models import zoo
+from unmissed.inference.runtimes.variants import choose
 from unmissed.training.evaluation.finds import ALL, FieldFinds, evaluate_finds
 
 RATES = (0.1, 0.25, 0.5, 1.0)
@@ -28,10 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", help="kvasir-seg, cvc-clinicdb, polypgen")
     parser.add_argument("--model", default="polyp-finder")
+    parser.add_argument("--variant", default="auto", help="file of the card; auto: the fastest right one")
     parser.add_argument("--root", type=Path, help="folder of the dataset; default $UNMISSED_DATA/<dataset>")
     parser.add_argument("--all", action="store_true", help="also pictures that the model was trained on")
     arguments = parser.parse_args()
-    file = zoo.resolve(arguments.model)
+    file = choose(arguments.model, variant=arguments.variant).file
     root = dataset_root(arguments.dataset, arguments.root)
     records = get(arguments.dataset).read(root)
     fields = file.card.training.get("fields", {})

@@ -17,7 +17,8 @@ def doctor(
     """Check this machine, and say how to mend what is missing.
 
     PASS works; INFO is optional and not here; WARN works worse than it could; FAIL is broken, and the exit code is
-    then 2. Every runtime really loads a small model and its answers are compared with a formula.
+    then 2. Every runtime really loads a small model and its answers are compared with a formula; then every file of
+    every shipped model is asked for the known answers of its card, and a file whose answers are wrong is never used.
     """
     from unmissed.inference.doctor import Status, examine
 

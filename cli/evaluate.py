@@ -105,16 +105,17 @@ def _evaluate_model(
     from unmissed.datasets.locate import dataset_root
     from unmissed.datasets.records import ClassInfo
     from unmissed.datasets.registry import get
-    from unmissed.models.zoo import resolve
+    from unmissed.inference.runtimes.variants import choose
     from unmissed.training.evaluation.outputs import write_evaluation
 
-    dataset, model = get(data), resolve(target)
+    dataset, choice = get(data), choose(target, runtime)
+    model = choice.file
     place = dataset_root(data, root)
     everything = dataset.read(place)
     records = [record for record in everything if record.label]
     if not records:
         raise DatasetError(f"{data} has no labelled pictures", expected="a classification dataset")
-    notes = []
+    notes = list(choice.notes)
     if len(everything) > len(records):
         notes.append(f"{len(everything) - len(records)} pictures without a label were left out.")
     if any(record.split == "test" for record in records):

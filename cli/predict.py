@@ -60,11 +60,12 @@ def predict(
     from unmissed.inference.inputs import expand
     from unmissed.inference.predict import Predictor
     from unmissed.inference.provenance import write_run
-    from unmissed.inference.runtimes.variants import resolve_for
+    from unmissed.inference.runtimes.variants import choose
     from unmissed.inference.table import PredictionTable
 
     started = datetime.now(UTC)
-    file = resolve_for(runtime, model, variant)
+    choice = choose(model, runtime, variant, device)
+    file = choice.file
     settings: dict[str, Any] = {
         "runtime": runtime,
         "batch_size": batch_size,
@@ -74,11 +75,12 @@ def predict(
         "um_per_px": um_per_px,
     }
     arguments = {"model": model, "inputs": inputs, "output": str(output), "variant": variant, **settings}
+    settings["notes"] = choice.notes
     if file.card.task == "heatmap":
         from unmissed.cli.predict_finds import write_finds
 
         _refuse(groups=groups or None, page=page)
-        write_finds(file, inputs, output, settings, threshold, max_per_image, arguments, started)
+        write_finds(choice, inputs, output, settings, threshold, max_per_image, arguments, started)
         return
     _refuse(threshold=threshold, max_per_image=max_per_image)
     found = expand(inputs)
@@ -94,6 +96,7 @@ def predict(
     write_run(
         output.with_suffix(".run.json"),
         predictor,
+        choice,
         arguments={**arguments, "groups": groups, "page": None if page is None else str(page)},
         started=started,
         load_s=loaded - before,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from unmissed.models.zoo import ModelFile
+    from unmissed.inference.runtimes.variants import Choice
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ EXIT_SOME_FAILED = 3
 
 
 def write_finds(
-    file: "ModelFile",
+    choice: "Choice",
     inputs: Sequence[str],
     output: Path,
     settings: Mapping[str, Any],
@@ -31,6 +31,7 @@ def write_finds(
 
     Parameters
     ----------
+    choice : the file of the model that runs.
     settings : keywords of ``Finder`` that it shares with ``Predictor``.
     arguments : what the user asked for, for the record.
     """
@@ -49,7 +50,7 @@ def write_finds(
     console = Console(stderr=True)
     with FindTable(output) as table:
         before = perf_counter()
-        finder = Finder(file, **settings, threshold=threshold, max_per_image=max_per_image)
+        finder = Finder(choice.file, **settings, threshold=threshold, max_per_image=max_per_image)
         loaded = perf_counter()
         with finder:
             rows = finder.find(found.paths)
@@ -65,6 +66,7 @@ def write_finds(
     write_run(
         output.with_suffix(".run.json"),
         finder,
+        choice,
         arguments={**arguments, "threshold": threshold, "max_per_image": max_per_image},
         started=started,
         load_s=loaded - before,
@@ -73,6 +75,7 @@ def write_finds(
         failed=len(failures),
         more={"finds": table.rows, "failures": [{"path": path, "error": error} for path, error in failures]},
     )
+    file = choice.file
     typer.echo(
         f"{images} pictures, {len(failures)} failed, {table.rows} finds, {done - loaded:.1f} s, "
         f"{finder.session.runtime} ({finder.session.provider}), {file.card.name} {file.variant} -> {output}",

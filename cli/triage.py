@@ -33,6 +33,9 @@ def triage(
         Path | None, typer.Option(metavar="CSV", help="Pixel sizes by slide: columns slide, um_per_px.")
     ] = None,
     runtime: Annotated[str, typer.Option(help="What runs the models; `unmissed doctor` lists them.")] = "onnx-cpu",
+    variant: Annotated[
+        str, typer.Option(help="auto: the fastest file of each model that this machine computes right; or one by name.")
+    ] = "auto",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Slides at the same time.")] = 1,
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="CPU threads for a slide.", show_default="cores / workers")
@@ -69,7 +72,7 @@ def triage(
 
     threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
-    make_screener, settings = screener_for(preset, runtime, threads, max_crops, rules, prepared)
+    make_screener, settings = screener_for(preset, runtime, threads, max_crops, rules, prepared, variant)
     plan = TriagePlan(
         output=output,
         inputs=found,
@@ -91,6 +94,7 @@ def triage(
             "um_per_px": um_per_px,
             "um_per_px_table": None if um_per_px_table is None else str(um_per_px_table),
             "runtime": runtime,
+            "variant": variant,
             "workers": workers,
             "threads": threads,
             "max_crops": max_crops,

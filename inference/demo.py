@@ -12,8 +12,8 @@ from unmissed.datasets.synthetic.cells import KINDS, draw_cell
 from unmissed.inference.hardware import processor
 from unmissed.inference.predict import Predictor
 from unmissed.inference.reports.predictions_page import PageRow, PageRun, write_page
+from unmissed.inference.runtimes.variants import choose
 from unmissed.inference.table import PredictionTable
-from unmissed.models import zoo
 
 MODEL = "cell-sipakmed"
 CELLS_PER_KIND = 8
@@ -68,7 +68,7 @@ def run_demo(folder: Path, *, model: str = MODEL, runtime: str = "onnx-cpu") -> 
     ModelError, RuntimeUnavailableError, OutputError
         When the model, the runtime or the disk fails.
     """
-    file = zoo.resolve(model)
+    file = choose(model, runtime).file
     paths = draw_cells(folder / "cells")
     table_path, page_path = folder / "predictions.csv", folder / "index.html"
     with Predictor(file, runtime=runtime) as predictor:

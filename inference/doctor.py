@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
+from itertools import product
 from pathlib import Path
 
 from unmissed.datasets import registry as dataset_registry
@@ -16,6 +17,7 @@ from unmissed.datasets.errors import UnmissedError
 from unmissed.datasets.locate import DATA_VARIABLE, dataset_root
 from unmissed.inference import hardware
 from unmissed.inference.runtimes import registry as runtime_registry
+from unmissed.inference.runtimes.answers import Agreement, Verdict, verdict_of
 from unmissed.inference.runtimes.base import Runtime
 from unmissed.inference.self_test import try_runtime
 from unmissed.models import zoo
@@ -141,7 +143,8 @@ def _processor() -> Iterator[Check]:
     if fast_int8:
         yield Check("processor", Status.PASS, f"{', '.join(fast_int8)}: int8 models run faster than fp32")
     else:
-        yield Check("processor", Status.INFO, "no VNNI: int8 models gain little", "compare with --variant fp32")
+        found = "no VNNI: int8 files gain little; --variant auto takes what is faster here"
+        yield Check("processor", Status.INFO, found)
 
 
 def _memory() -> Iterator[Check]:
@@ -179,13 +182,39 @@ def _datasets() -> Iterator[Check]:
         yield Check("datasets", Status.PASS if found else Status.INFO, ", ".join(found) or f"none in {base}")
 
 
+def _answers() -> Iterator[Check]:
+    """Every file of every shipped model in every runtime that is here, against the known answers of its card."""
+    for runtime, name in product(runtime_registry.names(), zoo.names()):
+        if runtime_registry.select(runtime).is_available().ok:
+            verdicts = [verdict_of(zoo.resolve(name, variant), runtime, anew=True) for variant in _variants(name)]
+            any_right = any(verdict.agreement is Agreement.RIGHT for verdict in verdicts)
+            for verdict in verdicts:
+                yield _answer(name, verdict, runtime, any_right)
+
+
+def _answer(name: str, verdict: Verdict, runtime: str, any_right: bool) -> Check:
+    title = f"answers {name}, {verdict.variant}, {runtime}"
+    if verdict.agreement is Agreement.RIGHT:
+        return Check(
+            title, Status.PASS, f"off by {verdict.apart:.2g} ({verdict.allowed:.2g} allowed), {verdict.ms:.1f} ms"
+        )
+    if any_right:
+        return Check(title, Status.WARN, str(verdict), "nothing: another variant runs in its place")
+    status = Status.FAIL if runtime == BASE_RUNTIME else Status.WARN
+    return Check(title, status, str(verdict), f"update {runtime}'s package and driver, or take another --runtime")
+
+
+def _variants(name: str) -> list[str]:
+    return list(load_card(zoo.find_card(name)).files)
+
+
 def _models() -> Iterator[Check]:
     """Every file of every shipped model against the hash in its card."""
     if not zoo.names():
         yield Check("models", Status.INFO, "no models are shipped", "name your own export")
     for name in zoo.names():
         try:
-            variants = list(load_card(zoo.find_card(name)).files)
+            variants = _variants(name)
             for variant in variants:
                 zoo.resolve(name, variant)
         except UnmissedError as error:
@@ -218,5 +247,5 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 _CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
     *(_python, _packages, _rival_packages, _runtimes),
-    *(_processor, _memory, _disk, _datasets, _models),
+    *(_processor, _memory, _disk, _datasets, _models, _answers),
 )

@@ -40,6 +40,7 @@ class Finder(Closing):
     um_per_px : size of a pixel in the pictures; None means the model's.
     threshold : least score of a find; None takes the card's.
     max_per_image : keep the best finds of a picture; None keeps all.
+    notes : what the choice of the model's file has to say (``Choice.notes``).
 
     Attributes
     ----------
@@ -64,6 +65,7 @@ class Finder(Closing):
         um_per_px: float | None = None,
         threshold: float | None = None,
         max_per_image: int | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         spec = model.card.heatmap
         if spec is None:
@@ -76,7 +78,8 @@ class Finder(Closing):
         self._spec, self._input = spec, model.card.picture_input
         self._threshold = spec.threshold if threshold is None else threshold
         self._max = max_per_image
-        self._factor, self.notes = _factor(self._input.um_per_px, um_per_px)
+        self._factor, assumed = _factor(self._input.um_per_px, um_per_px)
+        self.notes = (*notes, *assumed)
         self.session = engine.load(
             model, device=device, batch_size=batch_size or (1 if engine.concurrent else 8), threads=self.threads
         )

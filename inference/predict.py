@@ -37,6 +37,7 @@ class Predictor(Closing):
     threads : CPU threads inside one batch; None takes 1 where the workers run side by side, else all cores.
     device : number or name of the accelerator.
     um_per_px : size of a pixel in the pictures; only models with a card's ``um_per_px`` and fit "crop" use it.
+    notes : what the choice of the model's file has to say (``Choice.notes``).
 
     Attributes
     ----------
@@ -59,6 +60,7 @@ class Predictor(Closing):
         threads: int | None = None,
         device: str | None = None,
         um_per_px: float | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         if model.card.task != "classification":
             raise ModelError(
@@ -69,7 +71,8 @@ class Predictor(Closing):
         self.model = model
         self.threads = threads or (1 if engine.concurrent else cores)
         self.workers = workers or (max(1, cores // self.threads) if engine.concurrent else cores)
-        self._prepare, self.notes = path_reader(model.card.picture_input, um_per_px)
+        self._prepare, assumed = path_reader(model.card.picture_input, um_per_px)
+        self.notes = (*notes, *assumed)
         self.session = engine.load(model, device=device, batch_size=batch_size, threads=self.threads)
         cv2.setNumThreads(1)  # the workers are the parallelism
 

@@ -15,6 +15,7 @@ from unmissed.inference.hardware import describe
 if TYPE_CHECKING:
     from unmissed.inference.find import Finder
     from unmissed.inference.predict import Predictor
+    from unmissed.inference.runtimes.variants import Choice
 
 _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
 
@@ -33,6 +34,7 @@ def package_versions(names: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 def write_run(
     path: Path,
     predictor: "Predictor | Finder",
+    choice: "Choice",
     *,
     arguments: Mapping[str, Any],
     started: datetime,
@@ -48,6 +50,7 @@ def write_run(
     ----------
     path : the JSON file to write.
     predictor : the model and session that ran.
+    choice : which file of the model that was, and why.
     arguments : what the user asked for.
     started : when the run began, with its time zone.
     load_s, predict_s : seconds to load the model, and from the first picture to the last row.
@@ -59,20 +62,12 @@ def write_run(
     OutputError
         When the file cannot be written.
     """
-    model, session = predictor.model, predictor.session
-    spec = model.card.files[model.variant]
+    session = predictor.session
     record = {
         "command": "predict",
         "arguments": dict(arguments),
         "started": started.isoformat(timespec="seconds"),
-        "model": {
-            "name": model.card.name,
-            "version": model.card.version,
-            "variant": model.variant,
-            "file": spec.file,
-            "sha256": spec.sha256,
-            "precision": spec.precision,
-        },
+        "model": choice.provenance(),
         "runtime": {
             "name": session.runtime,
             "provider": session.provider,

@@ -63,7 +63,9 @@ def _from_bytes(graph: onnx.GraphProto) -> set[str]:
 def _clip(node: onnx.NodeProto, constants: dict[str, np.ndarray], graph: onnx.GraphProto) -> onnx.NodeProto:
     step, zero = (constants[name].astype(np.float64) for name in node.input[1:])
     ends = [np.array((end - zero) * step, np.float32) for end in (0, 255)]
-    names = [_constant(graph, f"{node.output[0]}_{word}", value) for word, value in zip(("low", "high"), ends, strict=True)]
+    names = [
+        _constant(graph, f"{node.output[0]}_{word}", value) for word, value in zip(("low", "high"), ends, strict=True)
+    ]
     return helper.make_node("Clip", [node.input[0], *names], list(node.output), name=node.name)
 
 

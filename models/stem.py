@@ -123,7 +123,7 @@ def unfold_stem(model: onnx.ModelProto) -> bool:
     convolution = makers[quantised.input[0]]
     constants = {item.name: item for item in graph.initializer}
     attributes = {item.name: item for item in convolution.attribute}
-    top, left, bottom, right = attributes["pads"].ints
+    top, left, bottom, _ = attributes["pads"].ints
     for position, name in enumerate(convolution.input[1:]):
         for index, stored in enumerate(makers[name].input):
             value = numpy_helper.to_array(constants[stored])

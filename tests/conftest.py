@@ -1,9 +1,29 @@
 """Fixtures for all rooms."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+try:
+    from hypothesis import settings
+except ImportError:  # the tests that need it skip
+    pass
+else:
+    # No test depends on absolute times: a busy machine is slow, and not wrong.
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache() -> Iterator[None]:
+    """Verdicts on known answers are remembered for this session of tests, and not in the user's cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["UNMISSED_CACHE"] = folder
+        yield
+        del os.environ["UNMISSED_CACHE"]
 
 
 @pytest.fixture(scope="session")

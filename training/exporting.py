@@ -14,17 +14,20 @@ from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
-from unmissed.models.cards import Card, CardClass, DataSpec, InputSpec, Metric, Quantisation, save_card
-from unmissed.models.export import onnx_probabilities, torch_probabilities
+from unmissed.models.cards import Card, CardClass, DataSpec, InputSpec, Metric, save_card
+from unmissed.models.export import torch_probabilities
 from unmissed.models.pretrained import read_weights
-from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.classifier import architecture_of
+from unmissed.training.classifier_int8 import quantise_classifier
 from unmissed.training.config import InputConfig, TrainConfig
-from unmissed.training.evaluation.intervals import paired_difference
-from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
-from unmissed.training.export_files import Proof, check_finished, file_spec, first_accepted, judge_int8, write_float_files
+from unmissed.training.export_files import (
+    Proof,
+    check_finished,
+    file_spec,
+    write_float_files,
+)
 from unmissed.training.heatmaps.exporting import export_heatmap
 from unmissed.training.known_answers import known_answers
 from unmissed.training.loading import load_pictures
@@ -33,7 +36,6 @@ from unmissed.training.recipes import load_recipe
 from unmissed.training.task import shown
 
 CALIBRATION_PICTURES = 256
-LARGEST_LOSS_POINTS = 0.5  # of macro-F1, that int8 may cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,37 +215,6 @@ def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config:
     others = [record for name, record in records.items() if name not in tested]
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
     return load_for([others[i] for i in order], config.input)
-
-
-def quantise_classifier(
-    fp32: Path,
-    target: Path,
-    held_out: tuple[np.ndarray, np.ndarray, Sequence[str]],
-    expected: np.ndarray,
-    calibration: np.ndarray,
-) -> Quantisation:
-    """Write the int8 variant of a classifier and judge it on held-out pictures.
-
-    Parameters
-    ----------
-    fp32, target : ONNX files.
-    held_out : pictures uint8 (N, S, S, 3), labels (N,) and groups.
-    expected : (N, K) probabilities of fp32.
-    calibration : pictures that set the ranges of the activations.
-    """
-    images, labels, groups = held_out
-    before = float(macro_f1(labels, expected)[0])
-
-    def attempt(first_float: int) -> Quantisation:
-        quantise(fp32, target, calibration, first_float=first_float)
-        probabilities = onnx_probabilities(target, images)
-        loss = paired_difference(labels, probabilities, expected, groups, macro_f1)
-        ratio = speed_ratio(fp32, target, images)
-        after = float(macro_f1(labels, probabilities)[0])
-        compared = (len(images), len(calibration))
-        return judge_int8(ratio, loss, LARGEST_LOSS_POINTS, "macro_f1", before, after, compared)
-
-    return first_accepted(attempt)
 
 
 def load_for(records: Sequence[Record], spec: InputConfig) -> np.ndarray:

@@ -15,9 +15,10 @@ from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
 from unmissed.models.float_twin import write_float_twin
+from unmissed.training.classifier_int8 import quantise_classifier
 from unmissed.training.config import TrainConfig
 from unmissed.training.export_files import file_spec
-from unmissed.training.exporting import CALIBRATION_PICTURES, load_for, quantise_classifier
+from unmissed.training.exporting import CALIBRATION_PICTURES, load_for
 from unmissed.training.heatmaps.exporting import CANVASES, canvases_of
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
@@ -85,9 +86,7 @@ def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
     labels = np.array([card.class_ids.index(record.label) for record in held_out])
     groups = [record.group for record in held_out]
     calibration = load_for([others[index] for index in order], recipe.input)
-    return quantise_classifier(
-        fp32, target, (images, labels, groups), onnx_probabilities(fp32, images), calibration
-    )
+    return quantise_classifier(fp32, target, (images, labels, groups), onnx_probabilities(fp32, images), calibration)
 
 
 def _judge_fields(card: Card, fp32: Path, target: Path) -> Quantisation:

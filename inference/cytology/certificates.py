@@ -1,14 +1,15 @@
 """The proof that an operating point needs before it may exclude slides: checked, matched, or refused with reasons."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unmissed.models.cards import Sha256
 
+KNOWN_SLIDE = "known slide"  # role of the whole chain among the answers
 _MOST_POSITIVES = 1_000_000  # a count beyond every screening programme is a slip of the pen
 _BISECTIONS = 100  # halves the interval to below the resolution of a float
 _ROUNDING = 1e-9  # what printing and reading a bound may cost
@@ -29,7 +30,17 @@ class Certificate(BaseModel):
     preset: dict[str, str | int | float | None] = Field(min_length=1, description="Every value of the preset.")
     runtime: str
     preparation: str
-    version: str = Field(description="Of Unmissed, because its code shapes the score too.")
+    answers: dict[str, list[float]] = Field(
+        description="Role, and the known slide -> known answers where the proof was made."
+    )
+    tolerance: float = Field(gt=0, le=0.05, description="Largest difference of an answer elsewhere.")
+
+    @model_validator(mode="after")
+    def _answers_for_all(self) -> Self:
+        silent = sorted(role for role in {*self.models, KNOWN_SLIDE} if not self.answers.get(role))
+        if silent:
+            raise ValueError(f"answers: none of {', '.join(silent)}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +52,15 @@ class Conditions:
     models : role -> sha256 of the file that ran.
     preset : every value of the preset.
     runtime, preparation : names.
-    version : of Unmissed.
+    answers : role -> known answers of the model as computed here, and those of the known slide; a model that could not
+        be verified has none.
     """
 
     models: Mapping[str, str]
     preset: Mapping[str, Any]
     runtime: str
     preparation: str
-    version: str
+    answers: Mapping[str, Sequence[float]]
 
     @classmethod
     def of(cls, provenance: Mapping[str, Any]) -> Self:
@@ -60,7 +72,8 @@ class Conditions:
             preset=_mapping(provenance.get("preset_values")),
             runtime=str(provenance.get("runtime", "")),
             preparation=str(settings.get("preparation", "")),
-            version=str(settings.get("unmissed", "")),
+            answers={role: _numbers(_mapping(model).get("answers")) for role, model in models.items()}
+            | {KNOWN_SLIDE: _numbers(provenance.get("known_slide"))},
         )
 
 
@@ -141,7 +154,16 @@ def mismatch(certificate: Certificate, conditions: Conditions) -> str:
         differing = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
         if differing:
             return f"the certificate was issued for other {name} ({', '.join(differing)})"
-    for name in ("runtime", "preparation", "version"):
+    for role, wanted_answers in certificate.answers.items():
+        differing_by = _apart(wanted_answers, conditions.answers.get(role, ()))
+        if differing_by is None:
+            return f"the known answers of the {role} were not computed on this machine"
+        if differing_by > certificate.tolerance:
+            return (
+                f"this machine or release computes something else: the known answers of the {role} differ by "
+                f"{differing_by:.2g}, the certificate allows {certificate.tolerance:g}"
+            )
+    for name in ("runtime", "preparation"):
         expected, actual = getattr(certificate, name), getattr(conditions, name)
         if expected != actual:
             return f"the certificate was issued for {name} {expected}, this slide was screened with {actual}"
@@ -166,6 +188,21 @@ def _log_tail(n: int, most: int, rate: float) -> float:
 def _log_term(n: int, i: int, rate: float) -> float:
     choices = math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1)
     return choices + (i * math.log(rate) if i else 0.0) + (n - i) * math.log1p(-rate)
+
+
+def _apart(wanted: Sequence[float], found: Sequence[float]) -> float | None:
+    """Largest difference of two lists of answers; None where they cannot be compared."""
+    if not found or len(wanted) != len(found):
+        return None
+    return max(abs(one - other) for one, other in zip(wanted, found, strict=True))
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """A list of finite numbers as the provenance stores it; nothing of what is anything else."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    is_clean = all(isinstance(item, int | float) and math.isfinite(item) for item in value)
+    return tuple(float(item) for item in value) if is_clean else ()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -1,41 +1,66 @@
 """From the words of a command to what the workers need: a loader of models, and the settings that shape a result."""
 
+import logging
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from unmissed.datasets.errors import ConfigError
 from unmissed.inference.cytology.jobs import MakeScreener
+from unmissed.inference.cytology.models import choose_model
 from unmissed.inference.cytology.policy import Policy, Preparation
 from unmissed.inference.cytology.settings import ScreenSettings, load_preset
 from unmissed.inference.cytology.working import load_screener
-from unmissed.inference.runtimes.variants import resolve_for
+
+log = logging.getLogger(__name__)
 
 
 def screener_for(
-    preset: str, runtime: str, threads: int, max_crops: int | None, policy: Policy, preparation: Preparation
+    preset: str,
+    runtime: str,
+    threads: int,
+    max_crops: int | None,
+    policy: Policy,
+    preparation: Preparation,
+    variant: str = "auto",
 ) -> tuple[MakeScreener, dict[str, Any]]:
-    """What loads the models in a worker, and the settings that shape a result."""
-    chosen = load_preset(preset)
+    """What loads the models in a worker, and the settings that shape a result.
+
+    The files of the models are chosen here, once for all workers.
+
+    Raises
+    ------
+    ConfigError
+        When no model of the preset has the variant.
+    ModelError, RuntimeUnavailableError
+        When a model is missing or damaged, or is not computed right here.
+    """
+    how = load_preset(preset)
     if max_crops is not None:
-        chosen = chosen.model_copy(update={"max_crops": max_crops})
+        how = how.model_copy(update={"max_crops": max_crops})
+    names = dict.fromkeys((how.coarse_finder, how.finder, how.judge, how.slide_score))
+    chosen = {name: choose_model(name, runtime, variant) for name in names}
+    if variant != "auto" and all(choice.file.variant != variant for choice in chosen.values()):
+        raise ConfigError(
+            f"no model of the preset has a variant {variant!r}",
+            expected="auto, or a variant of their cards such as fp32",
+            fix="see `unmissed models`",
+        )
     settings = ScreenSettings(
-        preset=chosen,
+        preset=how,
         adequacy=policy.adequacy[preparation],
         grade=policy.grade,
         runtime=runtime,
         threads=threads,
+        chosen=chosen,
     )
-    names = dict.fromkeys((chosen.coarse_finder, chosen.finder, chosen.judge, chosen.slide_score))
     shaping = {
         "unmissed": version("unmissed"),
-        "preset": chosen.model_dump(mode="json"),
+        "preset": how.model_dump(mode="json"),
         "runtime": runtime,
-        "models": {name: _sha256_of_model(name, runtime) for name in names},
+        "models": {name: choice.provenance()["sha256"] for name, choice in chosen.items()},
     }
+    for choice in chosen.values():
+        for note in choice.notes:
+            log.warning("%s", note)
     return partial(load_screener, settings), shaping
-
-
-def _sha256_of_model(name: str, runtime: str) -> str:
-    """Of the file that will run, checked against its card."""
-    file = resolve_for(runtime, name)
-    return file.card.files[file.variant].sha256

@@ -1,6 +1,7 @@
 """How a slide is screened: a preset says how much is looked at, and the models say with what."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.errors import ConfigError
 from unmissed.inference.cytology.policy import AdequacyLimits, GradeRule
+from unmissed.inference.runtimes.variants import Choice
 
 _MOST_BYTES = 100_000
 
@@ -56,6 +58,7 @@ class ScreenSettings:
     device : number of the accelerator; None for the first.
     threads : how many read and run at the same time; None takes all physical cores.
     gallery : how many crops are kept for the pages.
+    chosen : model -> the file of it that was chosen for the whole run; other models are chosen where they are loaded.
     """
 
     preset: Preset
@@ -65,6 +68,7 @@ class ScreenSettings:
     device: str | None = None
     threads: int | None = None
     gallery: int = 48
+    chosen: Mapping[str, Choice] = field(default_factory=dict)
 
 
 def preset_names() -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from unmissed.datasets.errors import ModelError
-from unmissed.models import zoo
+from unmissed.inference.runtimes.variants import choose
 
 
 class Gauge:
@@ -24,7 +24,7 @@ class Gauge:
     def __init__(self, name: str, features: Sequence[str]) -> None:
         import onnxruntime
 
-        file = zoo.resolve(name)
+        file = choose(name).file
         if file.card.task != "gauge" or not hasattr(file.card.input, "features"):
             raise ModelError(f"{file.card.name} is a {file.card.task} model", expected="a gauge")
         self._columns: tuple[str, ...] = file.card.input.features

@@ -6,7 +6,7 @@ from unmissed.datasets.closing import Closing
 from unmissed.inference.endoscopy.shrinking import shrink
 from unmissed.inference.endoscopy.values import Box, Lesion, View
 from unmissed.inference.find import Finder
-from unmissed.inference.runtimes.variants import resolve_for
+from unmissed.inference.runtimes.variants import Choice, choose
 
 _MUCH = 0.5
 _ANY_PX = 1_000_000  # a model whose pixels have a size takes the picture as it is
@@ -24,18 +24,18 @@ class LesionModel(Closing):
 
     Attributes
     ----------
-    file : the model file; None where none was named.
+    choice : the model file that runs; None where none was named.
     """
 
     def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:
-        self.file = resolve_for(runtime, name) if name else None
+        self.choice: Choice | None = choose(name, runtime) if name else None
         self._finder = None
         self._picture_px = 0
-        if self.file is not None:
-            spec = self.file.card.heatmap
+        if self.choice is not None:
+            spec = self.choice.file.card.heatmap
             self._picture_px = (spec.picture_px if spec else None) or _ANY_PX
             self._finder = Finder(
-                self.file,
+                self.choice.file,
                 runtime=runtime,
                 batch_size=1,
                 workers=1,

@@ -12,7 +12,7 @@ from unmissed.datasets.images import fit_image
 from unmissed.inference.endoscopy.protocol import Models
 from unmissed.inference.endoscopy.values import Scene, Sight, View
 from unmissed.inference.runtimes.registry import select
-from unmissed.inference.runtimes.variants import resolve_for
+from unmissed.inference.runtimes.variants import Choice, choose
 
 Name = TypeVar("Name", str, Scene)
 
@@ -33,7 +33,7 @@ class SightModel(Closing):
 
     Attributes
     ----------
-    file : the model file; None where the protocol names none.
+    choice : the model file that runs; None where the protocol names none.
     notes : what it cannot tell, for the user.
 
     Raises
@@ -45,13 +45,13 @@ class SightModel(Closing):
     """
 
     def __init__(self, models: Models, *, runtime: str = "onnx-cpu") -> None:
-        self.file = resolve_for(runtime, models.site) if models.site else None
-        self.notes: tuple[str, ...] = ()
+        self.choice: Choice | None = choose(models.site, runtime) if models.site else None
         self._session = None
-        if self.file is None:
-            self.notes = (_UNTOLD,)
+        if self.choice is None:
+            self.notes: tuple[str, ...] = (_UNTOLD,)
             return
-        card = self.file.card
+        self.notes = self.choice.notes
+        card = self.choice.file.card
         if card.task != "classification":
             raise ModelError(f"{card.name} is a {card.task} model", expected="a classifier of whole frames")
         sites, scenes = dict(models.sites), dict(models.scenes)
@@ -69,7 +69,7 @@ class SightModel(Closing):
         self._sites = _columns(sites, card.class_ids)
         self._scenes = _columns(scenes, card.class_ids)
         self._input = card.picture_input
-        self._session = select(runtime).load(self.file, batch_size=1, threads=1)
+        self._session = select(runtime).load(self.choice.file, batch_size=1, threads=1)
 
     def of(self, view: View, outside: float) -> Sight:
         """What a frame shows.

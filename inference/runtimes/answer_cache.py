@@ -7,6 +7,7 @@ the same time: each writes a whole one and moves it into place.
 import hashlib
 import json
 import logging
+import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,7 @@ from unmissed.models.cards import KnownAnswers
 
 log = logging.getLogger(__name__)
 
+CACHE_VARIABLE = "UNMISSED_CACHE"  # names a folder in place of the user's cache
 _FORMAT = 1
 _MOST_BYTES = 1_000_000
 _LIBRARIES = (
@@ -69,8 +71,26 @@ def save(key: str, text: str) -> None:
         log.debug("known answers cannot be remembered: %s", error)
 
 
+def load_numbers(key: str) -> tuple[float, ...] | None:
+    """Numbers that were stored under a key; None when there are none that can be read."""
+    text = load(key)
+    try:
+        values = json.loads(text) if text is not None else None
+    except ValueError:
+        return None
+    is_list = isinstance(values, list) and all(isinstance(value, float) for value in values)
+    return tuple(values) if is_list else None
+
+
+def save_numbers(key: str, numbers: tuple[float, ...]) -> None:
+    """Store numbers; where that is not possible nothing is stored."""
+    save(key, json.dumps(numbers))
+
+
 def _path(key: str) -> Path:
-    return Path(pooch.os_cache("unmissed")) / "known-answers" / f"{key}.json"
+    named = os.environ.get(CACHE_VARIABLE)
+    folder = Path(named) if named else Path(pooch.os_cache("unmissed"))
+    return folder / "known-answers" / f"{key}.json"
 
 
 def _version(name: str) -> str:

@@ -52,6 +52,7 @@ class Choice:
             "variant": self.file.variant,
             "file": spec.file,
             "sha256": spec.sha256,
+            "precision": spec.precision,
             "verified": self.verdict.agreement is Agreement.RIGHT,
             "off_by": self.verdict.apart,
             "allowed": self.verdict.allowed,

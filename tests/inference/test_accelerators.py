@@ -12,10 +12,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from unmissed.datasets.errors import ModelError, RuntimeUnavailableError  # noqa: E402
-from unmissed.inference.runtimes import registry  # noqa: E402
+from unmissed.inference.runtimes import registry, variants  # noqa: E402
+from unmissed.inference.runtimes.answers import Agreement, Verdict  # noqa: E402
 from unmissed.inference.runtimes.base import Availability  # noqa: E402
 from unmissed.inference.runtimes.torch import TorchCpu, TorchSession  # noqa: E402
-from unmissed.inference.runtimes.variants import resolve_for  # noqa: E402
+from unmissed.inference.runtimes.variants import choose  # noqa: E402
 from unmissed.models import zoo  # noqa: E402
 
 
@@ -27,22 +28,25 @@ class TestVariants:
             *(("onnx-cann", "fp32"), ("torch-cpu", "fp32"), ("torch-cuda", "fp32"), ("torch-npu", "fp32")),
         ],
     )
-    def test_integers_only_where_they_are_computed_as_integers(self, runtime, variant):
-        assert resolve_for(runtime, "nucleus-finder").variant == variant
+    def test_integers_only_where_they_are_computed_as_integers(self, runtime, variant, monkeypatch):
+        def right(file, runtime, device):
+            ms = 1.0 if file.variant == "int8" else 2.0
+            return Verdict(variant=file.variant, runtime=runtime, agreement=Agreement.RIGHT, ms=ms)
+
+        monkeypatch.setattr(variants, "verdict_of", right)
+        monkeypatch.setattr(type(registry.select(runtime)), "is_available", lambda _: Availability(True))
+        assert choose("nucleus-finder", runtime).file.variant == variant
 
     def test_what_was_asked_for_is_taken(self):
-        assert resolve_for("torch-cuda", "nucleus-finder", "int8").variant == "int8"
+        assert choose("nucleus-finder", "torch-cpu", "int8").file.variant == "int8"
         path = zoo.resolve("nucleus-finder", "int8").path
-        assert resolve_for("torch-cuda", str(path)).variant == "int8"
-
-    def test_a_model_without_another_file_runs_the_one_it_has(self):
-        assert resolve_for("torch-cuda", "polyp-finder").variant == "int8"
+        assert choose(str(path), "torch-cpu").file.variant == "int8"
 
     def test_errors_are_those_of_the_zoo_and_the_registry(self):
         with pytest.raises(ModelError, match="no model"):
-            resolve_for("torch-cuda", "nucleus-findre")
+            choose("nucleus-findre", "torch-cpu")
         with pytest.raises(RuntimeUnavailableError, match="no runtime"):
-            resolve_for("torch-cuba", "nucleus-finder")
+            choose("nucleus-finder", "torch-cuba")
 
 
 class Device:

@@ -6,10 +6,17 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from unmissed.models import integer_weights, zoo
 from unmissed.models.architectures import MeanPool, Scaled
+from unmissed.models.cards import load_card
 from unmissed.models.export import cpu_session, export_onnx, onnx_probabilities
-from unmissed.models.quantise import FLOAT_CONVOLUTIONS, quantise, speed_ratio
+from unmissed.models.float_twin import write_float_twin
+from unmissed.models.integer_weights import group_of, integer_convolutions, largest_pair
+from unmissed.models.known_pictures import known_pictures
+from unmissed.models.quantise import quantise, speed_ratio
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +36,7 @@ def test_the_convolutions_are_quantised_and_the_ends_are_not(int8, exported):
     graph = onnx.load(int8).graph
     from_int8 = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    assert len(convolutions) > FLOAT_CONVOLUTIONS
-    for place, node in enumerate(convolutions):
-        assert (node.input[1] in from_int8) == (place >= FLOAT_CONVOLUTIONS)
-        if place > FLOAT_CONVOLUTIONS:
-            assert node.input[0] in from_int8
+    assert convolutions and all({*node.input[:2]} <= from_int8 for node in convolutions)
     for node in graph.node:
         if node.op_type in {"Gemm", "Sub", "Div"}:
             assert not set(node.input[1:]) & from_int8
@@ -70,3 +73,65 @@ def test_bytes_go_straight_in_only_where_the_scaling_gives_them_back(tmp_path, m
     assert ("Cast" not in kinds) == changed
     difference = abs(onnx_probabilities(target, images) - onnx_probabilities(source, images))
     assert difference.max() < 0.02
+
+
+class TestNoPairSaturates:
+    """255 (a + b) has to stay within 16 bits for any two weights of a sign (see ``integer_weights``)."""
+
+    @staticmethod
+    def weights(path):
+        model = onnx.load(path)
+        stored = {item.name: onnx.numpy_helper.to_array(item) for item in model.graph.initializer}
+        for node, makers in integer_convolutions(model):
+            values = stored[makers[1].input[0]]
+            yield values, values.shape[1] == 1 and group_of(node) == len(values)
+
+    def test_of_an_export(self, int8):
+        found = list(self.weights(int8))
+        dense = [largest_pair(values) for values, depthwise in found if not depthwise]
+        assert dense and max(dense) <= 128, "and they use what there is:"
+        assert max(dense) > 120
+        assert any(depthwise and np.abs(values).max() == 127 for values, depthwise in found)
+
+    @pytest.mark.parametrize("name", zoo.names())
+    def test_of_every_shipped_file(self, name):
+        for spec in load_card(zoo.find_card(name)).files.values():
+            if spec.precision == "int8":
+                found = list(self.weights(zoo.ZOO / spec.file))
+                assert found and all(largest_pair(values) <= 128 for values, depthwise in found if not depthwise)
+
+    def test_the_largest_pair(self):
+        assert largest_pair(np.array([[100, 28, -1]], np.int8)) == 128
+        assert largest_pair(np.array([[100, 1], [-127, -127]], np.int8)) == 254
+        assert largest_pair(np.array([[127], [-5]], np.int8)) == 127
+        assert largest_pair(np.zeros((2, 3), np.int8)) == 0
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 1.0, 4.0]))
+    def test_bounded_weights_are_near_the_exact_ones(self, seed, tail):
+        """Heavy and light tails; the error of a weight that is not cut is half a step."""
+        rng = np.random.default_rng(seed)
+        exact = np.sign(rng.normal(size=(4, 6, 1, 1))) * np.abs(rng.normal(size=(4, 6, 1, 1))) ** tail
+        whole, step = integer_weights._dense(exact)
+        assert largest_pair(whole.astype(np.int8)) <= 128
+        worst = np.abs(whole * step[:, None, None, None] - exact).max(axis=(1, 2, 3))
+        assert (worst <= np.abs(exact).max(axis=(1, 2, 3)) / 64 + 1e-9).all(), "never worse than seven bits"
+
+
+class TestFloatTwin:
+    def test_it_computes_what_the_integers_compute_and_no_steps(self, int8, pictures, tmp_path):
+        write_float_twin(int8, tmp_path / "twin.onnx")
+        twin = onnx_probabilities(tmp_path / "twin.onnx", pictures)
+        assert 0 < np.abs(twin - onnx_probabilities(int8, pictures)).max() < 0.1
+        kinds = {node.op_type for node in onnx.load(tmp_path / "twin.onnx").graph.node}
+        assert not kinds & {"QuantizeLinear", "DequantizeLinear"}
+
+    def test_a_folded_stem_is_unfolded(self, tmp_path):
+        """The stem of the shipped finder was folded: its twin has the plain 3 x 3 convolution again."""
+        source = zoo.resolve("nucleus-finder-coarse", "int8").path
+        write_float_twin(source, tmp_path / "twin.onnx")
+        images = known_pictures((0, 7), 64)
+        difference = onnx_probabilities(tmp_path / "twin.onnx", images) - onnx_probabilities(source, images)
+        assert np.abs(difference).mean() < 0.02
+        stem = next(node for node in onnx.load(tmp_path / "twin.onnx").graph.node if node.op_type == "Conv")
+        assert next(list(item.ints) for item in stem.attribute if item.name == "kernel_shape") == [3, 3]

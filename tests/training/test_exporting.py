@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from unmissed.datasets.errors import ConfigError, DatasetError, ModelError
 from unmissed.models import cards, zoo
 from unmissed.models.cards import load_card
-from unmissed.training import export_files, exporting
+from unmissed.training import classifier_int8, export_files
 from unmissed.training.exporting import export_run
 from unmissed.training.recipes import load_recipe, save_recipe
 
@@ -34,7 +34,7 @@ def ready(plain, monkeypatch):
     monkeypatch.setattr(export_files, "export_onnx", take)
 
 
-def damage(source: Path, target: Path, _images: np.ndarray) -> None:
+def damage(source: Path, target: Path, _images: np.ndarray, first_float: int = 0) -> None:
     """A quantiser that forgets the last layer: every picture gets the same answer."""
     proto = onnx.load(source)
     (last,) = (node for node in proto.graph.node if node.op_type == "Gemm")
@@ -43,14 +43,14 @@ def damage(source: Path, target: Path, _images: np.ndarray) -> None:
     onnx.save(proto, target)
 
 
-def keep(source: Path, target: Path, _images: np.ndarray) -> None:
+def keep(source: Path, target: Path, _images: np.ndarray, first_float: int = 0) -> None:
     """A quantiser that loses nothing."""
     shutil.copy(source, target)
 
 
 def set_up(monkeypatch, quantiser, ratio):
-    monkeypatch.setattr(exporting, "quantise", quantiser)
-    monkeypatch.setattr(exporting, "speed_ratio", lambda *_: ratio)
+    monkeypatch.setattr(classifier_int8, "quantise", quantiser)
+    monkeypatch.setattr(classifier_int8, "speed_ratio", lambda *_: ratio)
 
 
 def test_the_card_tells_what_the_run_was(plain, finished):

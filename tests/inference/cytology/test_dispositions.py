@@ -12,7 +12,8 @@ from unmissed.inference.cytology.policy import Exclusion, load_policy
 from unmissed.inference.cytology.values import AdequacyVerdict
 
 POLICY = load_policy("screening")
-CONDITIONS = Conditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", "0.1.0")
+ANSWERS = {"judge": (0.5,), "known slide": (0.2,)}
+CONDITIONS = Conditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS)
 CERTIFIED = Exclusion(
     0.2,
     Certificate(
@@ -26,7 +27,8 @@ CERTIFIED = Exclusion(
         preset=dict(CONDITIONS.preset),
         runtime="onnx-cpu",
         preparation="liquid",
-        version="0.1.0",
+        answers={role: list(values) for role, values in ANSWERS.items()},
+        tolerance=0.001,
     ),
     "",
 )

@@ -35,13 +35,17 @@ CERTIFICATE = {
     "preset": {"name": "default", "max_crops": 2500},
     "runtime": "onnx-cpu",
     "preparation": "liquid",
-    "version": "0.1.0",
+    "answers": {"finder": [0.1, 0.9], "judge": [0.5], "known slide": [0.25, 0.5]},
+    "tolerance": 0.01,
 }
+FINDER = {"sha256": "b" * 64, "answers": [0.1, 0.9]}
+JUDGE = {"sha256": "c" * 64, "answers": [0.5]}
 PROVENANCE = {
-    "models": {"finder": {"sha256": "b" * 64}, "judge": {"sha256": "c" * 64}},
+    "models": {"finder": FINDER, "judge": JUDGE},
     "preset_values": {"name": "default", "max_crops": 2500},
     "runtime": "onnx-cpu",
     "settings": {"preparation": "liquid", "unmissed": "0.1.0"},
+    "known_slide": [0.251, 0.499],
 }
 
 
@@ -113,17 +117,34 @@ class TestMatch:
     def test_the_same_conditions(self):
         assert mismatch(self.certificate(), Conditions.of(PROVENANCE)) == ""
 
+    def test_a_release_that_computes_the_same_keeps_it(self):
+        settings = {"settings": {"preparation": "liquid", "unmissed": "9.9.9"}}
+        assert mismatch(self.certificate(), Conditions.of(PROVENANCE | settings)) == ""
+
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            ({"models": {"finder": {"sha256": "b" * 64}}}, "other models (judge)"),
-            ({"models": {"finder": {"sha256": "b" * 64}, "judge": {"sha256": "d" * 64}}}, "other models (judge)"),
+            ({"models": {"finder": FINDER}}, "other models (judge)"),
+            ({"models": {"finder": FINDER, "judge": JUDGE | {"sha256": "d" * 64}}}, "other models (judge)"),
             ({"models": PROVENANCE["models"] | {"slide_score": {"sha256": "e" * 64}}}, "other models (slide_score)"),
             ({"models": "none"}, "other models (finder, judge)"),
             ({"preset_values": {"name": "default", "max_crops": 10}}, "other preset values (max_crops)"),
             ({"runtime": "onnx-cuda"}, "runtime onnx-cpu"),
             ({"settings": {"preparation": "conventional", "unmissed": "0.1.0"}}, "preparation liquid"),
-            ({"settings": {"preparation": "liquid", "unmissed": "0.2.0"}}, "version 0.1.0"),
+            (
+                {"models": {"finder": FINDER, "judge": JUDGE | {"answers": [0.52]}}},
+                "answers of the judge differ by 0.02",
+            ),
+            ({"models": {"finder": FINDER, "judge": {"sha256": "c" * 64}}}, "answers of the judge were not computed"),
+            (
+                {"models": {"finder": FINDER, "judge": JUDGE | {"answers": []}}},
+                "answers of the judge were not computed",
+            ),
+            ({"models": {"finder": FINDER, "judge": JUDGE | {"answers": [float("nan")]}}}, "were not computed"),
+            ({"models": {"finder": FINDER, "judge": JUDGE | {"answers": "0.5"}}}, "were not computed"),
+            ({"known_slide": [0.25]}, "answers of the known slide were not computed"),
+            ({"known_slide": [0.25, 0.52]}, "answers of the known slide differ by 0.02"),
+            ({"known_slide": None}, "answers of the known slide were not computed"),
             ({"settings": None}, "preparation"),
         ],
     )

@@ -18,7 +18,7 @@ from unmissed.inference.cytology.policy import Preparation, load_policy
 from unmissed.inference.cytology.score import FEATURES
 from unmissed.inference.cytology.screen import Screener
 from unmissed.inference.cytology.settings import ScreenSettings, load_preset, preset_names
-from unmissed.models import zoo
+from unmissed.inference.runtimes.variants import choose
 
 SIDE_PX = 2560
 
@@ -60,7 +60,8 @@ def test_the_provenance_says_what_a_certificate_has_to_match(drawn):
         result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
     conditions = Conditions.of(result.provenance)
     assert set(conditions.models) == {"finder", "finer finder", "judge", "slide score"}
-    file = zoo.resolve("cell-bethesda")
+    file = choose("cell-bethesda").file
+    assert all(conditions.answers.values()) and set(conditions.answers) == {*conditions.models, "known slide"}
     assert conditions.models["judge"] == file.card.files[file.variant].sha256
     assert json.dumps(result.provenance)
 

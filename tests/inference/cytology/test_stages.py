@@ -167,7 +167,7 @@ def test_a_thick_dark_area_is_obscured(tmp_path):
 def test_the_second_look_sees_the_places_that_the_first_ranks_highest(cells):
     slide, _, seen = scanned(cells)
     grid = CanvasGrid.over(slide, 0.5, 64, 32, 16)
-    places = choose_places(seen.abnormal, seen.grid.cell_px, grid, 0.05, 0.3)
+    places = choose_places(seen.abnormal, seen.grid.cell_px, grid, 0.05, 0.3, 500)
     core = grid.cells * grid.cell_px
     boxes = {(row, column) for row, column in places}
     assert {(int(y // core), int(x // core)) for x, y in NUCLEI} <= boxes
@@ -184,7 +184,7 @@ def test_the_second_look_keeps_to_its_share():
     class Grid:
         cells, cell_px, rows, columns = 4, 32.0, 30, 32
 
-    places = choose_places(coarse, 32.0, Grid, 0.1, 0.0)
+    places = choose_places(coarse, 32.0, Grid, 0.1, 0.0, 500)
     assert len(places) == 96
     best = np.zeros((120, 128), np.float32)
     best[:119] = coarse

@@ -1,0 +1,88 @@
+"""A small drawn slide that every release and machine screens alike: the known answer of the whole chain.
+
+The known answers of the cards tell whether the models are computed right. What lies between them (reading, searching,
+choosing and cutting out candidates, adding up) shapes the score too; a release that changed that gives other numbers
+here.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+import unmissed.datasets.slides as slides
+from unmissed.datasets.slides.base import Level, PixelSize, Slide, SlideError
+from unmissed.inference.cytology.certificates import KNOWN_SLIDE
+from unmissed.inference.cytology.values import SlideResult
+from unmissed.inference.runtimes import answer_cache
+from unmissed.models.known_pictures import known_picture
+
+_TILE_PX, _TILES = 256, 3
+_UM_PER_PX = 0.25
+_SEEDS = tuple(range(405, 414))  # a block on which finder and judge of the default preset are less sure than on most
+_NUMBERS = 16  # findings that are compared
+_FORMAT = 1
+
+
+class KnownSlide(Slide):
+    """The slide, in memory: one level of nine tiles."""
+
+    reader = "known"
+
+    def __init__(self) -> None:
+        self.path = Path(KNOWN_SLIDE)
+        side = _TILE_PX * _TILES
+        self.levels = (Level(side, side, 1.0, _TILE_PX, _TILE_PX),)
+        self.pixel_size = PixelSize(_UM_PER_PX, "file")
+
+    @classmethod
+    def is_supported(cls, path: Path) -> bool:
+        """It is no file."""
+        return False
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Refuse: it is no file."""
+        raise SlideError(f"{path} is not read by this reader", expected="a slide file")
+
+    def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
+        """A tile; see ``Slide.read``."""
+        self.levels[level].tile_size(column, row, scale)  # refuses what is not there
+        return known_picture(_SEEDS[row * _TILES + column], _TILE_PX)
+
+
+def known_answers(screen: Callable[[Slide, str, str], SlideResult], about: list) -> tuple[float, ...]:
+    """Score, and the highest finder scores and abnormal probabilities, of the known slide as screened here.
+
+    Parameters
+    ----------
+    screen : of the screener.
+    about : everything that shapes a score, as plain values; where it, the code or the machine is another, it is asked
+        again.
+
+    Returns
+    -------
+    Numbers 0..1, always as many.
+    """
+    key = answer_cache.digest([KNOWN_SLIDE, _FORMAT, about, _code(), *answer_cache.machine()])
+    stored = answer_cache.load_numbers(key)
+    if stored is not None:
+        return stored
+    result = screen(KnownSlide(), KNOWN_SLIDE, KNOWN_SLIDE)
+    parts = (
+        sorted((finding.finder_score for finding in result.findings), reverse=True),
+        sorted((finding.abnormal for finding in result.findings), reverse=True),
+    )
+    numbers = [result.score, *(number for part in parts for number in [*part, *[0.0] * _NUMBERS][:_NUMBERS])]
+    answers = tuple(round(float(number), 6) for number in numbers)
+    answer_cache.save_numbers(key, answers)
+    return answers
+
+
+def _code() -> list[str]:
+    """Files of the rooms that a slide passes through, with sizes and times: another build is asked again."""
+    folders = [Path(__file__).parent, Path(__file__).parents[1] / "runtimes"]
+    datasets = Path(slides.__file__).parent
+    found = [path for folder in (*folders, datasets, datasets.parent) for path in sorted(folder.glob("*.py"))]
+    return [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in found]
