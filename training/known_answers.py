@@ -16,6 +16,7 @@ _CANDIDATES = 48
 _PICTURES, _ROWS = 3, 6
 _CANVAS_PX = 128  # of a heat map whose canvas is free: small, and every layer still sees more than its border
 _DIGITS = 6
+_OWN = 0.1  # what a question counts for itself, beside what it adds to those already chosen
 _INT8_STEP = 0.01  # what another rounding of an integer engine may add to the difference seen at export
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -98,7 +99,7 @@ def _least_sure(outputs: np.ndarray, count: int) -> list[int]:
     unsure = np.clip(outputs * (1 - outputs), 0, None)
     covered, chosen = np.zeros(unsure.shape[1]), []
     for _ in range(min(count, len(unsure))):
-        gains = np.maximum(unsure, covered).sum(axis=1)
+        gains = np.maximum(unsure, covered).sum(axis=1) + _OWN * unsure.sum(axis=1)
         gains[chosen] = -1.0
         chosen.append(int(gains.argmax()))
         covered = np.maximum(covered, unsure[chosen[-1]])
@@ -108,7 +109,7 @@ def _least_sure(outputs: np.ndarray, count: int) -> list[int]:
 def _rows(path: Path, columns: int) -> np.ndarray:
     """Rows around the mean that a gauge's graph subtracts, as wide as its scale; around 0 where it has none."""
     constants = {item.name: numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer}
-    mean, scale = constants.get("mean", np.zeros(columns)), constants.get("scale", np.full(columns, 0.2))
+    mean, scale = constants.get("mean", np.zeros(columns)), constants.get("scale", np.full(columns, 3.0))
     fractions = np.stack([known_fractions(seed, columns) for seed in range(_CANDIDATES)])
     table: np.ndarray = (mean + 2 * scale * fractions).round(4).astype(np.float32)
     return table

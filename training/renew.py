@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from unmissed.datasets.records import Record
 from unmissed.datasets.splits import k_folds
 from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
@@ -67,20 +68,27 @@ def renew(card_path: Path) -> Card:
     return renewed
 
 
-def _recipe(card: Card) -> TrainConfig:
+def recipe_of(card: Card) -> TrainConfig:
     """The recipe of the card; what it does not say is as it was before there was a choice."""
     return TrainConfig.model_validate(cast(Mapping[str, Any], card.training["recipe"]))
 
 
-def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
-    recipe = _recipe(card)
-    data = read_data(recipe.data)
-    if recipe.data.folds:
-        split = k_folds(data.records, recipe.data.folds, recipe.data.split_seed, val_fraction=0)[0]
+def held_out_of(card: Card) -> tuple[list[Record], list[Record]]:
+    """The records that the split of the card's recipe holds out, and the others; the first fold of several."""
+    config = recipe_of(card).data
+    data = read_data(config)
+    if config.folds:
+        split = k_folds(data.records, config.folds, config.split_seed, val_fraction=0)[0]
     else:
-        split = one_split(data.records, recipe.data)
-    held_out = [data.records[index] for index in split.test or split.validation]
-    others = [data.records[index] for index in (*split.train, *(split.validation if split.test else ()))]
+        split = one_split(data.records, config)
+    held_out = split.test or split.validation
+    others = sorted({*split.train, *split.validation} - set(held_out))
+    return [data.records[index] for index in held_out], [data.records[index] for index in others]
+
+
+def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
+    recipe = recipe_of(card)
+    held_out, others = held_out_of(card)
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
     images = load_for(held_out, recipe.input)
     labels = np.array([card.class_ids.index(record.label) for record in held_out])
@@ -90,7 +98,7 @@ def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
 
 
 def _judge_fields(card: Card, fp32: Path, target: Path) -> Quantisation:
-    recipe = _recipe(card)
+    recipe = recipe_of(card)
     heatmap, spec = recipe.heatmap, card.heatmap
     if heatmap is None or spec is None:
         raise ValueError(f"{card.name} has no recipe of a heat map")
