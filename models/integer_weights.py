@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 
 PAIR = 128  # 255 * 128 = 32640 is below 2^15; 255 * 129 is not
 _MOST = 127
+_BIAS = 2**29  # a channel that is practically dead takes coarser steps, so that its bias stays well within 32 bits
 # Steps tried for each output channel, in units of its largest weight / 127; the one with the least error is taken.
 _STEPS = np.linspace(0.5, 2.0, 61)
 
@@ -40,7 +41,10 @@ def limit_weights(prepared: onnx.ModelProto, quantised: onnx.ModelProto, images:
         source = sources[node.name]
         exact = floats[source.input[1]].astype(np.float64)
         is_depthwise = exact.shape[1] == 1 and group_of(node) == exact.shape[0]
-        whole, step = _depthwise(exact) if is_depthwise else _dense(exact)
+        step_in = float(numpy_helper.to_array(stored[makers[0].input[1]]))
+        bias = floats[source.input[2]].astype(np.float64) if len(node.input) > 2 else np.zeros(len(exact))
+        finest = np.maximum(_finest(exact), np.abs(bias) / (_BIAS * step_in))
+        whole, step = _depthwise(exact, finest) if is_depthwise else _dense(exact, finest)
         _put(stored, makers[1].input[0], whole.astype(np.int8))
         _put(stored, makers[1].input[1], step.astype(np.float32))
         if len(node.input) < 3:
@@ -49,10 +53,8 @@ def limit_weights(prepared: onnx.ModelProto, quantised: onnx.ModelProto, images:
         mean = means[source.input[0]]
         inputs = mean[:, None] if is_depthwise else np.stack(np.split(mean, group_of(node)))
         shift = (error * np.repeat(inputs, len(exact) // len(inputs), axis=0)).sum(axis=1)
-        scale = step * float(numpy_helper.to_array(stored[makers[0].input[1]]))
-        limits = np.iinfo(np.int32)
-        bias = np.clip(np.rint((floats[source.input[2]] - shift) / scale), limits.min, limits.max)
-        _put(stored, makers[2].input[0], bias.astype(np.int32))
+        scale = step * step_in
+        _put(stored, makers[2].input[0], np.rint((bias - shift) / scale).astype(np.int32))
         _put(stored, makers[2].input[1], scale.astype(np.float32))
 
 
@@ -80,14 +82,13 @@ def largest_pair(weights: np.ndarray) -> int:
     return int(max(padded[:, -2:].clip(0).sum(axis=1).max(), -padded[:, :2].clip(None, 0).sum(axis=1).min()))
 
 
-def _depthwise(exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    step = _finest(exact)
-    return np.rint(exact / step[:, None, None, None]), step
+def _depthwise(exact: np.ndarray, finest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.rint(exact / finest[:, None, None, None]), finest
 
 
-def _dense(exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _dense(exact: np.ndarray, finest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whole numbers and steps per output channel with the least squared error among those that cannot saturate."""
-    flat, finest = exact.reshape(len(exact), -1), _finest(exact)
+    flat = exact.reshape(len(exact), -1)
     best, step = np.zeros_like(flat), finest.copy()
     least = np.full(len(flat), np.inf)
     for factor in _STEPS:
@@ -102,8 +103,7 @@ def _dense(exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _finest(exact: np.ndarray) -> np.ndarray:
     """The step at which the largest weight of a channel is 127; 1 for a channel of zeros."""
     largest = np.abs(exact).reshape(len(exact), -1).max(axis=1)
-    # A channel that is practically dead gets a step at which its bias still fits 32 bits.
-    return np.where(largest > 1e-8, largest, 1.0) / _MOST
+    return np.where(largest > 0, largest, 1.0) / _MOST
 
 
 def _bounded(whole: np.ndarray) -> np.ndarray:

@@ -72,6 +72,7 @@ def quantise(
             activation_type=QuantType.QUInt8,
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=keep,
+            extra_options={"TensorQuantOverrides": _range_of_bytes(exact)},
         )
         model = onnx.load(quantised)
         limit_weights(exact, model, images, batch)
@@ -80,6 +81,21 @@ def quantise(
         onnx.checker.check_model(model)
         with write_whole(target, "wb") as stream:
             stream.write(model.SerializeToString())
+
+
+def _range_of_bytes(model: onnx.ModelProto) -> dict[str, list[dict[str, np.ndarray]]]:
+    """The range that scaled bytes can have, for the quantiser: the pictures at hand may not reach 0 and 255."""
+    constants = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    nodes = {node.input[0]: node for node in model.graph.node if node.input}
+    subtract = next((node for node in model.graph.node if node.op_type == "Sub"), None)
+    divide = nodes.get(subtract.output[0]) if subtract is not None else None
+    if subtract is None or divide is None or divide.op_type != "Div":
+        return {}
+    if subtract.input[1] not in constants or divide.input[1] not in constants:
+        return {}
+    ends = [(end - constants[subtract.input[1]]) / constants[divide.input[1]] for end in (0.0, 255.0)]
+    low, high = (np.array(value, np.float32) for value in (np.min(ends[0]), np.max(ends[1])))
+    return {divide.output[0]: [{"rmin": low, "rmax": high}]}
 
 
 def feed_bytes(model: onnx.ModelProto) -> bool:
@@ -115,6 +131,9 @@ def feed_bytes(model: onnx.ModelProto) -> bool:
     levels = np.round((np.arange(256)[:, None] - offset) / scale / step) + zero
     if np.abs(np.clip(levels, 0, 255) - np.arange(256)[:, None]).max() > 1:
         return False
+    # Where 127.5 falls between two levels all pixels are half a level off, which the bias makes up for.
+    shift = float(np.mean((np.arange(256)[:, None] - offset) / scale - (np.arange(256)[:, None] - zero) * step))
+    _shift_biases(model, users[quantised.output[0]], users, shift)
     for node in users[quantised.output[0]]:
         node.input[:] = [chain[0].input[0] if name == quantised.output[0] else name for name in node.input]
     for node in chain:
@@ -123,6 +142,24 @@ def feed_bytes(model: onnx.ModelProto) -> bool:
     for item in [item for item in graph.initializer if item.name not in left]:
         graph.initializer.remove(item)
     return True
+
+
+def _shift_biases(
+    model: onnx.ModelProto, dequantised: list[onnx.NodeProto], users: dict[str, list[onnx.NodeProto]], shift: float
+) -> None:
+    """Add what a constant ``shift`` of all inputs adds to the convolutions that take them."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    stored = {item.name: item for item in model.graph.initializer}
+    for node in [user for item in dequantised for user in users.get(item.output[0], [])]:
+        if node.op_type != "Conv" or len(node.input) < 3:
+            continue
+        weights, biases = (
+            [numpy_helper.to_array(stored[name]).astype(np.float64) for name in makers[part].input[:2]]
+            for part in node.input[1:3]
+        )
+        added = shift * weights[0].sum(axis=(1, 2, 3)) * weights[1] / biases[1]
+        name = makers[node.input[2]].input[0]
+        stored[name].CopyFrom(numpy_helper.from_array(np.rint(biases[0] + added).astype(np.int32), name))
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ class TestNoPairSaturates:
         """Heavy and light tails; the error of a weight that is not cut is half a step."""
         rng = np.random.default_rng(seed)
         exact = np.sign(rng.normal(size=(4, 6, 1, 1))) * np.abs(rng.normal(size=(4, 6, 1, 1))) ** tail
-        whole, step = integer_weights._dense(exact)
+        whole, step = integer_weights._dense(exact, integer_weights._finest(exact))
         assert largest_pair(whole.astype(np.int8)) <= 128
         worst = np.abs(whole * step[:, None, None, None] - exact).max(axis=(1, 2, 3))
         assert (worst <= np.abs(exact).max(axis=(1, 2, 3)) / 64 + 1e-9).all(), "never worse than seven bits"
