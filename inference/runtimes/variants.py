@@ -85,15 +85,15 @@ def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device:
     named = variant != "auto" or Path(model).suffix == ".onnx"
     first = resolve(model, variant)
     names = [first.variant] if named else _candidates(first.card, fast_int8=engine.fast_int8)
-    available = engine.is_available()
-    if not available.ok:
-        raise RuntimeUnavailableError(f"{runtime} cannot run here: {available.reason}", fix=available.fix)
     files = [first if name == first.variant else resolve(model, name) for name in names]
     verdicts = [verdict_of(file, runtime, device) for file in files]
     usable = [verdict for verdict in verdicts if verdict.agreement is Agreement.RIGHT]
     # Older cards have no known answers: their default runs, and says so.
     usable = usable or [verdict for verdict in verdicts if verdict.agreement is Agreement.NOT_VERIFIED]
     if not usable:
+        available = engine.is_available()  # asked this late, because a cached verdict needs no engine in this process
+        if not available.ok:
+            raise RuntimeUnavailableError(f"{runtime} cannot run here: {available.reason}", fix=available.fix)
         raise _refusal(first.card, runtime, verdicts, named=named)
     best = _fastest(usable, first.card)
     file = next(file for file in files if file.variant == best.variant)

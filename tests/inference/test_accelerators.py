@@ -34,7 +34,6 @@ class TestVariants:
             return Verdict(variant=file.variant, runtime=runtime, agreement=Agreement.RIGHT, ms=ms)
 
         monkeypatch.setattr(variants, "verdict_of", right)
-        monkeypatch.setattr(type(registry.select(runtime)), "is_available", lambda _: Availability(True))
         assert choose("nucleus-finder", runtime).file.variant == variant
 
     def test_what_was_asked_for_is_taken(self):
