@@ -11,13 +11,16 @@ from unmissed.inference.cytology.score import SlideScore
 from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
 from unmissed.inference.runtimes.base import Session
 from unmissed.inference.runtimes.registry import select
-from unmissed.inference.runtimes.variants import resolve_for
-from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput
-from unmissed.models.zoo import ModelFile
+from unmissed.inference.runtimes.variants import Choice, choose
+from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput, load_card
+from unmissed.models.zoo import ModelFile, find_card
 
-SCAN_CORE_PX = 256  # of a canvas: maps of larger ones leave the second-level cache, smaller ones are mostly halo
+# Side of what a canvas adds to the map. Maps of integers stay in the second-level cache while it is small; those of
+# floats never do, so a wider canvas, with less overlap, costs nothing until about twice the side.
+SCAN_CORE_PX, FLOAT_SCAN_CORE_PX = 256, 384
 WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
 CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 2  # per batch on a CPU, where small batches stay in the cache
+FLOAT_CPU_CROPS = 4
 ACCELERATOR_BATCH_PX = 4_000_000  # large enough to fill a device, small enough that the readers are never far behind
 
 
@@ -75,7 +78,7 @@ class Models:
     windows : looks again at chosen places; None unless the preset asks for it.
     judge, judge_card, judge_um_per_px : classify crops of that pixel size.
     slide_score : turns findings into one number.
-    files : role -> model file, for the record.
+    chosen : role -> the file that runs and why, for the record.
     """
 
     scanning: Finder
@@ -84,7 +87,7 @@ class Models:
     judge_card: Card
     judge_um_per_px: float
     slide_score: SlideScore
-    files: Mapping[str, ModelFile]
+    chosen: Mapping[str, Choice]
 
     @classmethod
     def load(cls, settings: ScreenSettings) -> Self:
@@ -97,24 +100,25 @@ class Models:
         """
         preset = settings.preset
         everywhere = preset.fine_search is FineSearch.EVERYWHERE
-        files = {"finder": _resolve(preset.finder if everywhere else preset.coarse_finder, "heatmap", settings)}
-        scanning = _finder(files["finder"], settings, SCAN_CORE_PX, CPU_CANVASES)
+        chosen = {"finder": _choose(preset.finder if everywhere else preset.coarse_finder, "heatmap", settings)}
+        file = chosen["finder"].file
+        scanning = _finder(file, settings, FLOAT_SCAN_CORE_PX if _is_float(file) else SCAN_CORE_PX, CPU_CANVASES)
         windows = None
         if preset.fine_search is FineSearch.WHERE_IT_MATTERS:
-            files["finer finder"] = _resolve(preset.finder, "heatmap", settings)
-            core_px = WINDOW_CORE_CELLS * _spec(files["finer finder"].card).stride_px
-            windows = _finder(files["finer finder"], settings, core_px, CPU_WINDOWS)
-        files["judge"] = _resolve(preset.judge, "classification", settings)
-        files["slide score"] = _resolve(preset.slide_score, "slide-score", settings)
-        judge_card, score = files["judge"].card, files["slide score"]
+            chosen["finer finder"] = _choose(preset.finder, "heatmap", settings)
+            core_px = WINDOW_CORE_CELLS * _spec(chosen["finer finder"].file.card).stride_px
+            windows = _finder(chosen["finer finder"].file, settings, core_px, CPU_WINDOWS)
+        chosen["judge"] = _choose(preset.judge, "classification", settings)
+        chosen["slide score"] = _choose(preset.slide_score, "slide-score", settings)
+        file, score = chosen["judge"].file, chosen["slide score"].file
         return cls(
             scanning,
             windows,
-            _load(files["judge"], settings, CPU_CROPS),
-            judge_card,
-            _um_per_px(judge_card),
+            _load(file, settings, FLOAT_CPU_CROPS if _is_float(file) else CPU_CROPS),
+            file.card,
+            _um_per_px(file.card),
             SlideScore(score.path, _features(score.card)),
-            files,
+            chosen,
         )
 
     def provenance(self, settings: ScreenSettings) -> dict[str, Any]:
@@ -124,17 +128,13 @@ class Models:
             "preset_values": settings.preset.model_dump(mode="json"),
             "runtime": settings.runtime,
             "provider": self.judge.provider,
-            "models": {
-                role: {
-                    "name": file.card.name,
-                    "version": file.card.version,
-                    "variant": file.variant,
-                    "file": file.card.files[file.variant].file,
-                    "sha256": file.card.files[file.variant].sha256,
-                }
-                for role, file in self.files.items()
-            },
+            "models": {role: choice.provenance() for role, choice in self.chosen.items()},
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever reads the result has to know of the files that run."""
+        return tuple(note for choice in self.chosen.values() for note in choice.notes)
 
     def close(self) -> None:
         """Free the engines."""
@@ -142,13 +142,23 @@ class Models:
             session.close()
 
 
-def _resolve(name: str, task: str, settings: ScreenSettings) -> ModelFile:
-    file = resolve_for(settings.runtime, name)
-    if file.card.task != task:
+def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
+    choice = settings.chosen.get(name) or choose_model(name, settings.runtime, device=settings.device)
+    if choice.file.card.task != task:
         raise ModelError(
-            f"the model {name} is made for {file.card.task}", expected=f"a model for {task}", fix="correct the preset"
+            f"the model {name} is made for {choice.file.card.task}",
+            expected=f"a model for {task}",
+            fix="correct the preset",
         )
-    return file
+    return choice
+
+
+def choose_model(name: str, runtime: str, variant: str = "auto", device: str | None = None) -> Choice:
+    """The file of a model that runs; the slide score is a table, which every machine computes on its CPU."""
+    card = load_card(find_card(name))
+    if isinstance(card.input, TableInput):
+        return choose(name)
+    return choose(name, runtime, variant if variant in card.files else "auto", device)
 
 
 def _spec(card: Card) -> HeatmapSpec:
@@ -178,6 +188,10 @@ def _unfit(card: Card, why: str) -> ModelError:
 def _halo_px(spec: HeatmapSpec) -> int:
     """The halo in whole cells of the map."""
     return -(-spec.halo_px // spec.stride_px) * spec.stride_px
+
+
+def _is_float(file: ModelFile) -> bool:
+    return file.card.files[file.variant].precision == "fp32"
 
 
 def _finder(file: ModelFile, settings: ScreenSettings, core_px: int, batch: int) -> Finder:

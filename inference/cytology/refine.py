@@ -13,6 +13,8 @@ from unmissed.inference.cytology.canvases import CanvasGrid
 from unmissed.inference.cytology.threads import Stopwatch, run_all
 from unmissed.inference.runtimes.base import Session
 
+PLACES_PER_CROP = 3  # for every crop that may be judged; more brought no more abnormal nuclei to the judge
+
 
 @dataclass(frozen=True)
 class Refined:
@@ -31,7 +33,7 @@ class Refined:
 
 
 def choose_places(
-    abnormal: np.ndarray, cell_px: float, grid: CanvasGrid, share: float, min_score: float
+    abnormal: np.ndarray, cell_px: float, grid: CanvasGrid, share: float, min_score: float, most: int
 ) -> list[tuple[int, int]]:
     """Cores of the finer grid that are worth a second look, as (row, column) in reading order.
 
@@ -42,6 +44,7 @@ def choose_places(
     grid : the finer grid.
     share : largest share of the cores.
     min_score : a place whose highest coarse score is lower is left out.
+    most : largest number of places.
     """
     side = grid.cells * grid.cell_px / cell_px  # coarse cells along a core
     rows, columns = grid.rows, grid.columns
@@ -60,7 +63,7 @@ def choose_places(
         best = spread[np.ix_(*centres)]
     flat = best.ravel()
     worth = np.flatnonzero(flat >= min_score)
-    limit = max(1, int(share * flat.size))
+    limit = max(1, min(most, int(share * flat.size)))
     if worth.size > limit:
         worth = worth[np.argsort(-flat[worth], kind="stable")[:limit]]
     return [(int(i) // columns, int(i) % columns) for i in np.sort(worth)]

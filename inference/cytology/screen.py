@@ -15,9 +15,10 @@ from unmissed.datasets.slides.view import read_crop
 from unmissed.inference.cytology.adequacy import assess
 from unmissed.inference.cytology.damage import ForgivingSlide
 from unmissed.inference.cytology.judging import judge
+from unmissed.inference.cytology.known_slide import known_answers
 from unmissed.inference.cytology.models import Models
 from unmissed.inference.cytology.policy import grade_of
-from unmissed.inference.cytology.refine import Refined, choose_places, refine
+from unmissed.inference.cytology.refine import PLACES_PER_CROP, Refined, choose_places, refine
 from unmissed.inference.cytology.regions import Regions, find_regions
 from unmissed.inference.cytology.scan import Scan, scan
 from unmissed.inference.cytology.score import slide_features
@@ -49,11 +50,16 @@ class Screener(Closing):
     ----------
     settings : how much is looked at, and with what.
     models : loaded by ``Screener.load``.
+
+    Attributes
+    ----------
+    known_slide : what a drawn slide gives here, for certificates; see ``known_slide.known_answers``.
     """
 
     def __init__(self, settings: ScreenSettings, models: Models) -> None:
         self.settings, self.models = settings, models
         self.threads = settings.threads or physical_cores()
+        self.known_slide: tuple[float, ...] = ()
 
     @classmethod
     def load(cls, settings: ScreenSettings) -> Self:
@@ -64,7 +70,10 @@ class Screener(Closing):
         ModelError, RuntimeUnavailableError
             When a model is missing or damaged, or cannot run here.
         """
-        return cls(settings, Models.load(settings))
+        screener = cls(settings, Models.load(settings))
+        about = [settings.device, screener.models.provenance(settings)]
+        screener.known_slide = known_answers(screener.screen, about)
+        return screener
 
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
         """Screen an open slide.
@@ -142,10 +151,10 @@ class Screener(Closing):
             thumbnail=thumbnail,
             crops=crops,
             features=features,
-            notes=tuple(_notes(source, pixel_size, models.judge_um_per_px)),
+            notes=(*models.notes, *_notes(source, pixel_size, models.judge_um_per_px)),
             times_s={key: round(value, 3) for key, value in times.items()},
             counts=counts,
-            provenance=models.provenance(self.settings),
+            provenance={**models.provenance(self.settings), "known_slide": list(self.known_slide)},
         )
 
     def _look_again(self, slide: Slide, seen: Scan, regions: Regions, cache: TileCache, watch: Stopwatch) -> _Found:
@@ -156,7 +165,8 @@ class Screener(Closing):
             return _Found(coarse, coarse, seen.grid.cell_px, self.models.scanning.radius_cells, 0)
         grid = finer.grid(slide)
         preset = self.settings.preset
-        places = choose_places(coarse, seen.grid.cell_px, grid, preset.fine_share, preset.min_score)
+        most = PLACES_PER_CROP * preset.max_crops
+        places = choose_places(coarse, seen.grid.cell_px, grid, preset.fine_share, preset.min_score, most)
         refined = refine(grid, places, finer.session, finer.target, cache, self.threads, watch)
         return _Found(_joined(refined, coarse), refined.abnormal, grid.cell_px, finer.radius_cells, refined.windows)
 

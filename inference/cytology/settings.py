@@ -35,7 +35,10 @@ class Preset(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     fine_search: FineSearch
     fine_share: float = Field(
-        0.04, gt=0, le=1, description="Largest share of the slide that is looked at again (where_it_matters)."
+        0.04,
+        gt=0,
+        le=1,
+        description="Largest share of the slide that is looked at again, at most 3 places a crop (where_it_matters).",
     )
     max_crops: int = Field(2500, ge=1, le=100_000, description="Most candidates that are judged.")
     min_score: float = Field(0.02, ge=0, le=1, description="Lowest finder score of a candidate.")

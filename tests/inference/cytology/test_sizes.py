@@ -1,0 +1,103 @@
+"""Sizes that are chosen for speed: canvases, batches and the number of places change no answer that they should not."""
+
+import numpy as np
+import pytest
+
+from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.tile_cache import TileCache
+from unmissed.datasets.synthetic.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.placements import LayoutSpec
+from unmissed.datasets.synthetic.slides import make_slide
+from unmissed.inference.cytology import models
+from unmissed.inference.cytology.canvases import CanvasGrid
+from unmissed.inference.cytology.policy import Preparation, load_policy
+from unmissed.inference.cytology.refine import PLACES_PER_CROP, choose_places
+from unmissed.inference.cytology.scan import scan
+from unmissed.inference.cytology.screen import Screener
+from unmissed.inference.cytology.settings import ScreenSettings, load_preset
+from unmissed.inference.cytology.threads import Stopwatch
+from unmissed.inference.runtimes.variants import choose
+
+SIDE_PX = 2560
+ROLES = ("nucleus-finder-coarse", "nucleus-finder", "cell-bethesda")
+
+
+class Greyness:
+    """Stands in for a finder whose map depends on nothing but the cell itself."""
+
+    batch_size = 1
+
+    def run(self, canvases):
+        n, height, width, _ = canvases.shape
+        grey = canvases.reshape(n, height // 8, 8, width // 8, 8, 3).mean(axis=(2, 4, 5), dtype=np.float32) / 255
+        return np.stack([1 - grey, grey], axis=1)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    path = tmp_path_factory.mktemp("drawn") / "drawn.tiff"
+    make_slide(path, draw_fields(normal=2, abnormal=1), LayoutSpec(SIDE_PX, SIDE_PX), abnormal_fields=1)
+    return path
+
+
+def screener(variant, **changes):
+    policy = load_policy("screening")
+    preset = load_preset("default").model_copy(update=changes)
+    chosen = {name: choose(name, variant=variant) for name in ROLES}
+    adequacy = policy.adequacy[Preparation.LIQUID]
+    return Screener.load(ScreenSettings(preset, adequacy, policy.grade, threads=2, chosen=chosen))
+
+
+def test_maps_do_not_depend_on_the_size_of_the_canvases(drawn):
+    def scanned(core_px):
+        grid = CanvasGrid.over(open_slide(drawn), 1.0, core_px, 16, 8)
+        return scan(grid, Greyness(), [1], TileCache(), 2, Stopwatch())
+
+    small, large = scanned(models.SCAN_CORE_PX), scanned(models.FLOAT_SCAN_CORE_PX)
+    assert small.canvases > large.canvases
+    np.testing.assert_allclose(large.abnormal, small.abnormal, atol=1e-5)
+    np.testing.assert_array_equal(large.overview, small.overview)
+
+
+@pytest.mark.parametrize(("variant", "core_px"), [("fp32", models.FLOAT_SCAN_CORE_PX), ("int8", models.SCAN_CORE_PX)])
+def test_canvases_suit_the_precision_of_the_file_that_runs(variant, core_px):
+    with screener(variant) as loaded:
+        finder = loaded.models.scanning
+    assert finder.size_px - 2 * finder.halo_px == core_px
+
+
+def test_findings_do_not_depend_on_the_batches_of_the_judge(drawn, monkeypatch):
+    results = []
+    for batch in (2, models.FLOAT_CPU_CROPS):
+        monkeypatch.setattr(models, "FLOAT_CPU_CROPS", batch)
+        with screener("fp32", max_crops=60) as loaded:
+            assert loaded.models.judge.batch_size == batch
+            results.append(loaded.screen(open_slide(drawn), "drawn", "drawn.tiff"))
+    one, other = results
+    assert other.score == pytest.approx(one.score, abs=1e-5)
+    assert len(one.findings) == len(other.findings) > 0
+    by_place = [sorted(result.findings, key=lambda f: (f.y_px, f.x_px)) for result in results]
+    for a, b in zip(*by_place, strict=True):
+        assert (b.x_px, b.y_px, b.class_id, b.finder_score) == (a.x_px, a.y_px, a.class_id, a.finder_score)
+        assert b.probabilities == pytest.approx(a.probabilities, abs=1e-5)
+
+
+def test_the_best_places_are_looked_at_again_and_no_more_than_can_be_judged():
+    coarse = np.random.default_rng(1).random((120, 128)).astype(np.float32)
+
+    class Grid:
+        cells, cell_px, rows, columns = 4, 32.0, 30, 32
+
+    every = choose_places(coarse, 32.0, Grid, 0.1, 0.0, 500)
+    assert len(every) == 96
+    assert choose_places(coarse, 32.0, Grid, 0.1, 0.0, 96) == every
+    best = coarse.reshape(30, 4, 32, 4).max(axis=(1, 3))
+    few = choose_places(coarse, 32.0, Grid, 0.1, 0.0, 20)
+    assert len(few) == 20
+    assert min(best[place] for place in few) > max(best[place] for place in set(every) - set(few))
+
+
+def test_a_screening_keeps_to_the_places_that_its_crops_can_use(drawn):
+    with screener("int8", max_crops=2, fine_share=1.0) as loaded:
+        result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
+    assert result.counts["places_looked_at_again"] == 2 * PLACES_PER_CROP
