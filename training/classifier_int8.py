@@ -1,6 +1,5 @@
 """The int8 variant of a classifier, and the paired check that it has to pass."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ LARGEST_LOSS_POINTS = 0.5  # of macro-F1, that int8 may cost
 def quantise_classifier(
     fp32: Path,
     target: Path,
-    held_out: tuple[np.ndarray, np.ndarray, Sequence[str]],
+    held_out: tuple[np.ndarray, np.ndarray, np.ndarray],
     expected: np.ndarray,
     calibration: np.ndarray,
 ) -> Quantisation:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -53,6 +54,7 @@ def known_answers(
 def _ask(
     folder: Path, files: Mapping[str, FileSpec], takes: InputSpec | TableInput, size_px: int | None, reference: str
 ) -> KnownAnswers:
+    about: dict[str, Any]
     runs = {name: _runner(folder / spec.file, spec.batch) for name, spec in files.items()}
     if isinstance(takes, TableInput):
         table = _rows(folder / files[reference].file, len(takes.features))
@@ -97,7 +99,8 @@ def _near(outputs: Mapping[str, np.ndarray], reference: str) -> np.ndarray:
 def _least_sure(outputs: np.ndarray, count: int) -> list[int]:
     """Questions (N, n) whose answers together are furthest from 0 and 1, number by number; the best one first."""
     unsure = np.clip(outputs * (1 - outputs), 0, None)
-    covered, chosen = np.zeros(unsure.shape[1]), []
+    covered = np.zeros(unsure.shape[1])
+    chosen: list[int] = []
     for _ in range(min(count, len(unsure))):
         gains = np.maximum(unsure, covered).sum(axis=1) + _OWN * unsure.sum(axis=1)
         gains[chosen] = -1.0

@@ -92,7 +92,7 @@ def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
     images = load_for(held_out, recipe.input)
     labels = np.array([card.class_ids.index(record.label) for record in held_out])
-    groups = [record.group for record in held_out]
+    groups = np.array([record.group for record in held_out], dtype=np.str_)
     calibration = load_for([others[index] for index in order], recipe.input)
     return quantise_classifier(fp32, target, (images, labels, groups), onnx_probabilities(fp32, images), calibration)
 

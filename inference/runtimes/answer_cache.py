@@ -78,8 +78,9 @@ def load_numbers(key: str) -> tuple[float, ...] | None:
         values = json.loads(text) if text is not None else None
     except ValueError:
         return None
-    is_list = isinstance(values, list) and all(isinstance(value, float) for value in values)
-    return tuple(values) if is_list else None
+    if not isinstance(values, list) or not all(isinstance(value, float) for value in values):
+        return None
+    return tuple(values)
 
 
 def save_numbers(key: str, numbers: tuple[float, ...]) -> None:
