@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from unmissed.inference.doctor import Check
 
 EXIT_BROKEN = 2
@@ -40,14 +42,31 @@ def _print_json(checks: "list[Check]") -> None:
 
 def _print_table(checks: "list[Check]") -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "what", "found", "to do"):
-        table.add_column(title, overflow="fold")
+    from unmissed.inference.doctor import ANSWERS
+
+    machine, answers = (
+        _table("", "what", "found", "to do"),
+        _table("", "model", "variant", "runtime", "off by, of allowed"),
+    )
     for check in checks:
-        status = Text(check.status, style=_STYLES[check.status])
         # Text, not markup: "unmissed[train]" would be taken for a style.
-        table.add_row(status, Text(check.name), Text(check.found), Text(check.fix))
-    Console().print(table)
+        status, found = Text(check.status, style=_STYLES[check.status]), Text(check.found)
+        if check.name.startswith(ANSWERS):
+            answers.add_row(status, *check.name.removeprefix(ANSWERS).split(", "), found)
+        else:
+            machine.add_row(status, Text(check.name), found, Text(check.fix))
+    console = Console()
+    console.print(machine)
+    console.print("\nKnown answers: does this machine compute the shipped models?", style="bold")
+    console.print(answers)
+
+
+def _table(*titles: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
