@@ -69,6 +69,8 @@ class Screen:
             line.append(f"  withdrawal {clock(clocks.withdrawal_s)}")
         if self._sites:
             line.append(f"  sites {moment.sites_seen}/{self._sites}")
+        if moment.frames_per_look > 1:
+            line.append(f"  lesions every {moment.frames_per_look} frames", style="bright_black")
         if moment.dropped:
             line.append(f"  {moment.dropped} dropped", style="yellow")
         if moment.silent_s > _LOST_S:

@@ -224,6 +224,7 @@ def facts(watched: Watched) -> dict[str, object]:
     stages = {name: times["p50"] for name, times in report.stages.items() if name != "latency"}
     return {
         "stages_p50_ms": stages,
+        "frames_per_lesion_look": report.frames_per_look,
         "ended": report.ended,
         "clip_frames": report.clip_frames,
         "clip_mib": round(report.clip_bytes / _MIB, 1),

@@ -74,6 +74,7 @@ class WatchReport(BaseModel):
     clip_bytes : memory that the frames of the clip take.
     clip_frames : of them.
     models : model -> file, variant, SHA-256.
+    frames_per_look : of the lesion model, on average; None when it looked at every frame for certain, or nobody did.
     """
 
     model_config = _Frozen
@@ -92,3 +93,4 @@ class WatchReport(BaseModel):
     clip_bytes: int = 0
     clip_frames: int = 0
     models: dict[str, dict[str, str]] = Field(default_factory=dict)
+    frames_per_look: float | None = None

@@ -147,6 +147,7 @@ def measure(order: WatchOrder) -> WatchReport:
         clip_bytes=images.nbytes,
         clip_frames=len(images),
         models=_models(protocol, result),
+        frames_per_look=result.lesion_looks.frames_per_look if result.lesion_looks else None,
     )
 
 

@@ -8,9 +8,10 @@ from unmissed.inference.endoscopy.values import Box, Event, EventKind, Lesion
 TEXT = "High risk, look carefully"
 TEXT_ZH = "高危，请仔细观察"
 
+LOST_S = 1.0  # after so long without a frame nothing is the same place any more
+
 _FRAMES_A_SECOND = 25.0  # of the video in which persistence is told, whatever the stream has
 _FORGIVEN_FRAMES = 2  # analysed frames in which a box may be missing
-_LOST_S = 1.0  # after so long without a frame nothing is the same place any more
 _LEAST_FRAMES = 3  # a slow stream reaches the time with two frames, which is no persistence
 _LEAST_SHARE = 0.75  # of the frames since it began that show it: what comes and goes is noise
 _OVERLAP = 0.2  # intersection over union
@@ -63,7 +64,7 @@ class LesionAlerts:
     def of(
         self, time_s: float, lesions: tuple[Lesion, ...], legible: bool, frame_px: tuple[int, int]
     ) -> tuple[bool, Event | None]:
-        """Take the boxes of one analysed frame.
+        """Take the boxes of a frame that was looked at; one that was not neither shows an area nor misses it.
 
         Parameters
         ----------
@@ -77,7 +78,7 @@ class LesionAlerts:
         alert : whether an area is there that has persisted.
         event : the announcement, in the frame in which an area has persisted long enough and was not announced lately.
         """
-        if frame_px != self._frame_px or time_s - self._last_s > _LOST_S:
+        if frame_px != self._frame_px or time_s - self._last_s > LOST_S:
             self._tracks = []
         if frame_px != self._frame_px:
             self._areas = []
@@ -86,6 +87,14 @@ class LesionAlerts:
         found = self._follow(time_s, counted[:_MOST_BOXES])
         event = self._announce(time_s, found)
         return any(track.persisted for track in self._tracks), event
+
+    def is_alert(self, time_s: float) -> bool:
+        """Whether an area that has persisted is there still, at the last frame or one that was not looked at."""
+        return time_s - self._last_s <= LOST_S and any(track.persisted for track in self._tracks)
+
+    def forget(self) -> None:
+        """Nothing is at its place any more; what was announced stays announced."""
+        self._tracks = []
 
     def _follow(self, time_s: float, lesions: list[Lesion]) -> list[tuple[_Track, Lesion]]:
         """Give every box to the nearest track that fits, or begin one; forget tracks that have lost theirs."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES, measure_clarity
+from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES, Masks, measure_clarity
 from unmissed.inference.endoscopy.gauges import Gauge
 from unmissed.inference.endoscopy.values import Clarity, Reason, View
 
@@ -26,6 +26,7 @@ class ClarityMeter:
         self._gauge = Gauge(model, CLARITY_FEATURES)
         self._scores: deque[tuple[float, float]] = deque()
         self._legible = True
+        self._masks = Masks()
 
     def of(self, view: View, previous: View | None) -> Clarity:
         """Judge a frame.
@@ -40,7 +41,7 @@ class ClarityMeter:
         Clarity
             ``score`` is that of the last 0.15 s. The reason is the most probable one of this frame.
         """
-        told = self._gauge.of(measure_clarity(view))
+        told = self._gauge.of(measure_clarity(view, self._masks))
         if previous is None:
             self._scores.clear()
         self._scores.append((view.time_s, told[LEGIBLE]))

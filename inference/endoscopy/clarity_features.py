@@ -25,7 +25,39 @@ _RATIO_PERCENTS = (20, 50, 80)
 _COLOUR_PX = 120
 
 
-def measure_clarity(view: View) -> dict[str, float]:
+class Masks:
+    """What the mask of the tissue comes to at each scale; kept while the mask stays the same array.
+
+    Attributes
+    ----------
+    whole : uint8 (h, w), 255 on tissue, at the size that is measured.
+    inside : bool (rows, columns), patches that show enough tissue.
+    inner : float32 of each band, 1 on tissue away from its rim.
+    """
+
+    def __init__(self) -> None:
+        self._of: np.ndarray | None = None
+        self.whole: np.ndarray = np.empty((0, 0), np.uint8)
+        self.inside = np.empty((0, 0), bool)
+        self.inner: tuple[np.ndarray, ...] = ()
+
+    def fit(self, small_mask: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Follow a mask, uint8 (h, w), to pictures of a shape."""
+        if small_mask is self._of and shape == self.whole.shape:
+            return
+        self._of = small_mask
+        self.whole = cv2.resize(small_mask, shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        rows, columns = shape[0] // _PATCH_PX, shape[1] // _PATCH_PX
+        self.inside = _patch_means(self.whole.astype(np.float32) / 255, rows, columns) > _LEAST_VALID
+        inner, size = [], shape
+        for _ in range(_BANDS):
+            rim = cv2.erode(_resized(self.whole, size), np.ones((3, 3), np.uint8))
+            inner.append((rim > 0.5).astype(np.float32))
+            size = tuple((side + 1) // 2 for side in size)
+        self.inner = tuple(inner)
+
+
+def measure_clarity(view: View, masks: Masks | None = None) -> dict[str, float]:
     """All figures of a frame, finite; see ``CLARITY_FEATURES`` for the names.
 
     The bands are those of a Laplacian pyramid (Burt and Adelson 1983): structure of about 1, 2, 4 and 8 px of a picture
@@ -35,13 +67,15 @@ def measure_clarity(view: View) -> dict[str, float]:
     Parameters
     ----------
     view : of the frame.
+    masks : kept from one frame to the next, which saves time.
     """
     grey = _at_work_size(view.grey)
-    mask = cv2.resize(view.small_mask, grey.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    masks = Masks() if masks is None else masks
+    masks.fit(view.small_mask, grey.shape)
     _, darker = cv2.threshold(grey, _BURNT - 1, 255, cv2.THRESH_BINARY_INV)
-    clear = cv2.bitwise_and(mask, cv2.erode(darker, np.ones((5, 5), np.uint8)))
-    found = _structure(grey, mask, clear)
-    found |= _light(grey, mask, view.small, view.small_mask)
+    clear = cv2.bitwise_and(masks.whole, cv2.erode(darker, np.ones((5, 5), np.uint8)))
+    found = _structure(grey, masks, clear)
+    found |= _light(grey, masks.whole, view.small, view.small_mask)
     found |= _colour(view)
     return found
 
@@ -54,17 +88,17 @@ def _at_work_size(grey: np.ndarray) -> np.ndarray:
     return shrink(grey, columns * _PATCH_PX, rows * _PATCH_PX)
 
 
-def _structure(grey: np.ndarray, mask: np.ndarray, clear: np.ndarray) -> dict[str, float]:
+def _structure(grey: np.ndarray, masks: Masks, clear: np.ndarray) -> dict[str, float]:
     rows, columns = grey.shape[0] // _PATCH_PX, grey.shape[1] // _PATCH_PX
-    inside = _patch_means(mask.astype(np.float32) / 255, rows, columns) > _LEAST_VALID
-    valid = inside & (_patch_means(clear.astype(np.float32) / 255, rows, columns) > _LEAST_VALID)
+    inside = masks.inside
+    valid = inside & (_patch_means(_resized(clear, clear.shape), rows, columns) > _LEAST_VALID)
     found: dict[str, float] = {"patches": float(valid.sum()) / max(1, int(inside.sum()))}
     below: np.ndarray = grey.astype(np.float32)
     means, peaks = [], []
     for band in range(_BANDS):
         here = below
         below = cv2.pyrDown(here)
-        detail = np.abs(here - cv2.pyrUp(below, dstsize=here.shape[1::-1]))
+        detail = cv2.absdiff(here, cv2.pyrUp(below, dstsize=here.shape[1::-1]))
         weight = _resized(clear, here.shape)
         area = _patch_means(weight, rows, columns)
         light = _patch_means(here * weight, rows, columns) / np.maximum(area, 1e-3)
@@ -73,8 +107,7 @@ def _structure(grey: np.ndarray, mask: np.ndarray, clear: np.ndarray) -> dict[st
         if band == 0:
             found |= _percentiles("noise", np.log(mean + _TINY), valid, (10,))
         found |= _percentiles(f"detail_{band}", relative, valid)
-        rim = cv2.erode(_resized(mask, here.shape), np.ones((3, 3), np.uint8))
-        peak = _patch_peaks(detail * (rim > 0.5), rows, columns)
+        peak = _patch_peaks(detail * masks.inner[band], rows, columns)
         found |= _percentiles(f"peak_{band}", np.log(peak + 1.0), inside, _PEAK_PERCENTS)
         means.append(np.log(mean + _TINY))
         peaks.append(np.log(peak + 1.0))
@@ -138,8 +171,9 @@ def _colour(view: View) -> dict[str, float]:
 
 
 def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    resized: np.ndarray = cv2.resize(mask, shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32) / 255
-    return resized
+    """A mask, 0 and 255, as 0 and 1 at another size."""
+    resized: np.ndarray = cv2.resize(mask, shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return np.bitwise_and(resized, 1).astype(np.float32)
 
 
 def _patch_means(values: np.ndarray, rows: int, columns: int) -> np.ndarray:

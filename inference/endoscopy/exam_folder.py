@@ -45,6 +45,7 @@ COLUMNS = (
     "site",
     "site_probability",
     "lesion_score",
+    "lesion_time_s",
 )
 
 _QUALITY = 90
@@ -204,6 +205,7 @@ def _row(signals: FrameSignals) -> list[object]:
         sight.site,
         f"{sight.site_probability:.4f}",
         f"{max((lesion.score for lesion in signals.lesions), default=0.0):.4f}",
+        "" if signals.lesion_time_s is None else f"{signals.lesion_time_s:.3f}",
     ]
 
 

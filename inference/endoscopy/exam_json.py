@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 from pydantic import ValidationError
 
@@ -79,6 +80,7 @@ def record(
                 "notes": result.notes,
                 # Through JSON and back: only plain values remain, and paths among them become text.
                 "provenance": json.loads(json.dumps(dict(result.provenance), ensure_ascii=False, default=str)),
+                "lesion_looks": None if result.lesion_looks is None else asdict(result.lesion_looks),
             }
         )
     except ValidationError as error:

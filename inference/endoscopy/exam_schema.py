@@ -81,6 +81,16 @@ class StoredGap(_Strict):
     text: str
 
 
+class StoredLooks(_Strict):
+    """The fields of ``LesionLooks``."""
+
+    looks: int
+    frames: int
+    frames_per_look: float | None
+    median_ms: float | None
+    interval_ms: float
+
+
 class StoredExam(_Strict):
     """Everything about an examination but its rows and pictures.
 
@@ -107,6 +117,7 @@ class StoredExam(_Strict):
     times_ms: dict[str, dict[str, float]]
     notes: tuple[str, ...]
     provenance: dict[str, Any]
+    lesion_looks: StoredLooks | None = None
 
 
 def read_exam(folder: Path) -> StoredExam:

@@ -63,7 +63,7 @@ def fit_tube(start: np.ndarray, end: np.ndarray, axis: np.ndarray, px_per_rad: f
     px_per_rad : of the small picture.
     """
     middle = start + end
-    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    middle /= _lengths(middle)[:, None]
     columns = _columns(middle, axis)
     rows = columns.reshape(-1, columns.shape[-1])
     moved = (end - start).reshape(-1)
@@ -73,11 +73,11 @@ def fit_tube(start: np.ndarray, end: np.ndarray, axis: np.ndarray, px_per_rad: f
     for _ in range(_ROUNDS):
         weighted = rows * np.repeat(weights, 3)[:, None]
         square = weighted.T @ rows
-        square[np.diag_indices_from(square)] += _STIFF * weights.sum() + 1e-9
+        square.ravel()[:: len(square) + 1] += _STIFF * weights.sum() + 1e-9
         found = np.linalg.solve(square, weighted.T @ moved)
         left = moved - rows @ found
-        far = np.linalg.norm(left.reshape(-1, 3), axis=1)
-        spread = max(1.48 * float(np.median(far)), _LEAST_SPREAD_PX / px_per_rad)
+        far = _lengths(left.reshape(-1, 3))
+        spread = max(1.48 * _median(far), _LEAST_SPREAD_PX / px_per_rad)
         weights = 1 / (1 + (far / spread) ** 2)
     along = columns[:, :, 3]
     strength = (along**2).sum(axis=1)
@@ -88,7 +88,7 @@ def fit_tube(start: np.ndarray, end: np.ndarray, axis: np.ndarray, px_per_rad: f
         axial=float(found[3]),
         side=found[4:6],
         contraction=float(found[6]),
-        residual_px=np.linalg.norm(left.reshape(-1, 3), axis=1) * px_per_rad,
+        residual_px=_lengths(left.reshape(-1, 3)) * px_per_rad,
         weights=weights,
         axial_by_point=by_point,
         angles=np.arccos(np.clip(middle @ axis, -1, 1)),
@@ -119,12 +119,25 @@ def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> tuple[f
     for _ in range(_ROUNDS):
         flat = (rows * weights[:, None, None]).reshape(-1, 4)
         square = flat.T @ rows.reshape(-1, 4)
-        square[np.diag_indices_from(square)] += 1e-6
+        square.ravel()[:: len(square) + 1] += 1e-6
         found = np.linalg.solve(square, flat.T @ moved.reshape(-1))
-        far = np.linalg.norm(moved - rows @ found, axis=1)
-        spread = max(1.48 * float(np.median(far)), _LEAST_SPREAD_PX)
+        far = _lengths(moved - rows @ found)
+        spread = max(1.48 * _median(far), _LEAST_SPREAD_PX)
         weights = 1 / (1 + (far / spread) ** 2)
     return float(found[2]), float(found[3]), found[:2]
+
+
+def _lengths(rows: np.ndarray) -> np.ndarray:
+    """Of vectors (N, k): float64 (N,); what ``np.linalg.norm`` tells, in half its time for so few."""
+    found: np.ndarray = np.sqrt(np.add.reduce(rows * rows, axis=1))
+    return found
+
+
+def _median(values: np.ndarray) -> float:
+    """What ``np.median`` tells of finite numbers, in a quarter of its time for so few."""
+    half, odd = divmod(len(values), 2)
+    ordered = np.sort(values)
+    return float(ordered[half]) if odd else float(ordered[half - 1] + ordered[half]) / 2
 
 
 def _columns(d: np.ndarray, axis: np.ndarray) -> np.ndarray:

@@ -63,11 +63,12 @@ def _threshold(most: np.ndarray) -> float:
 
 def _guide(colours: np.ndarray) -> np.ndarray:
     """Box of a position guide (green-blue, as in Kvasir's pictures), bool (h, w)."""
-    red, green, blue = (colours[..., channel].astype(np.int16) for channel in range(3))
-    count, _, parts, _ = cv2.connectedComponentsWithStats(
-        ((green - red > _GUIDE_GREEN) & (green > blue)).astype(np.uint8), connectivity=4
-    )
+    red, green, blue = cv2.split(colours)
     found = np.zeros(red.shape, bool)
+    like = (cv2.subtract(green, red) > _GUIDE_GREEN) & (green > blue)
+    if not like.any():
+        return found
+    count, _, parts, _ = cv2.connectedComponentsWithStats(like.astype(np.uint8), connectivity=4)
     for part in range(1, count):
         left, top, width, height, area = (int(number) for number in parts[part, :5])
         low, high = (share * found.size for share in _GUIDE_SHARES)
@@ -82,7 +83,9 @@ def _still_margin(varied: np.ndarray, bright: np.ndarray) -> np.ndarray:
     if not bright.any() or np.median(varied[bright]) < _MOVED_RANGE:
         return none
     still = cv2.morphologyEx((varied <= _STILL_RANGE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    _, labels = cv2.connectedComponents(still, connectivity=4)
-    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    found: np.ndarray = np.isin(labels, np.setdiff1d(edge, [0]))
+    count, labels = cv2.connectedComponents(still, connectivity=4)
+    at_edge = np.zeros(count, bool)
+    at_edge[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    at_edge[0] = False
+    found: np.ndarray = at_edge[labels]
     return found

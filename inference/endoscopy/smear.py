@@ -33,18 +33,18 @@ class SmearMeter:
             self._inner = cv2.erode(small_mask, np.ones((side, side), np.uint8), borderValue=0) > 0
             y, x = np.mgrid[: small.shape[0], : small.shape[1]]
             self._x, self._y = x.astype(np.float32), y.astype(np.float32)
-        inside = self._inner & (small < _BURNT)
-        if np.count_nonzero(inside) < 400:
+        inside = np.flatnonzero(self._inner & (small < _BURNT))
+        if len(inside) < 400:
             return dict.fromkeys(SMEAR_FEATURES, 0.0)
-        dx, dy = self._x[inside] - lumen[0], self._y[inside] - lumen[1]
+        dx, dy = self._x.take(inside) - lumen[0], self._y.take(inside) - lumen[1]
         far = np.sqrt(dx * dx + dy * dy) + 1.0
-        gx = cv2.Sobel(small, cv2.CV_32F, 1, 0)[inside]
-        gy = cv2.Sobel(small, cv2.CV_32F, 0, 1)[inside]
+        gx = cv2.Sobel(small, cv2.CV_32F, 1, 0).take(inside)
+        gy = cv2.Sobel(small, cv2.CV_32F, 0, 1).take(inside)
         radial = (gx * dx + gy * dy) / far
         total = float(np.mean(gx * gx + gy * gy))
         along = float(np.mean(radial * radial))
-        fine = float(np.mean(cv2.Laplacian(small, cv2.CV_32F)[inside] ** 2))
-        light = float(small[inside].mean()) + 8.0
+        fine = float(np.mean(cv2.Laplacian(small, cv2.CV_32F).take(inside) ** 2))
+        light = float(small.take(inside).mean()) + 8.0
         return {
             "smear_fine": float(np.log(fine + _TINY) - 2 * np.log(light)),
             "smear_edges": float(np.log(total + _TINY) - 2 * np.log(light)),

@@ -178,7 +178,9 @@ class FrameSignals:
     ----------
     frozen : the picture stands still: clocks stop.
     similarity : 0..1, to the frames before.
-    lesions : boxes of this frame, highest score first; ``alert`` says whether they have persisted.
+    lesions : boxes, highest score first; ``alert`` says whether they have persisted.
+    lesion_time_s : of the frame that the boxes lie in: this one, or in real time one before; None where the lesion
+        model was not asked, or its answer is too old.
     """
 
     time_s: float
@@ -190,6 +192,7 @@ class FrameSignals:
     sight: Sight
     lesions: tuple[Lesion, ...]
     alert: bool
+    lesion_time_s: float | None = None
 
 
 class EventKind(StrEnum):
@@ -299,6 +302,26 @@ class Coverage:
         return tuple(site.code for site in self.sites if not site.seen)
 
 
+@dataclass(frozen=True, slots=True)
+class LesionLooks:
+    """How often the lesion model looked in real time.
+
+    Attributes
+    ----------
+    looks : frames that it looked at.
+    frames : analysed frames that show the inside of the body.
+    frames_per_look : frames / looks; None before the first look.
+    median_ms : what a look took; None before the first one.
+    interval_ms : between two frames of the stream.
+    """
+
+    looks: int
+    frames: int
+    frames_per_look: float | None
+    median_ms: float | None
+    interval_ms: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ExamResult:
     """A watched examination as a whole.
@@ -316,6 +339,7 @@ class ExamResult:
     times_ms : stage ("content", "clarity", "motion", "lesion", "site", "total" ...) -> "p50", "p95", "p99", "max".
     notes : what was assumed or could not be told, for the user.
     provenance : protocol, models with hashes, versions, settings.
+    lesion_looks : None where every frame was looked at for certain (a whole file), or nobody looks for lesions.
     """
 
     source: str
@@ -331,3 +355,4 @@ class ExamResult:
     times_ms: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    lesion_looks: LesionLooks | None = None

@@ -51,6 +51,7 @@ class Moment:
     silent_s : seconds since a frame was analysed.
     analysed, dropped : frames so far.
     latency_ms : from the arrival of the last frame to its result; None where the stream is not in real time.
+    frames_per_look : the lesion model looks at every n-th frame.
     """
 
     time_s: float
@@ -62,6 +63,7 @@ class Moment:
     analysed: int
     dropped: int
     latency_ms: float | None = None
+    frames_per_look: int = 1
 
 
 OnFrame = Callable[[Moment], Wish]
@@ -91,8 +93,9 @@ def watch(
     protocol : what the examination should contain.
     output : the folder; made when it is not there.
     annotate : write ``annotated.mp4`` too.
-    every_frame : analyse all frames, however long it takes; otherwise those that come too late are dropped. None
-        takes every frame of a file that is not paced.
+    every_frame : analyse all frames, however long it takes; otherwise those that come too late are dropped, and the
+        lesion model looks at every n-th frame where it cannot look at all. None takes every frame of a file that is not
+        paced.
     paced : play a file in real time.
     limit_s : stop after so much of the stream.
     overwrite : forget an earlier examination in that folder.
@@ -120,6 +123,8 @@ def watch(
         folder = opened.enter_context(ExamFolder(output, protocol, clocks=watcher.clocks, overwrite=overwrite))
         _forget_video(output)
         video = opened.enter_context(AnnotatedVideo(output / ANNOTATED_FILE, source, every_frame)) if annotate else None
+        if not every_frame:
+            watcher.looks.keep_pace(source.fps, source.width_px, source.height_px)
         with Feed(source, every_frame=every_frame, paced=paced) as feed:
             sitting = _Sitting(watcher, folder, feed, video, told_sites(protocol), on_frame or (lambda _: Wish.NONE))
             ended = sitting.run(limit_s, is_timed=paced or source.is_live)
@@ -212,6 +217,7 @@ class _Sitting:
                 self._analysed,
                 self._feed.dropped,
                 self._latency_ms,
+                self._watcher.looks.every,
             )
         )
 

@@ -1,9 +1,11 @@
 """What the watcher itself has to tell, in the words of both languages."""
 
 from unmissed.datasets.video import Gap
-from unmissed.inference.endoscopy.values import Event, EventKind, Motion, Speed, SpeedState
+from unmissed.inference.endoscopy.alerts import LOST_S
+from unmissed.inference.endoscopy.values import Event, EventKind, LesionLooks, Motion, Speed, SpeedState
 
 _MEMORY_S = 0.7
+_SELDOM = 1.1  # frames for each look of the lesion model from which the user is told
 
 
 def started(time_s: float) -> Event:
@@ -34,6 +36,22 @@ def resized(time_s: float, before: tuple[int, int], now: tuple[int, int]) -> Eve
     """The picture has another size."""
     words = f"{before[0]} x {before[1]} -> {now[0]} x {now[1]} px"
     return Event(time_s, EventKind.CHANGED, f"The picture changed: {words}", f"图像尺寸改变：{words}")
+
+
+def seldom(looks: LesionLooks | None) -> tuple[str, ...]:
+    """Notes on a lesion model that cannot look at every frame; none where it keeps up."""
+    if looks is None or looks.frames_per_look is None or looks.frames_per_look < _SELDOM:
+        return ()
+    each, ms, count, frames = f"{looks.frames_per_look:.1f}", f"{looks.median_ms:.0f}", looks.looks, looks.frames
+    told = (
+        f"The lesion model takes {ms} ms a look on this machine: it looked at one frame in {each} "
+        f"({count:,} of {frames:,}), and its boxes are held in between. "
+        f"病灶模型在本机单次用时 {ms} 毫秒：平均每 {each} 帧检测一次"
+        f"（{frames:,} 帧中 {count:,} 帧），其间沿用上次结果。"
+    )
+    if looks.frames_per_look * looks.interval_ms <= 1000 * LOST_S:
+        return (told,)
+    return (told, "That is too seldom for alerts of high risk. 检测过于稀疏，无法给出高危提示。")
 
 
 class SpeedTeller:

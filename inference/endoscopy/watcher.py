@@ -18,6 +18,7 @@ from unmissed.inference.endoscopy.clocks import Clocks
 from unmissed.inference.endoscopy.content import ContentFinder
 from unmissed.inference.endoscopy.coverage import CoverageTracker
 from unmissed.inference.endoscopy.freeze import FreezeMeter
+from unmissed.inference.endoscopy.lesion_watch import LesionWatch, Told
 from unmissed.inference.endoscopy.lesions import LesionModel
 from unmissed.inference.endoscopy.motion import MotionMeter
 from unmissed.inference.endoscopy.outside import is_outside
@@ -33,7 +34,6 @@ from unmissed.inference.endoscopy.values import (
     EventKind,
     ExamResult,
     FrameSignals,
-    Lesion,
     Motion,
     Reason,
     Scene,
@@ -58,6 +58,10 @@ class Watcher(Closing):
     runtime : what runs the models.
     sighting : what tells sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
 
+    Attributes
+    ----------
+    looks : has frames looked at for lesions; told by ``keep_pace`` when they come in real time.
+
     Raises
     ------
     ModelError, ConfigError, RuntimeUnavailableError
@@ -78,10 +82,11 @@ class Watcher(Closing):
             sighting = self._sight_model.of
         self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
-        self._alerts = LesionAlerts(protocol.lesion)
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
         self._times = StageTimes()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
+        find, alerts = self._lesions.of if self._lesions.choice else None, LesionAlerts(protocol.lesion)
+        self.looks = LesionWatch(find, alerts, self._times, self._beside)
         self._before: View | None = None
         self._speed_teller = watch_events.SpeedTeller()
         self._events: list[Event] = []
@@ -108,9 +113,11 @@ class Watcher(Closing):
         outside = is_outside(view)
         classified = self._beside.submit(self._classify, view, outside)
         moved = self._beside.submit(self._follow_points, view)
+        self.looks.start(view, item.index, outside <= _OUTSIDE, self._size or (1, 1))
         signals = self._monitor(view, outside, moved)
-        sight, lesions = classified.result()
-        signals = self._follow(replace(signals, sight=sight, lesions=lesions), view)
+        sight = classified.result()
+        told = self.looks.finish(view.time_s, signals.clarity.legible)
+        signals = self._follow(replace(signals, sight=sight), told, view)
         self._before = view
         self._frames["analysed"] += 1
         self._frames["legible"] += signals.clarity.legible
@@ -144,8 +151,9 @@ class Watcher(Closing):
         ended : "end" of the stream, "stopped" by the user, or what went wrong.
         frames_dropped : by the queue before the watcher.
         """
-        for event in self._clocks.finish(self._span_s[1]):
+        for event in (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1])):
             self._happened(event)
+        looks = self.looks.summary()
         self._happened(watch_events.ended(self._span_s[1], ended))
         width, height = self._size or (0, 0)
         return ExamResult(
@@ -160,22 +168,26 @@ class Watcher(Closing):
             coverage=self._coverage.result(),
             events=tuple(self._events),
             times_ms=self._times.summary(),
-            notes=self._sight_model.notes if self._sight_model else (),
+            notes=(
+                *(self._sight_model.notes if self._sight_model else ()),
+                *(self._lesions.choice.notes if self._lesions.choice else ()),
+                *watch_events.seldom(looks),
+            ),
             provenance=self._provenance(),
+            lesion_looks=looks,
         )
 
     def close(self) -> None:
         """Free the models and the threads."""
+        self.looks.close()
         self._beside.shutdown(wait=True)
         self._lesions.close()
         if self._sight_model is not None:
             self._sight_model.close()
 
-    def _classify(self, view: View, outside: float) -> tuple[Sight, tuple[Lesion, ...]]:
+    def _classify(self, view: View, outside: float) -> Sight:
         with self._times.stage("site"):
-            sight = self._sighting(view, outside)
-        with self._times.stage("lesion"):
-            return sight, () if outside > _OUTSIDE else self._lesions.of(view)
+            return self._sighting(view, outside)
 
     def _follow_points(self, view: View) -> Motion:
         with self._times.stage("motion"):
@@ -197,50 +209,41 @@ class Watcher(Closing):
             view.time_s, clarity, frozen, similarity, motion, speed, Sight(Scene.INSIDE, {}), (), alert=False
         )
 
-    def _follow(self, signals: FrameSignals, view: View) -> FrameSignals:
+    def _follow(self, signals: FrameSignals, told: Told, view: View) -> FrameSignals:
         """What frames add up to: clocks, coverage, alerts, and the events of the speed gauge."""
         time_s, legible = signals.time_s, signals.clarity.legible
         with self._times.stage("trackers"):
             observed = legible and not signals.frozen
             found = self._clocks.of(time_s, signals.sight.scene, legible, signals.frozen)
             found += self._coverage.of(time_s, observed, signals.sight, lambda: view.image)
-            frame_px = self._size or (1, 1)
-            alert, event = self._alerts.of(time_s, signals.lesions, legible, frame_px)
-            found += [event] if event is not None else []
+            found += told.events
             if self._protocol.speed is not None:
                 found += self._speed_teller.of(time_s, signals.speed, signals.motion)
         for event in found:
             self._happened(event)
-        return replace(signals, alert=alert)
+        return replace(signals, lesions=told.lesions, alert=told.alert, lesion_time_s=told.frame_s)
 
     def _take_gap(self, gap: Gap) -> None:
         self._clocks.gap(gap.start_s, gap.end_s)
         self._span_s = (self._span_s[0], max(self._span_s[1], gap.end_s))
         self._happened(watch_events.lost(gap))
         self._before = None
+        self.looks.forget()
 
     def _note_size(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
         if self._size is not None and self._size != (width, height):
             self._happened(watch_events.resized(frame.time_s, self._size, (width, height)))
             self._before = None
+            self.looks.forget()
         self._size = (width, height)
 
     def _happened(self, event: Event) -> None:
         self._events.append(event)
 
     def _provenance(self) -> Mapping[str, Any]:
-        files = {"site": self._sight_model.file if self._sight_model else None, "lesion": self._lesions.file}
-        models = {role: file for role, file in files.items() if file is not None}
+        chosen = {"site": self._sight_model.choice if self._sight_model else None, "lesion": self._lesions.choice}
         return {
             "protocol": self._protocol.model_dump(mode="json"),
-            "models": {
-                role: {
-                    "name": file.card.name,
-                    "version": file.card.version,
-                    "variant": file.variant,
-                    "sha256": file.card.files[file.variant].sha256,
-                }
-                for role, file in models.items()
-            },
+            "models": {role: choice.provenance() for role, choice in chosen.items() if choice is not None},
         }

@@ -231,11 +231,22 @@ def test_nothing_is_left_of_a_video_that_is_not_finished(tmp_path):
 # ---- the runner ----
 
 
+class Paces:
+    """Notes whether frames were said to come in real time."""
+
+    def __init__(self):
+        self.told, self.every = [], 3
+
+    def keep_pace(self, *pace):
+        self.told.append(pace)
+
+
 class Counting:
     """A watcher that only counts."""
 
     def __init__(self, protocol, name):
         self.source, self.items, self.marks, self.events = name, [], [], []
+        self.looks = Paces()
 
     def take(self, item):
         self.items.append(item)
@@ -343,3 +354,16 @@ def test_an_earlier_examination_is_not_overwritten_unasked(tmp_path):
     watched(tmp_path, Drawn(*at_25_fps(7)), overwrite=True)
     assert len((tmp_path / "out" / "signals.csv").read_text().splitlines()) == 8
     assert not (tmp_path / "out" / "annotated.mp4").exists()  # it was of the other examination
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({}, []), ({"paced": True, "every_frame": True}, []), ({"paced": True}, [(25.0, 160, 120)])],
+)
+def test_only_frames_that_come_in_real_time_are_looked_at_by_turns(tmp_path, options, told):
+    moments = []
+    _, watcher = watched(
+        tmp_path, Drawn(*at_25_fps(5)), on_frame=lambda moment: moments.append(moment) or Wish.NONE, **options
+    )
+    assert watcher.looks.told == told
+    assert moments[-1].frames_per_look == 3

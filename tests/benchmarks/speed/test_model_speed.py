@@ -1,6 +1,7 @@
 """bench model: what is measured, with what, in a process of its own; and what is not, with its reason."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from unmissed.benchmarks.speed.results import load_results
 from unmissed.cli.bench import app
 from unmissed.datasets.errors import ConfigError, ModelError, RuntimeUnavailableError
 from unmissed.models import zoo
-from unmissed.models.cards import load_card
+from unmissed.models.cards import load_card, save_card
 
 
 def card_of(name):
@@ -186,10 +187,15 @@ class TestRows:
         assert book.rows[0].facts["reference"] == "fp32 in onnx-cpu"
         assert book.notes == []
 
-    def test_a_model_without_an_fp32_file_is_compared_with_itself_and_that_is_told(self, at_once):
-        book = measured(models=["polyp-finder"], batches=(1,), rounds=1)
+    def test_a_model_without_an_fp32_file_is_compared_with_itself_and_that_is_told(self, at_once, tmp_path):
+        card = load_card(zoo.find_card("cell-herlev"))
+        spec = card.files["int8"]
+        shutil.copy(zoo.ZOO / spec.file, tmp_path / spec.file)
+        alone = card.model_copy(update={"files": {"int8": spec}, "known_answers": ()})
+        save_card(alone, tmp_path / "cell-herlev.json")
+        book = measured(models=[str(tmp_path / spec.file)], batches=(1,), rounds=1)
         assert book.rows[0].figures["max dp"].median == 0
-        assert book.notes == ["polyp-finder has no fp32 file: it is compared with int8 in onnx-cpu."]
+        assert book.notes == ["cell-herlev has no fp32 file: it is compared with int8 in onnx-cpu."]
 
     def test_a_runtime_that_is_not_here_has_one_row_with_its_own_words(self, at_once):
         book = measured(runtimes=["onnx-cpu", "onnx-cann"])

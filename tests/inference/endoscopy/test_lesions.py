@@ -42,4 +42,4 @@ def test_boxes_are_in_pixels_of_the_whole_frame(polyp):
 def test_nobody_finds_nothing():
     with LesionModel(None, 0.5) as model:
         assert model.of(view_of(np.zeros((64, 64, 3), np.uint8))) == ()
-        assert model.file is None
+        assert model.choice is None

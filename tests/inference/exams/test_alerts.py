@@ -86,3 +86,11 @@ def test_a_gap_or_another_picture_size_begins_anew():
     assert not any(watch(alerts, [box()] * 6, start_s=10.0)[0])
     alerts.of(10.24, box(), True, (640, 480))
     assert alerts.of(10.28, box(), True, (640, 480)) == (False, None)
+
+
+def test_an_alert_stays_while_nobody_looks_and_not_for_ever():
+    alerts = LesionAlerts(LesionLimits())
+    watch(alerts, [box()] * 8)
+    assert alerts.is_alert(0.5) and not alerts.is_alert(1.4)
+    alerts.forget()
+    assert not alerts.is_alert(0.5)

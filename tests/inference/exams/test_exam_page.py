@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -11,8 +12,10 @@ import cv2
 import pytest
 
 from unmissed.inference.endoscopy.exam_json import record
+from unmissed.inference.endoscopy.exam_schema import read_exam
 from unmissed.inference.endoscopy.protocol import load_protocol, protocol_names
-from unmissed.inference.endoscopy.values import Coverage, Event, EventKind, SiteCredit, SpeedState
+from unmissed.inference.endoscopy.values import Coverage, Event, EventKind, LesionLooks, SiteCredit, SpeedState
+from unmissed.inference.endoscopy.watch_events import seldom
 from unmissed.inference.reports.colon_map import colon_map
 from unmissed.inference.reports.stomach_map import stomach_views
 
@@ -225,3 +228,17 @@ def test_a_browser_shows_it(stomach_page, tmp_path):
     red = (abs(image.astype(int) - (31, 67, 180)) < 30).all(axis=2).sum()
     assert teal > 20_000
     assert red > 300
+
+
+@pytest.mark.parametrize(("each", "is_told"), [(2.9, True), (1.0, False)])
+def test_how_often_the_lesion_model_looked_is_told_in_both_languages(tmp_path, colonoscopy, each, is_told):
+    exam = colonoscopy(caecum_s=None, rate=2.0, minutes=1.0)
+    looks = LesionLooks(looks=round(120 / each), frames=120, frames_per_look=each, median_ms=64.0, interval_ms=40.0)
+    notes = seldom(looks)
+    changed = replace(exam.result, lesion_looks=looks, notes=notes)
+    page = type(exam)(exam.protocol, exam.signals, changed).write(tmp_path)
+    text = read(page)[1]
+    for words in ("one frame in 2.9", "平均每 2.9 帧", "takes 64 ms a look", "单次用时 64 毫秒", "(41 of 120)"):
+        assert (words in text) is is_told, words
+    assert read_exam(tmp_path).lesion_looks.looks == looks.looks
+    assert bool(notes) is is_told
