@@ -193,9 +193,10 @@ class TestRows:
         shutil.copy(zoo.ZOO / spec.file, tmp_path / spec.file)
         alone = card.model_copy(update={"files": {"int8": spec}, "known_answers": ()})
         save_card(alone, tmp_path / "cell-herlev.json")
-        book = measured(models=[str(tmp_path / spec.file)], batches=(1,), rounds=1)
+        path = str(tmp_path / spec.file)
+        book = measured(models=[path], batches=(1,), rounds=1)
         assert book.rows[0].figures["max dp"].median == 0
-        assert book.notes == ["cell-herlev has no fp32 file: it is compared with int8 in onnx-cpu."]
+        assert book.notes == [f"{path} has no fp32 file: it is compared with int8 in onnx-cpu."]
 
     def test_a_runtime_that_is_not_here_has_one_row_with_its_own_words(self, at_once):
         book = measured(runtimes=["onnx-cpu", "onnx-cann"])
