@@ -66,13 +66,15 @@ def triage(
 
     from unmissed.inference.cytology.loading import screener_for
     from unmissed.inference.cytology.policy import load_policy, preparation_named
+    from unmissed.inference.cytology.run_folder import models_of_run
     from unmissed.inference.cytology.triage import TriagePlan
     from unmissed.inference.cytology.triage import triage as run
     from unmissed.inference.hardware import physical_cores
 
     threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
-    make_screener, settings = screener_for(preset, runtime, threads, max_crops, rules, prepared, variant)
+    earlier = {} if overwrite else models_of_run(output)
+    make_screener, settings = screener_for(preset, runtime, threads, max_crops, rules, prepared, variant, earlier)
     plan = TriagePlan(
         output=output,
         inputs=found,

@@ -6,25 +6,21 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
-from itertools import product
 from pathlib import Path
 
 from unmissed.datasets import registry as dataset_registry
 from unmissed.datasets.errors import UnmissedError
 from unmissed.datasets.locate import DATA_VARIABLE, dataset_root
 from unmissed.inference import hardware
+from unmissed.inference.check import Check, Status
+from unmissed.inference.doctor_answers import BASE_RUNTIME, examine_answers
 from unmissed.inference.runtimes import registry as runtime_registry
-from unmissed.inference.runtimes.answers import Agreement, Verdict, verdict_of
 from unmissed.inference.runtimes.base import Runtime
 from unmissed.inference.self_test import try_runtime
 from unmissed.models import zoo
 from unmissed.models.cards import load_card
 
-BASE_RUNTIME = "onnx-cpu"
-ANSWERS = "answers "  # how the names of the checks of known answers begin
 _OLDEST_PYTHON = (3, 11)
 _GIB = 2**30
 _LEAST_MEMORY = 2 * _GIB
@@ -33,29 +29,6 @@ _LEAST_DISK = 1 * _GIB
 _RIVALS = (("onnxruntime", "onnxruntime-gpu"), ("opencv-python", "opencv-python-headless"))
 # Builds that stand in for a base package: they bring the same module for other hardware.
 _STAND_INS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-cann")}
-
-
-class Status(StrEnum):
-    """The outcome of a check."""
-
-    PASS = "PASS"  # noqa: S105
-    """It works."""
-    INFO = "INFO"
-    """Optional and not here."""
-    WARN = "WARN"
-    """It works worse than it could, or an optional part is broken."""
-    FAIL = "FAIL"
-    """The base installation does not work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One row: what was looked at, what was found, what to do."""
-
-    name: str
-    status: Status
-    found: str
-    fix: str = ""
 
 
 def examine() -> Iterator[Check]:
@@ -182,37 +155,13 @@ def _datasets() -> Iterator[Check]:
         yield Check("datasets", Status.PASS if found else Status.INFO, ", ".join(found) or f"none in {base}")
 
 
-def _answers() -> Iterator[Check]:
-    """Every file of every shipped model in every runtime that is here, against the known answers of its card."""
-    for runtime, name in product(runtime_registry.names(), zoo.names()):
-        if runtime_registry.select(runtime).is_available().ok:
-            verdicts = [verdict_of(zoo.resolve(name, variant), runtime, anew=True) for variant in _variants(name)]
-            any_right = any(verdict.agreement is Agreement.RIGHT for verdict in verdicts)
-            for verdict in verdicts:
-                yield _answer(name, verdict, runtime, any_right)
-
-
-def _answer(name: str, verdict: Verdict, runtime: str, any_right: bool) -> Check:
-    title = f"{ANSWERS}{name}, {verdict.variant}, {runtime}"
-    if verdict.agreement is Agreement.RIGHT:
-        return Check(title, Status.PASS, f"{verdict.apart:.2g} of {verdict.allowed:.2g}, {verdict.ms:.1f} ms")
-    if any_right:
-        return Check(title, Status.WARN, str(verdict), "nothing: another variant runs in its place")
-    status = Status.FAIL if runtime == BASE_RUNTIME else Status.WARN
-    return Check(title, status, str(verdict), f"update {runtime}'s package and driver, or take another --runtime")
-
-
-def _variants(name: str) -> list[str]:
-    return list(load_card(zoo.find_card(name)).files)
-
-
 def _models() -> Iterator[Check]:
     """Every file of every shipped model against the hash in its card."""
     if not zoo.names():
         yield Check("models", Status.INFO, "no models are shipped", "name your own export")
     for name in zoo.names():
         try:
-            variants = _variants(name)
+            variants = list(load_card(zoo.find_card(name)).files)
             for variant in variants:
                 zoo.resolve(name, variant)
         except UnmissedError as error:
@@ -245,5 +194,5 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 _CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
     *(_python, _packages, _rival_packages, _runtimes),
-    *(_processor, _memory, _disk, _datasets, _models, _answers),
+    *(_processor, _memory, _disk, _datasets, _models, examine_answers),
 )

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LARGEST_KNOWN_PX = 1024  # drawing a larger question would take seconds
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -110,6 +111,9 @@ class Quantisation(Part):
         return {old.get(key, key): value for key, value in values.items()} if isinstance(values, dict) else values
 
 
+Answers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=256)]
+
+
 class KnownAnswers(Part):
     """Questions whose answers are known, so that a machine can be asked whether it computes this model.
 
@@ -118,15 +122,17 @@ class KnownAnswers(Part):
 
     drawing: str = Field("", description="Which drawing makes the pictures of the seeds; empty for a table.")
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field((), max_length=16)
-    size_px: int | None = Field(None, gt=0, le=4096, description="Side of the pictures.")
-    rows: tuple[tuple[float, ...], ...] = Field((), max_length=16, description="Rows of a table.")
-    outputs: tuple[tuple[float, ...], ...] = Field(
-        min_length=1, description="What fp32 gave at export: a row per question, evenly spread over the output."
+    size_px: int | None = Field(None, gt=0, le=LARGEST_KNOWN_PX, description="Side of the pictures.")
+    rows: tuple[Answers, ...] = Field((), max_length=16, description="Rows of a table.")
+    outputs: tuple[Answers, ...] = Field(
+        min_length=1,
+        max_length=16,
+        description="What fp32 gave at export, evenly spread over the output.",
     )
     tolerance: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
         min_length=1, description="Variant that can be asked this -> largest difference of a number from `outputs`."
     )
-    integer_outputs: dict[str, tuple[tuple[float, ...], ...]] = Field(
+    integer_outputs: dict[str, tuple[Answers, ...]] = Field(
         {}, description="Variant -> its own outputs, which exact integer kernels give to a thousandth."
     )
 
@@ -134,8 +140,11 @@ class KnownAnswers(Part):
     def _has_questions(self) -> "KnownAnswers":
         if bool(self.rows) == bool(self.seeds) or bool(self.seeds) != (self.size_px is not None):
             raise ValueError("known answers take either seeds with size_px, or rows")
-        if len(self.outputs) != len(self.rows or self.seeds):
-            raise ValueError(f"{len(self.outputs)} answers to {len(self.rows or self.seeds)} questions")
+        for outputs in (self.outputs, *self.integer_outputs.values()):
+            if len(outputs) != len(self.rows or self.seeds):
+                raise ValueError(f"{len(outputs)} answers to {len(self.rows or self.seeds)} questions")
+        if len({len(answer) for outputs in (self.outputs, *self.integer_outputs.values()) for answer in outputs}) > 1:
+            raise ValueError("answers of different lengths")
         return self
 
 

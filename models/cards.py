@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 _PICTURES, _TABLE = "<pictures>", "<table>"
+_KNOWN_CANVAS_PX = 512  # of a heat map whose canvas is free
 
 
 def _kind_of_input(value: Any) -> str:
@@ -92,9 +93,7 @@ class Card(Part):
             raise ValueError(f"one class is too few for the task {self.task}")
         if isinstance(self.input, TableInput) != (self.task in ("slide-score", "gauge")):
             raise ValueError(f"task {self.task}: slide scores and gauges take columns, others pictures")
-        strange_files = sorted({name for known in self.known_answers for name in known.tolerance} - set(self.files))
-        if strange_files:
-            raise ValueError(f"known_answers name {strange_files}; expected variants among {sorted(self.files)}")
+        self._check_known_answers()
         if (self.heatmap is not None) != (self.task == "heatmap"):
             raise ValueError("the section heatmap belongs to the task heatmap, and to no other")
         if self.heatmap is not None and (strange := sorted(set(self.heatmap.target) - set(ids[1:]))):
@@ -113,6 +112,20 @@ class Card(Part):
         if isinstance(self.input, TableInput):
             raise ModelError(f"{self.name} takes numbers, not pictures", expected="a model for pictures")
         return self.input
+
+    def _check_known_answers(self) -> None:
+        named = {name for known in self.known_answers for name in known.tolerance}
+        if self.known_answers and named != set(self.files):
+            raise ValueError(f"known_answers name {sorted(named)}; expected all of {sorted(self.files)}, or none")
+        for known in self.known_answers:
+            if isinstance(self.input, TableInput):
+                fits = {len(row) for row in known.rows} == {len(self.input.features)}
+            elif self.heatmap is None:
+                fits = known.size_px == self.input.size_px
+            else:
+                fits = known.size_px is not None and known.size_px <= max(self.input.size_px, _KNOWN_CANVAS_PX)
+            if not fits:
+                raise ValueError("known_answers ask for an input that the model does not take")
 
     def known_for(self, variant: str) -> KnownAnswers | None:
         """The known answers that a variant can be asked for; None where the card has none."""

@@ -14,7 +14,7 @@ from unmissed.models.known_answers import spread
 from unmissed.models.known_pictures import DRAWING, known_fractions, known_pictures
 
 _CANDIDATES = 48
-_PICTURES, _ROWS = 3, 6
+_PICTURES, _ROWS = 5, 6
 _CANVAS_PX = 128  # of a heat map whose canvas is free: small, and every layer still sees more than its border
 _DIGITS = 6
 _OWN = 0.1  # what a question counts for itself, beside what it adds to those already chosen

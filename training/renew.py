@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from unmissed.datasets.errors import ConfigError, DatasetError, UnmissedError
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import k_folds
 from unmissed.models import zoo
@@ -34,10 +35,13 @@ def renew(card_path: Path) -> Card:
     A card with an int8 file alone gets its float twin as fp32. An int8 file that does not pass the check of
     ``unmissed export`` is removed.
 
+    Without the data that the card names ($UNMISSED_DATA, or the place in its recipe) the int8 file stays as it is, and
+    only the known answers are made.
+
     Raises
     ------
     UnmissedError
-        When the data that the card names are not there.
+        When the card or a file is not there, or is damaged.
     """
     card, folder = load_card(card_path), card_path.parent
     files = dict(card.files)
@@ -49,9 +53,12 @@ def renew(card_path: Path) -> Card:
     if "int8" in files:
         small = folder / files["int8"].file
         judge = _judge_fields if card.heatmap else _judge_pictures
-        check = judge(card, folder / files["fp32"].file, small)
-        print(f"{card.name}: int8 {'accepted' if check.accepted else 'not taken'}: {check.reason}")
-        if check.accepted:
+        try:
+            check = judge(card, folder / files["fp32"].file, small)
+            print(f"{card.name}: int8 {'accepted' if check.accepted else 'not taken'}: {check.reason}")
+        except (DatasetError, ConfigError) as error:
+            print(f"{card.name}: int8 stays as it is: {error}")
+        if check is None or check.accepted:
             files["int8"] = file_spec(small, "int8", None)
         else:
             small.unlink()
@@ -118,7 +125,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", help="shipped models or cards; none: all shipped models")
     for name in parser.parse_args().models or zoo.names():
-        card = renew(zoo.find_card(name))
+        try:
+            card = renew(zoo.find_card(name))
+        except UnmissedError as error:
+            raise SystemExit(f"error: {error}") from error
         parts = {part: spec.size_bytes for part, spec in card.files.items()}
         tolerances = [known.tolerance for known in card.known_answers]
         print(f"{card.name}: {parts} bytes, known answers within {tolerances}", flush=True)

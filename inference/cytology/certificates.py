@@ -198,11 +198,11 @@ def _apart(wanted: Sequence[float], found: Sequence[float]) -> float | None:
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    """A list of finite numbers as the provenance stores it; nothing of what is anything else."""
+    """A list of finite floats as the provenance stores it; nothing of what is anything else."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return ()
-    is_clean = all(isinstance(item, int | float) and math.isfinite(item) for item in value)
-    return tuple(float(item) for item in value) if is_clean else ()
+    is_clean = all(isinstance(item, float) and math.isfinite(item) for item in value)
+    return tuple(value) if is_clean else ()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

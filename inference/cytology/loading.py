@@ -1,6 +1,7 @@
 """From the words of a command to what the workers need: a loader of models, and the settings that shape a result."""
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -9,7 +10,7 @@ from unmissed.datasets.errors import ConfigError
 from unmissed.inference.cytology.jobs import MakeScreener
 from unmissed.inference.cytology.models import choose_model
 from unmissed.inference.cytology.policy import Policy, Preparation
-from unmissed.inference.cytology.settings import ScreenSettings, load_preset
+from unmissed.inference.cytology.settings import FineSearch, ScreenSettings, load_preset
 from unmissed.inference.cytology.working import load_screener
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,16 @@ def screener_for(
     policy: Policy,
     preparation: Preparation,
     variant: str = "auto",
+    earlier: Mapping[str, str] | None = None,
 ) -> tuple[MakeScreener, dict[str, Any]]:
     """What loads the models in a worker, and the settings that shape a result.
 
     The files of the models are chosen here, once for all workers.
+
+    Parameters
+    ----------
+    earlier : model -> sha256 of the file that an earlier sitting of the run used; with "auto" it is used again, so that
+        a measurement of milliseconds does not part a run in two.
 
     Raises
     ------
@@ -38,8 +45,13 @@ def screener_for(
     how = load_preset(preset)
     if max_crops is not None:
         how = how.model_copy(update={"max_crops": max_crops})
-    names = dict.fromkeys((how.coarse_finder, how.finder, how.judge, how.slide_score))
-    chosen = {name: choose_model(name, runtime, variant) for name in names}
+    finders = {
+        FineSearch.NOWHERE: (how.coarse_finder,),
+        FineSearch.WHERE_IT_MATTERS: (how.coarse_finder, how.finder),
+        FineSearch.EVERYWHERE: (how.finder,),
+    }
+    names = dict.fromkeys((*finders[how.fine_search], how.judge, how.slide_score))
+    chosen = {name: choose_model(name, runtime, variant, earlier=(earlier or {}).get(name)) for name in names}
     if variant != "auto" and all(choice.file.variant != variant for choice in chosen.values()):
         raise ConfigError(
             f"no model of the preset has a variant {variant!r}",

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from unmissed.datasets.errors import ModelError
+from unmissed.datasets.files import sha256_of
 from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.canvases import CanvasGrid
 from unmissed.inference.cytology.score import SlideScore
 from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
+from unmissed.inference.runtimes.answers import Agreement
 from unmissed.inference.runtimes.base import Session
 from unmissed.inference.runtimes.registry import select
 from unmissed.inference.runtimes.variants import Choice, choose
@@ -131,6 +133,11 @@ class Models:
             "models": {role: choice.provenance() for role, choice in self.chosen.items()},
         }
 
+    def fingerprint(self, settings: ScreenSettings) -> list[Any]:
+        """Everything that shapes a score but the code and the machine, as plain values."""
+        files = {role: (choice.provenance()["sha256"], choice.verdict.answers) for role, choice in self.chosen.items()}
+        return [settings.preset.model_dump(mode="json"), settings.runtime, settings.device, self.judge.provider, files]
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What whoever reads the result has to know of the files that run."""
@@ -144,6 +151,9 @@ class Models:
 
 def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
     choice = settings.chosen.get(name) or choose_model(name, settings.runtime, device=settings.device)
+    # Chosen in another process, perhaps long ago: what is loaded here has to be the same file still.
+    if sha256_of(choice.file.path) != choice.file.card.files[choice.file.variant].sha256:
+        raise ModelError(f"{choice.file.path} was replaced while the run went on", fix="start the run again")
     if choice.file.card.task != task:
         raise ModelError(
             f"the model {name} is made for {choice.file.card.task}",
@@ -153,12 +163,23 @@ def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
     return choice
 
 
-def choose_model(name: str, runtime: str, variant: str = "auto", device: str | None = None) -> Choice:
-    """The file of a model that runs; the slide score is a table, which every machine computes on its CPU."""
+def choose_model(
+    name: str, runtime: str, variant: str = "auto", device: str | None = None, earlier: str | None = None
+) -> Choice:
+    """The file of a model that runs; the slide score is a table, which every machine computes on its CPU.
+
+    Parameters
+    ----------
+    variant : taken by the models that have it.
+    earlier : sha256 of the file to keep to, where "auto" leaves the choice and the file is right here.
+    """
     card = load_card(find_card(name))
     if isinstance(card.input, TableInput):
         return choose(name)
-    return choose(name, runtime, variant if variant in card.files else "auto", device)
+    choice = choose(name, runtime, variant if variant in card.files else "auto", device)
+    kept = next((key for key, spec in card.files.items() if spec.sha256 == earlier), choice.file.variant)
+    is_right = any(verdict.variant == kept and verdict.agreement is Agreement.RIGHT for verdict in choice.others)
+    return choose(name, runtime, kept, device) if variant == "auto" and is_right else choice
 
 
 def _spec(card: Card) -> HeatmapSpec:

@@ -191,3 +191,12 @@ def _lock(stream: IO[str]) -> bool:
     except OSError:
         return False
     return True
+
+
+def models_of_run(path: Path) -> dict[str, str]:
+    """Model -> sha256 of its file, as the run in a folder used them; empty where there is none that can be read."""
+    try:
+        found = json.loads((path / "run.json").read_bytes())["settings"]["models"]
+        return {str(name): str(sha256) for name, sha256 in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # whoever opens the folder says what is wrong with it

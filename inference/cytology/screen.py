@@ -1,5 +1,6 @@
 """Screen one slide: scan, look again, judge, score. The only place that knows the order of the stages."""
 
+import logging
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Self
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.closing import Closing
+from unmissed.datasets.errors import UnmissedError
 from unmissed.datasets.peaks import find_peaks
 from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
 from unmissed.datasets.slides.tile_cache import TileCache
@@ -26,6 +28,8 @@ from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
 from unmissed.inference.cytology.threads import Stopwatch
 from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideResult
 from unmissed.inference.hardware import physical_cores
+
+log = logging.getLogger(__name__)
 
 _CACHE_BYTES = 256 * 2**20
 _THUMBNAIL_PX = 1600
@@ -71,8 +75,10 @@ class Screener(Closing):
             When a model is missing or damaged, or cannot run here.
         """
         screener = cls(settings, Models.load(settings))
-        about = [settings.device, screener.models.provenance(settings)]
-        screener.known_slide = known_answers(screener.screen, about)
+        try:
+            screener.known_slide = known_answers(screener.screen, screener.models.fingerprint(settings))
+        except UnmissedError as error:  # a preset of other pixel sizes, say: it can run, and cannot be certified
+            log.warning("the known slide cannot be screened, so that no slide can be excluded: %s", error)
         return screener
 
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:

@@ -7,6 +7,7 @@ the same time: each writes a whole one and moves it into place.
 import hashlib
 import json
 import logging
+import math
 import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ import pooch
 from unmissed.datasets.errors import OutputError
 from unmissed.datasets.files import write_whole
 from unmissed.inference import hardware
+from unmissed.models import known_pictures
 from unmissed.models.cards import KnownAnswers
 
 log = logging.getLogger(__name__)
@@ -26,13 +28,20 @@ _FORMAT = 1
 _MOST_BYTES = 1_000_000
 _LIBRARIES = (
     *("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-cann"),
-    *("torch", "torch-npu", "openvino", "tensorrt", "numpy"),
+    *("torch", "torch-npu", "openvino", "tensorrt", "numpy", "opencv-python-headless", "opencv-python"),
+    *("tifffile", "imagecodecs", "simplejpeg", "openslide-python", "openslide-bin", "unmissed"),
+)
+# Each of them makes an engine compute otherwise, or on another device.
+_VARIABLES = (
+    *("CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"),
+    *("ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "OPENVINO_PRECISION"),
 )
 
 
-def key_of(sha256: str, known: KnownAnswers, runtime: str, device: str | None) -> str:
+def key_of(sha256: str, variant: str, known: KnownAnswers, runtime: str, device: str | None) -> str:
     """Name of the combination of a file, its questions, and everything here that shapes the answers."""
-    return digest([sha256, known.model_dump(mode="json"), runtime, device, *machine()])
+    rooms = (Path(__file__).parent, Path(known_pictures.__file__).parent)
+    return digest([sha256, variant, known.model_dump(mode="json"), runtime, device, *machine(), code_of(*rooms)])
 
 
 def digest(parts: list) -> str:
@@ -42,13 +51,23 @@ def digest(parts: list) -> str:
 
 @cache
 def machine() -> tuple[str, ...]:
-    """Processor, instruction sets, accelerators and versions of the libraries that compute."""
+    """Processor, instruction sets, accelerators, versions of the libraries that compute, and what steers them."""
     return (
         hardware.processor(),
         " ".join(sorted(hardware.instruction_sets())),
         hardware.accelerators(),
         *(f"{name} {_version(name)}" for name in _LIBRARIES),
+        *(f"{name}={os.environ.get(name, '')}" for name in _VARIABLES),
     )
+
+
+@cache
+def code_of(*folders: Path) -> str:
+    """Hash of the Python files of folders: another build is asked again."""
+    found = hashlib.sha256()
+    for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
+        found.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def load(key: str) -> bytes | None:
@@ -62,8 +81,8 @@ def load(key: str) -> bytes | None:
 
 def save(key: str, text: str) -> None:
     """Store something; where that is not possible nothing is stored."""
-    path = _path(key)
     try:
+        path = _path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_whole(path) as stream:
             stream.write(text)
@@ -76,9 +95,9 @@ def load_numbers(key: str) -> tuple[float, ...] | None:
     text = load(key)
     try:
         values = json.loads(text) if text is not None else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(values, list) or not all(isinstance(value, float) for value in values):
+    if not isinstance(values, list) or not all(isinstance(v, float) and math.isfinite(v) for v in values):
         return None
     return tuple(values)
 
@@ -90,7 +109,10 @@ def save_numbers(key: str, numbers: tuple[float, ...]) -> None:
 
 def _path(key: str) -> Path:
     named = os.environ.get(CACHE_VARIABLE)
-    folder = Path(named) if named else Path(pooch.os_cache("unmissed"))
+    try:
+        folder = Path(named).expanduser() if named else Path(pooch.os_cache("unmissed"))
+    except RuntimeError as error:  # a user without a home
+        raise OSError(str(error)) from error
     return folder / "known-answers" / f"{key}.json"
 
 

@@ -11,7 +11,14 @@ from unmissed.inference.runtimes import answer_cache
 from unmissed.inference.runtimes.base import Session
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import KnownAnswers
-from unmissed.models.known_answers import INTEGER_STEP, difference, integer_difference, questions, spread
+from unmissed.models.known_answers import (
+    INTEGER_STEP,
+    ROUNDED_STEP,
+    difference,
+    integer_difference,
+    questions,
+    spread,
+)
 from unmissed.models.zoo import ModelFile
 
 _ROUNDS, _ENOUGH_S = 4, 0.06  # speed is the best of so many rounds, or of those that fit the time
@@ -35,8 +42,9 @@ class Verdict(BaseModel):
     ----------
     variant, runtime, provider : what was asked; ``provider`` as the engine reports it.
     agreement : see ``Agreement``.
-    apart, allowed : largest difference from the card's answers, and what the card allows; None where not verified.
-    ms : milliseconds for all questions, one thread on a CPU.
+    apart, allowed : largest difference from the card's answers (of an integer file from its own), and what is allowed;
+        None where not verified.
+    ms : milliseconds for all questions at once, one thread on a CPU.
     answers : what was computed here, in the order of the card.
     cause : why it failed.
     """
@@ -59,7 +67,7 @@ class Verdict(BaseModel):
         if self.agreement is Agreement.NOT_VERIFIED:
             return f"{self.variant} is not verified on this machine: its card has no known answers"
         if self.apart is None or not np.isfinite(self.apart):
-            return f"{self.variant} gives no numbers on {self.runtime}"
+            return f"{self.variant} gives no usable numbers on {self.runtime}"
         return f"{self.variant} on {self.runtime} is off by {self.apart:.2g} ({self.allowed:.2g} allowed)"
 
 
@@ -75,17 +83,21 @@ def verdict_of(file: ModelFile, runtime: str, device: str | None = None, *, anew
     known = file.card.known_for(file.variant)
     if known is None:
         return Verdict(variant=file.variant, runtime=runtime, agreement=Agreement.NOT_VERIFIED)
-    key = answer_cache.key_of(file.card.files[file.variant].sha256, known, runtime, device)
-    stored = None if anew else answer_cache.load(key)
-    if stored is not None:
-        try:
-            return Verdict.model_validate_json(stored)
-        except ValueError:  # half written by another version, or damaged: it is asked again
-            pass
+    key = answer_cache.key_of(file.card.files[file.variant].sha256, file.variant, known, runtime, device)
+    stored = None if anew else _read(answer_cache.load(key))
+    if stored is not None and (stored.variant, stored.runtime) == (file.variant, runtime):
+        return stored
     found = ask(file, known, runtime, device)
     if found.agreement is not Agreement.FAILED:  # what failed may work after the next installation
         answer_cache.save(key, found.model_dump_json())
     return found
+
+
+def _read(text: bytes | None) -> Verdict | None:
+    try:
+        return None if text is None else Verdict.model_validate_json(text)
+    except ValueError:  # half written by another version, or damaged: it is asked again
+        return None
 
 
 def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None = None) -> Verdict:
@@ -102,14 +114,18 @@ def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None =
             canvas_px=known.size_px if file.card.heatmap else None,
         ) as session:
             answers = spread(session.run(asked))
+            together = answers
+            if session.batch_size == 1:  # an engine may be right for one picture, and wrong for several at once
+                session.batch_size = len(asked)
+                together = spread(session.run(asked))
             ms = 1000 * _seconds(session, asked)
             provider = session.provider
     except UnmissedError as error:
         return Verdict(**about, agreement=Agreement.FAILED, cause=error.found)
-    apart, allowed = difference(known, answers), known.tolerance[file.variant]
-    own = integer_difference(known, file.variant, answers) if engine.exact_integers else 0.0
-    if own > INTEGER_STEP:
-        apart, allowed = own, INTEGER_STEP
+    apart = max(_apart(known, file.variant, given) for given in (answers, together))
+    allowed = known.tolerance[file.variant]
+    if file.variant in known.integer_outputs:
+        allowed = INTEGER_STEP if engine.exact_integers else ROUNDED_STEP
     return Verdict(
         **about,
         provider=provider,
@@ -119,6 +135,13 @@ def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None =
         ms=round(ms, 3),
         answers=tuple(answers.ravel().round(6).tolist()) if np.isfinite(answers).all() else (),
     )
+
+
+def _apart(known: KnownAnswers, variant: str, answers: np.ndarray) -> float:
+    """From what the integer file itself gave at export, where the card tells; else from fp32."""
+    if variant in known.integer_outputs:
+        return integer_difference(known, variant, answers)
+    return difference(known, answers)
 
 
 def _seconds(session: Session, asked: np.ndarray) -> float:

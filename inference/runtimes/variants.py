@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unmissed.datasets.errors import RuntimeUnavailableError
+from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.runtimes.answers import Agreement, Verdict, verdict_of
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import Card
@@ -84,23 +84,30 @@ def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device:
     engine = select(runtime)
     named = variant != "auto" or Path(model).suffix == ".onnx"
     first = resolve(model, variant)
-    names = [first.variant] if named else _candidates(first.card, fast_int8=engine.fast_int8)
+    if Path(model).suffix == ".onnx" and Path(model).name != first.path.name:
+        raise ModelError(
+            f"{Path(model).name} was named, and the variant {variant!r}, which is {first.path.name}",
+            fix="name one of them",
+        )
+    names = [first.variant] if named else candidates(first.card, fast_int8=engine.fast_int8)
     files = [first if name == first.variant else resolve(model, name) for name in names]
     verdicts = [verdict_of(file, runtime, device) for file in files]
     usable = [verdict for verdict in verdicts if verdict.agreement is Agreement.RIGHT]
-    # Older cards have no known answers: their default runs, and says so.
-    usable = usable or [verdict for verdict in verdicts if verdict.agreement is Agreement.NOT_VERIFIED]
+    if all(verdict.agreement is Agreement.NOT_VERIFIED for verdict in verdicts):
+        usable = verdicts[:1]  # older cards have no known answers: their default runs, and says so
     if not usable:
         available = engine.is_available()  # asked this late, because a cached verdict needs no engine in this process
         if not available.ok:
             raise RuntimeUnavailableError(f"{runtime} cannot run here: {available.reason}", fix=available.fix)
+        if all(verdict.agreement is Agreement.FAILED for verdict in verdicts):
+            engine.load(files[0], device=device).close()  # its own error says what to do
         raise _refusal(first.card, runtime, verdicts, named=named)
     best = _fastest(usable, first.card)
     file = next(file for file in files if file.variant == best.variant)
     return Choice(file, best, tuple(verdict for verdict in verdicts if verdict is not best))
 
 
-def _candidates(card: Card, *, fast_int8: bool) -> list[str]:
+def candidates(card: Card, *, fast_int8: bool) -> list[str]:
     """Variants of free batch that are worth asking; the card's default first."""
     free = [name for name, spec in card.files.items() if spec.batch is None]
     usable = [name for name in free if fast_int8 or card.files[name].precision == "fp32"] or [card.default_variant]

@@ -22,7 +22,7 @@ COLUMNS = ["slide", "disposition", "rank", "quintile", "score", "grade", "adequa
 def quick(monkeypatch):
     """No models: the conduct is tested here, not the screening."""
 
-    def screener_for(preset, runtime, threads, max_crops, policy, preparation, variant):
+    def screener_for(preset, runtime, threads, max_crops, policy, preparation, variant, earlier):
         return QuickScreener, {"preset": preset, "max_crops": max_crops}
 
     monkeypatch.setattr(loading, "screener_for", screener_for)

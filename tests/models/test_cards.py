@@ -13,6 +13,7 @@ from unmissed.models.cards import (
     CardClass,
     FileSpec,
     HeatmapSpec,
+    KnownAnswers,
     Metric,
     Quantisation,
     TableInput,
@@ -159,6 +160,20 @@ class TestTasks:
     def test_what_does_not_belong_together_is_refused(self, make_card, fields, words):
         with pytest.raises(ValidationError, match=words):
             make_card(**fields)
+
+    KNOWN = KnownAnswers(drawing="discs-1", seeds=(1,), size_px=32, outputs=((0.5,),), tolerance={"fp32": 1e-4})
+
+    def test_known_answers_fit_the_input_and_every_file(self, make_card):
+        side = make_card().picture_input.size_px
+        fitting = self.KNOWN.model_copy(update={"size_px": side})
+        assert make_card(known_answers=(fitting,)).known_for("fp32") == fitting
+        assert make_card().known_for("fp32") is None
+        for wrong, words in (
+            (fitting.model_copy(update={"size_px": side + 1}), "does not take"),
+            (fitting.model_copy(update={"tolerance": {"int8": 0.1}}), "all of"),
+        ):
+            with pytest.raises(ValidationError, match=words):
+                make_card(known_answers=(wrong,))
 
     def test_numbers_are_no_pictures(self, make_card):
         card = make_card(task="slide-score", input=TableInput(features=("a",)))

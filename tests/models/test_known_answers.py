@@ -72,9 +72,14 @@ def test_questions():
         ({"rows": ((1.0,),)}, "either seeds"),
         ({"size_px": None}, "either seeds"),
         ({"outputs": ((1.0,),)}, "1 answers to 2 questions"),
-        ({"size_px": 10**6}, "less than or equal to 4096"),
+        ({"size_px": 10**6}, "less than or equal to 1024"),
         ({"seeds": tuple(range(17))}, "at most 16"),
         ({"tolerance": {"fp32": 1.5}}, "less than 1"),
+        ({"outputs": ((1.0,), (0.0, 1.0))}, "different lengths"),
+        ({"outputs": ((1.0,), (float("nan"),))}, "finite"),
+        ({"integer_outputs": {"int8": ((1.0,),)}}, "1 answers to 2 questions"),
+        ({"integer_outputs": {"int8": ((float("nan"),), (0.0,))}}, "finite"),
+        ({"outputs": ((0.0,) * 300,) * 2}, "at most 256"),
     ],
 )
 def test_what_makes_no_sense_is_refused(change, words):

@@ -1,11 +1,13 @@
 """The shipped models through the whole pipeline: drawn slides everywhere, composed real fields where they are."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.errors import ConfigError, ModelError
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.synthetic.drawn_fields import draw_fields
@@ -14,19 +16,26 @@ from unmissed.datasets.synthetic.placements import LayoutSpec
 from unmissed.datasets.synthetic.slide_writer import write_pyramid
 from unmissed.datasets.synthetic.slides import make_slide
 from unmissed.inference.cytology.certificates import Conditions
+from unmissed.inference.cytology.models import Models, choose_model
 from unmissed.inference.cytology.policy import Preparation, load_policy
 from unmissed.inference.cytology.score import FEATURES
 from unmissed.inference.cytology.screen import Screener
 from unmissed.inference.cytology.settings import ScreenSettings, load_preset, preset_names
 from unmissed.inference.runtimes.variants import choose
+from unmissed.models import zoo
+from unmissed.models.cards import load_card
 
 SIDE_PX = 2560
 
 
-def screener(preset="default", **changes):
+def settings_of(preset="default", **changes):
     policy = load_policy("screening")
-    chosen = load_preset(preset).model_copy(update=changes)
-    return Screener.load(ScreenSettings(chosen, policy.adequacy[Preparation.LIQUID], policy.grade, threads=2))
+    how = load_preset(preset).model_copy(update=changes)
+    return ScreenSettings(how, policy.adequacy[Preparation.LIQUID], policy.grade, threads=2)
+
+
+def screener(preset="default", **changes):
+    return Screener.load(settings_of(preset, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +121,24 @@ def test_abnormal_nuclei_of_real_fields_are_found(data_root, tmp_path):
     assert (nearest * 0.25 <= 15).mean() > 0.8
     suspicious = np.array([(f.x_px, f.y_px) for f in result.findings[:10]])
     assert (np.hypot(*(suspicious[:, None] - true[None]).transpose(2, 0, 1)).min(axis=1) * 0.25 <= 15).mean() > 0.5
+
+
+def test_a_file_that_was_replaced_since_it_was_chosen_is_not_loaded(tmp_path):
+    for path in zoo.ZOO.glob("cell-bethesda*"):
+        shutil.copy(path, tmp_path / path.name)
+    judge = str(tmp_path / "cell-bethesda.json")
+    settings = settings_of(max_crops=5)
+    preset = settings.preset.model_copy(update={"judge": judge})
+    chosen = {judge: choose(judge)}
+    chosen[judge].file.path.write_bytes((zoo.ZOO / "cell-herlev.onnx").read_bytes())
+    with pytest.raises(ModelError, match="was replaced"):
+        Models.load(replace(settings, preset=preset, chosen=chosen))
+
+
+def test_a_run_goes_on_with_the_files_it_began_with():
+    card = load_card(zoo.find_card("cell-bethesda"))
+    for variant, spec in card.files.items():
+        assert choose_model("cell-bethesda", "onnx-cpu", earlier=spec.sha256).file.variant == variant
+    assert choose_model("cell-bethesda", "onnx-cpu", "int8", earlier=card.files["fp32"].sha256).file.variant == "int8"
+    assert choose_model("cell-bethesda", "onnx-cpu", earlier="of another release").file.card == card
+    assert choose_model("slide-score", "onnx-cpu", "int8").file.variant == "fp32"
