@@ -56,6 +56,7 @@ class Choice:
             "verified": self.verdict.agreement is Agreement.RIGHT,
             "off_by": self.verdict.apart,
             "allowed": self.verdict.allowed,
+            "notes": list(self.notes),
             "ms": {verdict.variant: verdict.ms for verdict in every if verdict.ms is not None},
             "answers": list(self.verdict.answers),
         }

@@ -96,6 +96,7 @@ def test_one_weight_changed_is_refused(copy, name, layers, variant, seed):
     assert verdict.agreement is Agreement.WRONG and verdict.apart > verdict.allowed
     choice = choose(path)
     assert choice.file.variant != variant, "the other file runs"
+    assert choice.provenance()["notes"] == list(choice.notes)
     assert any(f"{variant} on onnx-cpu is off by" in note and "runs in its place" in note for note in choice.notes)
     with pytest.raises(RuntimeUnavailableError, match="not computed right here"):
         choose(path, variant=variant)
