@@ -15,7 +15,7 @@ from unmissed.datasets.synthetic.fields import read_fields
 from unmissed.datasets.synthetic.placements import LayoutSpec
 from unmissed.datasets.synthetic.slide_writer import write_pyramid
 from unmissed.datasets.synthetic.slides import make_slide
-from unmissed.inference.cytology.certificates import Conditions
+from unmissed.inference.cytology.certificates import KNOWN_SLIDE, Conditions, mismatch, read_certificate
 from unmissed.inference.cytology.models import Models, choose_model
 from unmissed.inference.cytology.policy import Preparation, load_policy
 from unmissed.inference.cytology.score import FEATURES
@@ -73,6 +73,30 @@ def test_the_provenance_says_what_a_certificate_has_to_match(drawn):
     assert all(conditions.answers.values()) and set(conditions.answers) == {*conditions.models, "known slide"}
     assert conditions.models["judge"] == file.card.files[file.variant].sha256
     assert json.dumps(result.provenance)
+
+
+def test_a_certificate_made_of_a_provenance_holds_here_and_not_where_other_answers_are_given(drawn):
+    with screener(max_crops=5) as loaded:
+        result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
+    stored = json.loads(json.dumps({**result.provenance, "settings": {"preparation": "liquid", "unmissed": "0.1.0"}}))
+    here = Conditions.of(stored)
+    certificate = read_certificate(
+        {
+            **{"sensitivity_bound": 0.999, "confidence": 0.95, "positives": 2995, "missed": 0, "threshold": 0.2},
+            **{"data_sha256": "a" * 64, "models": dict(here.models), "preset": dict(here.preset)},
+            **{"runtime": here.runtime, "preparation": "liquid", "tolerance": 0.001},
+            "answers": {role: list(values) for role, values in here.answers.items()},
+        }
+    )
+    assert mismatch(certificate, here) == ""
+    assert (
+        mismatch(certificate, Conditions.of({**stored, "settings": {"preparation": "liquid", "unmissed": "9"}})) == ""
+    )
+    stored["models"]["judge"]["answers"][0] += 0.002
+    assert "answers of the judge differ by 0.002" in mismatch(certificate, Conditions.of(stored))
+    assert "known slide were not computed" in mismatch(
+        certificate, replace(here, answers={**here.answers, KNOWN_SLIDE: ()})
+    )
 
 
 def test_glass_has_no_findings_and_the_lowest_score(tmp_path):
