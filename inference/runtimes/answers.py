@@ -115,7 +115,7 @@ def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None =
         ) as session:
             answers = spread(session.run(asked))
             together = answers
-            if session.batch_size == 1:  # an engine may be right for one picture, and wrong for several at once
+            if file.card.files[file.variant].batch is None:  # an engine may be right for one picture, and wrong for several at once
                 session.batch_size = len(asked)
                 together = spread(session.run(asked))
             ms = 1000 * _seconds(session, asked)
