@@ -115,7 +115,8 @@ def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None =
         ) as session:
             answers = spread(session.run(asked))
             together = answers
-            if file.card.files[file.variant].batch is None:  # an engine may be right for one picture, and wrong for several at once
+            # An engine may be right for one picture, and wrong for several at once.
+            if file.card.files[file.variant].batch is None:
                 session.batch_size = len(asked)
                 together = spread(session.run(asked))
             ms = 1000 * _seconds(session, asked)
