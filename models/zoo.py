@@ -74,12 +74,17 @@ def resolve(model: str, variant: str = "auto") -> ModelFile:
                 fix="name one of these files, or export the model again",
             )
         variant = named.get(Path(model).name, card.default_variant)
+    return checked(card, card_path.parent, variant)
+
+
+def checked(card: Card, folder: Path, variant: str) -> ModelFile:
+    """A variant of a card that was read, the hash of its file in ``folder`` checked; errors as of ``resolve``."""
     if variant not in card.files:
         raise ModelError(
             f"{card.name} has no variant {variant!r}", expected=f"one of {', '.join(card.files)}", fix="choose another"
         )
     spec = card.files[variant]
-    path = card_path.parent / spec.file
+    path = folder / spec.file
     if not path.is_file():
         raise ModelError(f"{path} is missing", expected="the model file beside its card", fix="copy or export it again")
     found = sha256_of(path)

@@ -114,7 +114,9 @@ def export_run(
     check = None
     if int8:
         small = folder / f"{name}.int8.onnx"
-        calibration = _calibration(source.held_out.paths, records, config)
+        tested = set(source.held_out.paths)
+        others = [record for name, record in records.items() if name not in tested]
+        calibration = calibration_pictures(others, config.input)
         held_out = images, source.held_out.labels, source.held_out.groups
         check = quantise_classifier(folder / files["fp32"].file, small, held_out, expected, calibration)
         if check.accepted:
@@ -209,12 +211,10 @@ def _held_out(names: Sequence[str], records: Mapping[str, Record], config: Train
     return load_for([records[name] for name in names], config.input)
 
 
-def _calibration(held_out: Sequence[str], records: Mapping[str, Record], config: TrainConfig) -> np.ndarray:
-    """Some pictures that are not held out, to set int8's activation ranges."""
-    tested = set(held_out)
-    others = [record for name, record in records.items() if name not in tested]
+def calibration_pictures(others: Sequence[Record], spec: InputConfig) -> np.ndarray:
+    """Some of the pictures that are not held out, to set int8's activation ranges."""
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
-    return load_for([others[i] for i in order], config.input)
+    return load_for([others[i] for i in order], spec)
 
 
 def load_for(records: Sequence[Record], spec: InputConfig) -> np.ndarray:

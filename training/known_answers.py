@@ -1,6 +1,6 @@
 """Choose the questions of a card: those on which the model is least sure, so that a small fault shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from unmissed.models.cards import FileSpec, HeatmapSpec, InputSpec, KnownAnswers, TableInput
-from unmissed.models.export import PARITY, onnx_runner
+from unmissed.models.export import PARITY, onnx_probabilities, onnx_runner
 from unmissed.models.known_answers import spread
 from unmissed.models.known_pictures import DRAWING, known_fractions, known_pictures
 
@@ -19,8 +19,6 @@ _CANVAS_PX = 128  # of a heat map whose canvas is free: small, and every layer s
 _DIGITS = 6
 _OWN = 0.1  # what a question counts for itself, beside what it adds to those already chosen
 _INT8_STEP = 0.01  # what another rounding of an integer engine may add to the difference seen at export
-
-Run = Callable[[np.ndarray], np.ndarray]
 
 
 def known_answers(
@@ -54,39 +52,31 @@ def known_answers(
 def _ask(
     folder: Path, files: Mapping[str, FileSpec], takes: InputSpec | TableInput, size_px: int | None, reference: str
 ) -> KnownAnswers:
+    paths = {name: folder / spec.file for name, spec in files.items()}
     about: dict[str, Any]
-    runs = {name: _runner(folder / spec.file, spec.batch) for name, spec in files.items()}
     if isinstance(takes, TableInput):
-        table = _rows(folder / files[reference].file, len(takes.features))
-        chosen = _least_sure(spread(runs[reference](table)), _ROWS)
-        asked, about = (
-            table[chosen],
-            {"rows": tuple(tuple(row) for row in table[chosen].astype(float).round(4).tolist())},
-        )
+        table = _rows(paths[reference], len(takes.features))
+        outputs = {name: spread(onnx_runner(path, 1)(table)) for name, path in paths.items()}
+        chosen = np.array(_least_sure(outputs[reference], _ROWS))
+        about = {"rows": tuple(tuple(row) for row in table[chosen].astype(float).round(4).tolist())}
     else:
         side = size_px or takes.size_px
-        seeds = np.arange(_CANDIDATES if side <= 256 else _PICTURES)
-        outputs = {
-            name: np.concatenate([spread(run(known_pictures((int(s),), side))) for s in seeds])
-            for name, run in runs.items()
-        }
-        seeds = seeds[_near(outputs, reference)] if len(seeds) > _PICTURES else seeds
-        some = tuple(int(seeds[index]) for index in _least_sure(outputs[reference][seeds], _PICTURES))
-        asked, about = known_pictures(some, side), {"drawing": DRAWING, "seeds": some, "size_px": side}
-    answers = {name: spread(run(asked)) for name, run in runs.items()}
-    expected = answers[reference].round(_DIGITS)
-    apart = {name: float(np.abs(found - expected).max()) for name, found in answers.items()}
+        seeds = tuple(range(_CANDIDATES if side <= 256 else _PICTURES))
+        pictures = known_pictures(seeds, side)
+        outputs = {name: spread(onnx_probabilities(path, pictures, 1)) for name, path in paths.items()}
+        near = _near(outputs, reference) if len(seeds) > _PICTURES else np.array(seeds)
+        chosen = near[_least_sure(outputs[reference][near], _PICTURES)]
+        about = {"drawing": DRAWING, "seeds": tuple(chosen.tolist()), "size_px": side}
+    answers = {name: found[chosen].round(_DIGITS) for name, found in outputs.items()}
+    apart = {name: float(np.abs(found - answers[reference]).max()) for name, found in answers.items()}
+    told = {name: tuple(map(tuple, found.tolist())) for name, found in answers.items()}
     return KnownAnswers(
         **about,
-        outputs=tuple(map(tuple, expected.tolist())),
+        outputs=told[reference],
         tolerance={
             name: PARITY if files[name].precision == "fp32" else round(apart[name] + _INT8_STEP, 4) for name in files
         },
-        integer_outputs={
-            name: tuple(map(tuple, found.round(_DIGITS).tolist()))
-            for name, found in answers.items()
-            if files[name].precision == "int8"
-        },
+        integer_outputs={name: rows for name, rows in told.items() if files[name].precision == "int8"},
     )
 
 
@@ -116,16 +106,3 @@ def _rows(path: Path, columns: int) -> np.ndarray:
     fractions = np.stack([known_fractions(seed, columns) for seed in range(_CANDIDATES)])
     table: np.ndarray = (mean + 2 * scale * fractions).round(4).astype(np.float32)
     return table
-
-
-def _runner(path: Path, batch: int | None) -> Run:
-    run = onnx_runner(path, 1)
-    if batch is None:
-        return run
-
-    def padded(values: np.ndarray) -> np.ndarray:
-        parts = [values[start : start + batch] for start in range(0, len(values), batch)]
-        full = [np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)]) for part in parts]
-        return np.concatenate([run(part)[: len(rest)] for part, rest in zip(full, parts, strict=True)])
-
-    return padded

@@ -20,11 +20,10 @@ from unmissed.models.float_twin import write_float_twin
 from unmissed.training.classifier_int8 import quantise_classifier
 from unmissed.training.config import TrainConfig
 from unmissed.training.export_files import file_spec
-from unmissed.training.exporting import CALIBRATION_PICTURES, load_for
-from unmissed.training.heatmaps.exporting import CANVASES, canvases_of
+from unmissed.training.exporting import calibration_pictures, load_for
+from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_of_run
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
-from unmissed.training.heatmaps.sources import FieldSource
 from unmissed.training.known_answers import known_answers
 from unmissed.training.parts import one_split, read_data
 
@@ -96,11 +95,10 @@ def held_out_of(card: Card) -> tuple[list[Record], list[Record]]:
 def _judge_pictures(card: Card, fp32: Path, target: Path) -> Quantisation:
     recipe = recipe_of(card)
     held_out, others = held_out_of(card)
-    order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
     images = load_for(held_out, recipe.input)
     labels = np.array([card.class_ids.index(record.label) for record in held_out])
     groups = np.array([record.group for record in held_out], dtype=np.str_)
-    calibration = load_for([others[index] for index in order], recipe.input)
+    calibration = calibration_pictures(others, recipe.input)
     return quantise_classifier(fp32, target, (images, labels, groups), onnx_probabilities(fp32, images), calibration)
 
 
@@ -109,15 +107,10 @@ def _judge_fields(card: Card, fp32: Path, target: Path) -> Quantisation:
     heatmap, spec = recipe.heatmap, card.heatmap
     if heatmap is None or spec is None:
         raise ValueError(f"{card.name} has no recipe of a heat map")
-    scale = scale_of(recipe, heatmap)
-    source = FieldSource(recipe.data.dataset, recipe.data.root, heatmap, scale, by_picture=True)
-    fields = {field.name(source.root): field for field in source.fields}
-    parts = card.training["fields"]
-    order = np.random.default_rng(0).permutation(len(parts["train"]))[:CANVASES]
-    training = source.load([fields[parts["train"][index]] for index in order], lambda: None)
-    held_out = source.load([fields[name] for name in parts["test"] or parts["validation"]], lambda: None)
+    training, held_out = fields_of_run(recipe, heatmap, card.training["fields"])
     canvases = canvases_of(training, heatmap.canvas_px, CANVASES)
-    return try_int8(fp32, target, canvases, Compared(held_out, heatmap, scale, spec.halo_px, recipe.bootstrap))
+    compared = Compared(held_out, heatmap, scale_of(recipe, heatmap), spec.halo_px, recipe.bootstrap)
+    return try_int8(fp32, target, canvases, compared)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from unmissed.benchmarks.processors.instruction_sets import visible
 from unmissed.datasets.errors import UnmissedError
+from unmissed.inference.runtimes.answers import open_for
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.known_answers import questions, spread
 from unmissed.models.zoo import resolve
@@ -101,8 +102,7 @@ def _answer(question: Question, seconds: float) -> Answer:
     if known is None:
         raise UnmissedError(f"{question.model} {question.variant}: its card has no known answers")
     asked = questions(known)[: question.most]
-    canvas_px = known.size_px if file.card.heatmap else None
-    with select(RUNTIME).load(file, batch_size=1, threads=1, canvas_px=canvas_px) as session:
+    with open_for(known, file, select(RUNTIME)) as session:
         numbers = spread(session.run(asked)).tolist()
         best, begun = float("inf"), perf_counter()
         while perf_counter() - begun < seconds:

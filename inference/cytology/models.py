@@ -10,7 +10,6 @@ from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.canvases import CanvasGrid
 from unmissed.inference.cytology.score import SlideScore
 from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
-from unmissed.inference.runtimes.answers import Agreement
 from unmissed.inference.runtimes.base import Session
 from unmissed.inference.runtimes.registry import select
 from unmissed.inference.runtimes.variants import Choice, choose
@@ -176,10 +175,7 @@ def choose_model(
     card = load_card(find_card(name))
     if isinstance(card.input, TableInput):
         return choose(name)
-    choice = choose(name, runtime, variant if variant in card.files else "auto", device)
-    kept = next((key for key, spec in card.files.items() if spec.sha256 == earlier), choice.file.variant)
-    is_right = any(verdict.variant == kept and verdict.agreement is Agreement.RIGHT for verdict in choice.others)
-    return choose(name, runtime, kept, device) if variant == "auto" and is_right else choice
+    return choose(name, runtime, variant if variant in card.files else "auto", device, keep=earlier)
 
 
 def _spec(card: Card) -> HeatmapSpec:

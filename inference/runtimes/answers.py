@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from unmissed.datasets.errors import UnmissedError
 from unmissed.inference.runtimes import answer_cache
-from unmissed.inference.runtimes.base import Session
+from unmissed.inference.runtimes.base import Runtime, Session
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import KnownAnswers
 from unmissed.models.known_answers import (
@@ -106,13 +106,7 @@ def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None =
     about = {"variant": file.variant, "runtime": runtime}
     try:
         asked = questions(known)
-        with engine.load(
-            file,
-            device=device,
-            batch_size=1,
-            threads=1 if engine.concurrent else None,
-            canvas_px=known.size_px if file.card.heatmap else None,
-        ) as session:
+        with open_for(known, file, engine, device) as session:
             answers = spread(session.run(asked))
             together = answers
             # An engine may be right for one picture, and wrong for several at once.
@@ -135,6 +129,17 @@ def ask(file: ModelFile, known: KnownAnswers, runtime: str, device: str | None =
         allowed=allowed,
         ms=round(ms, 3),
         answers=tuple(answers.ravel().round(6).tolist()) if np.isfinite(answers).all() else (),
+    )
+
+
+def open_for(known: KnownAnswers, file: ModelFile, engine: Runtime, device: str | None = None) -> Session:
+    """Load a file as its questions want it: one at a time, and on a CPU on one thread."""
+    return engine.load(
+        file,
+        device=device,
+        batch_size=1,
+        threads=1 if engine.concurrent else None,
+        canvas_px=known.size_px if file.card.heatmap else None,
     )
 
 

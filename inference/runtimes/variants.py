@@ -8,7 +8,7 @@ from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.runtimes.answers import Agreement, Verdict, verdict_of
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import Card
-from unmissed.models.zoo import ModelFile, resolve
+from unmissed.models.zoo import ModelFile, checked, resolve
 
 # Less is within what a measurement of milliseconds can tell: then the file with the better precision runs.
 _FASTER = 1.1
@@ -62,7 +62,13 @@ class Choice:
         }
 
 
-def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device: str | None = None) -> Choice:
+def choose(
+    model: str,
+    runtime: str = "onnx-cpu",
+    variant: str = "auto",
+    device: str | None = None,
+    keep: str | None = None,
+) -> Choice:
     """Find a model, check its file, and choose the variant that runs here.
 
     With "auto" all variants of free batch are asked for their known answers, and the fastest right one is taken; one in
@@ -74,6 +80,7 @@ def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device:
     ----------
     runtime, device : as ``Runtime.load`` takes them.
     model, variant : as ``zoo.resolve`` takes them.
+    keep : sha256 of a file that is taken if it is among the right ones, however fast it is.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device:
             fix="name one of them",
         )
     names = [first.variant] if named else candidates(first.card, fast_int8=engine.fast_int8)
-    files = [first if name == first.variant else resolve(model, name) for name in names]
+    files = [first if name == first.variant else checked(first.card, first.path.parent, name) for name in names]
     verdicts = [verdict_of(file, runtime, device) for file in files]
     usable = [verdict for verdict in verdicts if verdict.agreement is Agreement.RIGHT]
     if all(verdict.agreement is Agreement.NOT_VERIFIED for verdict in verdicts):
@@ -103,7 +110,8 @@ def choose(model: str, runtime: str = "onnx-cpu", variant: str = "auto", device:
         if all(verdict.agreement is Agreement.FAILED for verdict in verdicts):
             engine.load(files[0], device=device).close()  # its own error says what to do
         raise _refusal(first.card, runtime, verdicts, named=named)
-    best = _fastest(usable, first.card)
+    kept = [verdict for verdict in usable if first.card.files[verdict.variant].sha256 == keep]
+    best = kept[0] if kept else _fastest(usable, first.card)
     file = next(file for file in files if file.variant == best.variant)
     return Choice(file, best, tuple(verdict for verdict in verdicts if verdict is not best))
 

@@ -1,7 +1,7 @@
 """From a heat-map run to a model that ships: ONNX of a canvas, parity and int8 checks, and the card."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,30 @@ def export_heatmap(
 def _read(run: Path, config: TrainConfig, heatmap: HeatmapConfig) -> _Run:
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     calibration = json.loads((run / "calibration.json").read_text(encoding="utf-8"))
+    training, held_out = fields_of_run(config, heatmap, facts["fields"])
+    return _Run(
+        facts=facts,
+        temperature=float(calibration["temperature"]),
+        threshold=float(calibration["threshold"]),
+        held_out=held_out,
+        training=training,
+    )
+
+
+def fields_of_run(
+    config: TrainConfig, heatmap: HeatmapConfig, parts: Mapping[str, Sequence[str]]
+) -> tuple[list[LabelledField], list[LabelledField]]:
+    """Some of the fields that a run learned from, and all that it held out.
+
+    Parameters
+    ----------
+    parts : train, validation and test -> names of fields, as in run.json and in the card.
+
+    Raises
+    ------
+    ConfigError
+        When a field is not in the dataset.
+    """
     source = FieldSource(config.data.dataset, config.data.root, heatmap, scale_of(config, heatmap), by_picture=True)
     fields = {field.name(source.root): field for field in source.fields}
 
@@ -149,15 +173,8 @@ def _read(run: Path, config: TrainConfig, heatmap: HeatmapConfig) -> _Run:
             )
         return source.load([fields[name] for name in names], lambda: None)
 
-    parts = facts["fields"]
     order = np.random.default_rng(0).permutation(len(parts["train"]))[:CANVASES]
-    return _Run(
-        facts=facts,
-        temperature=float(calibration["temperature"]),
-        threshold=float(calibration["threshold"]),
-        held_out=load(parts["test"] or parts["validation"]),
-        training=load([parts["train"][index] for index in order]),
-    )
+    return load([parts["train"][index] for index in order]), load(parts["test"] or parts["validation"])
 
 
 def canvases_of(fields: Sequence[LabelledField], size_px: int, most: int) -> np.ndarray:
