@@ -157,8 +157,7 @@ def snapshot(output: Path) -> dict[str, Any]:
     seconds = header.split(",").index("seconds")
     found["worklist"] = [[cell for index, cell in enumerate(line.split(",")) if index != seconds] for line in lines]
     for path in sorted(output.glob(f"slides/*/{RESULT_FILE}")):
-        result = read_slide_result(path.parent).model_dump(mode="json", exclude={"times_s"})
-        result["counts"] = {key: value for key, value in result["counts"].items() if not key.startswith("thread_s")}
+        result = read_slide_result(path.parent).model_dump(mode="json", exclude={"times_s", "thread_s"})
         found[str(path.relative_to(output))] = result
     for path in sorted(output.glob("state/*.json")):
         found[str(path.relative_to(output))] = json.loads(path.read_text("utf-8"))["status"]

@@ -8,7 +8,10 @@ from unmissed.inference.cytology.values import (
     AdequacyVerdict,
     Finding,
     HeatMap,
+    SlideReading,
     SlideResult,
+    StageSeconds,
+    ThreadSeconds,
 )
 
 PROVENANCE = {
@@ -70,8 +73,10 @@ class QuickScreener:
             crops=crops,
             features={"mean": float(means.mean())},
             notes=(),
-            times_s={"total": 0.0},
-            counts={"tiles_read": means.size, "tiles_damaged": 0, "thumbnail_grey": float(means.mean())},
+            reading=SlideReading(tiles_read=means.size, tiles_damaged=0, thumbnail_grey=float(means.mean())),
+            times_s=StageSeconds(),
+            thread_s=ThreadSeconds(),
+            counts={},
             provenance={
                 "models": {"judge": {"name": "quick", "sha256": "0" * 64}},
                 "preset": "quick",

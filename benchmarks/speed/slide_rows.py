@@ -1,7 +1,7 @@
 """What is told of a slide that was measured: figures, facts, models, and the chart."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -117,5 +117,6 @@ def _facts(file_bytes: int, run: SlideRun) -> dict[str, Any]:
         "adequacy": result.adequacy.verdict,
         "provider": result.provenance["provider"],
         "threads": run.threads,
-        "counts": dict(result.counts),
+        "counts": {**asdict(result.reading), **result.counts},
+        "thread_s": asdict(result.thread_s),
     }

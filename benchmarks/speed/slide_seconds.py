@@ -176,7 +176,7 @@ def run_slide(path: Path, preset: str, runtime: str) -> SlideRun:
         child = run_child(triage_words(path, output, preset, runtime))
         sitting = json.loads((output / "run.json").read_text("utf-8"))["sittings"][-1]
         result = read_slide_result(next((output / "slides").iterdir()))
-    stages = stage_seconds(child.seconds, sitting, result.times_s, result.counts)
+    stages = stage_seconds(child.seconds, sitting, result.times_s, result.thread_s)
     return SlideRun(child, stages, result, sitting["arguments"]["threads"])
 
 

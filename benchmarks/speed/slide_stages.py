@@ -4,17 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from unmissed.datasets.errors import UnmissedError
+from unmissed.inference.cytology.values import StageSeconds, ThreadSeconds
 
 # In the order of the work; see ``stage_seconds``.
 STAGES = ("start", "open", "read", "foreground", "finder", "judge", "aggregate", "write")
-
-# Stage of a screening -> stages here, each with the stopwatch that its threads keep.
-_SHARED = {
-    "scan": {"read": "thread_s_read", "foreground": "thread_s_foreground", "finder": "thread_s_finder"},
-    "look again": {"read": "thread_s_read_again", "finder": "thread_s_finder_again"},
-    "judge": {"read": "thread_s_read_crops", "judge": "thread_s_judge"},
-}
-_WHOLE = {"open": "open", "hash": "read", "regions": "foreground", "candidates": "aggregate", "aggregate": "aggregate"}
 
 
 class StagesError(UnmissedError):
@@ -22,7 +15,7 @@ class StagesError(UnmissedError):
 
 
 def stage_seconds(
-    seconds: float, sitting: Mapping[str, Any], times_s: Mapping[str, float], counts: Mapping[str, float]
+    seconds: float, sitting: Mapping[str, Any], times_s: StageSeconds, thread_s: ThreadSeconds
 ) -> dict[str, float]:
     """Divide the wall time of a command among its stages.
 
@@ -43,7 +36,7 @@ def stage_seconds(
     ----------
     seconds : wall time of the command, s.
     sitting : of ``run.json``: its ``seconds`` and ``load_s``.
-    times_s, counts : of the slide's ``result.json``.
+    times_s, thread_s : of the slide's ``result.json``.
 
     Returns
     -------
@@ -54,23 +47,27 @@ def stage_seconds(
     StagesError
         When the parts are longer than the whole.
     """
-    found = dict.fromkeys(STAGES, 0.0)
-    for name, stage in _WHOLE.items():
-        found[stage] += times_s.get(name, 0.0)
-    for name, parts in _SHARED.items():
-        for stage, share in _shares(parts, counts).items():
-            found[stage] += share * times_s.get(name, 0.0)
-    found["write"] = float(sitting["seconds"]) - float(sitting["load_s"]) - times_s["total"]
+    scan = _divided(times_s.scan, thread_s.read, thread_s.foreground, thread_s.finder)
+    again = _divided(times_s.look_again, thread_s.read_again, thread_s.finder_again)
+    judged = _divided(times_s.judge, thread_s.read_crops, thread_s.judge)
+    found = dict.fromkeys(STAGES, 0.0) | {
+        "open": times_s.open,
+        "read": scan[0] + again[0] + judged[0] + times_s.hash,
+        "foreground": scan[1] + times_s.regions,
+        "finder": scan[2] + again[1],
+        "judge": judged[1],
+        "aggregate": times_s.candidates + times_s.aggregate,
+    }
     # Rounding, and what lies between two stages: less than a millisecond.
-    found["aggregate"] += times_s["total"] - sum(found[stage] for stage in STAGES if stage not in ("start", "write"))
+    found["aggregate"] += times_s.total - sum(found.values())
+    found["write"] = float(sitting["seconds"]) - float(sitting["load_s"]) - times_s.total
     found["start"] = seconds - sum(found.values())
     if min(found.values()) < -0.01:
         raise StagesError(f"the stages of a triage do not fit into its {seconds:.2f} s: {found}")
     return {stage: max(0.0, value) for stage, value in found.items()}
 
 
-def _shares(parts: Mapping[str, str], counts: Mapping[str, float]) -> dict[str, float]:
-    """Stage -> its share of the threads' time, 0 to 1."""
-    spent = {stage: counts.get(stopwatch, 0.0) for stage, stopwatch in parts.items()}
-    total = sum(spent.values())
-    return {stage: value / total for stage, value in spent.items()} if total else {next(iter(parts)): 1.0}
+def _divided(time_s: float, *spent_s: float) -> list[float]:
+    """A wall time in proportion to what the threads spent; all of it for the first where nothing is known."""
+    total = sum(spent_s)
+    return [time_s * part / total for part in spent_s] if total else [time_s, *[0.0] * (len(spent_s) - 1)]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -26,10 +26,12 @@ class Certificate(BaseModel):
     missed: int = Field(ge=0, description="How many of them scored below the threshold.")
     data_sha256: str = Field(pattern=Sha256.metadata[0].pattern, description="Of the list of slides and scores.")
     threshold: float = Field(ge=0, le=1, description="The highest threshold that the proof covers.")
-    models: dict[str, str] = Field(min_length=1, description="Role (finder, judge ...) -> sha256 of the file that ran.")
+    models: dict[str, Annotated[str, Sha256]] = Field(
+        min_length=1, description="Role (finder, judge ...) -> sha256 of the file that ran."
+    )
     preset: dict[str, str | int | float | None] = Field(min_length=1, description="Every value of the preset.")
-    runtime: str
-    preparation: str
+    runtime: str = Field(min_length=1)
+    preparation: str = Field(min_length=1)
     answers: dict[str, list[float]] = Field(
         description="Role, and the known slide -> known answers where the proof was made."
     )
@@ -45,7 +47,7 @@ class Certificate(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a slide was really screened with; empty where the result does not tell.
+    """What a slide was really screened with; empty where the result does not tell, which no certificate matches.
 
     Attributes
     ----------
@@ -151,7 +153,9 @@ def mismatch(certificate: Certificate, conditions: Conditions) -> str:
         ("models", certificate.models, conditions.models),
         ("preset values", certificate.preset, conditions.preset),
     ):
-        differing = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+        # A value of None is not the same as none at all.
+        untold = wanted.keys() ^ found.keys()
+        differing = sorted(untold | {key for key in wanted.keys() & found.keys() if wanted[key] != found[key]})
         if differing:
             return f"the certificate was issued for other {name} ({', '.join(differing)})"
     for role, wanted_answers in certificate.answers.items():

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from unmissed.inference.cytology.certificates import Conditions, mismatch
@@ -34,7 +34,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the rules need to know of a slide.
+    """What the rules need to know of a slide; nothing has a default, because what is not known would pass for harmless.
 
     Attributes
     ----------
@@ -45,40 +45,46 @@ class Case:
     verdict : adequacy.
     adequacy : that verdict in words with its numbers.
     is_black : the picture is dark all over, which glass never is.
-    tile_errors : share of the tiles that could not be read.
+    tile_errors : share of the tiles that could not be read; 1 where none was.
     doubts : what was assumed or left out, in words.
     conditions : what the slide was screened with.
     """
 
     slide: str
-    error: str = ""
-    score: float | None = None
-    grade: str = ""
-    verdict: AdequacyVerdict | None = None
-    adequacy: str = ""
-    is_black: bool = False
-    tile_errors: float = 0.0
-    doubts: tuple[str, ...] = ()
-    conditions: Conditions = field(default_factory=lambda: Conditions.of({}))
+    error: str
+    score: float | None
+    grade: str
+    verdict: AdequacyVerdict | None
+    adequacy: str
+    is_black: bool
+    tile_errors: float
+    doubts: tuple[str, ...]
+    conditions: Conditions
+
+    @classmethod
+    def failed(cls, slide: str, error: str) -> "Case":
+        """A slide without a result."""
+        return cls(slide, error, None, "", None, "", False, 1.0, (), Conditions.of({}))
 
     @classmethod
     def of(cls, result: StoredResult, slide: str, policy: Policy, preparation: Preparation) -> "Case":
         """Read a slide's stored result, made under the policy's rules for adequacy and grade."""
-        damaged = result.counts.get("tiles_damaged", 0.0)
-        tiles = damaged + result.counts.get("tiles_read", 0.0)
+        damaged = result.reading.tiles_damaged
+        tiles = damaged + result.reading.tiles_read
         doubts = [note for note in (result.pixel_size.warning, *result.notes) if note]
         if result.pixel_size.source == "objective power" and not result.pixel_size.warning:
             doubts.append("the pixel size was guessed from the objective power")
         if damaged and not result.notes:
-            doubts.append(f"{damaged:.0f} of {tiles:.0f} tiles could not be read")
+            doubts.append(f"{damaged} of {tiles} tiles could not be read")
         return cls(
             slide=slide,
+            error="",
             score=result.score,
             grade=result.grade,
             verdict=result.adequacy.verdict,
             adequacy=_adequacy_in_words(result, policy.adequacy[preparation]),
-            is_black=result.counts.get("thumbnail_grey", 255.0) < _BLACK_GREY,
-            tile_errors=damaged / tiles if tiles else 0.0,
+            is_black=result.reading.thumbnail_grey < _BLACK_GREY,
+            tile_errors=damaged / tiles if tiles else 1.0,
             doubts=tuple(dict.fromkeys(doubts)),
             conditions=Conditions.of(result.provenance),
         )

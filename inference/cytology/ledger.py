@@ -127,11 +127,11 @@ class Ledger:
         """The worklist: every slide that was screened or has failed."""
         failed = {slide: state for slide, state in self.states.items() if state.status == "failed"}
         cases = [item.case for item in self._screened.values()]
-        cases += [Case(slide, error=state.error) for slide, state in failed.items()]
+        cases += [Case.failed(slide, state.error) for slide, state in failed.items()]
         rows = []
         for slide, decision in decide(cases, self._policy, self._exclusion).items():
             state, screened = self.states[slide], self._screened.get(slide)
-            case = screened.case if screened else Case(slide, error=state.error)
+            case = screened.case if screened else Case.failed(slide, state.error)
             rows.append(
                 WorklistRow(
                     slide=slide,
@@ -170,9 +170,8 @@ class Ledger:
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.of(result, slide, self._policy, self._preparation)
-        total = result.times_s.get("total", 0.0)
         abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
-        self._screened[slide] = _Screened(case, abnormal, total, result.provenance)
+        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, result.provenance)
 
     def _save(self, state: SlideState) -> None:
         self.folder.save_state(state)

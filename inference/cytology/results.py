@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from unmissed.inference.cytology import pictures, stored
 from unmissed.inference.cytology.geojson import feature_collection
 from unmissed.inference.cytology.names import readable, spreadsheet_cell
 from unmissed.inference.cytology.stored import ResultError, StoredResult, read_slide_result
-from unmissed.inference.cytology.values import Finding, SlideResult
+from unmissed.inference.cytology.values import Finding, SlideResult, StageSeconds, ThreadSeconds
 
 __all__ = ["COLUMNS", "StoredResult", "read_slide_result", "write_slide_result"]
 
@@ -114,7 +115,9 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
                     "obscured": float(adequacy.obscured),
                 },
                 "notes": [readable(note) for note in result.notes],
-                "times_s": {name: round(float(value), 4) for name, value in result.times_s.items()},
+                "reading": asdict(result.reading),
+                "times_s": _rounded(result.times_s),
+                "thread_s": _rounded(result.thread_s),
                 "counts": {name: float(value) for name, value in result.counts.items()},
                 "features": {name: float(value) for name, value in result.features.items()},
                 # Through JSON and back: only plain values remain, and paths among them become text.
@@ -132,6 +135,10 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
             f"the result of {result.slide} cannot be right: {stored.first_problem(error)}",
             fix="this is a defect of Unmissed or of the model; please report it with the slide's name and size",
         ) from error
+
+
+def _rounded(seconds: StageSeconds | ThreadSeconds) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in asdict(seconds).items()}
 
 
 def _finding(finding: Finding) -> dict[str, object]:

@@ -26,7 +26,7 @@ from unmissed.inference.cytology.scan import Scan, scan
 from unmissed.inference.cytology.score import slide_features
 from unmissed.inference.cytology.settings import FineSearch, ScreenSettings
 from unmissed.inference.cytology.threads import Stopwatch
-from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideResult
+from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideReading, SlideResult, StageSeconds
 from unmissed.inference.hardware import physical_cores
 
 log = logging.getLogger(__name__)
@@ -99,21 +99,20 @@ class Screener(Closing):
         pixel_size = _check_pixel_size(slide, self.models.judge_um_per_px)
         source = ForgivingSlide(slide)
         cache, watch = TileCache(_CACHE_BYTES), Stopwatch()
-        times: dict[str, float] = {}
         models, preset = self.models, self.settings.preset
 
         finder = models.scanning
         grid = finder.grid(source)
         seen = scan(grid, finder.session, finder.target, cache, self.threads, watch)
-        now = _lap(times, "scan", started)
+        scanned = perf_counter()
         if source.damaged and source.damaged_share == 1 and source.first_error is not None:
             raise source.first_error
         um_per_cell = grid.cell_px * pixel_size.um_per_px
         regions = find_regions(seen, um_per_cell)
         adequacy = assess(seen.nucleus, regions, um_per_cell, self.settings.adequacy)
-        now = _lap(times, "regions", now)
+        assessed = perf_counter()
         found = self._look_again(source, seen, regions, cache, watch)
-        now = _lap(times, "look again", now)
+        looked = perf_counter()
         rows, columns, scores = find_peaks(found.peaks_in, found.radius_cells, preset.min_score)
         total = len(scores)
         rows, columns, scores = rows[: preset.max_crops], columns[: preset.max_crops], scores[: preset.max_crops]
@@ -121,26 +120,14 @@ class Screener(Closing):
             Candidate((float(c) + 0.5) * found.cell_px, (float(r) + 0.5) * found.cell_px, float(s))
             for r, c, s in zip(rows, columns, scores, strict=True)
         ]
-        now = _lap(times, "candidates", now)
+        chosen = perf_counter()
         findings = self._judge(source, pixel_size, candidates, cache, watch)
-        now = _lap(times, "judge", now)
+        judged = perf_counter()
         features = slide_features(findings, regions.foreground_mm2)
         score = models.slide_score.of(features)
         crops = self._gallery(source, findings, cache)
         thumbnail = _thumbnail(seen, slide)
-        now = _lap(times, "aggregate", now)
-        times["total"] = now - started
-        counts = {
-            "canvases": seen.canvases,
-            "canvases_empty": seen.empty,
-            "places_looked_at_again": found.windows,
-            "tiles_read": len(source.seen) - len(source.damaged),
-            "tiles_damaged": len(source.damaged),
-            "candidates": total,
-            "crops_judged": len(candidates),
-            "thumbnail_grey": round(regions.mean, 1),
-        }
-        counts |= {f"thread_s_{key}": round(value, 3) for key, value in watch.seconds().items()}
+        ended = perf_counter()
         return SlideResult(
             slide=name,
             path=path,
@@ -158,8 +145,28 @@ class Screener(Closing):
             crops=crops,
             features=features,
             notes=(*models.notes, *_notes(source, pixel_size, models.judge_um_per_px)),
-            times_s={key: round(value, 3) for key, value in times.items()},
-            counts=counts,
+            reading=SlideReading(
+                tiles_read=len(source.seen) - len(source.damaged),
+                tiles_damaged=len(source.damaged),
+                thumbnail_grey=round(regions.mean, 1),
+            ),
+            times_s=StageSeconds(
+                scan=scanned - started,
+                regions=assessed - scanned,
+                look_again=looked - assessed,
+                candidates=chosen - looked,
+                judge=judged - chosen,
+                aggregate=ended - judged,
+                total=ended - started,
+            ),
+            thread_s=watch.seconds(),
+            counts={
+                "canvases": seen.canvases,
+                "canvases_empty": seen.empty,
+                "places_looked_at_again": found.windows,
+                "candidates": total,
+                "crops_judged": len(candidates),
+            },
             provenance={**models.provenance(self.settings), "known_slide": list(self.known_slide)},
         )
 
@@ -191,12 +198,6 @@ class Screener(Closing):
     def close(self) -> None:
         """Free the models."""
         self.models.close()
-
-
-def _lap(times: dict[str, float], stage: str, started: float) -> float:
-    now = perf_counter()
-    times[stage] = now - started
-    return now
 
 
 def _check_pixel_size(slide: Slide, judged_at: float) -> PixelSize:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.errors import UnmissedError
-from unmissed.inference.cytology.values import AdequacyVerdict
+from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading, StageSeconds, ThreadSeconds
 
 RESULT_FILE = "result.json"
 FINDINGS_TABLE = "findings.csv"
@@ -81,7 +81,7 @@ class StoredSize(_Strict):
 class StoredResult(_Strict):
     """Everything of a ``SlideResult`` but its pictures; ``gallery`` names the crops of the first findings, in order."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     slide: str
     path: str
     sha256: str | None
@@ -93,7 +93,9 @@ class StoredResult(_Strict):
     grade: str
     adequacy: StoredAdequacy
     notes: tuple[str, ...]
-    times_s: dict[str, float]
+    reading: SlideReading
+    times_s: StageSeconds
+    thread_s: ThreadSeconds
     counts: dict[str, float]
     features: dict[str, float]
     provenance: dict[str, Any]
@@ -123,6 +125,12 @@ def read_slide_result(folder: Path) -> StoredResult:
     try:
         return StoredResult.model_validate_json(text)
     except ValidationError as error:
+        if any(problem["loc"] == ("schema_version",) for problem in error.errors(include_url=False)):
+            raise ResultError(
+                f"{path} was written by another version of Unmissed",
+                expected=f"schema_version {StoredResult.model_fields['schema_version'].default}",
+                fix="triage this slide again",
+            ) from error
         raise ResultError(
             f"{path} is damaged: {first_problem(error)}", expected="a result as written", fix="triage this slide again"
         ) from error

@@ -4,29 +4,31 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
+
+from unmissed.inference.cytology.values import ThreadSeconds, ThreadWork
 
 T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up the seconds that threads spend on named work; safe to use from several threads."""
+    """Adds up the seconds that threads spend on each piece of work; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+        self._seconds: dict[ThreadWork, float] = dict.fromkeys(get_args(ThreadWork), 0.0)
         self._lock = threading.Lock()
 
-    def add(self, name: str, started: float) -> float:
+    def add(self, work: ThreadWork, started: float) -> float:
         """Add what has passed since ``started`` (perf_counter); returns the time now, for the next piece of work."""
         now = perf_counter()
         with self._lock:
-            self._seconds[name] = self._seconds.get(name, 0.0) + now - started
+            self._seconds[work] += now - started
         return now
 
-    def seconds(self) -> dict[str, float]:
-        """Name -> seconds so far."""
+    def seconds(self) -> ThreadSeconds:
+        """Seconds so far."""
         with self._lock:
-            return dict(self._seconds)
+            return ThreadSeconds(**self._seconds)
 
 
 class Gatherer(Generic[T]):

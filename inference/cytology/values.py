@@ -3,11 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from unmissed.datasets.slides.base import PixelSize
+
+_Count = Annotated[int, Field(ge=0, strict=True)]
+_Grey = Annotated[float, Field(ge=0, le=255, strict=True, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+_NOTHING_ELSE = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,80 @@ class Adequacy:
     obscured: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlideReading:
+    """How the file could be read; dispositions rest on it, so nothing here has a default. Stored as it is.
+
+    Attributes
+    ----------
+    tiles_read : different tiles that were asked for and came.
+    tiles_damaged : different tiles that were asked for and could not be read.
+    thumbnail_grey : mean grey level of the whole slide, 0 (black) to 255.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
+
+    tiles_read: _Count
+    tiles_damaged: _Count
+    thumbnail_grey: _Grey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSeconds:
+    """Wall time of the stages of a slide, s; 0 for a stage that did not happen. Stored as it is.
+
+    Attributes
+    ----------
+    open : the slide's headers.
+    scan : the finder over the whole slide.
+    regions : foreground and adequacy.
+    look_again : the finer finder.
+    candidates : peaks of the map.
+    judge : the crops.
+    aggregate : slide score and pictures.
+    hash : what was left of hashing the file after the screening.
+    total : all of them; stages that overlap may add up to more.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
+
+    open: _Seconds = 0.0
+    scan: _Seconds = 0.0
+    regions: _Seconds = 0.0
+    look_again: _Seconds = 0.0
+    candidates: _Seconds = 0.0
+    judge: _Seconds = 0.0
+    aggregate: _Seconds = 0.0
+    hash: _Seconds = 0.0
+    total: _Seconds = 0.0
+
+
+ThreadWork = Literal["read", "foreground", "finder", "read_again", "finder_again", "read_crops", "judge"]
+"""A piece of work of the threads; a field of ``ThreadSeconds``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSeconds:
+    """Seconds that all threads together spent on a piece of work. Stored as it is.
+
+    Attributes
+    ----------
+    read, foreground, finder : of the scan.
+    read_again, finder_again : of the second look.
+    read_crops, judge : of the judging.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
+
+    read: _Seconds = 0.0
+    foreground: _Seconds = 0.0
+    finder: _Seconds = 0.0
+    read_again: _Seconds = 0.0
+    finder_again: _Seconds = 0.0
+    read_crops: _Seconds = 0.0
+    judge: _Seconds = 0.0
+
+
 @dataclass(frozen=True)
 class SlideResult:
     """What triage found on one slide; says nothing yet of its place among other slides.
@@ -115,8 +195,10 @@ class SlideResult:
     crops : uint8 (size, size, 3) RGB pictures of the first findings, in their order.
     features : the named inputs of the slide score.
     notes : what the doctor should know: a guessed pixel size, tiles that could not be read, a limit that was hit.
-    times_s : stage -> seconds of wall time, and "total"; stages that overlap may add up to more than the total.
-    counts : tiles read, tiles skipped, tiles damaged, area in mm2, candidates, crops judged ...
+    reading : how the file could be read.
+    times_s : wall time of the stages.
+    thread_s : what the threads did meanwhile.
+    counts : to show and for nothing else: canvases, candidates, crops judged ...
     provenance : models with versions and hashes, preset, runtime.
     """
 
@@ -136,6 +218,8 @@ class SlideResult:
     crops: tuple[np.ndarray, ...]
     features: Mapping[str, float]
     notes: tuple[str, ...]
-    times_s: Mapping[str, float]
+    reading: SlideReading
+    times_s: StageSeconds
+    thread_s: ThreadSeconds
     counts: Mapping[str, float]
     provenance: Mapping[str, Any] = field(default_factory=dict)

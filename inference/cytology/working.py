@@ -111,7 +111,7 @@ def _screen_into(screener: Screens, job: Job) -> None:
     result = replace(
         result,
         sha256=sha256,
-        times_s={"open": opened_s, **result.times_s, "hash": now - screened, "total": now - started},
+        times_s=replace(result.times_s, open=opened_s, hash=now - screened, total=now - started),
         provenance={**result.provenance, "settings": job.settings},
     )
     write_slide_result(make_folder(job.folder), result)

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
@@ -73,6 +73,8 @@ class SlidePages:
             bar_share=100 * bar_px / result.width_px,
             bar_label=bar_label,
             size_mm=(result.width_px * um_per_px / 1000, result.height_px * um_per_px / 1000),
+            stages=asdict(result.times_s),
+            counted=_counted(result),
             facts=list(_flat(result.provenance)),
             files=stored,
             pictures=pictures,
@@ -104,6 +106,12 @@ def _crop(index: int, picture: str, result: StoredResult) -> _Crop:
         left=100 * finding.x_px / result.width_px,
         top=100 * finding.y_px / result.height_px,
     )
+
+
+def _counted(result: StoredResult) -> dict[str, float]:
+    """What is counted of a slide, and what its threads did."""
+    threads = {f"thread_s_{work}": seconds for work, seconds in asdict(result.thread_s).items()}
+    return {**asdict(result.reading), **result.counts, **threads}
 
 
 def _gradient() -> str:

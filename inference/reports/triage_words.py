@@ -70,7 +70,7 @@ STAGES_ZH = {
     "read": "读取",
     "scan": "扫描",
     "regions": "区域",
-    "look again": "复看",
+    "look_again": "复看",
     "reading": "读取",
     "foreground": "前景",
     "focus": "清晰度",
@@ -85,6 +85,9 @@ STAGES_ZH = {
     "thumbnail": "缩略图",
     "hash": "校验",
     "write": "写入",
+    "tiles_read": "已读图块",
+    "tiles_damaged": "损坏图块",
+    "thumbnail_grey": "平均灰度",
 }
 
 

@@ -11,7 +11,16 @@ import pytest
 
 from unmissed.datasets.slides.base import PixelSize
 from unmissed.datasets.synthetic.cells import KINDS, draw_cell
-from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict, Finding, HeatMap, SlideResult
+from unmissed.inference.cytology.values import (
+    Adequacy,
+    AdequacyVerdict,
+    Finding,
+    HeatMap,
+    SlideReading,
+    SlideResult,
+    StageSeconds,
+    ThreadSeconds,
+)
 from unmissed.models.cards import Card, CardClass, FileSpec, InputSpec
 from unmissed.models.zoo import ModelFile
 
@@ -223,14 +232,10 @@ def make_slide_result(
         "crops": tuple(drawn_crops()[index % 28] for index in range(min(findings, crops))),
         "features": {"top_1": 0.98, "n_hsil_90": 4.0},
         "notes": ("12 tiles could not be read; they count as not looked at",),
-        "times_s": {"open": 0.1, "read": 7.9, "foreground": 1.2, "finder": 9.8, "judge": 2.1, "total": 13.4},
-        "counts": {
-            "tiles_read": 15_625,
-            "tiles_damaged": 12,
-            "candidates": 2_140,
-            "crops_judged": 600,
-            "area_mm2": 256.0,
-        },
+        "reading": SlideReading(tiles_read=15_625, tiles_damaged=12, thumbnail_grey=221.5),
+        "times_s": StageSeconds(open=0.1, scan=9.8, look_again=1.2, judge=2.1, total=13.4),
+        "thread_s": ThreadSeconds(read=7.9, finder=11.25),
+        "counts": {"candidates": 2_140, "crops_judged": 600, "area_mm2": 256.0},
         "provenance": {
             "preset": "default",
             "runtime": "onnx-cpu",

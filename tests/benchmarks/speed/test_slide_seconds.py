@@ -1,6 +1,7 @@
 """Seconds a slide: stages that add up, rounds in turns, and the real command on a small slide."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,15 +22,20 @@ from unmissed.datasets.synthetic.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.placements import LayoutSpec
 from unmissed.datasets.synthetic.slides import make_slide
 from unmissed.inference.cytology.stored import StoredResult
+from unmissed.inference.cytology.values import SlideReading, StageSeconds, ThreadSeconds
 
-TIMES = {"open": 0.5, "scan": 6.0, "regions": 0.25, "look again": 2.0, "candidates": 0.1, "judge": 4.0}
-TIMES |= {"aggregate": 0.4, "hash": 0.75, "total": 14.0}
-COUNTS = {"thread_s_read": 2.0, "thread_s_foreground": 1.0, "thread_s_finder": 9.0}
-COUNTS |= {"thread_s_read_again": 1.0, "thread_s_finder_again": 3.0, "thread_s_read_crops": 2.0, "thread_s_judge": 6.0}
+TIMES = StageSeconds(
+    **{"open": 0.5, "scan": 6.0, "regions": 0.25, "look_again": 2.0, "candidates": 0.1, "judge": 4.0},
+    **{"aggregate": 0.4, "hash": 0.75, "total": 14.0},
+)
+THREADS = ThreadSeconds(
+    **{"read": 2.0, "foreground": 1.0, "finder": 9.0},
+    **{"read_again": 1.0, "finder_again": 3.0, "read_crops": 2.0, "judge": 6.0},
+)
 
 
 def test_stages_are_divided_as_the_threads_spent_them():
-    stages = stage_seconds(20.0, {"seconds": 18.0, "load_s": 1.5}, TIMES, COUNTS)
+    stages = stage_seconds(20.0, {"seconds": 18.0, "load_s": 1.5}, TIMES, THREADS)
     assert tuple(stages) == STAGES
     assert stages == pytest.approx(
         {
@@ -46,18 +52,18 @@ def test_stages_are_divided_as_the_threads_spent_them():
 
 
 @given(
-    st.dictionaries(st.sampled_from(sorted(TIMES.keys() - {"total"})), st.floats(0, 100)),
-    st.dictionaries(st.sampled_from(sorted(COUNTS)), st.floats(0, 100)),
+    st.dictionaries(st.sampled_from(sorted(asdict(TIMES).keys() - {"total"})), st.floats(0, 100)),
+    st.dictionaries(st.sampled_from(sorted(asdict(THREADS))), st.floats(0, 100)),
     st.lists(st.floats(0, 100), min_size=3, max_size=3),
 )
-def test_stages_add_up_to_the_command(times, counts, rest):
+def test_stages_add_up_to_the_command(times, threads, rest):
     before, load, after = rest
     total = sum(times.values())
     stages = stage_seconds(
         before + load + total + after,
         {"seconds": load + total + after, "load_s": load},
-        {**times, "total": total},
-        counts,
+        StageSeconds(**times, total=total),
+        ThreadSeconds(**threads),
     )
     assert sum(stages.values()) == pytest.approx(before + load + total + after, abs=1e-6)
     assert stages["start"] == pytest.approx(before + load, abs=1e-6)
@@ -66,7 +72,7 @@ def test_stages_add_up_to_the_command(times, counts, rest):
 
 def test_parts_longer_than_the_whole_are_an_error():
     with pytest.raises(StagesError):
-        stage_seconds(10.0, {"seconds": 18.0, "load_s": 1.5}, TIMES, COUNTS)
+        stage_seconds(10.0, {"seconds": 18.0, "load_s": 1.5}, TIMES, THREADS)
 
 
 @pytest.fixture
@@ -78,7 +84,10 @@ def stood_in(monkeypatch):
         pixel_size=StoredResult.model_fields["pixel_size"].annotation(um_per_px=0.25, source="file", warning=""),
         adequacy=StoredResult.model_fields["adequacy"].annotation.model_construct(foreground_mm2=0.4, verdict="scant"),
         heat_map=StoredResult.model_fields["heat_map"].annotation(rows=10, columns=20, cell_px=32),
-        **{"provenance": {"models": {"judge": model}, "provider": "CPU"}, "counts": {}, "times_s": {}},
+        **{"provenance": {"models": {"judge": model}, "provider": "CPU"}, "counts": {"candidates": 7}},
+        reading=SlideReading(tiles_read=32, tiles_damaged=0, thumbnail_grey=200.0),
+        times_s=TIMES,
+        thread_s=THREADS,
     )
     calls, errors = [], {}
 
@@ -119,6 +128,8 @@ def test_rounds_take_turns_and_what_is_not_here_is_not_measured(stood_in, files)
     assert first.figures["bench overhead"].rounds == (pytest.approx(0.1), pytest.approx(0.1 / 3))
     assert first.facts["file_bytes"] == 5
     assert first.facts["mm2"] == 0.5
+    counts = {"tiles_read": 32, "tiles_damaged": 0, "thumbnail_grey": 200.0, "candidates": 7}
+    assert (first.facts["counts"], first.facts["thread_s"]) == (counts, asdict(THREADS))
     assert median_stages(first.figures) == pytest.approx(dict.fromkeys(STAGES, 2 / 8)), "they add up to the median time"
     assert [note.split()[:3] for note in recorder.notes] == [["a", "shows", "0.5"], ["b", "shows", "0.5"]]
     assert recorder.models == {"judge int8": {"file": "judge.onnx", "variant": "int8", "sha256": "ab"}}

@@ -274,6 +274,17 @@ class TestResume:
         rows, told = go(slide)
         assert told[-1].total == 1 and rows["a"].error == ""
 
+    def test_a_result_of_another_version_is_made_again(self, go, make_slide, caplog):
+        slide = make_slide("a.tiff")
+        go(slide)
+        result = go.out / "slides" / "a" / "result.json"
+        old = json.loads(result.read_text()) | {"schema_version": 1, "times_s": {"total": 1.0, "look again": 0.5}}
+        result.write_text(json.dumps(old | {"counts": {"tiles_read": 6, "tiles_damaged": 0}}))
+        rows, told = go(slide)
+        assert told[-1].total == 1 and rows["a"].error == ""
+        assert "a is screened again" in caplog.text and "another version of Unmissed" in caplog.text
+        assert read_slide_result(result.parent).reading.tiles_read == 6
+
     def test_a_damaged_state_is_named(self, go, make_slide):
         slide = make_slide("a.tiff")
         go(slide)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from unmissed.inference.cytology.certificates import Certificate, Conditions
 from unmissed.inference.cytology.dispositions import Case, Disposition, decide
-from unmissed.inference.cytology.policy import Exclusion, load_policy
-from unmissed.inference.cytology.values import AdequacyVerdict
+from unmissed.inference.cytology.policy import Exclusion, Preparation, load_policy
+from unmissed.inference.cytology.results import read_slide_result, write_slide_result
+from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading
 
 POLICY = load_policy("screening")
 ANSWERS = {"judge": (0.5,), "known slide": (0.2,)}
@@ -34,7 +35,16 @@ CERTIFIED = Exclusion(
 )
 UNCERTIFIED = Exclusion(None, None, "the policy has no operating point")
 GOOD = Case(
-    "a", score=0.1, grade="NILM", verdict=AdequacyVerdict.ADEQUATE, adequacy="enough cells", conditions=CONDITIONS
+    slide="a",
+    error="",
+    score=0.1,
+    grade="NILM",
+    verdict=AdequacyVerdict.ADEQUATE,
+    adequacy="enough cells",
+    is_black=False,
+    tile_errors=0.0,
+    doubts=(),
+    conditions=CONDITIONS,
 )
 NO_QC = POLICY.model_copy(update={"qc_review": POLICY.qc_review.model_copy(update={"share": 0.0, "random_share": 0.0})})
 
@@ -74,6 +84,20 @@ def test_rules(change, disposition, words):
     assert words.replace("supports", "support") in decision.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("read", "damaged", "grey", "tile_errors", "is_black"),
+    [(100, 0, 200.0, 0.0, False), (97, 3, 200.0, 0.03, False), (0, 0, 200.0, 1.0, False), (100, 0, 31.9, 0.0, True)],
+)
+def test_a_stored_result_tells_how_the_file_could_be_read(
+    tmp_path, make_slide_result, read, damaged, grey, tile_errors, is_black
+):
+    reading = SlideReading(tiles_read=read, tiles_damaged=damaged, thumbnail_grey=grey)
+    write_slide_result(tmp_path, make_slide_result(reading=reading, notes=()))
+    case = Case.of(read_slide_result(tmp_path), "a", POLICY, Preparation.LIQUID)
+    assert (case.tile_errors, case.is_black) == (tile_errors, is_black)
+    assert case.doubts == (("3 of 100 tiles could not be read",) if damaged else ())
+
+
 @given(
     score=st.floats(0, 1),
     grade=st.sampled_from(POLICY.grade.severity),
@@ -102,7 +126,7 @@ class TestRank:
     def test_the_highest_score_is_first_and_names_break_ties(self):
         scores = {"d": 0.5, "a": 0.5, "c": 0.9, "b": 0.1}
         cases = [replace(GOOD, slide=name, score=score) for name, score in scores.items()]
-        decisions = decide([*cases, Case("x", error="broken")], POLICY, UNCERTIFIED)
+        decisions = decide([*cases, Case.failed("x", "broken")], POLICY, UNCERTIFIED)
         assert {name: item.rank for name, item in decisions.items()} == {"c": 1, "a": 2, "d": 3, "b": 4, "x": None}
         assert decisions["x"].quintile is None
 

@@ -29,6 +29,6 @@ def test_the_check_sees_lost_half_and_double_results(tmp_path):
     assert [problem.split(": ")[1] for problem in report.problems][-1].startswith("slide0 was finished")
     assert any("not whole" in problem for problem in report.problems)
     (out / "slides" / "slide0" / "result.json").write_text(
-        json.dumps(good["slides/slide0/result.json"] | {"times_s": {}})
+        json.dumps(good["slides/slide0/result.json"] | {"times_s": {}, "thread_s": {}})
     )
     assert snapshot(out) != good

@@ -95,6 +95,12 @@ class TestExclusion:
             ({"sensitivity_bound": float("nan")}, "malformed"),
             ({"data_sha256": "x"}, "malformed"),
             ({"extra": 1}, "malformed"),
+            ({"runtime": ""}, "malformed (runtime"),
+            ({"preparation": ""}, "malformed (preparation"),
+            ({"models": {"finder": "b" * 64, "judge": ""}}, "malformed (models.judge"),
+            ({"models": {}}, "malformed (models"),
+            ({"preset": {}}, "malformed (preset"),
+            ({"answers": {"finder": [0.1], "judge": [], "known slide": [0.2]}}, "none of judge"),
         ],
     )
     def test_anything_else_is_refused_with_the_reason(self, change, words):
@@ -150,6 +156,32 @@ class TestMatch:
     )
     def test_other_conditions(self, change, words):
         assert words in mismatch(self.certificate(), Conditions.of(PROVENANCE | change))
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            *(("models",), ("models", "judge"), ("models", "judge", "sha256"), ("models", "judge", "answers")),
+            *(("preset_values",), ("preset_values", "name"), ("preset_values", "variant"), ("runtime",)),
+            *(("settings",), ("settings", "preparation"), ("known_slide",)),
+        ],
+        ids=".".join,
+    )
+    @pytest.mark.parametrize("blank", [..., None, "", {}, []], ids=["missing", "null", "empty text", "no keys", "none"])
+    def test_what_a_result_does_not_tell_matches_no_certificate(self, place, blank):
+        """Provenance is read by name: a name that is missing, misspelt or blank has to refuse."""
+        certificate = read_certificate(CERTIFICATE | {"preset": CERTIFICATE["preset"] | {"variant": None}})
+        told = json.loads(json.dumps(PROVENANCE))
+        told["preset_values"]["variant"] = None
+        assert mismatch(certificate, Conditions.of(told)) == ""
+        holder = told
+        for name in place[:-1]:
+            holder = holder[name]
+        if blank is ...:
+            del holder[place[-1]]
+        else:
+            holder[place[-1]] = blank
+        is_same = place == ("preset_values", "variant") and blank is None
+        assert bool(mismatch(certificate, Conditions.of(told))) != is_same
 
 
 class TestGrade:

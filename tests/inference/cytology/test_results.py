@@ -16,7 +16,7 @@ from unmissed.inference.cytology import pictures
 from unmissed.inference.cytology.names import folder_name, readable, spreadsheet_cell
 from unmissed.inference.cytology.results import read_slide_result, write_slide_result
 from unmissed.inference.cytology.stored import ResultError
-from unmissed.inference.cytology.values import HeatMap
+from unmissed.inference.cytology.values import HeatMap, SlideReading, StageSeconds
 
 
 @pytest.fixture
@@ -38,6 +38,8 @@ def test_everything_comes_back(folder, make_slide_result):
     assert (stored.width_px, stored.pixel_size.um_per_px, stored.pixel_size.source) == (64_000, 0.25, "file")
     assert stored.adequacy.cells == 61_200
     assert stored.times_s == result.times_s
+    assert stored.reading == result.reading
+    assert stored.thread_s == result.thread_s
     assert stored.counts == result.counts
     assert stored.features == result.features
     assert stored.notes == result.notes
@@ -208,11 +210,16 @@ def test_hostile_text_is_stored_and_leads_nowhere(folder, make_slide_result, hos
         {"score": float("nan")},
         {"score": 1.2},
         {"pixel_size": PixelSize(0.0, "file")},
-        {"times_s": {"total": float("inf")}},
+        {"times_s": StageSeconds(total=float("inf"))},
+        {"reading": SlideReading(tiles_read=-1, tiles_damaged=0, thumbnail_grey=200.0)},
+        {"reading": SlideReading(tiles_read=1, tiles_damaged=0, thumbnail_grey=256.0)},
         {"heat_map": HeatMap(np.full((3, 3), np.nan, np.float32), 8.0)},
         {"heat_map": HeatMap(np.empty((0, 3), np.float32), 8.0)},
     ],
-    ids=["not a number", "above one", "no size", "endless", "heat not a number", "no heat"],
+    ids=[
+        *("not a number", "above one", "no size", "endless", "fewer than none", "whiter than white"),
+        *("heat not a number", "no heat"),
+    ],
 )
 def test_a_value_that_cannot_be_is_refused_before_anything_is_written(folder, make_slide_result, wrong):
     with pytest.raises(ResultError, match="A-12"):
@@ -236,7 +243,6 @@ def test_a_damaged_result_is_told(folder, make_slide_result):
         whole[:5000],
         "",
         "[]",
-        whole.replace('"schema_version": 1', '"schema_version": 9').replace('"schema_version":1', '"schema_version":9'),
         whole.replace('"gallery/001_HSIL_0.98.jpg"', '"gallery/../../../etc/passwd.jpg"'),
         whole.replace('"score": 0.87', '"score": 7').replace('"score":0.87', '"score":7'),
     ):
@@ -244,8 +250,30 @@ def test_a_damaged_result_is_told(folder, make_slide_result):
         path.write_text(damaged, "utf-8")
         with pytest.raises(ResultError, match=r"result\.json is damaged"):
             read_slide_result(folder)
+    path.write_text(whole.replace('"schema_version": 2', '"schema_version": 1'), "utf-8")
+    with pytest.raises(ResultError, match=r"result\.json was written by another version"):
+        read_slide_result(folder)
     path.unlink()
     with pytest.raises(ResultError, match="cannot read"):
+        read_slide_result(folder)
+
+
+@pytest.mark.parametrize("name", ["tiles_read", "tiles_damaged", "thumbnail_grey"])
+@pytest.mark.parametrize("wrong", [None, -1, "0", True, float("nan")], ids=repr)
+def test_a_result_that_does_not_tell_how_the_file_could_be_read_is_damaged(folder, make_slide_result, name, wrong):
+    write(folder, make_slide_result())
+    path = folder / "result.json"
+    whole = json.loads(path.read_text("utf-8"))
+    for reading in (
+        {key: value for key, value in whole["reading"].items() if key != name},
+        whole["reading"] | {name: wrong},
+        whole["reading"] | {f"{name}s": 1},
+    ):
+        path.write_text(json.dumps(whole | {"reading": reading}), "utf-8")
+        with pytest.raises(ResultError, match=rf"result\.json is damaged: reading\.{name}"):
+            read_slide_result(folder)
+    path.write_text(json.dumps({key: value for key, value in whole.items() if key != "reading"}), "utf-8")
+    with pytest.raises(ResultError, match=r"result\.json is damaged: reading"):
         read_slide_result(folder)
 
 

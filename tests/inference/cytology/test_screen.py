@@ -1,5 +1,6 @@
 """The shipped models through the whole pipeline: drawn slides everywhere, composed real fields where they are."""
 
+import dataclasses
 import json
 import shutil
 from dataclasses import replace
@@ -59,7 +60,14 @@ def test_every_preset_screens_a_slide(drawn, preset):
     assert len(result.crops) == min(48, len(result.findings))
     assert result.heat_map.scores.shape == (SIDE_PX // 32, SIDE_PX // 32)
     assert result.notes == ()
-    assert {"scan", "judge", "total"} <= result.times_s.keys()
+    seconds, parts = result.times_s, ("scan", "regions", "look_again", "candidates", "judge", "aggregate")
+    assert sum(getattr(seconds, part) for part in parts) == pytest.approx(seconds.total, abs=1e-6)
+    assert min(getattr(seconds, part) for part in parts) > 0 and seconds.open == seconds.hash == 0
+    spent = dataclasses.asdict(result.thread_s)
+    assert {name for name, value in spent.items() if not value} == (
+        set() if preset == "default" else {"read_again", "finder_again"}
+    )
+    assert (result.reading.tiles_read > 0, result.reading.tiles_damaged) == (True, 0)
     assert bool(result.counts["places_looked_at_again"]) == (preset == "default")
     assert (again.score, again.findings) == (result.score, result.findings), "the same slide gives the same result"
 

@@ -161,6 +161,13 @@ def test_the_slide_page_tells_what_matters(triaged):
         "The first 8 are shown; all 14 are in",
         "C26-2.svs",
         "13.40 s",
+        "scan 扫描 9.80 s",
+        "look again 复看 1.20 s",
+        "tiles read 已读图块 15,625",
+        "tiles damaged 损坏图块 12",
+        "thumbnail grey 平均灰度 221.50",
+        "candidates 候选 2,140",
+        "thread s finder 11.25",
     ):
         assert wanted in text, wanted
     assert "/archive" not in text  # a page that is passed on tells no folders of this machine
