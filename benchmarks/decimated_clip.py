@@ -15,12 +15,12 @@ import numpy as np
 
 from unmissed.benchmarks.speed_watch import GAUGES
 from unmissed.datasets.video import Frame, open_video
-from unmissed.inference.endoscopy.clarity import ClarityMeter
-from unmissed.inference.endoscopy.content import ContentFinder
-from unmissed.inference.endoscopy.motion import MotionMeter
+from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
+from unmissed.inference.endoscopy.frame.content import ContentFinder
+from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
+from unmissed.inference.endoscopy.motion.motion import MotionMeter
+from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.protocol import SpeedLimits
-from unmissed.inference.endoscopy.similarity import SimilarityMeter
-from unmissed.inference.endoscopy.speed import SpeedMonitor
 from unmissed.inference.endoscopy.values import Clarity, Reason
 
 _LEGIBLE = 0.9  # share of a window's frames that the gate has to pass

@@ -6,8 +6,8 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from unmissed.datasets.synthetic.colonoscopies import TrueClocks, say_scenes, true_clocks, write_colonoscopy
-from unmissed.inference.endoscopy.clocks import Clocks
+from unmissed.datasets.synthetic.exams.colonoscopies import TrueClocks, say_scenes, true_clocks, write_colonoscopy
+from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import Scene
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.fields import mask_objects
-from unmissed.datasets.images import read_image
 from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
-from unmissed.inference.find import Finder
+from unmissed.inference.pictures.find import Finder
 from unmissed.inference.runtimes.variants import choose
 from unmissed.training.evaluation.finds import ALL, FieldFinds, evaluate_finds
 

@@ -14,7 +14,7 @@ from unmissed.models.cards import Card
 from unmissed.models.export import onnx_runner
 from unmissed.training.evaluation.finds import recalls
 from unmissed.training.evaluation.metrics import macro_f1
-from unmissed.training.exporting import load_for
+from unmissed.training.export import load_for
 from unmissed.training.heatmaps.int8 import Compared
 from unmissed.training.heatmaps.settings import scale_of
 from unmissed.training.heatmaps.sources import FieldSource

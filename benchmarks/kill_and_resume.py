@@ -27,10 +27,10 @@ import tifffile
 import typer
 
 from unmissed.benchmarks.quick_screener import QuickScreener
-from unmissed.inference.cytology.entries import Input
-from unmissed.inference.cytology.policy import Preparation, load_policy
-from unmissed.inference.cytology.stored import RESULT_FILE, ResultError, read_slide_result
-from unmissed.inference.cytology.triage import TriagePlan, triage
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.results.stored import RESULT_FILE, ResultError, read_slide_result
+from unmissed.inference.cytology.run.entries import Input
+from unmissed.inference.cytology.run.triage import TriagePlan, triage
 
 log = logging.getLogger(__name__)
 

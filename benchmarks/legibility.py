@@ -11,15 +11,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from unmissed.datasets.images import find_images, read_image
-from unmissed.datasets.synthetic.flights import plan_flight, render_flight
-from unmissed.datasets.synthetic.mucosa import part_of, textures
+from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.synthetic.flights.mucosa import part_of, textures
+from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
 from unmissed.datasets.video import Frame
 from unmissed.datasets.video.finding import open_video
-from unmissed.inference.endoscopy.clarity import ClarityMeter
-from unmissed.inference.endoscopy.content import ContentFinder
-from unmissed.inference.endoscopy.freeze import FreezeMeter
-from unmissed.inference.endoscopy.outside import is_outside
+from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
+from unmissed.inference.endoscopy.frame.content import ContentFinder
+from unmissed.inference.endoscopy.frame.outside import is_outside
+from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
 from unmissed.inference.endoscopy.values import View
 
 _LABELS = Path(__file__).parent / "legibility_labels.json"

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from PIL import Image
 
-from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import write_whole
-from unmissed.datasets.paths import find_images
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.paths import find_images
 from unmissed.inference.hardware import describe, physical_cores
-from unmissed.inference.predict import Predictor
+from unmissed.inference.pictures.predict import Predictor
 from unmissed.inference.provenance import package_versions
 from unmissed.models import zoo
 from unmissed.models.cards import Card, InputSpec

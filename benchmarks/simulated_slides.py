@@ -12,11 +12,11 @@ from pathlib import Path
 
 import yaml
 
-from unmissed.datasets.files import make_folder, write_whole
-from unmissed.datasets.synthetic.cohorts import CohortPlan, make_cohort
-from unmissed.datasets.synthetic.fields import read_fields
-from unmissed.datasets.synthetic.placements import LayoutSpec
-from unmissed.inference.cytology.settings import load_preset
+from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
+from unmissed.datasets.synthetic.slides.fields import read_fields
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
+from unmissed.inference.cytology.screening.settings import load_preset
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from unmissed.benchmarks.gauges.site_exams import Conditions, SimulatedExam, blind_spots, figures_of, simulate, standard
-from unmissed.inference.endoscopy.coverage import CoverageTracker
-from unmissed.inference.endoscopy.credit import FEATURES
+from unmissed.inference.endoscopy.monitors.coverage import CoverageTracker
+from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import Scene, Sight
 

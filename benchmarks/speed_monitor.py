@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from unmissed.benchmarks.speed_watch import GAUGES, Watched, watch_flight
-from unmissed.datasets.synthetic.mucosa import Part
+from unmissed.datasets.synthetic.flights.mucosa import Part
 
 ALARM_MM_S = 30.0
 _LIMIT = 60.0  # the gauge's red limit: 30 mm/s at a radius of 20 mm

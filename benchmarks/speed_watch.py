@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.files import write_whole
-from unmissed.datasets.synthetic.flights import plan_flight, render_flight
-from unmissed.datasets.synthetic.mucosa import Part, textures
-from unmissed.inference.endoscopy.clarity import ClarityMeter
-from unmissed.inference.endoscopy.content import ContentFinder
-from unmissed.inference.endoscopy.freeze import FreezeMeter
-from unmissed.inference.endoscopy.motion import MOTION_FEATURES, MotionMeter
+from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.synthetic.flights.mucosa import Part, textures
+from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
+from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
+from unmissed.inference.endoscopy.frame.content import ContentFinder
+from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
+from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
+from unmissed.inference.endoscopy.motion.motion import MOTION_FEATURES, MotionMeter
+from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.protocol import SpeedLimits
-from unmissed.inference.endoscopy.similarity import SimilarityMeter
-from unmissed.inference.endoscopy.speed import SpeedMonitor
 from unmissed.inference.endoscopy.values import Clarity, Motion, Reason
 
 GAUGES = ("speed", "blur", "similarity", "motion")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unmissed.cli.make_flights import make_flights
-from unmissed.cli.make_slides import make_slides
+from unmissed.cli.make.flights import make_flights
+from unmissed.cli.make.slides import make_slides
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def list_() -> None:
     from rich.table import Table
 
     from unmissed.datasets import registry
-    from unmissed.datasets.errors import DatasetError
+    from unmissed.datasets.basis.errors import DatasetError
     from unmissed.datasets.locate import dataset_root
 
     table = Table("Name", "Task", "Classes", "Images", "Licence", "Here")
@@ -66,7 +66,7 @@ def verify(
     from rich.progress import Progress
 
     from unmissed.datasets import registry
-    from unmissed.datasets.files import write_whole
+    from unmissed.datasets.basis.files import write_whole
     from unmissed.datasets.locate import dataset_root
     from unmissed.datasets.verify import verify as verify_dataset
 

@@ -18,10 +18,10 @@ def demo(
     One of the pictures and one of the slides are broken on purpose, so that you see how errors are shown. All are drawn
     by the program: the pages show the software at work, not its accuracy.
     """
-    from unmissed.inference.demo import BROKEN, run_demo
-    from unmissed.inference.demo_triage import BROKEN as BROKEN_SLIDE
-    from unmissed.inference.demo_triage import run_triage_demo
-    from unmissed.inference.demo_watch import run_watch_demo
+    from unmissed.inference.demo.cells import BROKEN, run_demo
+    from unmissed.inference.demo.triage import BROKEN as BROKEN_SLIDE
+    from unmissed.inference.demo.triage import run_triage_demo
+    from unmissed.inference.demo.watch import run_watch_demo
 
     cells = run_demo(output)
     speed = cells.images / cells.seconds

@@ -7,7 +7,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from unmissed.inference.check import Check
+    from unmissed.inference.doctor.row import Check
 
 EXIT_BROKEN = 2
 _STYLES = {"PASS": "green", "INFO": "dim", "WARN": "yellow", "FAIL": "bold red"}
@@ -22,8 +22,8 @@ def doctor(
     then 2. Every runtime really loads a small model and its answers are compared with a formula; then every file of
     every shipped model is asked for the known answers of its card, and a file whose answers are wrong is never used.
     """
-    from unmissed.inference.check import Status
-    from unmissed.inference.doctor import examine
+    from unmissed.inference.doctor.checks import examine
+    from unmissed.inference.doctor.row import Status
 
     checks = list(examine())
     if as_json:
@@ -45,7 +45,7 @@ def _print_table(checks: "list[Check]") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from unmissed.inference.doctor_answers import ANSWERS
+    from unmissed.inference.doctor.answers import ANSWERS
 
     machine, answers = (
         _table("", "what", "found", "to do"),

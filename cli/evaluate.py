@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unmissed.datasets.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from unmissed.datasets.records import ClassInfo, Record
@@ -77,7 +77,7 @@ def predictions_of_model(
     """
     import numpy as np
 
-    from unmissed.inference.predict import classify_records
+    from unmissed.inference.pictures.predict import classify_records
     from unmissed.training.evaluation.predictions import Predictions
 
     index = {item.id: number for number, item in enumerate(classes)}
@@ -101,8 +101,8 @@ def predictions_of_model(
 def _evaluate_model(
     target: str, data: str, root: Path | None, output: Path | None, runtime: str, settings: dict[str, Any]
 ) -> "tuple[Evaluation, Path]":
-    from unmissed.datasets.images import crop_around, read_image
     from unmissed.datasets.locate import dataset_root
+    from unmissed.datasets.pictures.images import crop_around, read_image
     from unmissed.datasets.records import ClassInfo
     from unmissed.datasets.registry import get
     from unmissed.inference.runtimes.variants import choose

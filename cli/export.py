@@ -25,7 +25,7 @@ def export(
     """Export a finished run as ONNX with a model card."""
     from rich.console import Console
 
-    from unmissed.training.exporting import export_run
+    from unmissed.training.export import export_run
 
     card, path = export_run(
         run, output, name=name, version=version, fixed_batch=batch or None, int8=int8, cross_validation=cross_validation

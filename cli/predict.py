@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 if TYPE_CHECKING:
-    from unmissed.inference.predict import Predictor
-    from unmissed.inference.rows import Row
-    from unmissed.inference.table import PredictionTable
+    from unmissed.inference.pictures.predict import Predictor
+    from unmissed.inference.pictures.rows import Row
+    from unmissed.inference.pictures.table import PredictionTable
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ def predict(
     A picture that cannot be read becomes a row with its error (with a heat-map model a line on the screen and in the
     record); the exit code is then 3. Beside OUT.csv stands OUT.run.json with versions, model hash, machine and times.
     """
-    from unmissed.inference.inputs import expand
-    from unmissed.inference.predict import Predictor
+    from unmissed.inference.pictures.inputs import expand
+    from unmissed.inference.pictures.predict import Predictor
+    from unmissed.inference.pictures.table import PredictionTable
     from unmissed.inference.provenance import write_run
     from unmissed.inference.runtimes.variants import choose
-    from unmissed.inference.table import PredictionTable
 
     started = datetime.now(UTC)
     choice = choose(model, runtime, variant, device)
@@ -173,8 +173,8 @@ def _told(table: "PredictionTable") -> Iterator[None]:
 
 def _check_page(page: Path | None) -> None:
     """Fail before the work, not after it, when the page cannot be written."""
-    from unmissed.datasets.errors import OutputError
-    from unmissed.datasets.files import make_folder
+    from unmissed.datasets.basis.errors import OutputError
+    from unmissed.datasets.basis.files import make_folder
 
     if page is None:
         return
@@ -185,7 +185,7 @@ def _check_page(page: Path | None) -> None:
 
 def _write_page(page: Path, rows: list["Row"], predictor: "Predictor", table: Path, seconds: float) -> None:
     from unmissed.inference.hardware import processor
-    from unmissed.inference.reports.predictions_page import PageRow, PageRun, write_page
+    from unmissed.inference.pictures.predictions_page import PageRow, PageRun, write_page
 
     run = PageRun(
         variant=predictor.model.variant,

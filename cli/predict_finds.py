@@ -38,10 +38,10 @@ def write_finds(
     from rich.console import Console
     from rich.progress import track
 
-    from unmissed.inference.find import Finder
-    from unmissed.inference.inputs import expand
+    from unmissed.inference.pictures.find import Finder
+    from unmissed.inference.pictures.inputs import expand
+    from unmissed.inference.pictures.table import FindTable
     from unmissed.inference.provenance import write_run
-    from unmissed.inference.table import FindTable
 
     found = expand(inputs)
     failures = [(str(row.path), row.error or "") for row in found.problems]

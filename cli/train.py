@@ -26,13 +26,13 @@ def train(
 ) -> None:
     """Train a classifier, a heat map or a slide score from a recipe, with evaluation and report."""
     if fields:
-        from unmissed.training.recipe_fields import fields_as_markdown
+        from unmissed.training.recipes.fields import fields_as_markdown
 
         typer.echo(fields_as_markdown(), nl=False)
         return
     from rich.console import Console
 
-    from unmissed.training.recipes import load_recipe, save_recipe
+    from unmissed.training.recipes.loading import load_recipe, save_recipe
     from unmissed.training.slide_scores.run import find_slide_score_recipe
 
     path = find_slide_score_recipe(recipe)
@@ -61,7 +61,7 @@ def train(
 
 def _train_slide_score(recipe: Path, overrides: list[str], output: Path | None) -> None:
     """Fit on the results of triage; seconds, so there is nothing to resume."""
-    from unmissed.datasets.errors import ConfigError
+    from unmissed.datasets.basis.errors import ConfigError
     from unmissed.training.slide_scores.run import load_slide_score_recipe, train_slide_score
 
     if overrides:

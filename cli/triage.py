@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from unmissed.inference.cytology.entries import Input
-    from unmissed.inference.cytology.jobs import Progress
-    from unmissed.inference.cytology.triage import TriageOutcome
+    from unmissed.inference.cytology.run.entries import Input
+    from unmissed.inference.cytology.run.jobs import Progress
+    from unmissed.inference.cytology.run.triage import TriageOutcome
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def triage(
     screened becomes a row with its error, and the exit code is then 3. After an interruption the same command goes on
     where it was. Without a certified operating point no slide is excluded from review.
     """
-    from unmissed.datasets.errors import ConfigError
+    from unmissed.datasets.basis.errors import ConfigError
 
     found = _inputs(slides, um_per_px, um_per_px_table)
     if dry_run:
@@ -64,11 +64,11 @@ def triage(
     if output is None:
         raise ConfigError("no folder was named for the results", fix="add -o OUT")
 
-    from unmissed.inference.cytology.loading import screener_for
-    from unmissed.inference.cytology.policy import load_policy, preparation_named
-    from unmissed.inference.cytology.run_folder import models_of_run
-    from unmissed.inference.cytology.triage import TriagePlan
-    from unmissed.inference.cytology.triage import triage as run
+    from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
+    from unmissed.inference.cytology.run.folder import models_of_run
+    from unmissed.inference.cytology.run.loading import screener_for
+    from unmissed.inference.cytology.run.triage import TriagePlan
+    from unmissed.inference.cytology.run.triage import triage as run
     from unmissed.inference.hardware import physical_cores
 
     threads = threads or max(1, physical_cores() // workers)
@@ -120,7 +120,7 @@ def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "
     """The slides with their pixel sizes; what is no slide becomes an entry with its problem."""
     from unmissed.datasets.slides.find import find_slides
     from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
-    from unmissed.inference.cytology.entries import Input
+    from unmissed.inference.cytology.run.entries import Input
 
     sizes = read_pixel_sizes(table) if table else {}
     found = find_slides(slides)
@@ -136,7 +136,7 @@ def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "
 
 def _list(inputs: "list[Input]") -> None:
     """Say what would be read."""
-    from unmissed.inference.cytology.dry_run import describe
+    from unmissed.inference.cytology.run.dry_run import describe
 
     slides = problems = 0
     for description in describe(inputs):

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from unmissed.inference.endoscopy.protocol import Protocol
     from unmissed.inference.endoscopy.values import ExamResult
-    from unmissed.inference.endoscopy.watch import Moment, OnFrame, Wish
+    from unmissed.inference.endoscopy.watching.watch import Moment, OnFrame, Wish
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def watch(
     the watch; the report of what was seen so far is written. c says that the caecum is reached.
     """
     from unmissed.cli.watch_screen import open_screen
-    from unmissed.datasets.errors import ConfigError
+    from unmissed.datasets.basis.errors import ConfigError
     from unmissed.datasets.video import open_video
     from unmissed.inference.endoscopy.protocol import load_protocol
 
@@ -68,7 +68,7 @@ def watch(
         option = "--every-frame" if every_frame else "--paced"
         raise ConfigError(f"{option} is for files, and {video.name} is live", fix=f"leave {option} out")
 
-    from unmissed.inference.endoscopy.watch import watch as run
+    from unmissed.inference.endoscopy.watching.watch import watch as run
 
     with _Interrupted() as interrupted, open_screen(rules) as screen:
         result = run(
@@ -111,7 +111,7 @@ class _Interrupted:
 
 
 def _stopping(show: "OnFrame", interrupted: _Interrupted) -> "OnFrame":
-    from unmissed.inference.endoscopy.watch import Wish
+    from unmissed.inference.endoscopy.watching.watch import Wish
 
     def told(moment: "Moment") -> "Wish":
         wish = show(moment)
@@ -128,7 +128,7 @@ def _with_models(protocol: "Protocol", site: str | None, lesion: str | None) -> 
 
 
 def _tell(result: "ExamResult", output: Path) -> None:
-    from unmissed.inference.endoscopy.overlay import clock
+    from unmissed.inference.endoscopy.watching.overlay import clock
 
     frames, clocks = result.frames, result.clocks
     told = [f"{frames['analysed']} frames analysed, {frames['dropped']} dropped"]

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 
 DATA_VARIABLE = "UNMISSED_DATA"
 

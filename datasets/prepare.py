@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlparse
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.files import make_folder, output_error, sha256_of, write_whole
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import make_folder, output_error, sha256_of, write_whole
 from unmissed.datasets.records import DatasetInfo, Download
 from unmissed.datasets.registry import PublicDataset
 from unmissed.datasets.unpack import Limits, is_archive, unpack

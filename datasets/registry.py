@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 
 Reader = Callable[[Path], list[Record]]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import Record
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.locate import DATA_VARIABLE
-from unmissed.datasets.paths import find_images
 from unmissed.datasets.records import DatasetInfo
 
 log = logging.getLogger(__name__)

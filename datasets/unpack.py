@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _DAMAGE = (  # what the standard library raises on damaged, encrypted or self-contradicting archives

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unmissed.datasets.errors import ImageError
-from unmissed.datasets.images import read_image
+from unmissed.datasets.basis.errors import ImageError
+from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import PublicDataset
 

@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 from unmissed.inference.hardware import describe
 
 if TYPE_CHECKING:
-    from unmissed.inference.find import Finder
-    from unmissed.inference.predict import Predictor
+    from unmissed.inference.pictures.find import Finder
+    from unmissed.inference.pictures.predict import Predictor
     from unmissed.inference.runtimes.variants import Choice
 
 _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")

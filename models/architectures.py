@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 BODY = "features.model."  # where the backbone's own parameter names start in a cut network
 SCALED = "network."  # where the network's names start inside Scaled, and so in the files of a run

@@ -117,7 +117,8 @@ Answers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Fi
 class KnownAnswers(Part):
     """Questions whose answers are known, so that a machine can be asked whether it computes this model.
 
-    ``models/known_answers.py`` makes the questions and compares; ``training/known_answers.py`` chooses them at export.
+    ``models/known_answers.py`` makes the questions and compares; ``training/exporting/known_answers.py`` chooses them
+    at export.
     """
 
     drawing: str = Field("", description="Which drawing makes the pictures of the seeds; empty for a table.")

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
-from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.models.card_parts import (
     CardClass,
     Certificate,

@@ -14,8 +14,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import write_whole
 
 INPUT, OUTPUT, HEATMAP = "images", "probabilities", "heatmap"
 _GRID_PX = 32

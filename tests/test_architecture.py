@@ -9,10 +9,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from draw_rooms import ROOMS, ROOT, arrows_of, module_names, package_of, sources
 
-ROOT = Path(__file__).parents[1]
-ROOMS = ("datasets", "models", "training", "inference", "benchmarks", "cli", "configs")
 MAX_LINES = 250
+MAX_FILES = 16  # in one folder
 MAX_BYTES = 10_000_000
 CARDS = {f"unmissed.models.{name}" for name in ("cards", "known_answers", "known_pictures", "zoo")}
 
@@ -26,6 +26,14 @@ ALLOWED = {
     "cli": {f"unmissed.{room}" for room in ROOMS},
     "configs": {"unmissed.datasets"},
 }
+# Folder -> its parts from top to bottom: a part may import what stands below it, and nothing above.
+LAYERS = {
+    "": ("cli", "benchmarks", "inference", "training", "models", "datasets", "configs"),
+    "training": ("renew", "export", "run", "classifiers heatmaps slide_scores gauges", "exporting", "evaluation"),
+    "inference": ("demo doctor", "cytology endoscopy", "provenance", "pictures", "runtimes reports"),
+    "inference/cytology": ("run", "pages screening", "policy", "results", "values"),
+    "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),
+}
 TORCH = {"torch", "torchvision", "timm", "accelerate", "safetensors"}
 # benchmarks may compare with torch, but has to load it inside functions like everybody else.
 LIGHT = tuple(
@@ -33,30 +41,8 @@ LIGHT = tuple(
 )
 
 
-def sources(*folders: str) -> list[Path]:
-    return sorted(
-        path
-        for folder in folders
-        for path in (ROOT / folder).rglob("*.py")
-        if "__pycache__" not in path.parts and path.is_file()
-    )
-
-
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def module_names(node: ast.stmt, package: str) -> list[str]:
-    """Every module that one import statement may load, relative imports resolved, `from a import b` as a.b."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-            base = ".".join([*parents, base] if base else parents)
-        return [f"{base}.{alias.name}" for alias in node.names]
-    return []
 
 
 def may_load_torch(path: Path) -> bool:
@@ -85,10 +71,6 @@ def imports(source: str, package: str, *, at_load: bool) -> list[str]:
     return found
 
 
-def package_of(path: Path) -> str:
-    return ".".join(("unmissed", *path.relative_to(ROOT).parent.parts))
-
-
 def is_below(module: str, prefix: str) -> bool:
     return module == prefix or module.startswith(prefix + ".")
 
@@ -111,7 +93,7 @@ def test_the_import_reader_sees_every_form() -> None:
         "unmissed.training.loop.fit",
         "unmissed.models",
     ]
-    assert forbidden("inference", ["unmissed.models.cards.Card", "unmissed.datasets.files.x", "numpy"]) == []
+    assert forbidden("inference", ["unmissed.models.cards.Card", "unmissed.datasets.basis.files.x", "numpy"]) == []
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -122,6 +104,30 @@ def test_imports_only_run_downwards(room: str) -> None:
         if (bad := forbidden(room, imports(path.read_text("utf-8"), package_of(path), at_load=False)))
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_inside_a_room_imports_run_downwards_too(folder: str) -> None:
+    level = {part: number for number, parts in enumerate(LAYERS[folder]) for part in parts.split()}
+    arrows = arrows_of(folder)
+    assert set(level) <= {part for arrow in arrows for part in arrow} | {"configs"}
+    upwards = {(a, b) for a, b in arrows if a in level and b in level and level[a] >= level[b]}
+    assert upwards == set()
+
+
+@pytest.mark.parametrize("folder", sorted({name_of(path.parent) for path in sources(*ROOMS)}))
+def test_folders_are_small_and_have_no_circles(folder: str) -> None:
+    assert len(list((ROOT / folder).glob("*.py"))) <= MAX_FILES
+    waiting = arrows_of(folder)
+    while waiting:  # what imports nothing that is left can go
+        free = {b for _, b in waiting} - {a for a, _ in waiting}
+        assert free, f"a circle among {sorted(waiting)}"
+        waiting = {(a, b) for a, b in waiting if b not in free}
+
+
+def test_the_drawings_in_the_documentation_are_those_of_the_imports() -> None:
+    run = subprocess.run([sys.executable, ROOT / "docs" / "draw_rooms.py", "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -213,7 +219,7 @@ def test_our_folder_is_not_found_as_datasets(tmp_path: Path) -> None:
     assert str(ROOT) not in sys.path
     script = tmp_path / "probe.py"
     script.write_text(
-        "import importlib.util, json, unmissed.datasets.files as ours\n"
+        "import importlib.util, json, unmissed.datasets.basis.files as ours\n"
         "found = importlib.util.find_spec('datasets')\n"
         "print(json.dumps([found and found.origin, ours.__file__]))\n"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask a server for its newest version at import
 import albumentations as A

@@ -12,11 +12,11 @@ from safetensors.torch import save
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.files import write_whole
-from unmissed.training.config import TrainConfig
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.training.history import Epoch, write_history
-from unmissed.training.recipes import load_recipe
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.loading import load_recipe
 
 
 @dataclass

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError, UnmissedError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import DatasetError, UnmissedError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get

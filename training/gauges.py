@@ -13,12 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from unmissed.datasets.errors import ModelError
-from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
-from unmissed.training.export_files import file_spec
-from unmissed.training.known_answers import known_answers
+from unmissed.training.exporting.files import file_spec
+from unmissed.training.exporting.known_answers import known_answers
 
 _OPSET = 17
 _PARITY = 1e-5

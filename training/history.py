@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from unmissed.datasets.errors import DatasetError, ImageError
-from unmissed.datasets.images import crop_at_scale, fit_image, read_image
+from unmissed.datasets.basis.errors import DatasetError, ImageError
+from unmissed.datasets.pictures.images import crop_at_scale, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
 

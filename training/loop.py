@@ -16,12 +16,12 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.models.architectures import Scaled
 from unmissed.training.checkpoint import Checkpoint, State
-from unmissed.training.config import TrainConfig
 from unmissed.training.history import Epoch
 from unmissed.training.progress import RunProgress
+from unmissed.training.recipes.config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)

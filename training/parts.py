@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.images import crop_around, read_image
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.pictures.images import crop_around, read_image
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import get
 from unmissed.datasets.splits import Split, holdout
 from unmissed.datasets.trees import read_table
-from unmissed.training.config import DataConfig, InputConfig
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.loading import load_pictures
+from unmissed.training.recipes.config import DataConfig, InputConfig
 
 
 @dataclass(frozen=True, slots=True)

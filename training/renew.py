@@ -10,22 +10,22 @@ from typing import Any, cast
 
 import numpy as np
 
-from unmissed.datasets.errors import ConfigError, DatasetError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, UnmissedError
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import k_folds
 from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
 from unmissed.models.float_twin import write_float_twin
-from unmissed.training.classifier_int8 import quantise_classifier
-from unmissed.training.config import TrainConfig
-from unmissed.training.export_files import file_spec
-from unmissed.training.exporting import calibration_pictures, load_for
+from unmissed.training.classifiers.int8 import quantise_classifier
+from unmissed.training.export import calibration_pictures, load_for
+from unmissed.training.exporting.files import file_spec
+from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_of_run
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
-from unmissed.training.known_answers import known_answers
 from unmissed.training.parts import one_split, read_data
+from unmissed.training.recipes.config import TrainConfig
 
 
 def renew(card_path: Path) -> Card:

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.files import make_folder
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.splits import k_folds
 from unmissed.training.checkpoint import check_same_recipe
-from unmissed.training.classifier import ClassifierTask
-from unmissed.training.config import TrainConfig
-from unmissed.training.few_shot import learn_few_shot
+from unmissed.training.classifiers.classifier import ClassifierTask
+from unmissed.training.classifiers.few_shot import learn_few_shot
 from unmissed.training.heatmaps.task import HeatmapTask
 from unmissed.training.parts import one_split
 from unmissed.training.progress import RunProgress
-from unmissed.training.recipes import save_recipe
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.loading import save_recipe
 from unmissed.training.task import Task, write_text
 
 

@@ -8,13 +8,13 @@ from typing import Any, Generic, Protocol, TypeVar
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from unmissed.datasets.errors import ConfigError, DatasetError
-from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak
-from unmissed.training.config import TrainConfig
 from unmissed.training.environment import mixed_precision
 from unmissed.training.progress import RunProgress
+from unmissed.training.recipes.config import TrainConfig
 
 R = TypeVar("R")
 

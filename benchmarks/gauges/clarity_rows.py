@@ -7,14 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from unmissed.datasets.files import make_folder, write_whole
-from unmissed.datasets.images import find_images, read_image
-from unmissed.datasets.synthetic import degradations
-from unmissed.datasets.synthetic.flights import plan_flight, render_flight
-from unmissed.datasets.synthetic.mucosa import Part, part_of, textures
+from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.synthetic.flights import degradations
+from unmissed.datasets.synthetic.flights.mucosa import Part, part_of, textures
+from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
 from unmissed.datasets.video import Frame
-from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES, measure_clarity
-from unmissed.inference.endoscopy.content import ContentFinder
+from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES, measure_clarity
+from unmissed.inference.endoscopy.frame.content import ContentFinder
 from unmissed.inference.endoscopy.values import View
 
 _FLIGHT_FPS = 5.0  # neighbouring frames teach the same

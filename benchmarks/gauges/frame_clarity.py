@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from unmissed.benchmarks.gauges.clarity_rows import ClarityRows, flight_rows, picture_rows
-from unmissed.datasets.synthetic import degradations
-from unmissed.datasets.synthetic.mucosa import Part
-from unmissed.inference.endoscopy.clarity import LEGIBLE, MODEL, REASONS
-from unmissed.inference.endoscopy.clarity_features import CLARITY_FEATURES
+from unmissed.datasets.synthetic.flights import degradations
+from unmissed.datasets.synthetic.flights.mucosa import Part
+from unmissed.inference.endoscopy.frame.clarity import LEGIBLE, MODEL, REASONS
+from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES
 from unmissed.models.cards import CardClass, DataSpec, Metric
 from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
 

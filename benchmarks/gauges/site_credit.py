@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unmissed.benchmarks.gauges.site_exams import Conditions, blind_spots, figures_of, simulate, standard, varied
-from unmissed.inference.endoscopy.credit import FEATURES
+from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.models.cards import CardClass, DataSpec, Metric
 from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge

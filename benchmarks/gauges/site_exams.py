@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unmissed.datasets.synthetic.exams import ROUTE, Habits, Script, neighbour_table, write_script
-from unmissed.datasets.synthetic.site_noise import ClassifierNoise, site_probabilities
-from unmissed.inference.endoscopy.credit import FEATURES, site_figures
+from unmissed.datasets.synthetic.exams.scripted import ROUTE, Habits, Script, neighbour_table, write_script
+from unmissed.datasets.synthetic.exams.site_noise import ClassifierNoise, site_probabilities
+from unmissed.inference.endoscopy.monitors.credit import FEATURES, site_figures
+from unmissed.inference.endoscopy.monitors.samples import SampleJoiner, with_nowhere
 from unmissed.inference.endoscopy.protocol import Protocol
-from unmissed.inference.endoscopy.samples import SampleJoiner, with_nowhere
 
 SEEN_S = 1.0
 """Clear view that makes a site seen: the truth."""

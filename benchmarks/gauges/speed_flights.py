@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.files import make_folder, write_whole
-from unmissed.datasets.synthetic.flights import FlightPlan, FlightTruth, plan_flight, render_flight
-from unmissed.datasets.synthetic.mucosa import Part, textures
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.synthetic.flights.mucosa import Part, textures
+from unmissed.datasets.synthetic.flights.render import FlightPlan, FlightTruth, plan_flight, render_flight
 from unmissed.datasets.video import Frame
-from unmissed.inference.endoscopy.content import ContentFinder
+from unmissed.inference.endoscopy.frame.content import ContentFinder
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from unmissed.benchmarks.gauges.speed_flights import Recording
-from unmissed.inference.endoscopy.motion import MotionMeter
-from unmissed.inference.endoscopy.similarity import SimilarityMeter
-from unmissed.inference.endoscopy.speed_features import FEATURES, WINDOW_S, SpeedWindow
+from unmissed.inference.endoscopy.monitors.speed_features import FEATURES, WINDOW_S, SpeedWindow
+from unmissed.inference.endoscopy.motion.motion import MotionMeter
+from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.values import Box, View
 
 RADIUS_MM = 20.0

@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 
 from unmissed.benchmarks.gauges.speed_flights import load_recording, record
 from unmissed.benchmarks.gauges.speed_rows import FlightRows, gauge_of, rows_of
-from unmissed.datasets.synthetic.mucosa import Part
-from unmissed.inference.endoscopy.speed import BLUR, FUSED, MOTION, SIMILARITY
-from unmissed.inference.endoscopy.speed_features import (
+from unmissed.datasets.synthetic.flights.mucosa import Part
+from unmissed.inference.endoscopy.monitors.speed import BLUR, FUSED, MOTION, SIMILARITY
+from unmissed.inference.endoscopy.monitors.speed_features import (
     BLUR_GROUP,
     CHANGE_GROUP,
     FEATURES,

@@ -23,10 +23,10 @@ from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import run_child
 from unmissed.benchmarks.speed.machine import warnings
 from unmissed.benchmarks.speed.markdown import tables
-from unmissed.benchmarks.speed.page_cache import make_warm
 from unmissed.benchmarks.speed.results import Recorder, write_bench
+from unmissed.benchmarks.speed.slides.page_cache import make_warm
 from unmissed.benchmarks.speed.values import Bench
-from unmissed.datasets.errors import ConfigError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, UnmissedError
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.inference.hardware import physical_cores
 from unmissed.models.zoo import resolve

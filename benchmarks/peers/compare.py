@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from unmissed.benchmarks.peers.runs import Run
 from unmissed.benchmarks.speed.values import Figure, Row
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 
 MEAN_ALLOWED = 0.02  # the edges of patches and another way to shrink pixels moved the mean by 0.008 (16,384 px slide)
 

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from unmissed.benchmarks.peers.registry import PEERS, Peer, chosen_peers
-from unmissed.datasets.errors import RuntimeUnavailableError, UnmissedError
-from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.basis.errors import RuntimeUnavailableError, UnmissedError
+from unmissed.datasets.basis.files import make_folder, write_whole
 
 _STAMP = "made-from"
 _LAST_WORDS = 1500

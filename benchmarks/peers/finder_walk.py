@@ -23,11 +23,11 @@ def main(
     """Walk a finder over a slide and print what it took, as JSON."""
     from unmissed.datasets.slides.registry import open_slide
     from unmissed.datasets.slides.tile_cache import TileCache
-    from unmissed.inference.cytology.models import Models
-    from unmissed.inference.cytology.policy import Preparation, load_policy
-    from unmissed.inference.cytology.scan import scan
-    from unmissed.inference.cytology.settings import FineSearch, ScreenSettings, load_preset
-    from unmissed.inference.cytology.threads import Stopwatch
+    from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+    from unmissed.inference.cytology.screening.models import Models
+    from unmissed.inference.cytology.screening.scan import scan
+    from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings, load_preset
+    from unmissed.inference.cytology.screening.threads import Stopwatch
     from unmissed.models.zoo import resolve
 
     policy = load_policy("screening")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
+from unmissed.datasets.basis.files import write_whole
 
 _SIMPLE = {"Add": "add", "Relu": "relu"}
 _OF_A_NUMBER = {"Sub": "subtract", "Div": "divide"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from unmissed.benchmarks.peers.registry import Peer, Settings
 from unmissed.benchmarks.peers.runs import Run
 from unmissed.benchmarks.speed.values import Figure, Row
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 
 _SHARES = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2))  # workers and threads, for a machine of two cores
 _PATCHES_PX = (224, 256, 512, 1024)

@@ -27,7 +27,7 @@ from unmissed.benchmarks.processors.worker import Answer, Question
 from unmissed.benchmarks.speed.machine import warnings
 from unmissed.benchmarks.speed.markdown import tables
 from unmissed.benchmarks.speed.results import Recorder, write_bench
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.models import zoo
 from unmissed.models.cards import load_card
 from unmissed.models.zoo import ModelFile

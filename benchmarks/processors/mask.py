@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from unmissed.benchmarks.processors.instruction_sets import BITS
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 
 _SOURCE = Path(__file__).with_name("cpuid_mask.c")
 _VARIABLE = "UNMISSED_CPUID_HIDE"

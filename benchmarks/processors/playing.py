@@ -14,7 +14,7 @@ from unmissed.benchmarks.processors.instruction_sets import AVX2, AVX512, KINDS,
 from unmissed.benchmarks.processors.mask import hiding
 from unmissed.benchmarks.processors.worker import Question, Report, Task
 from unmissed.benchmarks.speed.child import run_command
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 
 _WORKER = "unmissed.benchmarks.processors.worker"
 _EMULATOR = "qemu-x86_64"

@@ -11,7 +11,7 @@ from time import perf_counter
 from pydantic import BaseModel, ConfigDict
 
 from unmissed.benchmarks.processors.instruction_sets import visible
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.runtimes.answers import open_for
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.known_answers import questions, spread

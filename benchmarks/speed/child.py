@@ -9,7 +9,7 @@ from time import perf_counter, thread_time
 
 import psutil
 
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 
 _LOOK_S = 0.1
 _FAMILY_S = 1.0  # to find descendants all processes of the machine are looked at: a millisecond or more

@@ -4,7 +4,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Self
 
-from unmissed.datasets.errors import RuntimeUnavailableError
+from unmissed.datasets.basis.errors import RuntimeUnavailableError
 
 _PACKAGES = {"cuda": None, "npu": "torch_npu"}  # name in torch -> package that brings it
 

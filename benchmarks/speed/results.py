@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from unmissed.benchmarks.speed.machine import OtherLoad, machine_class, warnings
 from unmissed.benchmarks.speed.markdown import as_markdown
 from unmissed.benchmarks.speed.values import Bench, Results, Row
-from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.inference.hardware import describe
 from unmissed.inference.provenance import package_versions
 

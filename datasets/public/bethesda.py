@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.trees import (

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.paths import find_images
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.splits import SplitName

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Download, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.trees import images_by_class, read_table

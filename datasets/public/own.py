@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.paths import find_images
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.records import DatasetInfo, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.splits import SplitName

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from unmissed.datasets.closing import Closing
-from unmissed.datasets.errors import ImageError
+from unmissed.datasets.basis.closing import Closing
+from unmissed.datasets.basis.errors import ImageError
 
 
 class SlideError(ImageError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmissed.datasets.paths import without_duplicates
+from unmissed.datasets.basis.paths import without_duplicates
 from unmissed.datasets.slides.base import SlideError
 
 SUFFIXES = frozenset(
@@ -98,6 +98,6 @@ def _matches(pattern: str, problems: list[Problem]) -> list[Path]:
 
 def _is_tile_folder(folder: Path) -> bool:
     # Imported only where it is needed: it brings the decoders, which the start of a command should not wait for.
-    from unmissed.datasets.slides.tile_folder import TileFolder
+    from unmissed.datasets.slides.formats.tile_folder import TileFolder
 
     return TileFolder.is_supported(folder)

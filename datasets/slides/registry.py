@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError
-from unmissed.datasets.slides.deep_zoom import DeepZoomSlide
-from unmissed.datasets.slides.kfb import KfbSlide
-from unmissed.datasets.slides.picture import PictureSlide
+from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
+from unmissed.datasets.slides.formats.kfb import KfbSlide
+from unmissed.datasets.slides.formats.picture import PictureSlide
+from unmissed.datasets.slides.formats.tiff import TiffSlide
+from unmissed.datasets.slides.formats.tile_folder import TileFolder
+from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
 from unmissed.datasets.slides.pixel_size import decide_pixel_size
-from unmissed.datasets.slides.tiff import TiffSlide
-from unmissed.datasets.slides.tile_folder import TileFolder
-from unmissed.datasets.slides.with_openslide import OpenSlideSlide
 
 READERS: tuple[type[Slide], ...] = (
     TiffSlide,

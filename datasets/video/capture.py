@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from unmissed.datasets.errors import VideoError
+from unmissed.datasets.basis.errors import VideoError
 
 LARGEST_SIDE_PX = 8192
 USUAL_FPS = 25.0

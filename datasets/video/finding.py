@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import cv2
 
-from unmissed.datasets.errors import VideoError
+from unmissed.datasets.basis.errors import VideoError
 from unmissed.datasets.video.capture import capture_device, capture_file, capture_url
 from unmissed.datasets.video.frames import VideoSource
 from unmissed.datasets.video.live import LiveVideo

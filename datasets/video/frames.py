@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unmissed.datasets.closing import Closing
+from unmissed.datasets.basis.closing import Closing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

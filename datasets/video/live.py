@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from unmissed.datasets.errors import VideoError
+from unmissed.datasets.basis.errors import VideoError
 from unmissed.datasets.video.capture import Capture, check_size, fps_of, read
 from unmissed.datasets.video.frames import Frame, Gap, VideoSource
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import cv2
 
-from unmissed.datasets.errors import VideoError
+from unmissed.datasets.basis.errors import VideoError
 from unmissed.datasets.video.capture import Capture, check_size, fps_of, read
 from unmissed.datasets.video.frames import Frame, Gap, VideoSource
 from unmissed.datasets.video.stamps import StreamClock

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unmissed.datasets.errors import VideoError
+from unmissed.datasets.basis.errors import VideoError
 
 _EXPECTED = "a video, such as MP4, MOV, AVI, MKV, MPG, TS or WMV"
 _PICTURES = {

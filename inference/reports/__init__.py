@@ -1,1 +1,1 @@
-"""Result pages that open without a server or a network."""
+"""What all pages share: words of two languages, numbers, templates, style, scripts."""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pooch
 
-from unmissed.datasets.errors import OutputError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.inference import hardware
 from unmissed.models import known_pictures
 from unmissed.models.cards import KnownAnswers
@@ -63,9 +63,9 @@ def machine() -> tuple[str, ...]:
 
 @cache
 def code_of(*folders: Path) -> str:
-    """Hash of the Python files of folders: another build is asked again."""
+    """Hash of the Python files in and below folders: another build is asked again."""
     found = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
         found.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes())
     return found.hexdigest()
 

@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.runtimes import answer_cache
 from unmissed.inference.runtimes.base import Runtime, Session
 from unmissed.inference.runtimes.registry import select

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from unmissed.datasets.closing import Closing
-from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
+from unmissed.datasets.basis.closing import Closing
+from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.runtimes.signature import Tensor
 from unmissed.models.zoo import ModelFile
 

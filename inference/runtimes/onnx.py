@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pooch
 
-from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
+from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.hardware import physical_cores
 from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
 from unmissed.inference.runtimes.signature import Tensor, check_signature, signature_of

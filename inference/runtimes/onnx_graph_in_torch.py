@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
+from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.runtimes.signature import Tensor
 from unmissed.inference.runtimes.torch_operators import OPERATORS, Operator
 

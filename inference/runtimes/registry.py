@@ -2,7 +2,7 @@
 
 import difflib
 
-from unmissed.datasets.errors import RuntimeUnavailableError
+from unmissed.datasets.basis.errors import RuntimeUnavailableError
 from unmissed.inference.runtimes import onnx, torch  # noqa: F401 - importing them registers the runtimes
 from unmissed.inference.runtimes.base import RUNTIMES, Runtime
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models.cards import Card, TableInput
 
 Side = int | str | None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unmissed.datasets.errors import ModelError, RuntimeUnavailableError
+from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
 from unmissed.inference.runtimes.answers import Agreement, Verdict, verdict_of
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import Card

@@ -24,7 +24,7 @@ from unmissed.benchmarks.processors.playing import (
 from unmissed.benchmarks.processors.rows import from_fp32, from_other, row_of
 from unmissed.benchmarks.processors.worker import Answer, Question, Task
 from unmissed.benchmarks.speed.child import ChildError
-from unmissed.datasets.files import sha256_of
+from unmissed.datasets.basis.files import sha256_of
 from unmissed.models import zoo
 from unmissed.models.cards import load_card, save_card
 from unmissed.models.known_answers import INTEGER_STEP, integer_difference

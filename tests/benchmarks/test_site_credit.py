@@ -5,8 +5,8 @@ import pytest
 
 from unmissed.benchmarks.gauges.site_credit import cases, judge, ship
 from unmissed.benchmarks.gauges.site_exams import blind_spots, figures_of, simulate, standard, varied
-from unmissed.inference.endoscopy.credit import FEATURES
-from unmissed.inference.endoscopy.gauges import Gauge
+from unmissed.inference.endoscopy.frame.gauges import Gauge
+from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.training.gauges import fit_gauge
 

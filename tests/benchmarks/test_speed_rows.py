@@ -6,7 +6,7 @@ import pytest
 from unmissed.benchmarks.gauges.speed_flights import Recording
 from unmissed.benchmarks.gauges.speed_rows import FlightRows, gauge_of, rows_of, trailing_mean
 from unmissed.benchmarks.gauges.withdrawal_speed import fit, targets_of, usable
-from unmissed.inference.endoscopy.speed_features import FEATURES
+from unmissed.inference.endoscopy.monitors.speed_features import FEATURES
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import typer
 
 from unmissed.cli import app as app_module
 from unmissed.cli.app import VERBS, main
-from unmissed.datasets.errors import ConfigError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, UnmissedError
 
 
 @pytest.fixture(autouse=True)

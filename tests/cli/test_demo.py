@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.datasets.synthetic.cells import KINDS
-from unmissed.inference.demo import BROKEN, CELLS_PER_KIND, MODEL, draw_cells
-from unmissed.inference.demo_triage import BROKEN as BROKEN_SLIDE
-from unmissed.inference.demo_triage import SLIDES
+from unmissed.datasets.synthetic.cells.drawn import KINDS
+from unmissed.inference.demo.cells import BROKEN, CELLS_PER_KIND, MODEL, draw_cells
+from unmissed.inference.demo.triage import BROKEN as BROKEN_SLIDE
+from unmissed.inference.demo.triage import SLIDES
 from unmissed.models import zoo
 
 

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from unmissed.cli import app as cli
-from unmissed.inference import doctor
+from unmissed.inference.doctor import checks as doctor
+from unmissed.inference.doctor.self_test import write_model
 from unmissed.inference.runtimes import registry
-from unmissed.inference.self_test import write_model
 from unmissed.models import zoo
 
 

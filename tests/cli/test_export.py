@@ -14,12 +14,12 @@ import yaml
 from safetensors.torch import load_file
 
 from unmissed.cli.app import main
-from unmissed.datasets.images import fit_image, read_image
+from unmissed.datasets.pictures.images import fit_image, read_image
 from unmissed.models import cards, zoo
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.export import torch_probabilities
-from unmissed.training.classifier import architecture_of
-from unmissed.training.recipes import load_recipe
+from unmissed.training.classifiers.classifier import architecture_of
+from unmissed.training.recipes.loading import load_recipe
 
 
 @pytest.fixture(autouse=True)

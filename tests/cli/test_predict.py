@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from unmissed.cli import app as cli
-from unmissed.datasets.files import sha256_of
-from unmissed.inference.self_test import write_model
+from unmissed.datasets.basis.files import sha256_of
+from unmissed.inference.doctor.self_test import write_model
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}  # OpenCV's order
 

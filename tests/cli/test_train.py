@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from unmissed.cli.app import main
-from unmissed.training.recipes import load_recipe
+from unmissed.training.recipes.loading import load_recipe
 
 SHORT = ("optimizer.epochs=1", "data.test_fraction=0")
 

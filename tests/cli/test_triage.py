@@ -13,7 +13,7 @@ import tifffile
 
 from unmissed.benchmarks.quick_screener import QuickScreener
 from unmissed.cli import app as cli
-from unmissed.inference.cytology import loading
+from unmissed.inference.cytology.run import loading
 
 COLUMNS = ["slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"]
 

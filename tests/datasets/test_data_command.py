@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from unmissed.cli.data import app
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 
 
 def run(*words, **environment):

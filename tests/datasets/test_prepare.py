@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from unmissed.cli.data import app
 from unmissed.datasets import registry
-from unmissed.datasets.errors import DatasetError, OutputError
+from unmissed.datasets.basis.errors import DatasetError, OutputError
 from unmissed.datasets.prepare import prepare
 from unmissed.datasets.records import Download
 from unmissed.datasets.registry import PublicDataset

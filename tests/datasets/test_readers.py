@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from unmissed.datasets import registry
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.public.gastrohun import read_agreed
 from unmissed.datasets.splits import check_no_leak, holdout

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmissed.datasets import registry
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak, holdout, k_folds
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.slides.base import PixelSize
-from unmissed.datasets.synthetic.cells import KINDS, draw_cell
+from unmissed.datasets.synthetic.cells.drawn import KINDS, draw_cell
 from unmissed.inference.cytology.values import (
     Adequacy,
     AdequacyVerdict,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from unmissed.datasets.files import sha256_of
+from unmissed.datasets.basis.files import sha256_of
 from unmissed.models.architectures import Architecture, Scaled, build
 from unmissed.models.cards import Card, CardClass, FileSpec, InputSpec, save_card
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.models.architectures import Architecture, Scaled, build, freeze, input_scaling, pool
 
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models import cards
 from unmissed.models.cards import (
     CardClass,

@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models.architectures import Architecture, Scaled, build
 from unmissed.models.export import PARITY, check_parity, cpu_session, export_onnx, onnx_probabilities
 from unmissed.models.export import torch_probabilities as by_torch

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.models.architectures import Scaled
 from unmissed.models.export import HEATMAP, check_parity, export_onnx, onnx_runner, torch_probabilities
 from unmissed.models.heatmap import HeatmapArchitecture, PlainLayer, build_heatmap

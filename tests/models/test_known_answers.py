@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models import zoo
 from unmissed.models.cards import KnownAnswers, load_card
 from unmissed.models.known_answers import difference, integer_difference, questions, spread

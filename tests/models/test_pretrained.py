@@ -10,7 +10,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models.architectures import Architecture, Scaled, build
 from unmissed.models.pretrained import WHEELS, load_pretrained, to_timm_keys
 

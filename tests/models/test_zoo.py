@@ -2,7 +2,7 @@
 
 import pytest
 
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.models import zoo
 
 

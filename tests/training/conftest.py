@@ -99,7 +99,7 @@ class Told:
 @pytest.fixture(scope="session")
 def go(recipe: Path) -> Callable[..., Told]:
     """Train the tiny recipe: ``go(folder, "optimizer.epochs=1", ...)`` tells what it told."""
-    from unmissed.training.recipes import load_recipe
+    from unmissed.training.recipes.loading import load_recipe
     from unmissed.training.run import run
 
     def train(output: Path, *overrides: str, name: str | Path = recipe) -> Told:

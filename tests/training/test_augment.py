@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.augment import Augmenter
 
 STEPS = [{"D4": {"p": 1.0}}, {"Affine": {"rotate": [-20, 20], "scale": [0.8, 1.2], "p": 0.7}}, {"GaussNoise": {}}]

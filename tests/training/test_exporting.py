@@ -10,12 +10,13 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from unmissed.datasets.errors import ConfigError, DatasetError, ModelError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, ModelError
 from unmissed.models import cards, zoo
 from unmissed.models.cards import load_card
-from unmissed.training import classifier_int8, export_files
-from unmissed.training.exporting import export_run
-from unmissed.training.recipes import load_recipe, save_recipe
+from unmissed.training.classifiers import int8 as classifier_int8
+from unmissed.training.export import export_run
+from unmissed.training.exporting import files as export_files
+from unmissed.training.recipes.loading import load_recipe, save_recipe
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.models.export import onnx_probabilities
+from unmissed.training.classifiers.few_shot import _fit, _leave_one_out
 from unmissed.training.evaluation.predictions import load_predictions
-from unmissed.training.exporting import export_run
-from unmissed.training.few_shot import _fit, _leave_one_out
+from unmissed.training.export import export_run
 from unmissed.training.loading import load_pictures
 from unmissed.training.parts import Part
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import ModelError
-from unmissed.inference.endoscopy.gauges import Gauge
+from unmissed.datasets.basis.errors import ModelError
+from unmissed.inference.endoscopy.frame.gauges import Gauge
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
 from unmissed.models.cards import CardClass

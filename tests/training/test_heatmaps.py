@@ -10,19 +10,19 @@ import pytest
 import torch
 import yaml
 
-from unmissed.datasets.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.fields import Field, Point
-from unmissed.inference.find import Finder
+from unmissed.inference.pictures.find import Finder
 from unmissed.models import zoo
 from unmissed.training.augment import Augmenter
 from unmissed.training.evaluation.finds import load_finds
-from unmissed.training.exporting import export_run
-from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.export import export_run
 from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
 from unmissed.training.heatmaps.data import UNKNOWN, Scale, load_fields
 from unmissed.training.heatmaps.finding import finds_of
 from unmissed.training.heatmaps.objective import HeatmapObjective, cell_loss, cells_of
-from unmissed.training.recipes import load_recipe
+from unmissed.training.recipes.heatmaps import HeatmapConfig
+from unmissed.training.recipes.loading import load_recipe
 
 CLASSES = {"background": [], "normal": ["NILM"], "abnormal": ["HSIL"]}
 RECIPE = {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.images import crop_around, fit_image, read_image
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.pictures.images import crop_around, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
 from unmissed.training.loading import EpochSampler, TrainingPictures, load_pictures, training_loader

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from unmissed.datasets import registry
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.augment import Augmenter
-from unmissed.training.config import TrainConfig
-from unmissed.training.recipe_fields import fields_as_markdown
-from unmissed.training.recipes import load_recipe, recipe_names, save_recipe
-from unmissed.training.sections import section_of
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.fields import fields_as_markdown
+from unmissed.training.recipes.loading import load_recipe, recipe_names, save_recipe
+from unmissed.training.recipes.sections import section_of
 
 ROOT = Path(__file__).parents[2]
 SMALLEST = "name: tiny\ndata:\n  dataset: folder\n"

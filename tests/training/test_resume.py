@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training import checkpoint, history
 
 # Everything that draws random numbers or keeps a state is on.
@@ -20,7 +20,7 @@ WORDS = (
 KILL = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
-from unmissed.training.recipes import load_recipe
+from unmissed.training.recipes.loading import load_recipe
 from unmissed.training.run import run
 
 class Killer:

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from unmissed.datasets.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.export import torch_probabilities
-from unmissed.training.classifier import architecture_of
+from unmissed.training.classifiers.classifier import architecture_of
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.predictions import load_predictions
 from unmissed.training.loading import load_pictures
-from unmissed.training.recipes import load_recipe
+from unmissed.training.recipes.loading import load_recipe
 
 NO_TEST = ("data.test_fraction=0", "optimizer.epochs=1")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmissed.datasets.errors import ConfigError, DatasetError
-from unmissed.inference.cytology.score import FEATURES, SlideScore
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
+from unmissed.inference.cytology.screening.score import FEATURES, SlideScore
 from unmissed.models.cards import load_card
 from unmissed.models.zoo import resolve
 from unmissed.training.slide_scores.fit import fit

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.training.evaluation.predictions import FloatArray, IntArray
 
 TEMPERATURE_BOUNDS = (0.05, 20.0)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.training.evaluation.intervals import Estimate, group_weights, percentile_interval
 from unmissed.training.evaluation.predictions import FloatArray
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, load_finds, recalls
 from unmissed.training.evaluation.history import history_figure, read_history
 from unmissed.training.evaluation.plot_style import COLOURS, INK, save_figure, stroke, style

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.training.evaluation.plot_style import COLOURS, INK, style
 from unmissed.training.evaluation.predictions import FloatArray
 

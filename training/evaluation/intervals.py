@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.evaluation.metrics import Statistic, Statistics
 from unmissed.training.evaluation.predictions import FloatArray, IntArray, Predictions
 

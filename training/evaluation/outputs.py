@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.training.evaluation.evaluate import Evaluation, evaluate
 from unmissed.training.evaluation.mistakes import Picture, confident_mistakes
 from unmissed.training.evaluation.plots import write_plots

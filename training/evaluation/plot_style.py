@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 
 # Okabe and Ito, Color Universal Design (2008): told apart with every common colour blindness; yellow is too pale on
 # white.

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.records import ClassInfo
 
 IntArray: TypeAlias = NDArray[np.int64]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import write_whole
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.history import read_history
 from unmissed.training.evaluation.intervals import Estimate

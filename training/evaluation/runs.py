@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from unmissed.datasets.errors import ConfigError, DatasetError, ImageError
-from unmissed.datasets.images import read_image
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
+from unmissed.datasets.pictures.images import read_image
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.mistakes import Picture
 from unmissed.training.evaluation.outputs import read_temperature, write_evaluation, write_fold_evaluation

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from unmissed.datasets.errors import DatasetError
-from unmissed.datasets.images import crop_around
+from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.pictures.images import crop_around
 from unmissed.training.augment import Augmenter
-from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.loading import Sampling
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 _REACH = 0.4  # an object lies up to this share of the crop's side from its middle
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from unmissed.datasets.errors import ConfigError, DatasetError, ImageError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
 from unmissed.datasets.fields import Field, mask_objects
-from unmissed.datasets.images import read_image, scale_image
-from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.datasets.pictures.images import read_image, scale_image
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 UNKNOWN = 255  # in a target: nothing is learned here
 _SUBPIXEL_BITS = 4

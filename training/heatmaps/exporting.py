@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.canvases import heat_map
-from unmissed.datasets.errors import ConfigError
-from unmissed.datasets.files import make_folder
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.pictures.canvases import heat_map
 from unmissed.models.architectures import Scaled
 from unmissed.models.cards import Card, CardClass, DataSpec, HeatmapSpec, InputSpec, Metric, save_card
 from unmissed.models.export import HEATMAP, torch_probabilities
 from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
-from unmissed.training.config import TrainConfig
-from unmissed.training.export_files import Proof, file_spec, write_float_files
-from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.exporting.files import Proof, file_spec, write_float_files
+from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
 from unmissed.training.heatmaps.sources import FieldSource
-from unmissed.training.known_answers import known_answers
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 from unmissed.training.task import shown
 
 CANVASES = 24  # of training fields, to set the ranges of int8 and to measure the halo; held-out ones prove parity

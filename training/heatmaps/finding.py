@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from unmissed.datasets.boxes import find_boxes
-from unmissed.datasets.peaks import find_peaks
+from unmissed.datasets.pictures.boxes import find_boxes
+from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.training.evaluation.finds import FieldFinds
-from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.maps import score_map
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 LOWEST_SCORE = 1e-3  # lower peaks are noise, and there are very many of them
 

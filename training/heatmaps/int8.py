@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from unmissed.datasets.canvases import heat_map
+from unmissed.datasets.pictures.canvases import heat_map
 from unmissed.models.cards import Quantisation
 from unmissed.models.export import onnx_runner
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.evaluation.finds import FieldFinds, recalls
 from unmissed.training.evaluation.intervals import group_weights, percentile_interval
-from unmissed.training.export_files import first_accepted, judge_int8
-from unmissed.training.heatmaps.config import HeatmapConfig
+from unmissed.training.exporting.files import first_accepted, judge_int8
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.finding import finds_of
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 BATCH = 2  # canvases that run together
 LARGEST_LOSS_POINTS = 1.0  # of recall at the operating point, that int8 may cost

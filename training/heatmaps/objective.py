@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from unmissed.training.evaluation.calibration import TEMPERATURE_BOUNDS
 from unmissed.training.evaluation.finds import mean_recall
-from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import UNKNOWN, LabelledField, Scale
 from unmissed.training.heatmaps.finding import finds_of
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.loop import Scores, check_finite
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 _MOST_CELLS = 400_000  # of a validation part, for its loss
 

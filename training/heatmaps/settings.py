@@ -2,9 +2,9 @@
 
 from unmissed.models.architectures import Rgb, input_scaling
 from unmissed.models.heatmap import PLAIN, HeatmapArchitecture, PlainLayer
-from unmissed.training.config import TrainConfig
-from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import Scale
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 
 def architecture_of(config: TrainConfig, heatmap: HeatmapConfig) -> HeatmapArchitecture:

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unmissed.datasets.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.fields import Field, fields_of
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import DatasetInfo
 from unmissed.datasets.registry import get
-from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
 from unmissed.training.parts import name_root, own_group
+from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 
 class Negatives:

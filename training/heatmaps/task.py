@@ -15,11 +15,9 @@ from unmissed.models.architectures import Scaled, freeze
 from unmissed.models.heatmap import PLAIN, build_heatmap
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
-from unmissed.training.config import TrainConfig
 from unmissed.training.environment import cores, environment
 from unmissed.training.evaluation.finds import FieldFinds, save_finds, threshold_at
 from unmissed.training.evaluation.finds_outputs import FINDS, write_finds_evaluation
-from unmissed.training.heatmaps.config import HeatmapConfig
 from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.finding import LOWEST_SCORE, finds_of
@@ -31,7 +29,9 @@ from unmissed.training.heatmaps.teacher import Teacher
 from unmissed.training.loading import training_loader
 from unmissed.training.loop import train
 from unmissed.training.progress import RunProgress
-from unmissed.training.recipes import save_recipe
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.heatmaps import HeatmapConfig
+from unmissed.training.recipes.loading import save_recipe
 from unmissed.training.task import begin, shown, weights_of, write_json, write_text
 
 FALLBACK_THRESHOLD = 0.5  # where the validation part has no place in which a find is false

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import torch
 
-from unmissed.datasets.canvases import heat_map
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.fields import Field
-from unmissed.datasets.images import read_image, scale_image
+from unmissed.datasets.pictures.canvases import heat_map
+from unmissed.datasets.pictures.images import read_image, scale_image
 from unmissed.models.architectures import Scaled
 from unmissed.models.export import onnx_runner
 from unmissed.models.heatmap import build_heatmap
@@ -23,7 +23,7 @@ from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
-from unmissed.training.recipes import load_recipe
+from unmissed.training.recipes.loading import load_recipe
 
 log = logging.getLogger(__name__)
 

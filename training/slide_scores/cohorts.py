@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.training.slide_scores.config import CohortConfig
 
 NORMAL = "NILM"

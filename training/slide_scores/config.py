@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from unmissed.training.sections import Section
+from unmissed.training.recipes.sections import Section
 
 
 class CohortConfig(Section):

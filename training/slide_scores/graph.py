@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from unmissed.datasets.files import write_whole
+from unmissed.datasets.basis.files import write_whole
 from unmissed.training.slide_scores.fit import LinearScore
 
 _OPSET = 17

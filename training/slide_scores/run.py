@@ -11,13 +11,13 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from unmissed.datasets.errors import ConfigError, DatasetError, ModelError
-from unmissed.datasets.files import make_folder, write_whole
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, ModelError
+from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
 from unmissed.training.evaluation.intervals import Estimate
-from unmissed.training.export_files import file_spec
-from unmissed.training.known_answers import known_answers
+from unmissed.training.exporting.files import file_spec
+from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.slide_scores.cohorts import NORMAL, Cohort, read_cohort
 from unmissed.training.slide_scores.config import SlideScoreConfig
 from unmissed.training.slide_scores.fit import LinearScore, fit

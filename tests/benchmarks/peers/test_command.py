@@ -11,7 +11,7 @@ from unmissed.benchmarks.peers import __main__ as command
 from unmissed.benchmarks.peers.compare import Contender
 from unmissed.benchmarks.peers.runs import Answer, Run
 from unmissed.benchmarks.speed.results import load_results
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from unmissed.benchmarks.peers.compare import Contender, odd_means, rows_of, run
 from unmissed.benchmarks.peers.registry import Peer, Settings
 from unmissed.benchmarks.peers.runs import Answer, Run
 from unmissed.benchmarks.peers.sweep import sweep
-from unmissed.datasets.errors import UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 
 BEST = Settings(patch_px=512, batch=1, workers=0, threads=2, mode="channels-last")
 PEER = Peer("a-peer", "a peer", "a.py", "a", ("eager", "channels-last", "frozen"), BEST)

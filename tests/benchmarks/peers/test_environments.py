@@ -9,7 +9,7 @@ from unmissed.benchmarks.peers import environments
 from unmissed.benchmarks.peers.environments import PeerError, make_environment, python_of
 from unmissed.benchmarks.peers.registry import PEERS, chosen_peers
 from unmissed.benchmarks.peers.runs import RUNNERS
-from unmissed.datasets.errors import RuntimeUnavailableError, UnmissedError
+from unmissed.datasets.basis.errors import RuntimeUnavailableError, UnmissedError
 
 PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.!]+")
 

@@ -16,7 +16,7 @@ from unmissed.benchmarks.peers.registry import PEERS, Settings
 from unmissed.benchmarks.peers.runners.patch_grid import corners
 from unmissed.benchmarks.peers.runs import RUNNERS, Target, job_of, run_of
 from unmissed.benchmarks.speed.child import ChildRun
-from unmissed.datasets.errors import ModelError
+from unmissed.datasets.basis.errors import ModelError
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.slides.view import View, read_area
 from unmissed.models.zoo import resolve

@@ -15,7 +15,7 @@ from unmissed.benchmarks.speed.compare_page import as_json, comparison_lines
 from unmissed.benchmarks.speed.results import write_bench
 from unmissed.benchmarks.speed.values import Bench, Figure, Load, Results, Row
 from unmissed.cli.bench import app
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 Rounds = tuple[float, ...]
 

@@ -9,7 +9,7 @@ import pytest
 from unmissed.benchmarks.speed import results
 from unmissed.benchmarks.speed.results import Recorder, load_results, write_bench
 from unmissed.benchmarks.speed.values import Load, Results
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 
 BUSY = Load(load_average=9.0, others_before=0.5, others_during=0.4, stolen=0.2)
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.slides.base import Slide
-from unmissed.datasets.slides.deep_zoom import DeepZoomSlide
-from unmissed.datasets.slides.kfb import KfbSlide
-from unmissed.datasets.slides.picture import PictureSlide
-from unmissed.datasets.slides.tiff import TiffSlide
-from unmissed.datasets.slides.tile_folder import TileFolder
+from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
+from unmissed.datasets.slides.formats.kfb import KfbSlide
+from unmissed.datasets.slides.formats.picture import PictureSlide
+from unmissed.datasets.slides.formats.tiff import TiffSlide
+from unmissed.datasets.slides.formats.tile_folder import TileFolder
+from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
 from unmissed.datasets.slides.view import View, read_area
-from unmissed.datasets.slides.with_openslide import OpenSlideSlide
 
 LOSSLESS, JPEG = (0, 0), (1.5, 20)  # mean and largest difference, grey levels
 

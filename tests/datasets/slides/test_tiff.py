@@ -10,8 +10,8 @@ import tifffile
 from PIL import Image
 
 from unmissed.datasets.slides.base import SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.formats.tiff import TiffSlide
 from unmissed.datasets.slides.registry import open_slide
-from unmissed.datasets.slides.tiff import TiffSlide
 from unmissed.datasets.slides.view import View, read_area
 
 APERIO = "Aperio Image Library v12.0.0 \r\n340x212 (64x64) JPEG/RGB Q=70|AppMag = 40|MPP = 0.2463|Left = 1.5"

@@ -8,9 +8,9 @@ from multiprocessing import Pipe
 from pathlib import Path
 
 from unmissed.benchmarks.quick_screener import QuickScreener
-from unmissed.datasets.errors import ModelError, OutputError
-from unmissed.inference.cytology.workers import Worker
-from unmissed.inference.cytology.working import serve
+from unmissed.datasets.basis.errors import ModelError, OutputError
+from unmissed.inference.cytology.run.worker_process import serve
+from unmissed.inference.cytology.run.workers import Worker
 
 
 class Troubled(QuickScreener):

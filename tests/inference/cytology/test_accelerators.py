@@ -8,16 +8,16 @@ import pytest
 
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.slides.tile_cache import TileCache
-from unmissed.datasets.synthetic.drawn_fields import draw_fields
-from unmissed.datasets.synthetic.placements import LayoutSpec
-from unmissed.datasets.synthetic.slides import make_slide
-from unmissed.inference.cytology.canvases import CanvasGrid
-from unmissed.inference.cytology.models import ACCELERATOR_BATCH_PX
-from unmissed.inference.cytology.policy import Preparation, load_policy
-from unmissed.inference.cytology.scan import scan
-from unmissed.inference.cytology.screen import Screener
-from unmissed.inference.cytology.settings import ScreenSettings, load_preset
-from unmissed.inference.cytology.threads import Gatherer, Stopwatch
+from unmissed.datasets.synthetic.slides.compose import make_slide
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.screening.canvases import CanvasGrid
+from unmissed.inference.cytology.screening.models import ACCELERATOR_BATCH_PX
+from unmissed.inference.cytology.screening.scan import scan
+from unmissed.inference.cytology.screening.screen import Screener
+from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
+from unmissed.inference.cytology.screening.threads import Gatherer, Stopwatch
 from unmissed.inference.runtimes.base import RUNTIMES, Session
 from unmissed.inference.runtimes.onnx import OnnxCpu
 from unmissed.inference.runtimes.signature import Tensor

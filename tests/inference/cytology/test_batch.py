@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 from stand_ins import Dying, Local, Troubled, without_models
 
-from unmissed.datasets.errors import ConfigError, OutputError, UnmissedError
-from unmissed.inference.cytology import batch
-from unmissed.inference.cytology import triage as triage_module
-from unmissed.inference.cytology.entries import Input
-from unmissed.inference.cytology.policy import Preparation, load_policy
-from unmissed.inference.cytology.run_folder import RunFolder
-from unmissed.inference.cytology.state import Fingerprint, read_states
-from unmissed.inference.cytology.stored import read_slide_result
-from unmissed.inference.cytology.triage import TriagePlan, triage
+from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.results.stored import read_slide_result
+from unmissed.inference.cytology.run import batch
+from unmissed.inference.cytology.run import triage as triage_module
+from unmissed.inference.cytology.run.entries import Input
+from unmissed.inference.cytology.run.folder import RunFolder
+from unmissed.inference.cytology.run.state import Fingerprint, read_states
+from unmissed.inference.cytology.run.triage import TriagePlan, triage
 
 
 @pytest.fixture

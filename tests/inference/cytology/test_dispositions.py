@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmissed.inference.cytology.certificates import Certificate, Conditions
-from unmissed.inference.cytology.dispositions import Case, Disposition, decide
-from unmissed.inference.cytology.policy import Exclusion, Preparation, load_policy
-from unmissed.inference.cytology.results import read_slide_result, write_slide_result
+from unmissed.inference.cytology.policy.certificates import Certificate, Conditions
+from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
+from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
+from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
 from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading
 
 POLICY = load_policy("screening")

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmissed.datasets.errors import ConfigError
-from unmissed.inference.cytology.certificates import (
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.inference.cytology.policy.certificates import (
     Conditions,
     mismatch,
     read_certificate,
     sensitivity_lower_bound,
 )
-from unmissed.inference.cytology.policy import (
+from unmissed.inference.cytology.policy.policy import (
     Exclusion,
     Policy,
     Preparation,

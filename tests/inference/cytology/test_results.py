@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmissed.datasets.errors import OutputError
+from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.names import folder_name, readable, spreadsheet_cell
 from unmissed.datasets.slides.base import PixelSize
-from unmissed.inference.cytology import pictures
-from unmissed.inference.cytology.names import folder_name, readable, spreadsheet_cell
-from unmissed.inference.cytology.results import read_slide_result, write_slide_result
-from unmissed.inference.cytology.stored import ResultError
+from unmissed.inference.cytology.results import pictures
+from unmissed.inference.cytology.results.stored import ResultError
+from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
 from unmissed.inference.cytology.values import HeatMap, SlideReading, StageSeconds
 
 

@@ -8,20 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import ConfigError, ModelError
+from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.registry import open_slide
-from unmissed.datasets.synthetic.drawn_fields import draw_fields
-from unmissed.datasets.synthetic.fields import read_fields
-from unmissed.datasets.synthetic.placements import LayoutSpec
-from unmissed.datasets.synthetic.slide_writer import write_pyramid
-from unmissed.datasets.synthetic.slides import make_slide
-from unmissed.inference.cytology.certificates import KNOWN_SLIDE, Conditions, mismatch, read_certificate
-from unmissed.inference.cytology.models import Models, choose_model
-from unmissed.inference.cytology.policy import Preparation, load_policy
-from unmissed.inference.cytology.score import FEATURES
-from unmissed.inference.cytology.screen import Screener
-from unmissed.inference.cytology.settings import ScreenSettings, load_preset, preset_names
+from unmissed.datasets.synthetic.slides.compose import make_slide
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.slides.fields import read_fields
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
+from unmissed.datasets.synthetic.slides.writer import write_pyramid
+from unmissed.inference.cytology.policy.certificates import KNOWN_SLIDE, Conditions, mismatch, read_certificate
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.screening.models import Models, choose_model
+from unmissed.inference.cytology.screening.score import FEATURES
+from unmissed.inference.cytology.screening.screen import Screener
+from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset, preset_names
 from unmissed.inference.runtimes.variants import choose
 from unmissed.models import zoo
 from unmissed.models.cards import load_card

@@ -5,14 +5,14 @@ import pytest
 import tifffile
 
 from unmissed.datasets.slides.registry import open_slide
-from unmissed.datasets.synthetic.drawn_fields import draw_fields
-from unmissed.datasets.synthetic.placements import LayoutSpec
-from unmissed.datasets.synthetic.slides import make_slide
-from unmissed.inference.cytology.dispositions import Case, Disposition, decide
-from unmissed.inference.cytology.policy import Exclusion, Preparation, load_policy
-from unmissed.inference.cytology.results import read_slide_result, write_slide_result
-from unmissed.inference.cytology.screen import Screener
-from unmissed.inference.cytology.settings import ScreenSettings, load_preset
+from unmissed.datasets.synthetic.slides.compose import make_slide
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
+from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
+from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
+from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
+from unmissed.inference.cytology.screening.screen import Screener
+from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 
 SIDE_PX = 1024
 TILE_PX, TILES = 256, 16

@@ -5,17 +5,17 @@ import pytest
 
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.slides.tile_cache import TileCache
-from unmissed.datasets.synthetic.drawn_fields import draw_fields
-from unmissed.datasets.synthetic.placements import LayoutSpec
-from unmissed.datasets.synthetic.slides import make_slide
-from unmissed.inference.cytology import models
-from unmissed.inference.cytology.canvases import CanvasGrid
-from unmissed.inference.cytology.policy import Preparation, load_policy
-from unmissed.inference.cytology.refine import PLACES_PER_CROP, choose_places
-from unmissed.inference.cytology.scan import scan
-from unmissed.inference.cytology.screen import Screener
-from unmissed.inference.cytology.settings import ScreenSettings, load_preset
-from unmissed.inference.cytology.threads import Stopwatch
+from unmissed.datasets.synthetic.slides.compose import make_slide
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.screening import models
+from unmissed.inference.cytology.screening.canvases import CanvasGrid
+from unmissed.inference.cytology.screening.refine import PLACES_PER_CROP, choose_places
+from unmissed.inference.cytology.screening.scan import scan
+from unmissed.inference.cytology.screening.screen import Screener
+from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
+from unmissed.inference.cytology.screening.threads import Stopwatch
 from unmissed.inference.runtimes.variants import choose
 
 SIDE_PX = 2560

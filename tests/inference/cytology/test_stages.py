@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmissed.datasets.peaks import find_peaks
+from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.slides.tile_cache import TileCache
-from unmissed.datasets.synthetic.slide_writer import write_pyramid
-from unmissed.inference.cytology.adequacy import assess
-from unmissed.inference.cytology.canvases import CanvasGrid
-from unmissed.inference.cytology.damage import ForgivingSlide
-from unmissed.inference.cytology.policy import AdequacyLimits
-from unmissed.inference.cytology.refine import choose_places, refine
-from unmissed.inference.cytology.regions import find_regions
-from unmissed.inference.cytology.scan import is_uniform, scan
-from unmissed.inference.cytology.score import FEATURES, slide_features
-from unmissed.inference.cytology.threads import Stopwatch, run_all
+from unmissed.datasets.synthetic.slides.writer import write_pyramid
+from unmissed.inference.cytology.policy.policy import AdequacyLimits
+from unmissed.inference.cytology.screening.adequacy import assess
+from unmissed.inference.cytology.screening.canvases import CanvasGrid
+from unmissed.inference.cytology.screening.damage import ForgivingSlide
+from unmissed.inference.cytology.screening.refine import choose_places, refine
+from unmissed.inference.cytology.screening.regions import find_regions
+from unmissed.inference.cytology.screening.scan import is_uniform, scan
+from unmissed.inference.cytology.screening.score import FEATURES, slide_features
+from unmissed.inference.cytology.screening.threads import Stopwatch, run_all
 from unmissed.inference.cytology.values import AdequacyVerdict, Finding
 
 GLASS, CYTOPLASM, NUCLEUS = (236, 234, 238), (190, 205, 215), (60, 40, 90)

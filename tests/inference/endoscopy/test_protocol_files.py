@@ -7,9 +7,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.public import gastrohun, gastrovision, hyperkvasir
-from unmissed.datasets.synthetic.exams import SITES
+from unmissed.datasets.synthetic.exams.scripted import SITES
 from unmissed.inference.endoscopy.protocol import Models, Protocol, load_protocol, protocol_names
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "protocols.md").read_text("utf-8")

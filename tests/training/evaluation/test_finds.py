@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.training.evaluation.finds import (
     FieldFinds,
     evaluate_finds,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from unmissed.datasets.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.evaluation import metrics
 from unmissed.training.evaluation.intervals import clopper_pearson, group_bootstrap, paired_difference
 from unmissed.training.evaluation.predictions import Predictions

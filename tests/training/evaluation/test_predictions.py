@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo
 from unmissed.training.evaluation.predictions import Predictions, concat, load_predictions
 

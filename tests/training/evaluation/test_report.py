@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.datasets.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo
 from unmissed.training.evaluation.evaluate import evaluate
 from unmissed.training.evaluation.history import read_history

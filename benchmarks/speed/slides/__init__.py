@@ -1,0 +1,1 @@
+"""Seconds a slide, and megapixels a second of the readers."""

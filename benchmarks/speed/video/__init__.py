@@ -1,0 +1,1 @@
+"""Milliseconds a frame."""

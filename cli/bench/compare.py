@@ -1,0 +1,45 @@
+"""``unmissed bench compare``: what became slower or faster between two results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_WORSE = 3
+
+
+def bench_compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="results.json, or a folder with one: before.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same of the new version: after.")],
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, max=1000.0, help="Per cent by which medians may differ and still count as same.")
+    ] = 5.0,
+    json_out: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the comparison as JSON.")
+    ] = None,
+) -> None:
+    """Show what changed beyond noise: no round of one side among those of the other, and medians further apart.
+
+    Exit code 3 when a figure is worse beyond noise on the same class of machine. Five rounds a side are wanted: with
+    three against three, ranges lie apart by chance in one of ten figures that have not changed.
+    """
+    import json
+
+    from unmissed.benchmarks.speed.compare import compare
+    from unmissed.benchmarks.speed.compare_page import as_json, comparison_lines
+    from unmissed.benchmarks.speed.markdown import printable
+    from unmissed.benchmarks.speed.results import load_results
+    from unmissed.datasets.basis.files import write_whole
+
+    comparison = compare(load_results(before), load_results(after), tolerance)
+    for words in comparison.warnings:
+        typer.secho(f"{printable(words)}", err=True, fg="red", bold=True)
+    for words in (*comparison.warnings, *comparison.notes):
+        typer.echo(f"> {printable(words)}")
+    typer.echo("\n" * bool(comparison.warnings or comparison.notes) + "\n".join(comparison_lines(comparison)))
+    if json_out is not None:
+        with write_whole(json_out) as stream:
+            json.dump(as_json(comparison), stream, indent=1, ensure_ascii=False, allow_nan=False)
+            stream.write("\n")
+    if comparison.regressions:
+        raise typer.Exit(EXIT_WORSE)

@@ -1,0 +1,1 @@
+"""Small services that every room uses: errors, safe files, tables, words, the machine."""

@@ -1,0 +1,1 @@
+"""The formats of slide files: what each reader needs to know of its own."""

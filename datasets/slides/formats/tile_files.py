@@ -1,0 +1,55 @@
+"""One tile, one picture file: what folders of tiles and Deep Zoom pyramids share."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from unmissed.datasets.basis.errors import ImageError
+from unmissed.datasets.pictures.images import read_image
+from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.slides.limits import MAX_TILE_PX
+
+TILE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+"""Suffixes of tiles; a .tif in a folder is rather a slide of its own."""
+
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+
+
+def tile_size_of(path: Path) -> tuple[int, int]:
+    """Width and height by the header of the file.
+
+    Raises
+    ------
+    SlideError
+        When it is no picture, or too large for a tile.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+    except Exception as error:  # damaged files reach every corner of Pillow
+        raise SlideError(f"the tile {path} cannot be read ({error})", fix="make the tiles again") from error
+    if width * height > MAX_TILE_PX:
+        raise SlideError(f"the tile {path} has {width} x {height} px", expected=f"at most {MAX_TILE_PX:,} px")
+    return width, height
+
+
+def read_tile(path: Path, width: int, height: int) -> np.ndarray:
+    """Decode a tile, uint8 (height, width, 3) RGB.
+
+    Raises
+    ------
+    SlideError
+        When it is damaged, or of another size.
+    """
+    try:
+        image = read_image(path, max_px=MAX_TILE_PX)
+    except ImageError as error:
+        raise SlideError(error.found, expected=error.expected, fix=error.fix) from error
+    if image.shape != (height, width, 3):
+        raise SlideError(
+            f"the tile {path} has {image.shape[1]} x {image.shape[0]} px",
+            expected=f"{width} x {height} px at its place",
+            fix="make the tiles again, all of one size but for the last column and row",
+        )
+    return image

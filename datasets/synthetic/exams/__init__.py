@@ -1,0 +1,1 @@
+"""Scripted examinations, and classifiers of sites that err as real ones do."""

@@ -1,0 +1,1 @@
+"""Rendered flights of an endoscope through a tube with known speed."""

@@ -1,0 +1,1 @@
+"""Made slides: labelled fields composed to whole slides with known truth."""

@@ -1,0 +1,1 @@
+"""The pages that a doctor sees of a triage."""

@@ -1,0 +1,117 @@
+"""The pages of a triage run: the worklist, and for every slide what made it suspicious."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+from unmissed.datasets.basis.files import write_whole
+from unmissed.inference.cytology.pages.parts import HERE, environment
+from unmissed.inference.cytology.pages.slide_page import SlidePages
+from unmissed.inference.cytology.pages.words import DISPOSITIONS
+from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.results.summary import EXCLUDED, summarise
+from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, in_order
+from unmissed.inference.reports.templates import script
+
+log = logging.getLogger(__name__)
+
+PAGE = "index.html"
+
+_PREVIEWS = 3
+# Reported for a hospital system of 2019 and for a cytopathologist with a microscope (China Daily, 13 June 2019).
+_REFERENCE_S = 36.0
+_BY_HAND_S = 360.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row of the worklist as the template shows it; ``link`` is empty where there is no slide page."""
+
+    row: WorklistRow
+    link: str = ""
+    previews: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
+    """Write ``index.html`` and a page into every slide's folder, from what is stored there.
+
+    A stored result that is missing or damaged is named on the worklist and does not stop the rest.
+
+    Parameters
+    ----------
+    folder : of the run; ``WorklistRow.folder`` is relative to it.
+    rows : all slides of the run, in any order.
+    run : what is told about the run.
+
+    Raises
+    ------
+    OutputError
+        When a page cannot be written.
+    ResultError
+        When slides are excluded although the run has no certified operating point.
+    """
+    _check_exclusion(rows, run)
+    ordered = in_order(rows)
+    pages = SlidePages(run, [row for row in ordered if row.folder])
+    lines = [_line(folder, row, pages) for row in ordered]
+    figures = summarise(rows, run)
+    code = script(HERE / "index.js")
+    page = (
+        environment()
+        .get_template("index.html")
+        .render(
+            lines=lines,
+            run=run,
+            figures=figures,
+            known=[name for name in DISPOSITIONS if name in figures["dispositions"]]
+            + [name for name in figures["dispositions"] if name not in DISPOSITIONS],
+            reference_s=_REFERENCE_S,
+            by_hand_s=_BY_HAND_S,
+            script=code,
+            version=version("unmissed"),
+        )
+    )
+    with write_whole(folder / PAGE) as stream:
+        stream.write(page)
+
+
+def _check_exclusion(rows: Sequence[WorklistRow], run: TriageRun) -> None:
+    excluded = sum(row.disposition == EXCLUDED for row in rows)
+    if excluded and not run.operating_point:
+        raise ResultError(
+            f"{excluded} slides are marked {EXCLUDED!r}, but the run has no certified operating point",
+            expected="no exclusion without a certificate",
+            fix="triage with a policy that has a certificate, or treat every slide as to be reviewed",
+        )
+
+
+def _line(folder: Path, row: WorklistRow, pages: SlidePages) -> _Line:
+    if not row.folder:
+        return _Line(row)
+    try:
+        place = _inside(folder, row.folder)
+        result = read_slide_result(place)
+    except ResultError as error:
+        log.warning("no page for %s: %s", row.slide, error)
+        return _Line(row, problem=str(error))
+    pages.write(place / PAGE, row, result)
+    base = quote(row.folder)
+    return _Line(row, f"{base}/{PAGE}", _previews(base, result))
+
+
+def _previews(base: str, result: StoredResult) -> tuple[tuple[str, str], ...]:
+    """Address and class of the first crops."""
+    pairs = zip(result.gallery[:_PREVIEWS], result.findings, strict=False)
+    return tuple((f"{base}/{quote(name)}", finding.class_id) for name, finding in pairs)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The folder of a slide, which must lie in the run's folder."""
+    place = (folder / name).resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise ResultError(f"the folder {name!r} lies outside of the run", fix="triage this slide again")
+    return place

@@ -1,0 +1,78 @@
+"""What dispositions, verdicts and stages are called on the pages, in English and Chinese."""
+
+from unmissed.inference.reports.words import Word
+
+DISPOSITIONS = {
+    "review": Word("Review", "需复核", "A doctor reads this slide.", "须由医师阅片。"),
+    "qc_review": Word(
+        "Quality review",
+        "质控复核",
+        "Below the operating point, but picked to be read as a check.",
+        "低于工作点，但被抽取作质量控制阅片。",
+    ),
+    "no_further_review": Word(
+        "No further review",
+        "无需进一步阅片",
+        "Below the certified operating point.",
+        "低于经认证的工作点。",
+        "calm",
+    ),
+    "scant": Word(
+        "Scant",
+        "细胞量不足",
+        "Too few cells to say anything; a doctor decides.",
+        "细胞太少，无法判断，由医师决定。",
+        "warn",
+    ),
+    "rerun": Word(
+        "Scan again", "重新扫描", "The picture is too poor; scan the slide again.", "图像质量不足，请重新扫描。", "warn"
+    ),
+    "process_review": Word(
+        "Check the process",
+        "流程核查",
+        "Could not be screened; look at the cause, then read the slide by hand or run it again.",
+        "未能完成筛查；请查明原因后人工阅片或重新处理。",
+        "bad",
+    ),
+}
+
+ADEQUACY = {
+    "adequate": Word("Adequate", "满意", "Enough well-shown cells.", "细胞量足够且清晰。", "calm"),
+    "scant": Word("Scant", "细胞量不足", "Fewer cells than needed.", "细胞数少于要求。", "warn"),
+    "obscured": Word("Obscured", "遮盖过多", "Too much cannot be seen.", "被遮盖的部分过多。", "warn"),
+    "out_of_focus": Word("Out of focus", "失焦", "Too much is not in focus.", "失焦部分过多。", "warn"),
+    "empty": Word("Empty", "空白", "Nothing to look at.", "无可判读内容。", "bad"),
+}
+
+# Names of stages and counts that results use; one that is not here is shown as it is.
+STAGES_ZH = {
+    "total": "总计",
+    "open": "打开",
+    "read": "读取",
+    "scan": "扫描",
+    "regions": "区域",
+    "look_again": "复看",
+    "reading": "读取",
+    "foreground": "前景",
+    "focus": "清晰度",
+    "finder": "检出",
+    "find": "检出",
+    "candidates": "候选",
+    "crops": "截图",
+    "judge": "判读",
+    "score": "评分",
+    "aggregate": "汇总",
+    "adequacy": "满意度",
+    "thumbnail": "缩略图",
+    "hash": "校验",
+    "write": "写入",
+    "tiles_read": "已读图块",
+    "tiles_damaged": "损坏图块",
+    "thumbnail_grey": "平均灰度",
+}
+
+
+def stage(name: str) -> Word:
+    """The words of a stage or count."""
+    plain = name.replace("_", " ")
+    return Word(plain, STAGES_ZH.get(name, plain))

@@ -1,0 +1,1 @@
+"""What may be done with a screened slide: the policy, its certificates, the dispositions."""

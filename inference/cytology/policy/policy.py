@@ -1,0 +1,231 @@
+"""The triage policy: a YAML file that says what is adequate, what is suspicious, and what may be excluded."""
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
+from unmissed.inference.cytology.results.stored import StoredFinding
+from unmissed.inference.cytology.values import Finding
+
+_MOST_BYTES = 100_000
+_NORMAL = "NILM"
+
+
+class Preparation(StrEnum):
+    """How the cells came onto the glass."""
+
+    LIQUID = "liquid"
+    """Liquid-based: a thin layer, 5,000 cells are enough."""
+    CONVENTIONAL = "conventional"
+    """Smeared by hand: thick and thin places, 8,000 cells are needed."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class OperatingPoint(_Part):
+    """A threshold on the slide score, and the proof that allows exclusion below it."""
+
+    name: str = Field(min_length=1)
+    threshold: float = Field(ge=0, le=1, description="Slides that score at least this are reviewed.")
+    # Checked on its own: a bad certificate forbids exclusion, but does not stop the triage.
+    certificate: Any = Field(None, description="Without one nothing is excluded.")
+
+
+class Demand(_Part):
+    """The least proof that allows exclusion."""
+
+    sensitivity: float = Field(ge=0.5, lt=1, description="Lower bound of the sensitivity.")
+    confidence: float = Field(ge=0.9, lt=1, description="One-sided confidence of that bound.")
+
+
+class QcReview(_Part):
+    """Negatives that a person looks at all the same."""
+
+    share: float = Field(ge=0, le=0.15, description="Share of the negatives, from the highest score downwards.")
+    random_share: float = Field(ge=0, le=1, description="Share of the other negatives, drawn at random.")
+    seed: int = Field(ge=0, description="Of the draw, so that it can be repeated.")
+
+
+class AdequacyLimits(_Part):
+    """What a slide of one preparation has to show."""
+
+    min_cells: int = Field(ge=0, description="Estimated squamous cells.")
+    max_obscured: float = Field(gt=0, le=1, description="Share of the cells that may be hidden.")
+    max_out_of_focus: float = Field(gt=0, le=1, description="Share of the foreground that may be blurred.")
+
+
+class GradeRule(_Part):
+    """How the grade of a slide follows from its findings."""
+
+    severity: tuple[str, ...] = Field(min_length=2, description="Classes from the least to the most severe.")
+    probability: float = Field(gt=0, le=1, description="A class counts when it or worse is at least this probable.")
+    never_exclude_from: str = Field(description="A grade this severe is reviewed, whatever the score.")
+
+    @model_validator(mode="after")
+    def _is_an_order(self) -> Self:
+        if self.severity[0] != _NORMAL or len(set(self.severity)) != len(self.severity):
+            raise ValueError(f"severity must begin with {_NORMAL} and name every class once")
+        if self.never_exclude_from not in self.severity[1:]:
+            raise ValueError("never_exclude_from must be one of the abnormal classes of severity")
+        return self
+
+
+class Policy(_Part):
+    """All rules of a triage."""
+
+    name: str = Field(min_length=1)
+    operating_point: OperatingPoint | None = Field(description="null: nothing is excluded.")
+    demand: Demand
+    qc_review: QcReview
+    adequacy: dict[Preparation, AdequacyLimits]
+    max_tile_errors: float = Field(
+        ge=0, le=1, description="Share of damaged tiles, above which the slide is for a person."
+    )
+    grade: GradeRule
+
+    @model_validator(mode="after")
+    def _covers_every_preparation(self) -> Self:
+        missing = [item.value for item in Preparation if item not in self.adequacy]
+        if missing:
+            raise ValueError(f"adequacy lacks {', '.join(missing)}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Whether slides may be excluded under a policy.
+
+    Attributes
+    ----------
+    threshold : of the operating point; None without a valid certificate.
+    certificate : the proof; None without a valid one.
+    refusal : why nothing may be excluded; empty when something may.
+    """
+
+    threshold: float | None
+    certificate: Certificate | None
+    refusal: str
+
+    @classmethod
+    def under(cls, policy: Policy) -> Self:
+        """Check the certificate of a policy's operating point."""
+        point = policy.operating_point
+        if point is None:
+            return cls(None, None, f"the policy {policy.name} has no operating point")
+        if point.certificate is None:
+            return cls(None, None, f"the operating point {point.name} has no certificate")
+        certificate = read_certificate(point.certificate)
+        if isinstance(certificate, str):
+            return cls(None, None, certificate)
+        reason = refusal(certificate, point.threshold, policy.demand.sensitivity, policy.demand.confidence)
+        return cls(None, None, reason) if reason else cls(point.threshold, certificate, "")
+
+
+def grade_of(findings: Sequence[Finding | StoredFinding], rule: GradeRule) -> str:
+    """The most severe class that a finding supports: that class or a worse one is at least as probable as demanded.
+
+    A class that the rule does not name counts as abnormal of the least severity, so that it is not lost.
+    """
+    rank = {name: index for index, name in enumerate(rule.severity)}
+    worst = 0
+    for finding in findings:
+        mass = [0.0] * len(rule.severity)
+        for name, probability in finding.probabilities.items():
+            mass[rank.get(name, 1)] += probability
+        total = 0.0
+        for index in range(len(mass) - 1, worst, -1):
+            total += mass[index]
+            if total >= rule.probability:
+                worst = index
+                break
+    return rule.severity[worst]
+
+
+def preparation_named(name: str) -> Preparation:
+    """The preparation of that name.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    try:
+        return Preparation(name)
+    except ValueError as error:
+        raise ConfigError(f"no preparation {name!r}", expected=" or ".join(Preparation)) from error
+
+
+def policy_names() -> list[str]:
+    """Names of the policies that come with the project."""
+    folder = files("unmissed.configs").joinpath("policies")
+    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_policy(name_or_path: str) -> Policy:
+    """Read and validate a policy.
+
+    Raises
+    ------
+    ConfigError
+        When there is none, or it breaks a rule; the message names the first wrong fields. A bad certificate is no
+        error here: ``Exclusion.under`` refuses it.
+    """
+    path = _find(name_or_path)
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"{path} has more than {_MOST_BYTES} bytes", expected="a policy file of some kilobytes")
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        # Through JSON, because there a list is what a tuple is made from, and a text an enum member.
+        return Policy.model_validate_json(json.dumps(values, default=str))
+    except OSError as error:
+        raise ConfigError(f"cannot read the policy {path}: {error.strerror}", fix="check the path") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3])
+        raise ConfigError(
+            f"{path} is not a valid policy: {wrong}", fix="docs/reference/policy.md describes every field"
+        ) from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())[:300]}", fix="correct that place"
+        ) from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without repeated keys, of which the last would win silently, and without aliases, which can explode."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands here twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        return path
+    if name_or_path in policy_names():
+        return Path(str(files("unmissed.configs").joinpath("policies", f"{name_or_path}.yaml")))
+    close = difflib.get_close_matches(name_or_path, policy_names(), n=3, cutoff=0.4) or policy_names()
+    raise ConfigError(
+        f"no policy {name_or_path!r}", expected="the path of a YAML file or a name", fix=f"try {', '.join(close)}"
+    )

@@ -1,0 +1,143 @@
+"""A slide's result as it lies on the disk: checked when it is written and again when it is read."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading, StageSeconds, ThreadSeconds
+
+RESULT_FILE = "result.json"
+FINDINGS_TABLE = "findings.csv"
+FINDINGS_GEOJSON = "findings.geojson"
+HEATMAP = "heatmap.png"
+HEATMAP_VALUES = "heatmap-values.png"
+OVERLAY = "overlay.png"
+THUMBNAIL = "thumbnail.jpg"
+GALLERY = "gallery"
+
+_MAX_BYTES = 64 * 2**20  # some thousand findings take 1 or 2 MB
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class ResultError(UnmissedError):
+    """A stored result is missing or damaged."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StoredFinding(_Strict):
+    """A judged candidate; the fields are those of ``Finding``."""
+
+    x_px: float
+    y_px: float
+    box_px: Positive
+    class_id: str
+    probability: Share
+    abnormal: Share
+    probabilities: dict[str, Share]
+    finder_score: Share
+
+
+class StoredPixelSize(_Strict):
+    """Micrometres per level-0 pixel, and how we know it."""
+
+    um_per_px: Positive
+    source: str
+    warning: str = ""
+
+
+class StoredAdequacy(_Strict):
+    """How much of the slide can be judged; the fields are those of ``Adequacy``."""
+
+    verdict: AdequacyVerdict
+    cells: int
+    needed: int
+    foreground_mm2: float
+    out_of_focus: Share
+    obscured: Share
+
+
+class StoredHeatMap(_Strict):
+    """Size of ``heatmap-values.png``; its entries are ``cell_px`` level-0 pixels wide."""
+
+    rows: Annotated[int, Field(gt=0)]
+    columns: Annotated[int, Field(gt=0)]
+    cell_px: Positive
+
+
+class StoredSize(_Strict):
+    """Size of a picture."""
+
+    width_px: Annotated[int, Field(gt=0)]
+    height_px: Annotated[int, Field(gt=0)]
+
+
+class StoredResult(_Strict):
+    """Everything of a ``SlideResult`` but its pictures; ``gallery`` names the crops of the first findings, in order."""
+
+    schema_version: Literal[2] = 2
+    slide: str
+    path: str
+    sha256: str | None
+    reader: str
+    width_px: Annotated[int, Field(gt=0)]
+    height_px: Annotated[int, Field(gt=0)]
+    pixel_size: StoredPixelSize
+    score: Share
+    grade: str
+    adequacy: StoredAdequacy
+    notes: tuple[str, ...]
+    reading: SlideReading
+    times_s: StageSeconds
+    thread_s: ThreadSeconds
+    counts: dict[str, float]
+    features: dict[str, float]
+    provenance: dict[str, Any]
+    heat_map: StoredHeatMap
+    thumbnail: StoredSize
+    # The page makes addresses of these names, so nothing may lead out of the folder.
+    gallery: tuple[Annotated[str, Field(pattern=r"^gallery/[A-Za-z0-9_.-]+\.jpg$")], ...]
+    findings: tuple[StoredFinding, ...]
+
+
+def read_slide_result(folder: Path) -> StoredResult:
+    """Read and check the ``result.json`` of a slide's folder.
+
+    Raises
+    ------
+    ResultError
+        When it is missing, too large, damaged or of another version.
+    """
+    path = folder / RESULT_FILE
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ResultError(f"cannot read {path}: {error.strerror or error}", fix="triage this slide again") from error
+    if len(text) > _MAX_BYTES:
+        raise ResultError(f"{path} is larger than {_MAX_BYTES >> 20} MB", fix="triage this slide again")
+    try:
+        return StoredResult.model_validate_json(text)
+    except ValidationError as error:
+        if any(problem["loc"] == ("schema_version",) for problem in error.errors(include_url=False)):
+            raise ResultError(
+                f"{path} was written by another version of Unmissed",
+                expected=f"schema_version {StoredResult.model_fields['schema_version'].default}",
+                fix="triage this slide again",
+            ) from error
+        raise ResultError(
+            f"{path} is damaged: {first_problem(error)}", expected="a result as written", fix="triage this slide again"
+        ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a validation, in one line, with the place where it is."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else str(problem["msg"])

@@ -1,0 +1,186 @@
+"""A slide's result on the disk: figures, tables, boxes for QuPath, and pictures for the page."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.files import output_error, write_whole
+from unmissed.datasets.basis.names import readable, spreadsheet_cell
+from unmissed.inference.cytology.results import pictures, stored
+from unmissed.inference.cytology.results.geojson import feature_collection
+from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.values import Finding, SlideResult, StageSeconds, ThreadSeconds
+
+__all__ = ["COLUMNS", "StoredResult", "read_slide_result", "write_slide_result"]
+
+_WRITERS = 8  # most of the time goes into waiting for the disk, file by file
+
+COLUMNS = ("slide", "x_px", "y_px", "class", "probability", "finder_score")
+
+
+def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 48) -> None:
+    """Write everything about a slide into an empty folder.
+
+    ``result.json`` comes last: a folder that has it is complete.
+
+    Parameters
+    ----------
+    folder : exists and is empty.
+    result : of the slide.
+    max_gallery : how many crops to keep at most, the most suspicious ones.
+
+    Raises
+    ------
+    OutputError
+        When the folder is missing or not empty, or a file cannot be written.
+    ResultError
+        When the result has a value that cannot be (a probability that is not a number, for example).
+    """
+    _check_empty(folder)
+    gallery = _gallery_names(result, max_gallery)
+    record = _record(result, gallery)
+    height, width = result.thumbnail.shape[:2]
+    values = pictures.fitted(result.heat_map, (result.width_px, result.height_px), (width, height))
+    scale = result.pixel_size.um_per_px * result.width_px / width
+    jobs: list[Callable[[], None]] = [
+        lambda: _write_bytes(folder / stored.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
+        lambda: _write_bytes(folder / stored.THUMBNAIL, pictures.jpeg(result.thumbnail, quality=85)),
+        lambda: _write_bytes(folder / stored.OVERLAY, pictures.overlay_png(values)),
+        lambda: _write_bytes(folder / stored.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
+        lambda: _write_findings(folder / stored.FINDINGS_TABLE, result.slide, result.findings),
+        lambda: _write_json(folder / stored.FINDINGS_GEOJSON, feature_collection(result.findings)),
+    ]
+    jobs += [partial(_write_crop, folder / name, crop) for name, crop in zip(gallery, result.crops, strict=False)]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        for written in [pool.submit(job) for job in jobs]:
+            written.result()
+    with write_whole(folder / stored.RESULT_FILE) as stream:
+        stream.write(record.model_dump_json(indent=1))
+        stream.write("\n")
+
+
+def _check_empty(folder: Path) -> None:
+    try:
+        found = next(folder.iterdir(), None)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    if found is not None:
+        raise OutputError(f"{folder} is not empty: it holds {found.name}", fix="name an empty folder")
+
+
+def _gallery_names(result: SlideResult, max_gallery: int) -> tuple[str, ...]:
+    pairs = list(zip(result.findings, result.crops, strict=False))[:max_gallery]
+    return tuple(
+        f"{stored.GALLERY}/{number:03}_{_plain(finding.class_id)}_{finding.probability:.2f}.jpg"
+        for number, (finding, _) in enumerate(pairs, 1)
+    )
+
+
+def _plain(class_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", class_id)
+
+
+def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
+    """The part of a result that goes into ``result.json``."""
+    adequacy, pixel, scores = result.adequacy, result.pixel_size, result.heat_map.scores
+    if scores.ndim != 2 or not scores.size or not np.isfinite(scores.max()):
+        raise ResultError(f"the heat map of {result.slide} has no numbers, or values that are not numbers")
+    try:
+        return StoredResult.model_validate(
+            {
+                "slide": readable(result.slide),
+                "path": readable(result.path),
+                "sha256": result.sha256,
+                "reader": result.reader,
+                "width_px": result.width_px,
+                "height_px": result.height_px,
+                "pixel_size": {"um_per_px": pixel.um_per_px, "source": pixel.source, "warning": pixel.warning},
+                "score": float(result.score),
+                "grade": result.grade,
+                "adequacy": {
+                    "verdict": adequacy.verdict,
+                    "cells": adequacy.cells,
+                    "needed": adequacy.needed,
+                    "foreground_mm2": float(adequacy.foreground_mm2),
+                    "out_of_focus": float(adequacy.out_of_focus),
+                    "obscured": float(adequacy.obscured),
+                },
+                "notes": [readable(note) for note in result.notes],
+                "reading": asdict(result.reading),
+                "times_s": _rounded(result.times_s),
+                "thread_s": _rounded(result.thread_s),
+                "counts": {name: float(value) for name, value in result.counts.items()},
+                "features": {name: float(value) for name, value in result.features.items()},
+                # Through JSON and back: only plain values remain, and paths among them become text.
+                "provenance": json.loads(
+                    readable(json.dumps(dict(result.provenance), ensure_ascii=False, default=str))
+                ),
+                "heat_map": {"rows": scores.shape[0], "columns": scores.shape[1], "cell_px": result.heat_map.cell_px},
+                "thumbnail": {"width_px": result.thumbnail.shape[1], "height_px": result.thumbnail.shape[0]},
+                "gallery": gallery,
+                "findings": [_finding(finding) for finding in result.findings],
+            }
+        )
+    except ValidationError as error:
+        raise ResultError(
+            f"the result of {result.slide} cannot be right: {stored.first_problem(error)}",
+            fix="this is a defect of Unmissed or of the model; please report it with the slide's name and size",
+        ) from error
+
+
+def _rounded(seconds: StageSeconds | ThreadSeconds) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in asdict(seconds).items()}
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "x_px": round(float(finding.x_px), 2),
+        "y_px": round(float(finding.y_px), 2),
+        "box_px": round(float(finding.box_px), 2),
+        "class_id": finding.class_id,
+        "probability": round(float(finding.probability), 6),
+        "abnormal": round(float(finding.abnormal), 6),
+        "probabilities": {name: round(float(value), 6) for name, value in finding.probabilities.items()},
+        "finder_score": round(float(finding.finder_score), 6),
+    }
+
+
+def _write_findings(path: Path, slide: str, findings: Iterable[Finding]) -> None:
+    name = spreadsheet_cell(slide)
+    with write_whole(path) as stream:
+        table = csv.writer(stream)
+        table.writerow(COLUMNS)
+        for finding in findings:
+            table.writerow(
+                [
+                    name,
+                    f"{finding.x_px:.1f}",
+                    f"{finding.y_px:.1f}",
+                    finding.class_id,
+                    f"{finding.probability:.6f}",
+                    f"{finding.finder_score:.6f}",
+                ]
+            )
+
+
+def _write_json(path: Path, value: dict) -> None:
+    with write_whole(path) as stream:
+        stream.write(json.dumps(value, ensure_ascii=False) + "\n")  # in one piece: json.dump is ten times slower
+
+
+def _write_crop(path: Path, crop: np.ndarray) -> None:
+    _write_bytes(path, pictures.jpeg(crop))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    with write_whole(path, "wb") as stream:
+        stream.write(data)

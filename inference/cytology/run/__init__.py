@@ -1,0 +1,1 @@
+"""A run over many slides: workers, records, resuming."""

@@ -1,0 +1,241 @@
+"""A run over many slides: workers are fed, what they say is put on record, and nothing stops the rest."""
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from multiprocessing.connection import wait
+from time import monotonic
+from typing import Any
+
+from unmissed.datasets.basis.errors import OutputError, UnmissedError
+from unmissed.inference.cytology.results.stored import ResultError
+from unmissed.inference.cytology.results.worklist import WorklistRow
+from unmissed.inference.cytology.run.jobs import Done, Entry, Failed, Job, MakeScreener, Message, Progress
+from unmissed.inference.cytology.run.ledger import Ledger
+from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
+from unmissed.inference.cytology.run.workers import Worker
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 1.0  # how often clocks are looked at while nothing happens
+_MOST_DEATHS = 2  # a worker may die once for reasons of its own; twice on the same slide is the slide's doing
+
+
+class Batch:
+    """One sitting of a run: everything that is not finished yet, once.
+
+    Parameters
+    ----------
+    ledger : of the run.
+    entries : the slides that the user named.
+    make_screener : loads the models in a worker.
+    settings : what shapes a result; goes into its provenance.
+    workers : processes.
+    timeout_s : a slide that takes longer has failed.
+    retry_failed : take slides that have failed before once more.
+    hashed : put the SHA-256 of the whole file into the result.
+
+    Attributes
+    ----------
+    total : slides that this sitting has to do.
+    done, failed : slides that have ended so far, and those of them that have failed.
+    first_ready : when the models were loaded and the first slide was begun (``time.monotonic``); None before.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        entries: Sequence[Entry],
+        make_screener: MakeScreener,
+        settings: Mapping[str, Any],
+        *,
+        workers: int = 1,
+        timeout_s: float = 1800.0,
+        retry_failed: bool = False,
+        hashed: bool = True,
+    ) -> None:
+        self._ledger, self._make, self._settings = ledger, make_screener, dict(settings)
+        self._count, self._timeout_s, self._hashed = workers, timeout_s, hashed
+        self._entries = {entry.slide: entry for entry in entries}
+        self._prints: dict[str, Fingerprint] = {}
+        self._workers: list[Worker] = []
+        self._deaths: Counter[str] = Counter()
+        self._deaths_in_a_row = 0
+        self.first_ready: float | None = None
+        finished = [entry for entry in entries if self._is_finished(entry, retry_failed)]
+        told = {entry.slide for entry in finished}
+        self._queue = deque(entry for entry in entries if entry.slide not in told)
+        # Started before anything heavy is imported or read here, so that loading the models overlaps with it.
+        self._staff()
+        self._load(finished)
+        self.total = len(self._queue)
+        self.done = self.failed = 0
+
+    def run(self, report: Callable[[Progress], None]) -> None:
+        """Do what is to be done.
+
+        Whatever ends it, the workers are gone afterwards, and everything that was finished is on the disk.
+
+        Raises
+        ------
+        UnmissedError
+            When no slide can be screened: the models cannot be loaded, or the disk is full.
+        KeyboardInterrupt
+            On Ctrl-C, once the run is tidy.
+        """
+        try:
+            while self._queue or any(worker.job for worker in self._workers):
+                self._feed(report)
+                self._listen(report)
+            for worker in self._workers:
+                worker.leave()
+        finally:
+            self._stop()
+
+    def _is_finished(self, entry: Entry, retry_failed: bool) -> bool:
+        if entry.slide not in self._ledger.states:  # so that a new file is not looked at before its turn
+            return False
+        self._prints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
+        return self._ledger.is_finished(entry.slide, self._prints[entry.slide], retry_failed=retry_failed)
+
+    def _load(self, finished: Iterable[Entry]) -> None:
+        """Read the results that are there; a slide whose result is gone or damaged is done again."""
+        self._queue.extend(entry for entry in finished if self._is_gone(entry.slide))
+        for entry in list(self._queue):
+            state = self._ledger.states.get(entry.slide)
+            if state and state.fingerprint == self._prints[entry.slide] and self._ledger.recover(entry.slide):
+                self._queue.remove(entry)
+        for slide in self._ledger.states.keys() - self._entries.keys():
+            if self._is_gone(slide):
+                log.warning("the result of %s is gone; name its file again to screen it", slide)
+
+    def _is_gone(self, slide: str) -> bool:
+        return self._ledger.states[slide].status == "done" and not self._ledger.load_result(slide)
+
+    def _staff(self) -> None:
+        """Start workers, as many as have something to do."""
+        busy = sum(worker.job is not None for worker in self._workers)
+        waiting = sum(not entry.problem for entry in self._queue)
+        while len(self._workers) < min(self._count, busy + waiting):
+            self._workers.append(Worker(self._make))
+
+    def _feed(self, report: Callable[[Progress], None]) -> None:
+        """Give a slide to every worker that waits for one."""
+        for entry in [entry for entry in self._queue if entry.problem]:
+            self._queue.remove(entry)
+            self._ledger.begin(entry.slide, entry.path, fingerprint_of(entry.path, entry.um_per_px))
+            self._fail(entry.slide, entry.problem, 0.0, report)
+        self._staff()
+        for worker in self._workers:
+            if worker.is_ready and not worker.job and self._queue:
+                self._give(worker, self._queue.popleft())
+
+    def _give(self, worker: Worker, entry: Entry) -> None:
+        self.first_ready = self.first_ready or monotonic()
+        # Looked at again: the file may have grown since the run began.
+        self._prints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
+        self._ledger.begin(entry.slide, entry.path, self._prints[entry.slide])
+        worker.give(
+            Job(
+                slide=entry.slide,
+                path=str(entry.path),
+                folder=self._ledger.folder.partial(entry.slide),
+                settings=self._settings,
+                um_per_px=entry.um_per_px,
+                um_per_px_source=entry.um_per_px_source,
+                hashed=self._hashed,
+            )
+        )
+
+    def _listen(self, report: Callable[[Progress], None]) -> None:
+        if not self._workers:
+            return
+        if not wait([item for worker in self._workers for item in worker.waits_for], timeout=_LOOK_S):
+            report(self._progress())
+        for worker in list(self._workers):
+            message = worker.receive()
+            if message is None and worker.job and worker.seconds > self._timeout_s:
+                message = Failed(
+                    f"reading {worker.job.path} took longer than {self._timeout_s:g} s",
+                    fix="raise --timeout-s if the slide is large and the machine slow",
+                    seconds=worker.seconds,
+                )
+                self._dismiss(worker)
+            if message is not None:
+                self._hear(worker, message, report)
+
+    def _hear(self, worker: Worker, message: Message, report: Callable[[Progress], None]) -> None:
+        job, worker.job = worker.job, None
+        if not isinstance(message, Failed):
+            self._deaths_in_a_row = 0
+            if isinstance(message, Done) and job:
+                self._accept(job.slide, message.seconds, report)
+        elif message.is_death:
+            self._bury(worker, job, message, report)
+        elif message.stops_run:
+            if job:
+                self._ledger.interrupt(job.slide, message.found, message.seconds)
+            raise UnmissedError(message.found, expected=message.expected, fix=message.fix)
+        elif job:
+            self._fail(job.slide, str(message), message.seconds, report)
+
+    def _bury(self, worker: Worker, job: Job | None, message: Failed, report: Callable[[Progress], None]) -> None:
+        """A worker has died; ``_staff`` replaces it."""
+        self._dismiss(worker)
+        if job is None:
+            self._deaths_in_a_row += 1
+            if self._deaths_in_a_row >= _MOST_DEATHS:
+                raise UnmissedError(message.found, fix="run `unmissed doctor`; if memory is short, use fewer --workers")
+            return
+        self._deaths[job.slide] += 1
+        if self._deaths[job.slide] >= _MOST_DEATHS:
+            self._fail(job.slide, str(message), message.seconds, report)
+            return
+        log.warning("%s: %s; it is tried once more", job.slide, message.found)
+        self._ledger.interrupt(job.slide, message.found, message.seconds)
+        self._queue.append(self._entries[job.slide])
+
+    def _accept(self, slide: str, seconds: float, report: Callable[[Progress], None]) -> None:
+        entry = self._entries[slide]
+        if fingerprint_of(entry.path, entry.um_per_px) != self._prints[slide]:
+            problem = UnmissedError(f"{entry.path} changed while it was read", fix="run again when it is complete")
+            self._fail(slide, str(problem), seconds, report)
+            return
+        try:
+            self._ledger.finish(slide, seconds)
+        except ResultError as error:
+            self._fail(slide, str(error), seconds, report)
+            return
+        self._tell(slide, report)
+
+    def _fail(self, slide: str, error: str, seconds: float, report: Callable[[Progress], None]) -> None:
+        self._ledger.fail(slide, error, seconds)
+        self.failed += 1
+        self._tell(slide, report)
+
+    def _tell(self, slide: str, report: Callable[[Progress], None]) -> None:
+        self.done += 1
+        rows = self._ledger.write_worklist()
+        report(self._progress(next(row for row in rows if row.slide == slide)))
+
+    def _progress(self, row: WorklistRow | None = None) -> Progress:
+        passed = 0.0 if self.first_ready is None else monotonic() - self.first_ready
+        if not self.done or passed <= 0:
+            return Progress(self.done, self.total, row=row)
+        return Progress(
+            self.done, self.total, 3600 * self.done / passed, passed / self.done * (self.total - self.done), row
+        )
+
+    def _dismiss(self, worker: Worker) -> None:
+        worker.kill()
+        self._workers.remove(worker)
+
+    def _stop(self) -> None:
+        """Kill what still works and put its slides back."""
+        for worker in self._workers:
+            worker.kill()
+            if worker.job:
+                try:
+                    self._ledger.interrupt(worker.job.slide, "the run was stopped", worker.seconds)
+                except OutputError as error:  # the state "running" says as much
+                    log.warning("%s", error)

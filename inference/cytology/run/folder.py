@@ -1,0 +1,202 @@
+"""The folder of a triage run: its layout, its lock, and the moves that leave nothing half-written."""
+
+import json
+import logging
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.files import make_folder, output_error, write_whole
+from unmissed.datasets.basis.names import folder_name
+from unmissed.inference.cytology.run.state import SlideState, read_states, write_state
+
+log = logging.getLogger(__name__)
+
+_PARTIAL = ".partial"
+_LOCKED_BYTE = 2**20  # beyond the text of the lock file, which stays readable on systems that lock bytes
+
+
+class RunFolder:
+    """Where a run keeps everything.
+
+    ``slides/NAME/`` holds a slide's result, moved into place by one rename; ``state/NAME.json`` its state, written
+    after that; ``run.json`` the settings and times; the rest is made from these and can be made again.
+
+    Parameters
+    ----------
+    path : the folder; made when it is not there.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be made, or holds something else than a run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.slides = path / "slides"
+        self.states = path / "state"
+        self.record = path / "run.json"
+        make_folder(path)
+        self.read_record()
+        try:
+            foreign = None if self.record.exists() else self._foreign()
+        except OSError as error:
+            raise output_error(path, error) from error
+        if foreign:
+            raise OutputError(
+                f"{path} holds no triage run, but {foreign.name}",
+                expected="an empty folder, or the folder of an earlier run",
+                fix="name another folder with -o",
+            )
+        make_folder(self.slides)
+        make_folder(self.states)
+
+    def _foreign(self) -> Path | None:
+        """Something that no run has put here; a run that was killed at its very start leaves two empty folders."""
+        for item in self.path.iterdir():
+            if item not in (self.slides, self.states):
+                return item
+            inner = next((inner for inner in item.iterdir() if not inner.name.startswith(".")), None)
+            if inner is not None:
+                return inner
+        return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other run out of the folder; the system frees the lock when this process ends, however it ends.
+
+        Raises
+        ------
+        OutputError
+            When another run works here.
+        """
+        path = self.states / ".lock"
+        try:
+            stream = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise output_error(path, error) from error
+        with stream:
+            if not _lock(stream):
+                stream.seek(0)
+                raise OutputError(
+                    f"another run works in {self.path}: {stream.read(200).strip() or 'it has just begun'}",
+                    fix="wait for it, end it, or name another folder",
+                )
+            stream.truncate(0)
+            stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            stream.flush()
+            yield
+
+    def clean(self) -> None:
+        """Remove what a killed run left half-written."""
+        for folder in (self.path, self.slides, self.states, *self.slides.glob("[!.]*")):
+            for item in folder.glob(f".*{_PARTIAL}"):
+                _remove(item)
+
+    def clear(self) -> None:
+        """Forget all slides of the run: their states first, so that none is left without its result."""
+        for item in [*self.states.glob("*.json"), *self.slides.iterdir()]:
+            _remove(item)
+
+    def load_states(self) -> dict[str, SlideState]:
+        """The slides that the run knows, by name."""
+        return read_states(self.states)
+
+    def save_state(self, state: SlideState) -> None:
+        """Write the state of a slide, whole or not at all."""
+        write_state(self.states / f"{folder_name(state.slide)}.json", state)
+
+    def result(self, slide: str) -> Path:
+        """Folder of a slide's result."""
+        return self.slides / folder_name(slide)
+
+    def partial(self, slide: str) -> Path:
+        """Where the result of a slide is written before it is complete."""
+        return self.slides / f".{folder_name(slide)}{_PARTIAL}"
+
+    def abandon(self, slide: str) -> None:
+        """Remove what an attempt has written of a slide's result."""
+        _remove(self.partial(slide))
+
+    def accept(self, slide: str) -> None:
+        """Move the complete result of a slide into its place."""
+        try:
+            self.partial(slide).rename(self.result(slide))
+        except OSError as error:
+            raise output_error(self.result(slide), error) from error
+
+    def discard(self, slide: str) -> None:
+        """Remove a slide's result; it is gone at once or not at all."""
+        if self.result(slide).exists():
+            old = self.slides / f".{folder_name(slide)}.old{_PARTIAL}"
+            _remove(old)
+            try:
+                self.result(slide).rename(old)
+            except OSError as error:
+                raise output_error(self.result(slide), error) from error
+            _remove(old)
+
+    def read_record(self) -> dict[str, Any]:
+        """The stored ``run.json``; empty for a new run.
+
+        Raises
+        ------
+        OutputError
+            When it is damaged, or of something else than a triage.
+        """
+        fix = "name another folder with -o"
+        try:
+            found = json.loads(self.record.read_bytes()) if self.record.exists() else {"command": "triage"}
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{self.record} cannot be read: {error}", fix=fix) from error
+        if not isinstance(found, dict) or found.get("command") != "triage":
+            raise OutputError(f"{self.record} is not the record of a triage", fix=fix)
+        return found
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Write ``run.json``, whole or not at all."""
+        with write_whole(self.record) as stream:
+            json.dump(record, stream, indent=2, default=str)
+            stream.write("\n")
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def _lock(stream: IO[str]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            stream.seek(_LOCKED_BYTE)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def models_of_run(path: Path) -> dict[str, str]:
+    """Model -> sha256 of its file, as the run in a folder used them; empty where there is none that can be read."""
+    try:
+        found = json.loads((path / "run.json").read_bytes())["settings"]["models"]
+        return {str(name): str(sha256) for name, sha256 in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # whoever opens the folder says what is wrong with it

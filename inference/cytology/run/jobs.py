@@ -1,0 +1,126 @@
+"""What passes between a run, its worker processes and the one who watches it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.slides.base import Slide
+from unmissed.inference.cytology.results.worklist import WorklistRow
+from unmissed.inference.cytology.values import SlideResult
+
+
+class Screens(Protocol):
+    """What a worker needs of a screener."""
+
+    def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
+        """Screen an open slide."""
+
+    def close(self) -> None:
+        """Free the models."""
+
+
+MakeScreener = Callable[[], Screens]
+"""Loads the models; called once in every worker, so it has to be picklable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A slide to screen.
+
+    Attributes
+    ----------
+    slide : its name in the run.
+    path : file or folder.
+    folder : where the result is written; made by the worker.
+    settings : what the run asked for; goes into the result's provenance.
+    um_per_px : given by the user; None asks the file.
+    um_per_px_source : where it was given ("command line", "table").
+    hashed : whether to read the whole file for its SHA-256.
+    """
+
+    slide: str
+    path: str
+    folder: Path
+    settings: dict[str, Any]
+    um_per_px: float | None = None
+    um_per_px_source: str = ""
+    hashed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The models are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The result is complete in its folder."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A slide could not be screened, or with ``stops_run`` no slide can be.
+
+    ``is_death`` tells that the process itself ended, so that another try may go well.
+    """
+
+    found: str
+    expected: str = ""
+    fix: str = ""
+    seconds: float = 0.0
+    stops_run: bool = False
+    is_death: bool = False
+
+    @classmethod
+    def of(cls, error: UnmissedError, seconds: float = 0.0, *, stops_run: bool = False) -> "Failed":
+        """Take over what an error says; errors themselves do not travel between processes."""
+        return cls(error.found, error.expected, error.fix, seconds, stops_run)
+
+    def __str__(self) -> str:
+        return str(UnmissedError(self.found, expected=self.expected, fix=self.fix))
+
+
+Message = Ready | Done | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A slide that the user named.
+
+    Attributes
+    ----------
+    slide : its name in the run.
+    path : file or folder.
+    um_per_px : given by the user; None asks the file.
+    um_per_px_source : where it was given ("command line", "table").
+    problem : why it cannot even be tried; empty otherwise.
+    """
+
+    slide: str
+    path: Path
+    um_per_px: float | None = None
+    um_per_px_source: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    done, total : slides of this sitting.
+    slides_per_h : since the models were loaded; None before the first slide is done.
+    left_s : seconds that the rest will take at that speed; None before the first slide is done.
+    row : the slide that has just ended, as it stands among the others so far; None when time has passed only.
+    """
+
+    done: int
+    total: int
+    slides_per_h: float | None = None
+    left_s: float | None = None
+    row: WorklistRow | None = None

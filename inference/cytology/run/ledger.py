@@ -1,0 +1,182 @@
+"""What is known of every slide of a run, kept on the disk after every change, and the worklist that follows from it."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from unmissed.datasets.basis.names import readable
+from unmissed.inference.cytology.policy.certificates import mismatch
+from unmissed.inference.cytology.policy.dispositions import Case, decide
+from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
+from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.results.worklist import WorklistRow, write_worklist
+from unmissed.inference.cytology.run.folder import RunFolder
+from unmissed.inference.cytology.run.state import Fingerprint, SlideState, stored_path
+
+NORMAL = "NILM"  # findings of this class are shown, but not counted
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Screened:
+    """What the worklist needs of a result; the findings themselves stay on the disk."""
+
+    case: Case
+    n_findings: int
+    total_s: float
+    provenance: Mapping[str, Any]
+
+
+class Ledger:
+    """The states and results of a run's slides.
+
+    Parameters
+    ----------
+    folder : of the run; locked by this process.
+    policy, preparation, exclusion : what the dispositions follow.
+
+    Attributes
+    ----------
+    states : slide -> state, also of slides that this sitting did not name.
+    """
+
+    def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, exclusion: Exclusion) -> None:
+        self.folder = folder
+        self.states = folder.load_states()
+        self._policy, self._preparation, self._exclusion = policy, preparation, exclusion
+        self._screened: dict[str, _Screened] = {}
+
+    def is_finished(self, slide: str, fingerprint: Fingerprint, *, retry_failed: bool) -> bool:
+        """Whether there is nothing to do for a slide: it was screened, or has failed, and the file is the same.
+
+        A slide that was screened keeps its result when its file cannot be read any more: a share that is not there
+        today must not cost the results of yesterday.
+        """
+        state = self.states.get(slide)
+        if state is None:
+            return False
+        if state.status == "done" and fingerprint.size_bytes is None:
+            log.warning("%s cannot be read any more; its result stays", slide)
+            return True
+        if state.fingerprint != fingerprint:
+            return False
+        return state.status == "done" or (state.status == "failed" and not retry_failed)
+
+    def load_result(self, slide: str) -> bool:
+        """Read the stored result of a slide; False when it is missing or damaged, so that it has to be made again."""
+        try:
+            self._keep(read_slide_result(self.folder.result(slide)), slide)
+        except ResultError as error:
+            if self.states[slide].status == "done":
+                log.warning("%s is screened again: %s", slide, error.found)
+            return False
+        return True
+
+    def recover(self, slide: str) -> bool:
+        """Take over the complete result of a run that was killed just before it wrote so into the state."""
+        state = self.states.get(slide)
+        if state is None or state.status != "running" or not self.load_result(slide):
+            return False
+        self._save(state.ended("done", _now(), self._screened[slide].total_s))
+        return True
+
+    def begin(self, slide: str, path: Path, fingerprint: Fingerprint) -> None:
+        """A slide is given to a worker; what was known of it is out of date."""
+        # The old result goes before the state says so: a result beside the state "running" is always a new one.
+        self._screened.pop(slide, None)
+        self.folder.discard(slide)
+        self.folder.abandon(slide)
+        state = self.states.get(slide) or SlideState(
+            slide=slide, path=stored_path(path), status="running", fingerprint=fingerprint
+        )
+        if state.status == "running" and state.attempts:
+            state = state.ended("interrupted", "", None, "the run was killed")
+        self._save(state.begun(_now(), fingerprint))
+
+    def finish(self, slide: str, seconds: float) -> None:
+        """The result of a slide is complete.
+
+        Raises
+        ------
+        ResultError
+            When it is not.
+        OutputError
+            When it cannot be moved into place.
+        """
+        result = read_slide_result(self.folder.partial(slide))
+        self.folder.accept(slide)
+        self._keep(result, slide)
+        self._save(self.states[slide].ended("done", _now(), seconds))
+
+    def fail(self, slide: str, error: str, seconds: float) -> None:
+        """A slide could not be screened."""
+        self._screened.pop(slide, None)
+        self.folder.abandon(slide)
+        self._save(self.states[slide].ended("failed", _now(), seconds, readable(error)))
+
+    def interrupt(self, slide: str, error: str, seconds: float) -> None:
+        """An attempt ended without telling anything of the slide; it will be tried again."""
+        self.folder.abandon(slide)
+        self._save(self.states[slide].ended("interrupted", _now(), seconds, readable(error)))
+
+    def rows(self) -> list[WorklistRow]:
+        """The worklist: every slide that was screened or has failed."""
+        failed = {slide: state for slide, state in self.states.items() if state.status == "failed"}
+        cases = [item.case for item in self._screened.values()]
+        cases += [Case.failed(slide, state.error) for slide, state in failed.items()]
+        rows = []
+        for slide, decision in decide(cases, self._policy, self._exclusion).items():
+            state, screened = self.states[slide], self._screened.get(slide)
+            case = screened.case if screened else Case.failed(slide, state.error)
+            rows.append(
+                WorklistRow(
+                    slide=slide,
+                    disposition=decision.disposition,
+                    rank=decision.rank,
+                    quintile=decision.quintile,
+                    score=case.score,
+                    grade=case.grade,
+                    adequacy=case.verdict or "",
+                    n_findings=screened.n_findings if screened else 0,
+                    seconds=state.seconds or 0.0,
+                    error=case.error,
+                    folder=f"slides/{self.folder.result(slide).name}" if screened else "",
+                    reasons=decision.reasons,
+                )
+            )
+        return rows
+
+    def write_worklist(self) -> list[WorklistRow]:
+        """Write ``worklist.csv`` as things stand, and return its rows."""
+        rows = self.rows()
+        write_worklist(self.folder.path / "worklist.csv", rows)
+        return rows
+
+    def refusals(self) -> list[str]:
+        """Why the certificate does not hold for slides of this run; empty when it holds for all."""
+        certificate = self._exclusion.certificate
+        if certificate is None:
+            return [self._exclusion.refusal]
+        reasons = (mismatch(certificate, item.case.conditions) for item in self._screened.values())
+        return sorted({reason for reason in reasons if reason})
+
+    def provenance(self) -> Mapping[str, Any]:
+        """With what the slides were screened; that of the first one, because the settings of a run are the same."""
+        return next((item.provenance for item in self._screened.values()), {})
+
+    def _keep(self, result: StoredResult, slide: str) -> None:
+        case = Case.of(result, slide, self._policy, self._preparation)
+        abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
+        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, result.provenance)
+
+    def _save(self, state: SlideState) -> None:
+        self.folder.save_state(state)
+        self.states[state.slide] = state
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

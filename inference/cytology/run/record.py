@@ -1,0 +1,100 @@
+"""The record of a run: settings, and every sitting with its arguments and times."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.inference import hardware
+from unmissed.inference.cytology.run.folder import RunFolder
+
+
+class Sitting:
+    """The record of a run, ``run.json``, with this process as its newest sitting.
+
+    Parameters
+    ----------
+    folder : of the run.
+    record : the record so far; empty for a new run.
+    settings : what shapes the results.
+    arguments : what the user asked for this time.
+    """
+
+    def __init__(
+        self, folder: RunFolder, record: Mapping[str, Any], settings: Mapping[str, Any], arguments: Mapping[str, Any]
+    ) -> None:
+        earlier: list[dict[str, Any]] = record.get("sittings", [])
+        self._folder, self._begun = folder, monotonic()
+        self._now: dict[str, Any] = {
+            "started": _now(),
+            "finished": None,
+            "seconds": 0.0,
+            "load_s": None,
+            "screened": 0,
+            "failed": 0,
+            "load_average": hardware.describe()["load_average"],
+            "arguments": dict(arguments),
+        }
+        self._earlier_s = sum(float(item.get("seconds", 0.0)) for item in earlier)
+        self._record = {"command": "triage", "settings": settings, "sittings": [*earlier, self._now]}
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all sittings."""
+        return self._earlier_s + monotonic() - self._begun
+
+    def save(self, more: Mapping[str, Any] | None = None) -> None:
+        """Write the record as things stand; ``more`` is added to it."""
+        self._now["seconds"] = round(monotonic() - self._begun, 3)
+        self._record |= more or {}
+        self._folder.write_record(self._record)
+
+    def count(self, screened: int, failed: int) -> None:
+        """Put down how many slides this sitting has done."""
+        self._now |= {"screened": screened, "failed": failed}
+        self.save()
+
+    def loaded(self, at: float) -> None:
+        """Put down when the models were loaded and the first slide was begun (``time.monotonic``)."""
+        self._now["load_s"] = round(at - self._begun, 3)
+
+    def end(self) -> None:
+        """Put down when this sitting ended."""
+        self._now["finished"] = _now()
+        self.save()
+
+
+def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> None:
+    """Refuse to mix results of different settings in one worklist.
+
+    Parameters
+    ----------
+    stored : the settings that ``run.json`` holds; None for a new run.
+    settings : those of this sitting, as plain JSON values.
+    output : the folder, for the message.
+
+    Raises
+    ------
+    ConfigError
+        Names what differs.
+    """
+    if stored is None:
+        return
+    before = stored if isinstance(stored, Mapping) else {}
+    differing = [
+        f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"
+        for name in sorted(before.keys() | settings.keys())
+        if before.get(name) != settings.get(name)
+    ]
+    if differing:
+        raise ConfigError(
+            f"{output} holds a run with other settings: {'; '.join(differing)}",
+            expected="the same settings for all slides of a run",
+            fix="name another folder with -o, or add --overwrite to screen everything anew",
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

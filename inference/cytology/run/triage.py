@@ -1,0 +1,226 @@
+"""A whole triage: slides in, a folder with worklist, results and pages out; the same command again goes on with it."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unmissed.inference import hardware
+from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
+from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
+from unmissed.inference.cytology.run.batch import Batch
+from unmissed.inference.cytology.run.entries import Input, name_entries
+from unmissed.inference.cytology.run.folder import RunFolder
+from unmissed.inference.cytology.run.jobs import MakeScreener, Progress
+from unmissed.inference.cytology.run.ledger import Ledger
+from unmissed.inference.cytology.run.record import Sitting, check_settings
+
+log = logging.getLogger(__name__)
+
+_PACKAGES = (
+    *("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "torch"),
+    *("tifffile", "simplejpeg", "openslide-python", "openslide-bin"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriagePlan:
+    """What is to be done.
+
+    Attributes
+    ----------
+    output : folder of the run.
+    inputs : the slides.
+    make_screener : loads the models in a worker; picklable.
+    settings : what shapes a slide's result (preset, models ...); slides of one run share them.
+    policy, preparation : what is demanded of a slide.
+    workers : processes.
+    timeout_s : a slide that takes longer has failed.
+    retry_failed : take slides that have failed before once more.
+    hashed : put the SHA-256 of the whole file into the results.
+    overwrite : forget what the folder holds of an earlier run.
+    arguments : what the user asked for, for the record.
+    note, note_zh : shown large on every page.
+    """
+
+    output: Path
+    inputs: Sequence[Input]
+    make_screener: MakeScreener
+    settings: Mapping[str, Any]
+    policy: Policy
+    preparation: Preparation
+    workers: int = 1
+    timeout_s: float = 1800.0
+    retry_failed: bool = False
+    hashed: bool = True
+    overwrite: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    note_zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TriageOutcome:
+    """How a sitting ended.
+
+    Attributes
+    ----------
+    rows : the worklist of the whole run.
+    run : what is told about the run.
+    screened : slides that this sitting did, failed ones included.
+    """
+
+    rows: tuple[WorklistRow, ...]
+    run: TriageRun
+    screened: int
+
+    @property
+    def failed(self) -> int:
+        """Slides of the run without a result."""
+        return sum(bool(row.error) for row in self.rows)
+
+
+def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcome:
+    """Screen all slides that are not finished yet and write worklist, summary, record and pages.
+
+    Parameters
+    ----------
+    plan : what is to be done.
+    report : told how far it is, about once a second.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds a run with other settings.
+    OutputError
+        When the folder cannot be written, or another run works in it.
+    UnmissedError
+        When the models cannot be loaded.
+    """
+    folder = RunFolder(plan.output)
+    with folder.locked():
+        record = folder.read_record()
+        settings = _shared_settings(plan)
+        if plan.overwrite:
+            record = {}
+            folder.clear()
+        check_settings(record.get("settings"), settings, plan.output)
+        folder.clean()
+        exclusion = Exclusion.under(plan.policy)
+        if exclusion.refusal:
+            log.warning("no slide will be excluded: %s", exclusion.refusal)
+        sitting = Sitting(folder, record, settings, plan.arguments)
+        sitting.save()
+        ledger = Ledger(folder, plan.policy, plan.preparation, exclusion)
+        batch = Batch(
+            ledger,
+            name_entries(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
+            plan.make_screener,
+            settings,
+            workers=plan.workers,
+            timeout_s=plan.timeout_s,
+            retry_failed=plan.retry_failed,
+            hashed=plan.hashed,
+        )
+
+        def told(progress: Progress) -> None:
+            if batch.first_ready is not None:
+                sitting.loaded(batch.first_ready)
+            if progress.row:
+                sitting.count(batch.done, batch.failed)
+            report(progress)
+
+        try:
+            batch.run(told)
+        finally:
+            sitting.end()
+            rows = ledger.write_worklist()
+        run = _told(plan, ledger, exclusion, rows, sitting.seconds)
+        _write_reports(folder.path, rows, run)
+        sitting.save(_about(plan, ledger, exclusion, rows))
+    return TriageOutcome(tuple(rows), run, batch.done)
+
+
+def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
+    """Everything that shapes a slide's result, the rules for adequacy and grade included."""
+    settings = {
+        **plan.settings,
+        "preparation": plan.preparation.value,
+        "adequacy": plan.policy.adequacy[plan.preparation].model_dump(mode="json"),
+        "grade": plan.policy.grade.model_dump(mode="json"),
+    }
+    return json.loads(json.dumps(settings, default=str))  # as they will be read back, so that they compare equal
+
+
+def _told(
+    plan: TriagePlan, ledger: Ledger, exclusion: Exclusion, rows: Sequence[WorklistRow], seconds: float
+) -> TriageRun:
+    """What summary and pages say about the run."""
+    refusals = ledger.refusals()
+    for reason in refusals if exclusion.certificate else ():
+        log.warning("no slide is excluded for which this holds: %s", reason)
+    excluded = any(row.disposition in ("no_further_review", "qc_review") for row in rows)
+    point, certificate = plan.policy.operating_point, exclusion.certificate
+    is_certified = point is not None and certificate is not None and (excluded or not refusals)
+    words = ""
+    if is_certified and point and certificate:
+        words = (
+            f"{point.name}: threshold {point.threshold:g}, sensitivity at least {certificate.sensitivity_bound:.4%} "
+            f"with {certificate.confidence:.0%} confidence"
+        )
+    provenance = ledger.provenance()
+    return TriageRun(
+        seconds=seconds,
+        operating_point=words,
+        no_certificate="" if is_certified else "; ".join(refusals),
+        preset=str(plan.settings.get("preset", "")),
+        preparation=plan.preparation.value,
+        policy=plan.policy.name,
+        runtime=str(provenance.get("runtime", plan.settings.get("runtime", ""))),
+        machine=f"{hardware.processor()}, {hardware.physical_cores()} cores",
+        models=_models_in_words(provenance.get("models")),
+        notes=tuple(refusals) if is_certified else (),
+        note=plan.note,
+        note_zh=plan.note_zh,
+    )
+
+
+def _models_in_words(models: Any) -> dict[str, str]:
+    if not isinstance(models, Mapping):
+        return {}
+    return {
+        str(role): " ".join(
+            [*(str(model[key]) for key in ("name", "version", "variant") if model.get(key)), str(model["sha256"])[:12]]
+        )
+        for role, model in models.items()
+        if isinstance(model, Mapping) and "sha256" in model
+    }
+
+
+def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
+    # Pages bring a template engine, which the workers' start should not wait for.
+    from unmissed.inference.cytology.pages.pages import write_pages
+    from unmissed.inference.cytology.results.summary import write_summary
+
+    write_summary(folder / "summary.json", rows, run)
+    write_pages(folder, rows, run)
+
+
+def _about(plan: TriagePlan, ledger: Ledger, exclusion: Exclusion, rows: Iterable[WorklistRow]) -> dict[str, Any]:
+    from unmissed.inference.provenance import package_versions
+
+    rows = list(rows)
+    return {
+        "slides": len(rows),
+        "failed": sum(bool(row.error) for row in rows),
+        "policy": plan.policy.model_dump(mode="json"),
+        "exclusion": {"allowed": not exclusion.refusal, "refused_because": ledger.refusals()},
+        "models": ledger.provenance().get("models", {}),
+        "reasons": {row.slide: list(row.reasons) for row in rows},
+        "machine": hardware.describe(),
+        "versions": package_versions(_PACKAGES),
+        "platform": sys.platform,
+    }

@@ -1,0 +1,117 @@
+"""What a worker process does: it opens slides, has them screened, and writes their results."""
+
+import logging
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+
+from unmissed.datasets.basis.errors import OutputError, UnmissedError
+from unmissed.datasets.basis.files import make_folder, sha256_of
+from unmissed.inference.cytology.run.jobs import Done, Failed, Job, MakeScreener, Message, Ready, Screens
+from unmissed.inference.cytology.screening.settings import ScreenSettings
+
+log = logging.getLogger(__name__)
+
+
+def load_screener(settings: ScreenSettings) -> Screens:
+    """Load the models that the settings name; the import of the pipeline costs the run's own process nothing.
+
+    Raises
+    ------
+    ModelError, RuntimeUnavailableError
+        When a model is missing or damaged, or cannot run here.
+    """
+    from unmissed.inference.cytology.screening.screen import Screener
+
+    return Screener.load(settings)
+
+
+def work(connection: Connection, make_screener: MakeScreener) -> None:
+    """Load the models and screen slides until the pipe or the parent ends; the main function of a worker process.
+
+    Parameters
+    ----------
+    connection : jobs come in, messages go out; None asks to leave.
+    make_screener : loads the models.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(connection, make_screener)
+
+
+def serve(connection: Connection, make_screener: MakeScreener) -> None:
+    """Load the models, say so, and answer every job with a message; see ``work``."""
+    try:
+        screener = make_screener()
+    except UnmissedError as error:
+        connection.send(Failed.of(error, stops_run=True))
+        return
+    connection.send(Ready())
+    try:
+        while (job := connection.recv()) is not None:
+            connection.send(_screen(screener, job))
+    except (EOFError, OSError):
+        return
+    finally:
+        screener.close()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _screen(screener: Screens, job: Job) -> Message:
+    """Screen one slide and write its result; whatever goes wrong becomes a message."""
+    started = perf_counter()
+    try:
+        _screen_into(screener, job)
+    except OutputError as error:
+        return Failed.of(error, stops_run=True)  # a full disk fails every slide
+    except UnmissedError as error:
+        return Failed.of(error, perf_counter() - started)
+    except OSError as error:
+        found = f"{job.path} cannot be read: {error.strerror or error}"
+        return Failed(found, fix="check the file and its permissions", seconds=perf_counter() - started)
+    except MemoryError:
+        fix = "use fewer --workers"
+        return Failed("it needs more memory than there is", fix=fix, seconds=perf_counter() - started)
+    except Exception as error:  # one slide never stops the rest; the traceback is for the report of the defect
+        log.exception("internal error while screening %s", job.path)
+        return Failed(
+            f"internal error: {type(error).__name__}: {error}",
+            fix="this is a defect of Unmissed; please report it with the traceback",
+            seconds=perf_counter() - started,
+        )
+    return Done(perf_counter() - started)
+
+
+def _screen_into(screener: Screens, job: Job) -> None:
+    from unmissed.datasets.slides.registry import open_slide
+    from unmissed.inference.cytology.results.writing import write_slide_result
+
+    path, started = Path(job.path), perf_counter()
+    opened = open_slide(path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source)
+    with opened as slide, ThreadPoolExecutor(1) as pool:
+        # Beside the screening: hashing leaves the interpreter free, and the file is read from the disk once.
+        digest = pool.submit(sha256_of, path) if job.hashed and path.is_file() else None
+        opened_s = perf_counter() - started
+        result = screener.screen(slide, job.slide, job.path)
+        screened = perf_counter()
+        sha256 = digest.result() if digest else None
+    now = perf_counter()
+    result = replace(
+        result,
+        sha256=sha256,
+        times_s=replace(result.times_s, open=opened_s, hash=now - screened, total=now - started),
+        provenance={**result.provenance, "settings": job.settings},
+    )
+    write_slide_result(make_folder(job.folder), result)

@@ -1,0 +1,97 @@
+"""Worker processes seen from the run: one that crashes, hangs or is killed takes only its own slide with it."""
+
+import signal
+from contextlib import suppress
+from multiprocessing import get_context
+from time import monotonic
+from typing import Any
+
+from unmissed.inference.cytology.run.jobs import Failed, Job, MakeScreener, Message
+from unmissed.inference.cytology.run.worker_process import work
+
+_GRACE_S = 5.0  # for a worker that was told to leave
+
+
+class Worker:
+    """A process that loads the models once and then screens one slide after the other.
+
+    Attributes
+    ----------
+    job : the slide it works on; None when it loads or waits.
+    is_ready : the models are loaded.
+    waits_for : what to wait for until ``receive`` has something to say.
+    """
+
+    def __init__(self, make_screener: MakeScreener) -> None:
+        # "spawn" starts clean on every system; a fork would copy the threads' locks in whatever state they are.
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        # Daemons end with this process even where it forgets them.
+        self._process = context.Process(target=work, args=(theirs, make_screener), name="unmissed-triage", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._started = 0.0
+        self.job: Job | None = None
+        self.is_ready = False
+
+    @property
+    def waits_for(self) -> tuple[Any, Any]:
+        """Objects for ``multiprocessing.connection.wait``."""
+        return self._connection, self._process.sentinel
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the slide was given."""
+        return monotonic() - self._started
+
+    def give(self, job: Job) -> None:
+        """Hand a slide to a worker that is ready; one that has just died says so in ``receive``."""
+        self.job, self._started = job, monotonic()
+        with suppress(OSError):
+            self._connection.send(job)
+
+    def receive(self) -> Message | None:
+        """What the worker has to say; None when nothing.
+
+        A dead process yields ``Failed`` with the cause of its death.
+        """
+        was_alive = self._process.is_alive()  # asked first: what it said before its end is still in the pipe
+        try:
+            if self._connection.poll():
+                message: Message = self._connection.recv()
+                self.is_ready = True
+                return message
+        except (EOFError, OSError):
+            was_alive = False  # its end of the pipe is closed
+        if was_alive:
+            return None
+        self._process.join(_GRACE_S)
+        return Failed(
+            f"the worker died ({_cause(self._process.exitcode)}) while "
+            + (f"reading {self.job.path}" if self.job else "loading the models"),
+            fix="if memory was short, use fewer --workers; if the file is damaged, export it again",
+            seconds=self.seconds if self.job else 0.0,
+            is_death=True,
+        )
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._connection.close()
+        self._process.join(_GRACE_S)
+
+    def leave(self) -> None:
+        """Let an idle worker free its models and end."""
+        with suppress(OSError):  # it may be dead already
+            self._connection.send(None)
+        self._process.join(_GRACE_S)
+        self.kill()
+
+
+def _cause(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,1 @@
+"""One slide: from its pixels to findings, adequacy and a score."""

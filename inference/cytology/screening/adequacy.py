@@ -1,0 +1,42 @@
+"""Whether a slide shows enough cells, well enough, to be judged at all."""
+
+import numpy as np
+
+from unmissed.datasets.pictures.peaks import find_peaks
+from unmissed.inference.cytology.policy.policy import AdequacyLimits
+from unmissed.inference.cytology.screening.regions import Regions
+from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict
+
+NUCLEUS = 0.5  # probability of a nucleus from which a peak counts as a cell
+APART_UM = 15.0  # nuclei of neighbouring squamous cells are further apart than this
+GLASS_ONLY_MM2 = 0.002  # less foreground than a single squamous cell has is dust
+
+
+def assess(nucleus: np.ndarray, regions: Regions, um_per_cell: float, limits: AdequacyLimits) -> Adequacy:
+    """Estimate the number of squamous cells and name what is wrong, the worst first.
+
+    Parameters
+    ----------
+    nucleus : float32 (rows, columns), probability of a nucleus.
+    um_per_cell : side of a map cell.
+    limits : what the preparation has to show (Bethesda 2014: 5,000 cells liquid-based, 8,000 conventional).
+    """
+    cells = len(find_peaks(np.where(regions.foreground, nucleus, 0), APART_UM / um_per_cell, NUCLEUS)[0])
+    if regions.foreground_mm2 < GLASS_ONLY_MM2:
+        verdict = AdequacyVerdict.EMPTY
+    elif regions.out_of_focus > limits.max_out_of_focus:
+        verdict = AdequacyVerdict.OUT_OF_FOCUS
+    elif regions.obscured > limits.max_obscured:
+        verdict = AdequacyVerdict.OBSCURED
+    elif cells < limits.min_cells:
+        verdict = AdequacyVerdict.SCANT
+    else:
+        verdict = AdequacyVerdict.ADEQUATE
+    return Adequacy(
+        verdict,
+        cells,
+        limits.min_cells,
+        round(regions.foreground_mm2, 4),
+        round(regions.out_of_focus, 4),
+        round(regions.obscured, 4),
+    )

@@ -1,0 +1,92 @@
+"""What of a slide holds cells, and what of that cannot be judged."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from unmissed.inference.cytology.screening.scan import Scan
+
+GLASS_SHARE = 0.02  # the brightest part of a slide is taken as its glass
+DIFFERS = 14  # grey levels from the glass in any channel: pale cytoplasm differs by 20 and more, noise by 5
+BLACK = 12  # scanners fill gaps with black
+DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be told
+CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
+SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
+BLURRED = 0.36  # fine over coarse detail: sharp fields have 0.50 and more, blurred by 1 um (sigma) 0.33 and less
+DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be told
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Masks over the cells of the finder's heat map, and their shares.
+
+    Attributes
+    ----------
+    foreground : bool (rows, columns), holds something other than glass.
+    foreground_mm2 : its area.
+    out_of_focus, obscured : share of the foreground, 0..1.
+    mean : mean grey level of the whole slide, 0..255.
+    """
+
+    foreground: np.ndarray
+    foreground_mm2: float
+    out_of_focus: float
+    obscured: float
+    mean: float
+
+
+def find_regions(scan: Scan, um_per_cell: float) -> Regions:
+    """Tell cells from glass, sharp from blurred, and clear from obscured.
+
+    Single cells are kept: a nucleus alone darkens its map cell by more than the threshold.
+
+    Parameters
+    ----------
+    scan : maps of the slide.
+    um_per_cell : side of a map cell.
+    """
+    picture = scan.overview
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    channels = cv2.split(picture)
+    filled = (np.maximum.reduce(channels) < BLACK) | (np.minimum.reduce(channels) == 255)
+    glass = _glass(picture, grey, ~filled)
+    differences = [
+        cv2.absdiff(channel, np.full_like(channel, value)) for channel, value in zip(channels, glass, strict=True)
+    ]
+    foreground = (np.maximum.reduce(differences) > DIFFERS) & ~filled
+    area = max(1, int(foreground.sum()))
+    blurred = _blurred(scan, foreground, SHARP_WINDOW_UM / um_per_cell)
+    obscured = _clumps(grey, foreground, CLUMP_UM / um_per_cell)
+    return Regions(
+        foreground,
+        float(foreground.sum()) * (um_per_cell / 1000) ** 2,
+        float(blurred.sum()) / area,
+        float(obscured.sum()) / area,
+        float(grey.mean()),
+    )
+
+
+def _glass(picture: np.ndarray, grey: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Colour of the empty glass: the median of the brightest part of the slide."""
+    counts = np.bincount(grey[real], minlength=256)
+    if not counts.any():
+        return np.full(3, 255, np.uint8)
+    brighter = counts[::-1].cumsum()[::-1]
+    bright = real & (grey >= np.flatnonzero(brighter >= GLASS_SHARE * brighter[0])[-1])
+    return np.median(picture[bright], axis=0).astype(np.uint8)
+
+
+def _blurred(scan: Scan, foreground: np.ndarray, window: float) -> np.ndarray:
+    """Foreground whose fine detail is weak for its coarse detail."""
+    side = (max(1, round(window)),) * 2
+    held = foreground.astype(np.float32)
+    fine, coarse, weight = (cv2.blur(m, side) for m in (scan.fine * held, scan.coarse * held, held))
+    return foreground & (coarse > DETAIL * weight) & (fine < BLURRED * coarse)
+
+
+def _clumps(grey: np.ndarray, foreground: np.ndarray, width: float) -> np.ndarray:
+    """Dark foreground that is wider than nuclei and folds."""
+    dark = (foreground & (grey < DARK)).astype(np.uint8)
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, round(width)),) * 2)
+    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, disk).astype(bool)

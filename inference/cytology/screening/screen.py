@@ -1,0 +1,248 @@
+"""Screen one slide: scan, look again, judge, score. The only place that knows the order of the stages."""
+
+import logging
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Self
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.basis.closing import Closing
+from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.pictures.peaks import find_peaks
+from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
+from unmissed.datasets.slides.tile_cache import TileCache
+from unmissed.datasets.slides.view import read_crop
+from unmissed.inference.cytology.policy.policy import grade_of
+from unmissed.inference.cytology.screening.adequacy import assess
+from unmissed.inference.cytology.screening.damage import ForgivingSlide
+from unmissed.inference.cytology.screening.judging import judge
+from unmissed.inference.cytology.screening.known_slide import known_answers
+from unmissed.inference.cytology.screening.models import Models
+from unmissed.inference.cytology.screening.refine import PLACES_PER_CROP, Refined, choose_places, refine
+from unmissed.inference.cytology.screening.regions import Regions, find_regions
+from unmissed.inference.cytology.screening.scan import Scan, scan
+from unmissed.inference.cytology.screening.score import slide_features
+from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings
+from unmissed.inference.cytology.screening.threads import Stopwatch
+from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideReading, SlideResult, StageSeconds
+from unmissed.inference.hardware import physical_cores
+
+log = logging.getLogger(__name__)
+
+_CACHE_BYTES = 256 * 2**20
+_THUMBNAIL_PX = 1600
+TOO_COARSE, COARSE = 2.0, 1.35  # times the judge's pixel size: refused, and screened with a doubt
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the finder says: the map to show, and where candidates may be taken from."""
+
+    heat: np.ndarray
+    peaks_in: np.ndarray
+    cell_px: float
+    radius_cells: float
+    windows: int
+
+
+class Screener(Closing):
+    """Loaded models that screen slide after slide.
+
+    Parameters
+    ----------
+    settings : how much is looked at, and with what.
+    models : loaded by ``Screener.load``.
+
+    Attributes
+    ----------
+    known_slide : what a drawn slide gives here, for certificates; see ``known_slide.known_answers``.
+    """
+
+    def __init__(self, settings: ScreenSettings, models: Models) -> None:
+        self.settings, self.models = settings, models
+        self.threads = settings.threads or physical_cores()
+        self.known_slide: tuple[float, ...] = ()
+
+    @classmethod
+    def load(cls, settings: ScreenSettings) -> Self:
+        """Load the models.
+
+        Raises
+        ------
+        ModelError, RuntimeUnavailableError
+            When a model is missing or damaged, or cannot run here.
+        """
+        screener = cls(settings, Models.load(settings))
+        try:
+            screener.known_slide = known_answers(screener.screen, screener.models.fingerprint(settings))
+        except UnmissedError as error:  # a preset of other pixel sizes, say: it can run, and cannot be certified
+            log.warning("the known slide cannot be screened, so that no slide can be excluded: %s", error)
+        return screener
+
+    def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
+        """Screen an open slide.
+
+        Parameters
+        ----------
+        slide : its pixel size must be known.
+        name : unique within the run.
+        path : as the user named it.
+
+        Raises
+        ------
+        SlideError
+            When the pixel size is unknown or out of the models' range, or nothing at all can be read.
+        """
+        started = perf_counter()
+        pixel_size = _check_pixel_size(slide, self.models.judge_um_per_px)
+        source = ForgivingSlide(slide)
+        cache, watch = TileCache(_CACHE_BYTES), Stopwatch()
+        models, preset = self.models, self.settings.preset
+
+        finder = models.scanning
+        grid = finder.grid(source)
+        seen = scan(grid, finder.session, finder.target, cache, self.threads, watch)
+        scanned = perf_counter()
+        if source.damaged and source.damaged_share == 1 and source.first_error is not None:
+            raise source.first_error
+        um_per_cell = grid.cell_px * pixel_size.um_per_px
+        regions = find_regions(seen, um_per_cell)
+        adequacy = assess(seen.nucleus, regions, um_per_cell, self.settings.adequacy)
+        assessed = perf_counter()
+        found = self._look_again(source, seen, regions, cache, watch)
+        looked = perf_counter()
+        rows, columns, scores = find_peaks(found.peaks_in, found.radius_cells, preset.min_score)
+        total = len(scores)
+        rows, columns, scores = rows[: preset.max_crops], columns[: preset.max_crops], scores[: preset.max_crops]
+        candidates = [
+            Candidate((float(c) + 0.5) * found.cell_px, (float(r) + 0.5) * found.cell_px, float(s))
+            for r, c, s in zip(rows, columns, scores, strict=True)
+        ]
+        chosen = perf_counter()
+        findings = self._judge(source, pixel_size, candidates, cache, watch)
+        judged = perf_counter()
+        features = slide_features(findings, regions.foreground_mm2)
+        score = models.slide_score.of(features)
+        crops = self._gallery(source, findings, cache)
+        thumbnail = _thumbnail(seen, slide)
+        ended = perf_counter()
+        return SlideResult(
+            slide=name,
+            path=path,
+            sha256=None,
+            reader=slide.reader,
+            width_px=slide.levels[0].width_px,
+            height_px=slide.levels[0].height_px,
+            pixel_size=pixel_size,
+            score=score,
+            grade=grade_of(findings, self.settings.grade),
+            findings=tuple(findings),
+            adequacy=adequacy,
+            heat_map=HeatMap(found.heat, found.cell_px),
+            thumbnail=thumbnail,
+            crops=crops,
+            features=features,
+            notes=(*models.notes, *_notes(source, pixel_size, models.judge_um_per_px)),
+            reading=SlideReading(
+                tiles_read=len(source.seen) - len(source.damaged),
+                tiles_damaged=len(source.damaged),
+                thumbnail_grey=round(regions.mean, 1),
+            ),
+            times_s=StageSeconds(
+                scan=scanned - started,
+                regions=assessed - scanned,
+                look_again=looked - assessed,
+                candidates=chosen - looked,
+                judge=judged - chosen,
+                aggregate=ended - judged,
+                total=ended - started,
+            ),
+            thread_s=watch.seconds(),
+            counts={
+                "canvases": seen.canvases,
+                "canvases_empty": seen.empty,
+                "places_looked_at_again": found.windows,
+                "candidates": total,
+                "crops_judged": len(candidates),
+            },
+            provenance={**models.provenance(self.settings), "known_slide": list(self.known_slide)},
+        )
+
+    def _look_again(self, slide: Slide, seen: Scan, regions: Regions, cache: TileCache, watch: Stopwatch) -> _Found:
+        """The finer map where the preset asks for one."""
+        coarse = np.where(regions.foreground, seen.abnormal, 0)
+        finer = self.models.windows
+        if self.settings.preset.fine_search is not FineSearch.WHERE_IT_MATTERS or finer is None:
+            return _Found(coarse, coarse, seen.grid.cell_px, self.models.scanning.radius_cells, 0)
+        grid = finer.grid(slide)
+        preset = self.settings.preset
+        most = PLACES_PER_CROP * preset.max_crops
+        places = choose_places(coarse, seen.grid.cell_px, grid, preset.fine_share, preset.min_score, most)
+        refined = refine(grid, places, finer.session, finer.target, cache, self.threads, watch)
+        return _Found(_joined(refined, coarse), refined.abnormal, grid.cell_px, finer.radius_cells, refined.windows)
+
+    def _judge(
+        self, slide: Slide, pixel_size: PixelSize, candidates: list[Candidate], cache: TileCache, watch: Stopwatch
+    ) -> list[Finding]:
+        session, card, um_per_px = self.models.judge, self.models.judge_card, self.models.judge_um_per_px
+        box_px = session.input_size * um_per_px / pixel_size.um_per_px
+        return judge(slide, candidates, session, card, um_per_px, box_px, cache, self.threads, watch)
+
+    def _gallery(self, slide: Slide, findings: list[Finding], cache: TileCache) -> tuple[np.ndarray, ...]:
+        size, um_per_px = self.models.judge.input_size, self.models.judge_um_per_px
+        shown = findings[: self.settings.gallery]
+        return tuple(read_crop(slide, f.x_px, f.y_px, size, um_per_px, cache) for f in shown)
+
+    def close(self) -> None:
+        """Free the models."""
+        self.models.close()
+
+
+def _check_pixel_size(slide: Slide, judged_at: float) -> PixelSize:
+    found = slide.pixel_size
+    if found is None:
+        raise SlideError(
+            f"{slide.path} does not tell how large its pixels are",
+            expected="micrometres per pixel in the file",
+            fix="give --um-per-px, or --um-per-px-table with a line for this slide",
+        )
+    if found.um_per_px > TOO_COARSE * judged_at:
+        raise SlideError(
+            f"{slide.path} has {found.um_per_px:g} um/px ({found.source}): too coarse to judge nuclei",
+            expected=f"{TOO_COARSE * judged_at:g} um/px or less; a 40x scan has about 0.25",
+            fix="scan the glass at 40x, or correct the pixel size with --um-per-px",
+        )
+    return found
+
+
+def _joined(refined: Refined, coarse: np.ndarray) -> np.ndarray:
+    """The finer map where it was looked, the coarse one elsewhere."""
+    shape = refined.abnormal.shape
+    if coarse.shape != shape:
+        coarse = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(refined.looked, refined.abnormal, coarse)
+
+
+def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:
+    """The overview at about 1,600 px; it was read anyway."""
+    level = slide.levels[0]
+    factor = min(1.0, _THUMBNAIL_PX / max(level.width_px, level.height_px))
+    across, down = level.width_px / seen.grid.cell_px, level.height_px / seen.grid.cell_px
+    whole = seen.overview[: max(1, round(down)), : max(1, round(across))]
+    size = (max(1, round(level.width_px * factor)), max(1, round(level.height_px * factor)))
+    interpolation = cv2.INTER_AREA if size[0] <= whole.shape[1] else cv2.INTER_CUBIC
+    return cv2.resize(whole, size, interpolation=interpolation)
+
+
+def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float) -> list[str]:
+    notes = [pixel_size.warning] if pixel_size.warning else []
+    if pixel_size.um_per_px > COARSE * judged_at:
+        notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
+    if source.damaged:
+        notes.append(
+            f"{len(source.damaged)} of {len(source.seen)} tiles are damaged and were left out; "
+            f"the first: {source.first_error}"
+        )
+    return notes

@@ -1,0 +1,1 @@
+"""The demonstrations: drawn inputs through the ordinary pipelines."""

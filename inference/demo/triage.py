@@ -1,0 +1,104 @@
+"""The demonstration of triage: drawn slides, one of them broken, through the ordinary pipeline onto result pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.slides.outline import Spot
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.run.entries import Input
+from unmissed.inference.cytology.run.jobs import Progress
+from unmissed.inference.cytology.run.loading import screener_for
+from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.hardware import physical_cores
+
+SLIDES = 4
+SIDE_PX = 6144
+BROKEN = "broken-on-purpose"
+
+NOTE = (
+    "These slides were drawn by the program, and one file was broken on purpose. The pages show the software at work; "
+    "scores and findings on drawn cells mean nothing."
+)
+NOTE_ZH = "这些玻片由程序绘制，其中一个文件为故意损坏。本页仅展示软件的运行过程；对绘制细胞的评分与发现没有意义。"
+
+
+@dataclass(frozen=True, slots=True)
+class TriageDemo:
+    """What the demonstration left on the disk, and how it went.
+
+    Attributes
+    ----------
+    page : the worklist as a page.
+    slides : how many went in, the broken one included.
+    failed : names of the slides without a result.
+    seconds : of the triage, without the drawing.
+    """
+
+    page: Path
+    slides: int
+    failed: tuple[str, ...]
+    seconds: float
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Every slide has a result except the one that was broken on purpose."""
+        return self.failed == (BROKEN,)
+
+
+def run_triage_demo(folder: Path, report: Callable[[Progress], None] = lambda progress: None) -> TriageDemo:
+    """Draw slides, triage them and write the pages.
+
+    Parameters
+    ----------
+    folder : gets ``slides/`` and ``triage/``; an earlier demonstration there is replaced.
+    report : told how far the triage is.
+
+    Raises
+    ------
+    ModelError, RuntimeUnavailableError, OutputError
+        When a model, the runtime or the disk fails.
+    """
+    paths = draw_slides(folder / "slides")
+    policy, preparation = load_policy("screening"), Preparation.LIQUID
+    make_screener, settings = screener_for("default", "onnx-cpu", physical_cores(), None, policy, preparation)
+    plan = TriagePlan(
+        output=folder / "triage",
+        inputs=[Input(path) for path in paths],
+        make_screener=make_screener,
+        settings=settings,
+        policy=policy,
+        preparation=preparation,
+        overwrite=True,
+        note=NOTE,
+        note_zh=NOTE_ZH,
+    )
+    outcome = triage(plan, report)
+    return TriageDemo(
+        page=plan.output / "index.html",
+        slides=len(outcome.rows),
+        failed=tuple(row.slide for row in outcome.rows if row.error),
+        seconds=outcome.run.seconds,
+    )
+
+
+def draw_slides(folder: Path) -> list[Path]:
+    """Write drawn slides, half of them with abnormal-looking cells, and one file that ends too early.
+
+    Returns
+    -------
+    The files, the broken one last. The same slides each time.
+    """
+    library = draw_fields(normal=6, abnormal=3, seed=1)
+    spec = LayoutSpec(SIDE_PX, SIDE_PX, spot=Spot(SIDE_PX / 2, SIDE_PX / 2, 0.47 * SIDE_PX))
+    made = make_cohort(folder, library, spec, CohortPlan(SLIDES, 0.5, (1, 3), seed=1))
+    paths = [slide.path for slide in made]
+    whole = paths[0].read_bytes()
+    broken = folder / f"{BROKEN}.tiff"
+    with write_whole(broken, "wb") as stream:
+        stream.write(whole[: len(whole) // 3])
+    return [*paths, broken]

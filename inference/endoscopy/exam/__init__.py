@@ -1,0 +1,1 @@
+"""An examination as a record: time line, quality figures, exam.json."""

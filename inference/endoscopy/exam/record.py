@@ -1,0 +1,155 @@
+"""From an examination to its exam.json."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+from pydantic import ValidationError
+
+from unmissed.datasets.basis.names import readable
+from unmissed.inference.endoscopy.exam.kpis import Kpi
+from unmissed.inference.endoscopy.exam.schema import (
+    ExamError,
+    StoredClocks,
+    StoredExam,
+    StoredGap,
+    StoredKpi,
+    StoredProtocol,
+    first_problem,
+)
+from unmissed.inference.endoscopy.exam.timeline import Timeline
+from unmissed.inference.endoscopy.protocol import Protocol
+from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, ExamResult
+
+
+def record(
+    result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures: Mapping[str, str], status: str = "finished"
+) -> StoredExam:
+    """Bring a result into the form of exam.json.
+
+    Parameters
+    ----------
+    result, protocol, kpis : of the examination.
+    pictures : site code -> path of its best frame, relative to the folder.
+    status : "running" or "finished".
+
+    Raises
+    ------
+    ExamError
+        When a value cannot be (a share of 2, a time that is not a number).
+    """
+    coverage = result.coverage
+    is_assessed = coverage.score is not None
+    try:
+        return StoredExam.model_validate(
+            {
+                "status": status,
+                "source": without_password(result.source),
+                "protocol": _protocol(protocol),
+                "started_at": result.started_at,
+                "duration_s": round(result.duration_s, 3),
+                "ended": result.ended,
+                "frames": dict(result.frames),
+                "width_px": result.width_px,
+                "height_px": result.height_px,
+                "clocks": _clocks(result.clocks),
+                "score": coverage.score,
+                "sites": [
+                    {
+                        **{name: getattr(protocol.site(site.code), name) for name in ("name", "name_zh", "region")},
+                        "wall": protocol.site(site.code).wall,
+                        "code": site.code,
+                        "credit": float(site.credit),
+                        "seen": bool(site.seen),
+                        "seconds": round(float(site.seconds), 3),
+                        "best_time_s": site.best_time_s,
+                        "picture": pictures.get(site.code),
+                    }
+                    for site in coverage.sites
+                ],
+                "missing": coverage.missing if is_assessed else None,
+                "kpis": [{name: getattr(kpi, name) for name in StoredKpi.model_fields} for kpi in kpis],
+                "events": _kinds(result.events),
+                "gaps": _gaps(result.events),
+                "times_ms": {
+                    stage: {name: value for name, value in times.items() if math.isfinite(value)}
+                    for stage, times in result.times_ms.items()
+                },
+                "notes": result.notes,
+                # Through JSON and back: only plain values remain, and paths among them become text.
+                "provenance": json.loads(json.dumps(dict(result.provenance), ensure_ascii=False, default=str)),
+                "lesion_looks": None if result.lesion_looks is None else asdict(result.lesion_looks),
+            }
+        )
+    except ValidationError as error:
+        raise ExamError(
+            f"the result of {without_password(result.source)} cannot be right: {first_problem(error)}",
+            fix="this is a defect of Unmissed; signals.csv and events.jsonl are complete, please report it",
+        ) from error
+
+
+def running(
+    started_at: str, protocol: Protocol, timeline: Timeline, events: Sequence[Event], clocks: ClockTimes | None
+) -> StoredExam:
+    """What is known of an examination that is still watched.
+
+    Parameters
+    ----------
+    started_at : local time, ISO 8601.
+    protocol, timeline, events : of the examination so far.
+    clocks : as they stand; None where nobody tells.
+    """
+    stretches = timeline.stretches
+    return StoredExam(
+        status="running",
+        source="",
+        protocol=_protocol(protocol),
+        started_at=started_at,
+        duration_s=round(stretches[-1].end_s - stretches[0].start_s, 3) if stretches else 0.0,
+        ended="",
+        frames={"analysed": timeline.frames, "legible": timeline.legible},
+        width_px=0,
+        height_px=0,
+        clocks=None if clocks is None else _clocks(clocks),
+        score=None,
+        sites=(),
+        missing=None,
+        kpis=(),
+        events=_kinds(events),
+        gaps=_gaps(events),
+        times_ms={},
+        notes=(),
+        provenance={},
+    )
+
+
+def without_password(source: str) -> str:
+    """The name of a stream without user and password, which addresses of cameras often carry."""
+    scheme, mark, rest = readable(source).partition("://")
+    if not mark:
+        return scheme
+    host, slash, way = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{way}"
+
+
+def _protocol(protocol: Protocol) -> StoredProtocol:
+    return StoredProtocol(**{name: getattr(protocol, name) for name in StoredProtocol.model_fields})
+
+
+def _clocks(clocks: ClockTimes) -> StoredClocks:
+    values = {name: getattr(clocks, name) for name in StoredClocks.model_fields}
+    return StoredClocks(**{name: None if value is None else round(value, 3) for name, value in values.items()})
+
+
+def _kinds(events: Sequence[Event]) -> dict[str, int]:
+    return dict(Counter(event.kind.value for event in events))
+
+
+def _gaps(events: Sequence[Event]) -> tuple[StoredGap, ...]:
+    return tuple(
+        StoredGap(start_s=event.time_s, end_s=event.data.get("end_s"), text=event.text)
+        for event in events
+        if event.kind is EventKind.GAP
+    )

@@ -1,0 +1,1 @@
+"""What a single frame shows: its area, clarity, site, suspicious areas."""

@@ -1,0 +1,77 @@
+"""Suspicious areas of a frame: a heat-map model over the content of the picture."""
+
+import numpy as np
+
+from unmissed.datasets.basis.closing import Closing
+from unmissed.inference.endoscopy.frame.shrinking import shrink
+from unmissed.inference.endoscopy.values import Box, Lesion, View
+from unmissed.inference.pictures.find import Finder
+from unmissed.inference.runtimes.variants import Choice, choose
+
+_MUCH = 0.5
+_ANY_PX = 1_000_000  # a model whose pixels have a size takes the picture as it is
+_MOST = 8  # boxes of a frame; more say that the picture is strange, not that it is full of lesions
+
+
+class LesionModel(Closing):
+    """A heat-map model that finds lesions.
+
+    Parameters
+    ----------
+    name : of a shipped model, or the path of an .onnx file with its card; None finds nothing.
+    threshold : least score of a box.
+    runtime : what runs it.
+
+    Attributes
+    ----------
+    choice : the model file that runs; None where none was named.
+    """
+
+    def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:
+        self.choice: Choice | None = choose(name, runtime) if name else None
+        self._finder = None
+        self._picture_px = 0
+        if self.choice is not None:
+            spec = self.choice.file.card.heatmap
+            self._picture_px = (spec.picture_px if spec else None) or _ANY_PX
+            self._finder = Finder(
+                self.choice.file,
+                runtime=runtime,
+                batch_size=1,
+                workers=1,
+                threads=1,
+                threshold=threshold,
+                max_per_image=_MOST,
+            )
+
+    def of(self, view: View) -> tuple[Lesion, ...]:
+        """Lesions of a frame, the highest score first."""
+        if self._finder is None:
+            return ()
+        small = self._small(view.image)
+        across, down = view.image.shape[1] / small.shape[1], view.image.shape[0] / small.shape[0]
+        left, top = view.content.x_px, view.content.y_px
+        return tuple(
+            Lesion(
+                Box(
+                    left + across * find.x_px,
+                    top + down * find.y_px,
+                    across * find.width_px,
+                    down * find.height_px,
+                ),
+                find.score,
+            )
+            for find in self._finder.find_in(small)
+        )
+
+    def close(self) -> None:
+        """Free the engine."""
+        if self._finder is not None:
+            self._finder.close()
+
+    def _small(self, image: np.ndarray) -> np.ndarray:
+        """The picture at the model's size, where it is much larger: the finder itself would take ten times as long."""
+        factor = self._picture_px / max(image.shape[:2])
+        if factor >= _MUCH:
+            return image
+        return shrink(image, max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))

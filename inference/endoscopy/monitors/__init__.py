@@ -1,0 +1,1 @@
+"""What an examination adds up to over time: speed, clocks, coverage, alerts."""

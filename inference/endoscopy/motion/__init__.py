@@ -1,0 +1,1 @@
+"""What one frame after another shows: freeze, similarity, blur, movement."""

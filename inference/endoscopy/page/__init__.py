@@ -1,0 +1,1 @@
+"""The report that a doctor sees of an examination."""

@@ -1,0 +1,122 @@
+"""What signals, events, figures and stages of an examination are called on its page, in English and Chinese."""
+
+from unmissed.inference.endoscopy.values import EventKind, Reason, Scene, SpeedState
+from unmissed.inference.reports.words import Word
+
+REASONS = {
+    Reason.DARK: Word("Too dark", "过暗"),
+    Reason.OVEREXPOSED: Word("Over-exposed", "过曝"),
+    Reason.BLUR: Word("Blurred", "模糊"),
+    Reason.WALL: Word("Touches the wall", "贴壁"),
+    Reason.WATER: Word("Water, foam", "冲洗、泡沫"),
+    Reason.SMOKE: Word("Smoke, veil", "烟雾"),
+    Reason.OUTSIDE: Word("Outside", "体外"),
+    Reason.GAP: Word("No picture", "无图像"),
+}
+
+SCENES = {
+    Scene.OUTSIDE: Word("Outside", "体外"),
+    Scene.INSIDE: Word("Inside", "体内"),
+    Scene.CAECUM: Word("Caecum", "盲肠"),
+    Scene.INSTRUMENT: Word("Instrument", "器械操作"),
+}
+
+STATES = {
+    SpeedState.GREEN: Word("Safe", "安全", tone="calm"),
+    SpeedState.AMBER: Word("Fast", "偏快", tone="warn"),
+    SpeedState.RED: Word("Too fast", "过快", tone="bad"),
+    SpeedState.GREY: Word("Not told", "无法判断"),
+}
+
+EVENTS = {
+    EventKind.STARTED: Word("Start", "开始", tone="look"),
+    EventKind.ENTERED: Word("In the body", "进镜", tone="look"),
+    EventKind.CAECUM: Word("Caecum", "到达盲肠", tone="look"),
+    EventKind.LEFT: Word("Out of the body", "出镜", tone="look"),
+    EventKind.SITE: Word("Site seen", "部位已观察", tone="calm"),
+    EventKind.SPEED: Word("Speed", "退镜速度", tone="warn"),
+    EventKind.SLIP: Word("Slip", "滑镜", tone="warn"),
+    EventKind.LESION: Word("High risk", "高危", tone="bad"),
+    EventKind.FROZEN: Word("Frozen", "画面冻结", tone="look"),
+    EventKind.ILLEGIBLE: Word("Nothing to be seen", "视野不清", tone="warn"),
+    EventKind.THERAPY: Word("Instrument", "器械操作", tone="look"),
+    EventKind.GAP: Word("No picture", "无图像", tone="warn"),
+    EventKind.CHANGED: Word("Picture changed", "图像改变", tone="look"),
+    EventKind.SHORT: Word("Too short", "退镜时间不足", tone="bad"),
+    EventKind.ENDED: Word("End", "结束", tone="look"),
+}
+
+SIGNS = {
+    EventKind.ENTERED: "▸",
+    EventKind.CAECUM: "C",
+    EventKind.LEFT: "◂",
+    EventKind.SLIP: "S",
+    EventKind.LESION: "!",
+    EventKind.GAP: "⌀",
+    EventKind.SHORT: "✗",
+    EventKind.THERAPY: "T",
+}
+"""How events stand on the time line."""
+
+KPIS = {
+    "withdrawal_s": Word(
+        "Withdrawal time",
+        "退镜时间",
+        "From the caecum to the exit, without therapy, frozen pictures and gaps.",
+        "自盲肠至出镜，不计治疗、冻结及无图像时间。",
+    ),
+    "examination_s": Word(
+        "Examination time",
+        "检查时间",
+        "Inside the body, without frozen pictures and gaps.",
+        "体内时间，不计冻结及无图像时间。",
+    ),
+    "effective": Word(
+        "Clear observation", "有效观察占比", "Share of that time with a legible picture.", "该时间内画面清晰的比例。"
+    ),
+    "caecum": Word("Caecum recognised", "识别到盲肠", "Time of the recording.", "录像时间。"),
+    "coverage": Word("Sites seen", "已观察部位", "Of the protocol.", "按检查方案。"),
+    "speed_red": Word("Too fast", "过快占比", "Share of the withdrawal.", "占退镜时间。"),
+    "speed_amber": Word("Fast", "偏快占比", "Share of the withdrawal.", "占退镜时间。"),
+    "speed_grey": Word("Speed not told", "速度无法判断", "Share of the withdrawal.", "占退镜时间。"),
+    "speed_alarms": Word("Speed alarms", "速度报警次数", "Withdrawal too fast.", "退镜过快。"),
+    "slips": Word("Slips", "滑镜次数", "The picture jumped.", "画面突变。"),
+    "lesion_alerts": Word(
+        "High-risk alerts", "高危提示", "Areas pointed out by the detector.", "检测模型提示的可疑区域。"
+    ),
+    "longest_illegible": Word(
+        "Longest unclear stretch", "最长不清晰时段", "Nothing to be seen, inside the body.", "体内视野不清。"
+    ),
+}
+
+STAGES_ZH = {
+    "content": "视野定位",
+    "clarity": "清晰度",
+    "similarity": "相似度",
+    "motion": "运动",
+    "speed": "退镜速度",
+    "site": "部位识别",
+    "lesion": "病灶检测",
+    "trackers": "累计",
+    "read": "读取",
+    "latency": "延迟",
+    "total": "总计",
+}
+
+
+ROLES = {"site": Word("Model of sites", "部位模型"), "lesion": Word("Model of lesions", "病灶模型")}
+
+
+def role(name: str) -> Word:
+    """What a model is for; an unknown one is shown as it is."""
+    return ROLES.get(name) or Word(name, name)
+
+
+def kpi(name: str) -> Word:
+    """The words of a figure; an unknown one is shown as it is."""
+    return KPIS.get(name) or Word(name, name)
+
+
+def stage(name: str) -> Word:
+    """The words of a stage."""
+    return Word(name, STAGES_ZH.get(name, name))

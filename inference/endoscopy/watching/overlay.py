@@ -1,0 +1,173 @@
+"""What is drawn for the viewer: a band below the picture with speed, clocks and sites, and a red box around a suspect.
+
+The picture itself stays as it is; only the outline of a box lies on it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from unmissed.datasets.basis.errors import RuntimeUnavailableError
+from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, Reason, Speed, SpeedState
+
+HIGH_RISK = "高危，请仔细观察 / high risk, look carefully"
+NO_PICTURE = "无图像 / no picture"
+
+_COLOURS = {  # BGR
+    SpeedState.GREEN: (96, 174, 39),
+    SpeedState.AMBER: (0, 165, 255),
+    SpeedState.RED: (48, 48, 224),
+    SpeedState.GREY: (128, 128, 128),
+}
+_STATES = {
+    SpeedState.GREEN: "安全 safe",
+    SpeedState.AMBER: "偏快 fast",
+    SpeedState.RED: "过快 too fast",
+    SpeedState.GREY: "不评 not told",
+}
+_REASONS = {
+    Reason.NONE: "清晰 clear",
+    Reason.DARK: "过暗 dark",
+    Reason.OVEREXPOSED: "过曝 overexposed",
+    Reason.BLUR: "模糊 blurred",
+    Reason.WALL: "贴壁 wall contact",
+    Reason.WATER: "冲水 water, bubbles",
+    Reason.SMOKE: "烟雾 smoke",
+    Reason.OUTSIDE: "体外 outside",
+    Reason.GAP: NO_PICTURE,
+}
+_BAND, _TRACK, _WHITE, _FAINT = (24, 20, 20), (70, 64, 64), (255, 255, 255), (170, 170, 170)
+_ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the examination stands: clocks, sites seen, sites of the protocol (0 where it lists none)."""
+
+    clocks: ClockTimes
+    seen: int
+    sites: int
+
+
+class Overlay:
+    """Draws with the fonts that OpenCV 5 carries; no font of the system is needed, for Chinese neither.
+
+    Raises
+    ------
+    RuntimeUnavailableError
+        With an older OpenCV.
+    """
+
+    def __init__(self) -> None:
+        if not hasattr(cv2, "FontFace"):
+            raise RuntimeUnavailableError(
+                f"OpenCV {cv2.__version__} cannot write Chinese into a picture",
+                expected="OpenCV 5",
+                fix="pip install 'opencv-python-headless>=5'",
+            )
+        self._font = cv2.FontFace("sans")
+
+    def draw(
+        self, image: np.ndarray | None, size: tuple[int, int], signals: FrameSignals | None, now: Standing
+    ) -> np.ndarray:
+        """Put the band below a picture.
+
+        Parameters
+        ----------
+        image : uint8 (height, width, 3) RGB; None while there is none.
+        size : width and height of a picture, where there is none.
+        signals : of that picture.
+        now : how the examination stands.
+
+        Returns
+        -------
+        uint8 (height + band, width, 3) BGR, both sides even, as video encoders want them.
+        """
+        height, width = image.shape[:2] if image is not None else (size[1], size[0])
+        text_px = int(np.clip(width / 36, 11, 48))
+        row_px = round(1.7 * text_px)
+        even_height, even_width = -(-(height + _ROWS * row_px) // 2) * 2, -(-width // 2) * 2
+        canvas = np.empty((even_height, even_width, 3), np.uint8)
+        canvas[:height], canvas[height:], canvas[:, width:] = 0, _BAND, _BAND
+        if image is not None:
+            canvas[:height, :width] = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        is_alert = signals is not None and signals.alert
+        if signals is not None and is_alert:
+            self._boxes(canvas[:height], signals)
+        first, second = height + round(1.2 * text_px), height + row_px + round(1.2 * text_px)
+        speed = signals.speed if signals is not None else None
+        self._gauge(canvas, speed, (height, row_px), first, text_px)
+        self._right(canvas, _clock_words(now.clocks), first, text_px)
+        if now.sites:
+            self._right(canvas, f"部位 sites {now.seen}/{now.sites}", second, text_px)
+        if is_alert:
+            self._alert(canvas, height + row_px, row_px, second, text_px)
+        else:
+            words, colour = _legibility(signals)
+            self._text(canvas, words, text_px // 2, second, text_px, colour)
+        return canvas
+
+    def _boxes(self, picture: np.ndarray, signals: FrameSignals) -> None:
+        thickness = max(2, picture.shape[1] // 300)
+        for lesion in signals.lesions:
+            box = lesion.box
+            corner = round(box.x_px) - thickness, round(box.y_px) - thickness
+            opposite = round(box.x_px + box.width_px) + thickness, round(box.y_px + box.height_px) + thickness
+            cv2.rectangle(picture, corner, opposite, _COLOURS[SpeedState.RED], thickness)
+
+    def _gauge(self, canvas: np.ndarray, speed: Speed | None, band: tuple[int, int], base_y: int, text_px: int) -> None:
+        """A bar that fills with the speed, in the colour of its state, and what that means."""
+        state = speed.state if speed is not None else SpeedState.GREY
+        value = speed.speed if speed is not None else None
+        x = self._text(canvas, "速度 speed", text_px // 2, base_y, text_px, _FAINT) + text_px // 2
+        top, bottom = band[0] + band[1] // 4, band[0] + 3 * band[1] // 4
+        length = canvas.shape[1] // 5
+        cv2.rectangle(canvas, (x, top), (x + length, bottom), _TRACK, cv2.FILLED)
+        filled = length if value is None else round(length * min(max(value, 0.0), 100.0) / 100)
+        if filled:
+            cv2.rectangle(canvas, (x, top), (x + filled, bottom), _COLOURS[state], cv2.FILLED)
+        number = "" if value is None else f"{value:.0f} "
+        self._text(canvas, number + _STATES[state], x + length + text_px // 2, base_y, text_px, _WHITE)
+
+    def _alert(self, canvas: np.ndarray, top: int, row_px: int, base_y: int, text_px: int) -> None:
+        end = self._end(canvas, HIGH_RISK, text_px // 2, base_y, text_px) + text_px // 2
+        cv2.rectangle(canvas, (0, top), (end, top + row_px), _COLOURS[SpeedState.RED], cv2.FILLED)
+        self._text(canvas, HIGH_RISK, text_px // 2, base_y, text_px, _WHITE)
+
+    def _text(self, canvas: np.ndarray, words: str, x: int, y: int, text_px: int, colour: tuple[int, int, int]) -> int:
+        """Write on a base line; returns where it ends."""
+        cv2.putText(canvas, words, (x, y), colour, self._font, text_px, 400)
+        return self._end(canvas, words, x, y, text_px)
+
+    def _right(self, canvas: np.ndarray, words: str, y: int, text_px: int) -> None:
+        """Write up to the right edge."""
+        x = canvas.shape[1] - text_px // 2 - self._end(canvas, words, 0, y, text_px)
+        self._text(canvas, words, x, y, text_px, _WHITE)
+
+    def _end(self, canvas: np.ndarray, words: str, x: int, y: int, text_px: int) -> int:
+        size = canvas.shape[1], canvas.shape[0]
+        left, _, width, _ = cv2.getTextSize(size, words, (x, y), self._font, text_px, 400)
+        return int(left + width)
+
+
+def _clock_words(clocks: ClockTimes) -> str:
+    if clocks.withdrawal_s is None:
+        return f"检查 exam {clock(clocks.examination_s)}"
+    return f"退镜 withdrawal {clock(clocks.withdrawal_s)}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds, 06:12."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02d}:{rest:02d}"
+
+
+def _legibility(signals: FrameSignals | None) -> tuple[str, tuple[int, int, int]]:
+    if signals is None:
+        return NO_PICTURE, _FAINT
+    if signals.frozen:
+        return "画面静止 frozen", _FAINT
+    if signals.clarity.legible:
+        return _REASONS[Reason.NONE], _WHITE
+    return f"不清晰 not legible: {_REASONS[signals.clarity.reason]}", _FAINT

@@ -1,0 +1,235 @@
+"""A whole examination watched: a source in, a folder with signals, events and the report out."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+
+from unmissed.datasets.basis.files import output_error
+from unmissed.datasets.video import Frame, Gap, VideoSource
+from unmissed.inference import hardware
+from unmissed.inference.endoscopy.protocol import Protocol
+from unmissed.inference.endoscopy.values import ClockTimes, Event, ExamResult, FrameSignals
+from unmissed.inference.endoscopy.watching.annotate import AnnotatedVideo
+from unmissed.inference.endoscopy.watching.exam_folder import ExamFolder
+from unmissed.inference.endoscopy.watching.feed import Arrival, Feed
+from unmissed.inference.endoscopy.watching.overlay import Standing
+from unmissed.inference.endoscopy.watching.stage_times import StageTimes
+from unmissed.inference.endoscopy.watching.watcher import Watcher
+from unmissed.inference.provenance import package_versions
+
+ANNOTATED_FILE = "annotated.mp4"
+STOPPED = "stopped"
+
+_TURN_S = 0.2  # how often the user is listened to while no picture comes
+_PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu")
+
+
+class Wish(StrEnum):
+    """What the user wants, told between two frames."""
+
+    NONE = "none"
+    STOP = "stop"
+    """Write the report of what was watched so far."""
+    CAECUM = "caecum"
+    """The caecum is reached: the withdrawal begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How things stand, for the screen.
+
+    Attributes
+    ----------
+    time_s : of the last frame.
+    signals : of that frame; None before the first.
+    clocks : as they stand.
+    sites_seen : credited so far.
+    new_events : since the last moment.
+    silent_s : seconds since a frame was analysed.
+    analysed, dropped : frames so far.
+    latency_ms : from the arrival of the last frame to its result; None where the stream is not in real time.
+    frames_per_look : the lesion model looks at every n-th frame.
+    """
+
+    time_s: float
+    signals: FrameSignals | None
+    clocks: ClockTimes
+    sites_seen: int
+    new_events: tuple[Event, ...]
+    silent_s: float
+    analysed: int
+    dropped: int
+    latency_ms: float | None = None
+    frames_per_look: int = 1
+
+
+OnFrame = Callable[[Moment], Wish]
+
+
+def watch(
+    source: VideoSource,
+    protocol: Protocol,
+    output: Path,
+    *,
+    annotate: bool = False,
+    every_frame: bool | None = None,
+    paced: bool = False,
+    limit_s: float | None = None,
+    overwrite: bool = False,
+    notes: tuple[str, ...] = (),
+    on_frame: OnFrame | None = None,
+    make_watcher: Callable[[Protocol, str], Watcher] = Watcher,
+) -> ExamResult:
+    """Watch a source to its end and write the folder of the examination.
+
+    Whatever ends the stream, what was watched so far becomes a complete result; ``ended`` says how it ended.
+
+    Parameters
+    ----------
+    source : closed at the end.
+    protocol : what the examination should contain.
+    output : the folder; made when it is not there.
+    annotate : write ``annotated.mp4`` too.
+    every_frame : analyse all frames, however long it takes; otherwise those that come too late are dropped, and the
+        lesion model looks at every n-th frame where it cannot look at all. None takes every frame of a file that is not
+        paced.
+    paced : play a file in real time.
+    limit_s : stop after so much of the stream.
+    overwrite : forget an earlier examination in that folder.
+    notes : for whoever reads the results.
+    on_frame : told after every frame, and five times a second while none comes; answers with a wish.
+    make_watcher : (protocol, name of the source) -> what analyses the frames.
+
+    Returns
+    -------
+    ExamResult
+        Of a live or paced source ``times_ms`` has "latency", from the arrival of a frame to its result.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written, or holds an examination already.
+    UnmissedError
+        When a model cannot be used.
+    """
+    if every_frame is None:
+        every_frame = not (source.is_live or paced)
+    with ExitStack() as opened:
+        opened.enter_context(source)
+        watcher = opened.enter_context(make_watcher(protocol, source.name))
+        folder = opened.enter_context(ExamFolder(output, protocol, clocks=watcher.clocks, overwrite=overwrite))
+        _forget_video(output)
+        video = opened.enter_context(AnnotatedVideo(output / ANNOTATED_FILE, source, every_frame)) if annotate else None
+        if not every_frame:
+            watcher.looks.keep_pace(source.fps, source.width_px, source.height_px)
+        with Feed(source, every_frame=every_frame, paced=paced) as feed:
+            sitting = _Sitting(watcher, folder, feed, video, told_sites(protocol), on_frame or (lambda _: Wish.NONE))
+            ended = sitting.run(limit_s, is_timed=paced or source.is_live)
+        result = watcher.finish(ended, feed.dropped)
+        for event in watcher.new_events():
+            folder.add_event(event)
+        of_video = video.finish() if video is not None else []
+        stream = {
+            "live": source.is_live,
+            "fps": round(source.fps, 3),
+            "every_frame": every_frame,
+            "paced": paced,
+            "limit_s": limit_s,
+        }
+        result = replace(
+            result,
+            times_ms={**result.times_ms, **sitting.times.summary()},
+            notes=(*notes, *result.notes, *source.notes, *of_video),
+            provenance={
+                **result.provenance,
+                "stream": stream,
+                "versions": package_versions(_PACKAGES),
+                "machine": hardware.describe(),
+            },
+        )
+        folder.finish(result)
+    return result
+
+
+class _Sitting:
+    """The loop over the frames, and what it counts."""
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        folder: ExamFolder,
+        feed: Feed,
+        video: AnnotatedVideo | None,
+        sites: int,
+        on_frame: OnFrame,
+    ) -> None:
+        self._watcher, self._folder, self._feed, self._video = watcher, folder, feed, video
+        self._sites, self._on_frame = sites, on_frame
+        self._time_s, self._heard_s, self._analysed = 0.0, perf_counter(), 0
+        self._signals: FrameSignals | None = None
+        self._latency_ms: float | None = None
+        self.times = StageTimes()
+
+    def run(self, limit_s: float | None, *, is_timed: bool) -> str:
+        """Take frames until there are no more, or the user wants no more; tells how it ended."""
+        while not self._feed.is_done:
+            arrival = self._feed.take(_TURN_S)
+            if arrival is not None:
+                if limit_s is not None and isinstance(arrival.item, Frame) and arrival.item.time_s >= limit_s:
+                    return STOPPED
+                self._take(arrival, is_timed)
+            wish = self._tell()
+            if wish is Wish.STOP:
+                return STOPPED
+            if wish is Wish.CAECUM:
+                self._watcher.mark_caecum(self._time_s)
+        return self._feed.ended
+
+    def _take(self, arrival: Arrival, is_timed: bool) -> None:
+        signals = self._watcher.take(arrival.item)
+        if signals is None or isinstance(arrival.item, Gap):
+            return
+        if is_timed:
+            self._latency_ms = 1000 * (perf_counter() - arrival.at_s)
+            self.times.add("latency", self._latency_ms)
+        self._signals, self._time_s, self._heard_s = signals, signals.time_s, perf_counter()
+        self._analysed += 1
+        self._folder.add(signals)
+        if self._video is not None:
+            now = Standing(self._watcher.clocks(), self._watcher.seen_sites(), self._sites)
+            self._video.add(arrival.item, signals, now)
+
+    def _tell(self) -> Wish:
+        events = tuple(self._watcher.new_events())
+        for event in events:
+            self._folder.add_event(event)
+        return self._on_frame(
+            Moment(
+                self._time_s,
+                self._signals,
+                self._watcher.clocks(),
+                self._watcher.seen_sites(),
+                events,
+                perf_counter() - self._heard_s,
+                self._analysed,
+                self._feed.dropped,
+                self._latency_ms,
+                self._watcher.looks.every,
+            )
+        )
+
+
+def told_sites(protocol: Protocol) -> int:
+    """How many sites are counted on the screen; 0 where nothing can tell them, or "0 of 26" would stand there."""
+    return len(protocol.sites) if protocol.models.site else 0
+
+
+def _forget_video(output: Path) -> None:
+    """A video of an earlier examination must not stand beside the tables of this one."""
+    try:
+        (output / ANNOTATED_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(output / ANNOTATED_FILE, error) from error

@@ -1,0 +1,249 @@
+"""One frame in, its signals out: the stages of a watched examination in order, and what they add up to."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+
+import cv2
+
+from unmissed.datasets.basis.closing import Closing
+from unmissed.datasets.video import Frame, Gap
+from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
+from unmissed.inference.endoscopy.frame.content import ContentFinder
+from unmissed.inference.endoscopy.frame.lesions import LesionModel
+from unmissed.inference.endoscopy.frame.outside import is_outside
+from unmissed.inference.endoscopy.frame.sight import SightModel
+from unmissed.inference.endoscopy.monitors import events as watch_events
+from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
+from unmissed.inference.endoscopy.monitors.clocks import Clocks
+from unmissed.inference.endoscopy.monitors.coverage import CoverageTracker
+from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
+from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
+from unmissed.inference.endoscopy.motion.motion import MotionMeter
+from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
+from unmissed.inference.endoscopy.protocol import Protocol
+from unmissed.inference.endoscopy.values import (
+    Clarity,
+    ClockTimes,
+    Event,
+    EventKind,
+    ExamResult,
+    FrameSignals,
+    Motion,
+    Reason,
+    Scene,
+    Sight,
+    View,
+)
+from unmissed.inference.endoscopy.watching.lesion_watch import LesionWatch, Told
+from unmissed.inference.endoscopy.watching.stage_times import StageTimes
+
+_OUTSIDE = 0.5
+
+Sighting = Callable[[View, float], Sight]
+
+
+class Watcher(Closing):
+    """Watches an examination frame by frame; frames come from one thread, in the order of time.
+
+    Classifiers and motion run on threads of their own beside the other monitors, so that two cores serve one frame.
+
+    Parameters
+    ----------
+    protocol : what the examination should contain.
+    source : the stream, as the user named it.
+    runtime : what runs the models.
+    sighting : what tells sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
+
+    Attributes
+    ----------
+    looks : has frames looked at for lesions; told by ``keep_pace`` when they come in real time.
+
+    Raises
+    ------
+    ModelError, ConfigError, RuntimeUnavailableError
+        When a model cannot be used.
+    """
+
+    def __init__(
+        self, protocol: Protocol, source: str = "", *, runtime: str = "onnx-cpu", sighting: Sighting | None = None
+    ) -> None:
+        self._protocol, self._source = protocol, source
+        self._started_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._content, self._clarity, self._freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
+        self._similarity, self._motion = SimilarityMeter(), MotionMeter()
+        self._speed = SpeedMonitor(protocol.speed)
+        self._sight_model: SightModel | None = None
+        if sighting is None:
+            self._sight_model = SightModel(protocol.models, runtime=runtime)
+            sighting = self._sight_model.of
+        self._sighting = sighting
+        self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
+        self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
+        self._times = StageTimes()
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
+        find, alerts = self._lesions.of if self._lesions.choice else None, LesionAlerts(protocol.lesion)
+        self.looks = LesionWatch(find, alerts, self._times, self._beside)
+        self._before: View | None = None
+        self._speed_teller = watch_events.SpeedTeller()
+        self._events: list[Event] = []
+        self._told = 0
+        self._frames = {"read": 0, "analysed": 0, "dropped": 0, "legible": 0}
+        self._size: tuple[int, int] | None = None
+        self._span_s = (0.0, 0.0)
+        cv2.setNumThreads(1)  # two threads of ours are the parallelism
+
+    def take(self, item: Frame | Gap) -> FrameSignals | None:
+        """Analyse a frame; None for a gap, whose time counts for no clock."""
+        if isinstance(item, Gap):
+            self._take_gap(item)
+            return None
+        start = perf_counter()
+        if self._size is None:
+            self._happened(watch_events.started(item.time_s))
+            self._span_s = (item.time_s, item.time_s)
+        self._note_size(item)
+        self._span_s = (self._span_s[0], item.time_s)
+        self._frames["read"] += 1
+        with self._times.stage("content"):
+            view = self._content.view(item)
+        outside = is_outside(view)
+        classified = self._beside.submit(self._classify, view, outside)
+        moved = self._beside.submit(self._follow_points, view)
+        self.looks.start(view, item.index, outside <= _OUTSIDE, self._size or (1, 1))
+        signals = self._monitor(view, outside, moved)
+        sight = classified.result()
+        told = self.looks.finish(view.time_s, signals.clarity.legible)
+        signals = self._follow(replace(signals, sight=sight), told, view)
+        self._before = view
+        self._frames["analysed"] += 1
+        self._frames["legible"] += signals.clarity.legible
+        self._times.add("total", 1000 * (perf_counter() - start))
+        return signals
+
+    def mark_caecum(self, time_s: float) -> None:
+        """The user says that the caecum is reached: the withdrawal clock starts."""
+        for event in self._clocks.mark_caecum(time_s):
+            self._happened(event)
+
+    def new_events(self) -> list[Event]:
+        """What has happened since the last call, in time order."""
+        found = self._events[self._told :]
+        self._told = len(self._events)
+        return found
+
+    def clocks(self) -> ClockTimes:
+        """The clocks as they stand."""
+        return self._clocks.result()
+
+    def seen_sites(self) -> int:
+        """How many sites of the protocol are credited so far."""
+        return sum(event.kind is EventKind.SITE for event in self._events)
+
+    def finish(self, ended: str = "end", frames_dropped: int = 0) -> ExamResult:
+        """Close the books: what was watched so far, as a whole.
+
+        Parameters
+        ----------
+        ended : "end" of the stream, "stopped" by the user, or what went wrong.
+        frames_dropped : by the queue before the watcher.
+        """
+        for event in (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1])):
+            self._happened(event)
+        looks = self.looks.summary()
+        self._happened(watch_events.ended(self._span_s[1], ended))
+        width, height = self._size or (0, 0)
+        return ExamResult(
+            source=self._source,
+            started_at=self._started_at,
+            duration_s=self._span_s[1] - self._span_s[0],
+            ended=ended,
+            frames={**self._frames, "read": self._frames["read"] + frames_dropped, "dropped": frames_dropped},
+            width_px=width,
+            height_px=height,
+            clocks=self._clocks.result(),
+            coverage=self._coverage.result(),
+            events=tuple(self._events),
+            times_ms=self._times.summary(),
+            notes=(
+                *(self._sight_model.notes if self._sight_model else ()),
+                *(self._lesions.choice.notes if self._lesions.choice else ()),
+                *watch_events.seldom(looks),
+            ),
+            provenance=self._provenance(),
+            lesion_looks=looks,
+        )
+
+    def close(self) -> None:
+        """Free the models and the threads."""
+        self.looks.close()
+        self._beside.shutdown(wait=True)
+        self._lesions.close()
+        if self._sight_model is not None:
+            self._sight_model.close()
+
+    def _classify(self, view: View, outside: float) -> Sight:
+        with self._times.stage("site"):
+            return self._sighting(view, outside)
+
+    def _follow_points(self, view: View) -> Motion:
+        with self._times.stage("motion"):
+            return self._motion.of(view)
+
+    def _monitor(self, view: View, outside: float, moved: Future[Motion]) -> FrameSignals:
+        """Everything that is measured on the picture itself."""
+        with self._times.stage("clarity"):
+            clarity = self._clarity.of(view, self._before)
+            if outside > _OUTSIDE:
+                clarity = Clarity(clarity.score, False, Reason.OUTSIDE)
+            frozen = self._freeze.of(view)
+        with self._times.stage("similarity"):
+            similarity = self._similarity.of(view)
+        motion = moved.result()
+        with self._times.stage("speed"):
+            speed = self._speed.of(view.time_s, clarity, similarity, motion, frozen)
+        return FrameSignals(
+            view.time_s, clarity, frozen, similarity, motion, speed, Sight(Scene.INSIDE, {}), (), alert=False
+        )
+
+    def _follow(self, signals: FrameSignals, told: Told, view: View) -> FrameSignals:
+        """What frames add up to: clocks, coverage, alerts, and the events of the speed gauge."""
+        time_s, legible = signals.time_s, signals.clarity.legible
+        with self._times.stage("trackers"):
+            observed = legible and not signals.frozen
+            found = self._clocks.of(time_s, signals.sight.scene, legible, signals.frozen)
+            found += self._coverage.of(time_s, observed, signals.sight, lambda: view.image)
+            found += told.events
+            if self._protocol.speed is not None:
+                found += self._speed_teller.of(time_s, signals.speed, signals.motion)
+        for event in found:
+            self._happened(event)
+        return replace(signals, lesions=told.lesions, alert=told.alert, lesion_time_s=told.frame_s)
+
+    def _take_gap(self, gap: Gap) -> None:
+        self._clocks.gap(gap.start_s, gap.end_s)
+        self._span_s = (self._span_s[0], max(self._span_s[1], gap.end_s))
+        self._happened(watch_events.lost(gap))
+        self._before = None
+        self.looks.forget()
+
+    def _note_size(self, frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        if self._size is not None and self._size != (width, height):
+            self._happened(watch_events.resized(frame.time_s, self._size, (width, height)))
+            self._before = None
+            self.looks.forget()
+        self._size = (width, height)
+
+    def _happened(self, event: Event) -> None:
+        self._events.append(event)
+
+    def _provenance(self) -> Mapping[str, Any]:
+        chosen = {"site": self._sight_model.choice if self._sight_model else None, "lesion": self._lesions.choice}
+        return {
+            "protocol": self._protocol.model_dump(mode="json"),
+            "models": {role: choice.provenance() for role, choice in chosen.items() if choice is not None},
+        }

@@ -1,0 +1,1 @@
+"""Single pictures through a model: classes or finds, in input order, as tables."""

@@ -1,0 +1,108 @@
+"""From a picture on disk to the square that the model takes, the same way for prediction and for evaluation."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.pictures.images import crop_around, crop_at_scale, fit_image, read_image
+from unmissed.datasets.records import Record
+from unmissed.models.cards import InputSpec
+
+Prepare = Callable[[Path], np.ndarray]
+
+# Beyond this the picture has not the detail that the model looks at, or the crop would not fit into memory.
+LARGEST_SCALE = 8.0
+
+
+def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tuple[str, ...]]:
+    """Build the function that reads a picture and fits it to the model's input.
+
+    Parameters
+    ----------
+    spec : the card's input.
+    um_per_px : size of a pixel in the user's pictures, where it is known.
+
+    Returns
+    -------
+    A function path -> uint8 (size_px, size_px, 3), and notes on what was assumed or ignored.
+
+    Raises
+    ------
+    ConfigError
+        When ``um_per_px`` is more than eight times off the model's.
+    """
+    size_px = spec.size_px
+    side_px = _cut_side(spec, um_per_px)
+    if side_px is not None:
+
+        def rescale(path: Path) -> np.ndarray:
+            image = read_image(path)
+            height, width = image.shape[:2]
+            return fit_image(crop_around(image, (width / 2, height / 2), side_px), size_px, "squash")
+
+        return rescale, ()
+
+    # A crop is cut at native scale, so that its picture must be decoded at full scale.
+    min_side_px = None if spec.fit == "crop" else size_px
+
+    def fit(path: Path) -> np.ndarray:
+        return fit_image(read_image(path, min_side_px=min_side_px), size_px, spec.fit)
+
+    return fit, _notes(spec, um_per_px)
+
+
+class RecordReader:
+    """Reads labelled records; neighbours that lie in the same picture share one decoding. One object per thread.
+
+    Parameters
+    ----------
+    spec : the card's input.
+    """
+
+    def __init__(self, spec: InputSpec) -> None:
+        self._size_px, self._um_per_px = spec.size_px, spec.um_per_px
+        self._fit, _ = path_reader(spec, None)
+        self._path: Path | None = None
+        self._image = np.empty((0, 0, 3), np.uint8)
+
+    def __call__(self, record: Record) -> np.ndarray:
+        """Cut the record's place at the model's pixel size, or fit its whole picture: uint8 (size_px, size_px, 3)."""
+        if record.centre_px is None:
+            return self._fit(record.path)
+        if record.path != self._path:
+            self._image = read_image(record.path)
+            self._path = record.path
+        return crop_at_scale(self._image, record.centre_px, self._size_px, record.um_per_px, self._um_per_px)
+
+
+def _cut_side(spec: InputSpec, um_per_px: float | None) -> int | None:
+    """Side in picture pixels of the square that shows the field the model was trained on; None for the native scale."""
+    if um_per_px is None:
+        return None
+    if um_per_px <= 0:
+        raise ConfigError(f"um_per_px is {um_per_px}", expected="a number above 0", fix="see the scanner's manual")
+    if spec.um_per_px is None or spec.fit != "crop":
+        return None
+    scale = spec.um_per_px / um_per_px
+    if not 1 / LARGEST_SCALE <= scale <= LARGEST_SCALE:
+        raise ConfigError(
+            f"the pictures have {um_per_px} um/px, the model was trained at {spec.um_per_px} um/px",
+            expected=f"at most a factor of {LARGEST_SCALE:g} between them",
+            fix="check the unit (0.25 um/px is a 40x objective) or take a model for this magnification",
+        )
+    return max(1, round(spec.size_px * scale))
+
+
+def _notes(spec: InputSpec, um_per_px: float | None) -> tuple[str, ...]:
+    if um_per_px is None and spec.um_per_px is not None:
+        return (
+            f"assumed {spec.um_per_px:g} um/px, the pixel size that the model was trained at; "
+            "say --um-per-px when the pictures have another",
+        )
+    if um_per_px is not None and spec.um_per_px is None:
+        return ("um_per_px was ignored: the model's card gives no pixel size",)
+    if um_per_px is not None:
+        return (f"um_per_px was not needed: the model's fit {spec.fit!r} brings every picture to the same square",)
+    return ()

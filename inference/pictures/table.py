@@ -1,0 +1,168 @@
+"""The tables of predictions: streamed to the disk, whole or not there."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.files import make_folder, output_error
+from unmissed.inference.pictures.rows import Find, FindRow, Row
+from unmissed.models.cards import Card
+
+# A spreadsheet takes a cell that begins like this for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Table:
+    """Writes lines to ``OUT.csv.partial`` as they come and moves the file to ``OUT.csv`` at the end.
+
+    Creating the object proves that the place can be written. After an error or an interruption the rows written so far
+    stay in the partial file, complete to the last line, and an old ``OUT.csv`` stays as it was. A partial file that an
+    earlier run left becomes ``OUT.csv.old.partial``.
+
+    Parameters
+    ----------
+    path : the table to write.
+    columns : its first line.
+
+    Attributes
+    ----------
+    partial : the file that is written to.
+    rows : number of rows that are safe on the disk.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written, on creation and on every call.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path = path
+        self.partial = path.with_name(f"{path.name}.partial")
+        self.rows = 0
+        self._safe_bytes = 0
+        if path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder", fix="name a file, such as predictions.csv")
+        make_folder(path.parent)
+        try:
+            if self.partial.is_file() and self.partial.stat().st_size:
+                # Rows of an interrupted run: the user may not have looked at them yet.
+                self.partial.replace(path.with_name(f"{path.name}.old.partial"))
+            self._stream = self.partial.open("wb", buffering=0)
+        except OSError as error:
+            raise output_error(self.partial, error) from error
+        self._append([list(columns)])
+
+    def add(self, lines: list[list[str]]) -> None:
+        """Append lines; when this returns they have been handed to the operating system."""
+        self._append(lines)
+        self.rows += len(lines)
+
+    def finish(self) -> None:
+        """Put the table into its place."""
+        try:
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self.partial.replace(self.path)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def abandon(self) -> None:
+        """Close the partial file and leave it for the user; without any row it is removed."""
+        self._stream.close()
+        if not self.rows:
+            self.partial.unlink(missing_ok=True)
+
+    def kept(self) -> str:
+        """Say what is safe on the disk."""
+        return f"{self.rows} rows are safe in {self.partial}" if self.rows else "no row was written"
+
+    def _append(self, lines: list[list[str]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(lines)
+        # File names that are no valid UTF-8 go out as the bytes they came in.
+        data = memoryview(text.getvalue().encode("utf-8", errors="surrogateescape"))
+        try:
+            while data:
+                data = data[self._stream.write(data) :]
+        except OSError as error:
+            self._cut_back()
+            raise self._error(error) from error
+        self._safe_bytes = self._stream.tell()
+
+    def _cut_back(self) -> None:
+        """Take away the line that was cut in two; shrinking a file needs no space."""
+        try:
+            self._stream.truncate(self._safe_bytes)
+        except OSError:
+            return  # a device, or a disk that is gone: the message says how many rows were whole
+
+    def _error(self, error: OSError) -> OutputError:
+        return output_error(self.path, error, kept=self.kept())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abandon()
+
+
+class PredictionTable(Table):
+    """One row for each picture; see ``Table``.
+
+    Parameters
+    ----------
+    path : the table to write; columns ``path, class, probability, p_<class>..., error``.
+    card : its classes name the columns.
+    with_groups : add a column ``g_<group>`` for each group of classes: the sum of their probabilities.
+    """
+
+    def __init__(self, path: Path, card: Card, *, with_groups: bool = False) -> None:
+        self._class_ids = card.class_ids
+        self._groups = card.groups() if with_groups else {}
+        probabilities = [f"p_{name}" for name in self._class_ids]
+        groups = [f"g_{name}" for name in self._groups]
+        super().__init__(path, ["path", "class", "probability", *probabilities, *groups, "error"])
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Append rows."""
+        self.add([self._cells(row) for row in rows])
+
+    def _cells(self, row: Row) -> list[str]:
+        path = _plain(str(row.path))
+        if row.probabilities is None:
+            blanks = [""] * (2 + len(self._class_ids) + len(self._groups))
+            return [path, *blanks, _plain(row.error or "")]
+        values = row.probabilities.tolist()
+        best = max(range(len(values)), key=values.__getitem__)
+        groups = [sum(values[index] for index in indices) for indices in self._groups.values()]
+        return [path, self._class_ids[best], *(f"{value:.6f}" for value in (values[best], *values, *groups)), ""]
+
+
+class FindTable(Table):
+    """One row for each find, columns ``path, x_px, y_px, width_px, height_px, class, score``; see ``Table``."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ["path", "x_px", "y_px", "width_px", "height_px", "class", "score"])
+
+    def write(self, rows: Iterable[FindRow]) -> None:
+        """Append the finds of pictures; a picture without any has no row."""
+        self.add([self._cells(row.path, find) for row in rows for find in row.finds])
+
+    def _cells(self, path: Path, find: Find) -> list[str]:
+        places = (find.x_px, find.y_px, find.width_px, find.height_px)
+        return [_plain(str(path)), *(f"{value:.1f}" for value in places), find.class_id, f"{find.score:.6f}"]
+
+
+def _plain(text: str) -> str:
+    """Keep a spreadsheet from running a file name: ``./=x.jpg`` is the same file as ``=x.jpg``."""
+    return f"./{text}" if text.startswith(_FORMULA_STARTS) else text

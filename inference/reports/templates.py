@@ -1,0 +1,49 @@
+"""Templates of pages, their style, and scripts that the page itself vouches for."""
+
+import base64
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from unmissed.inference.reports import numbers
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script of a page.
+
+    Attributes
+    ----------
+    text : to stand between the script tags.
+    policy : its hash, for the page's Content-Security-Policy: no other script runs, whatever a slide is called.
+    """
+
+    text: Markup
+    policy: str
+
+
+def script(*paths: Path) -> Script:
+    """The script that every page has, which remembers the language, and after it those of the files."""
+    text = "\n".join(path.read_text("utf-8") for path in (_HERE / "language.js", *paths))
+    digest = base64.b64encode(sha256(text.encode()).digest()).decode("ascii")
+    return Script(Markup(text), f"sha256-{digest}")  # noqa: S704 -- our own file, nothing from outside in it
+
+
+def environment(folder: Path, *styles: str) -> Environment:
+    """The templates of a folder and the shared ones, everything escaped.
+
+    Parameters
+    ----------
+    folder : of the page's own templates.
+    styles : its own style sheets, which follow the shared one.
+    """
+    made = Environment(loader=FileSystemLoader([folder, _HERE]), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {name: getattr(numbers, name) for name in ("percent", "score", "duration", "clock")}
+    text = "\n".join(path.read_text("utf-8") for path in (_HERE / "page.css", *(folder / name for name in styles)))
+    made.globals["style"] = Markup(text)  # noqa: S704 -- our own files
+    return made

@@ -1,0 +1,350 @@
+"""The pages of a triage run: what a doctor finds on them, that they are safe, and that they work in a real browser."""
+
+import base64
+import csv
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from unmissed.datasets.basis.names import folder_name
+from unmissed.inference.cytology.pages.pages import write_pages
+from unmissed.inference.cytology.results.stored import ResultError
+from unmissed.inference.cytology.results.summary import write_summary
+from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, write_worklist
+from unmissed.inference.cytology.results.writing import write_slide_result
+
+RUN = TriageRun(seconds=90.0, no_certificate="the policy has no certificate", preset="default", runtime="onnx-cpu")
+FAILED = WorklistRow(
+    slide="broken", disposition="process_review", seconds=0.2, error="broken.svs is cut off; copy it again"
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, make_slide_result, hostile_name):
+    """A run of three slides with results and a failed one, in no order: its folder and rows."""
+    place = tmp_path_factory.mktemp("run")
+    rows = [FAILED]
+    for rank, (name, score) in enumerate([("C26-2", 0.95), (hostile_name, 0.5), ("C26-10", 0.02)], 1):
+        result = make_slide_result(name, score=score, findings=14 if rank < 3 else 0)
+        folder = f"slides/{folder_name(name)}"
+        (place / folder).mkdir(parents=True)
+        write_slide_result(place / folder, result)
+        rows.insert(
+            0,
+            WorklistRow(
+                slide=name,
+                disposition="review",
+                rank=rank,
+                quintile=1 + 5 * (rank - 1) // 3,
+                score=score,
+                grade=result.grade,
+                adequacy="adequate",
+                n_findings=len(result.findings),
+                seconds=10.0 * rank,
+                folder=folder,
+                reasons=("no certified operating point",),
+            ),
+        )
+    return place, rows
+
+
+@pytest.fixture
+def triaged(tmp_path, finished):
+    """A copy of the run, to write pages into."""
+    place, rows = finished
+    shutil.copytree(place, tmp_path / "out")
+    return tmp_path / "out", list(rows)
+
+
+class _Reader(HTMLParser):
+    """Collects tags, texts and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for key, value in attrs if key in ("src", "href", "srcset", "action", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def read(path: Path) -> tuple[_Reader, str]:
+    reader = _Reader()
+    reader.feed(path.read_text("utf-8"))
+    return reader, " ".join(" ".join(reader.words).split())
+
+
+def pages(folder: Path) -> list[Path]:
+    return [folder / "index.html", *sorted((folder / "slides").glob("*/index.html"))]
+
+
+def test_worklist_table(triaged):
+    folder, rows = triaged
+    write_worklist(folder / "worklist.csv", [replace(rows[0], slide="+1"), *rows[1:]])
+    with (folder / "worklist.csv").open(encoding="utf-8", newline="") as stream:
+        table = list(csv.reader(stream))
+    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error"
+    assert table[0] == columns.split()
+    assert [row[2] for row in table[1:]] == ["1", "2", "3", ""]
+    assert table[1] == ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", ""]
+    assert table[3][0] == "'+1"
+    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error]
+
+
+def test_summary(triaged):
+    folder, rows = triaged
+    write_summary(folder / "summary.json", rows, RUN)
+    found = json.loads((folder / "summary.json").read_text("utf-8"))
+    assert (found["slides"], found["failed"], found["excluded"], found["exclusion_share"]) == (4, 1, 0, 0)
+    assert found["dispositions"] == {"process_review": 1, "review": 3}
+    assert found["adequacy"] == {"adequate": 3}
+    assert (found["seconds"], found["slides_per_h"], found["seconds_per_slide_median"]) == (90.0, 160.0, 20.0)
+    assert found["failures"] == [{"slide": "broken", "disposition": "process_review", "error": FAILED.error}]
+
+
+def test_summary_of_nothing(tmp_path):
+    write_summary(tmp_path / "summary.json", [], replace(RUN, seconds=0.0))
+    found = json.loads((tmp_path / "summary.json").read_text("utf-8"))
+    assert found["exclusion_share"] is found["slides_per_h"] is found["seconds_per_slide_median"] is None
+
+
+def test_the_worklist_page_tells_what_matters(triaged):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    reader, text = read(folder / "index.html")
+    assert "Nothing here is a diagnosis." in text
+    assert "本页内容均非诊断。" in text
+    assert "No certified operating point: nothing is excluded." in text
+    assert "the policy has no certificate" in text
+    assert "1 slide could not be screened." in text
+    assert FAILED.error in text
+    assert "20.0 s" in text  # the median, beside 36 s and 360 s
+    assert "36 s" in text
+    assert "360 s" in text
+    assert "160 slides/h" in text
+    places = [text.index(row.slide) for row in sorted(rows[:3], key=lambda row: row.rank)]
+    assert places == sorted(places)
+    assert places[-1] < text.index("broken")
+    assert reader.tags.count("script") == 1
+
+
+def test_the_slide_page_tells_what_matters(triaged):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    reader, text = read(folder / "slides" / "C26-2" / "index.html")
+    for wanted in (
+        "Nothing here is a diagnosis.",
+        "No certified operating point",
+        "rank 1 of 3",
+        "0.950",
+        "High-grade squamous intraepithelial lesion",
+        "高级别鳞状上皮内病变",
+        "about 61,200 cells, 5,000 needed",
+        "out of focus 失焦 3.1 %",
+        "12 tiles could not be read",
+        "16.0 × 16.0 mm",
+        "0.25 (file)",
+        "no certified operating point",
+        "nucleus-finder",
+        "The first 8 are shown; all 14 are in",
+        "C26-2.svs",
+        "13.40 s",
+        "scan 扫描 9.80 s",
+        "look again 复看 1.20 s",
+        "tiles read 已读图块 15,625",
+        "tiles damaged 损坏图块 12",
+        "thumbnail grey 平均灰度 221.50",
+        "candidates 候选 2,140",
+        "thread s finder 11.25",
+    ):
+        assert wanted in text, wanted
+    assert "/archive" not in text  # a page that is passed on tells no folders of this machine
+    assert {"findings.csv", "findings.geojson", "result.json", "thumbnail.jpg", "overlay.png"} <= set(reader.addresses)
+    nothing = read(folder / "slides" / "C26-10" / "index.html")[1]
+    assert "That is not a proof that nothing is there." in nothing
+
+
+def test_every_address_leads_to_a_file_of_the_run(triaged):
+    from urllib.parse import unquote
+
+    folder, rows = triaged
+    for name in ("worklist.csv", "summary.json", "run.json"):
+        (folder / name).touch()
+    write_pages(folder, rows, RUN)
+    assert len(pages(folder)) == 4
+    for page in pages(folder):
+        for address in read(page)[0].addresses:
+            target = (page.parent / unquote(address)).resolve()
+            assert target.is_file(), address
+            assert target.is_relative_to(folder.resolve())
+
+
+def test_nothing_is_fetched_and_only_our_script_runs(triaged):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    for page in pages(folder):
+        text = page.read_text("utf-8")
+        assert not re.search(r"url\(|@import|https?://", text)
+        policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+        assert policy.startswith(
+            "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; script-src"
+        )
+        script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)[1]
+        digest = base64.b64encode(sha256(script.encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'" in policy
+
+
+def test_hostile_names_are_only_text(triaged, hostile_name):
+    folder, rows = triaged
+    evil = "'\"><img src=x onerror=alert(1)>"
+    rows = [replace(rows[0], reasons=(evil,), grade=evil), *rows[1:-1], replace(FAILED, slide=evil, error=evil)]
+    write_pages(folder, rows, replace(RUN, no_certificate=evil, notes=(evil,), models={evil: evil}, note=evil))
+    for page in pages(folder):
+        reader, text = read(page)
+        assert reader.tags.count("script") == 1
+        assert "x" not in reader.addresses
+        assert evil in text
+    assert hostile_name in read(folder / "index.html")[1]
+
+
+def test_a_damaged_result_is_named_and_the_rest_goes_on(triaged):
+    folder, rows = triaged
+    (folder / "slides" / "C26-2" / "result.json").write_text("{}", "utf-8")
+    outside = replace(rows[0], slide="escaped", folder="../elsewhere", rank=9)
+    write_pages(folder, [*rows, outside], RUN)
+    text = read(folder / "index.html")[1]
+    assert "result.json is damaged" in text
+    assert "lies outside of the run" in text
+    assert not (folder / "slides" / "C26-2" / "index.html").exists()
+    assert (folder / "slides" / "C26-10" / "index.html").exists()
+
+
+def test_nothing_is_excluded_without_a_certificate(triaged):
+    folder, rows = triaged
+    rows = [replace(rows[0], disposition="no_further_review"), *rows[1:]]
+    with pytest.raises(ResultError, match="no certified operating point"):
+        write_pages(folder, rows, RUN)
+    write_pages(folder, rows, replace(RUN, operating_point="at least 99.3 % of HSIL+ found", no_certificate=""))
+    text = read(folder / "index.html")[1]
+    assert "at least 99.3 % of HSIL+ found" in text
+    assert "nothing is excluded" not in text
+    assert "25.0 %" in text
+
+
+def test_pages_can_be_made_again(triaged):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    first = [page.read_bytes() for page in pages(folder)]
+    write_pages(folder, rows[::-1], RUN)
+    assert [page.read_bytes() for page in pages(folder)] == first
+
+
+def test_no_slides(tmp_path):
+    write_pages(tmp_path, [], RUN)
+    assert "No slides." in read(tmp_path / "index.html")[1]
+
+
+def in_browser(page: Path, script: str, profile: Path) -> dict:
+    """Run a script in the page, under the page's own policy with the script's hash added; returns what it reports."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium here, so the page was not tried")
+    script = f"const said = {{}};\n{script}\ndocument.body.dataset.said = JSON.stringify(said);"
+    digest = base64.b64encode(sha256(script.encode()).digest()).decode()
+    text = page.read_text("utf-8").replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    copy = page.with_name("tried.html")
+    copy.write_text(text.replace("</body>", f"<script>{script}</script></body>"), "utf-8")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync --enable-logging=stderr --dump-dom --window-size=1400,1000"
+    done = subprocess.run(
+        [browser, *flags.split(), f"--user-data-dir={profile}", "--lang=en", copy.as_uri()],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "CONSOLE" not in done.stderr, done.stderr
+    found = re.search(r'data-said="([^"]*)"', done.stdout)
+    assert found, done.stderr
+    return json.loads(found[1].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def test_the_worklist_sorts_filters_and_speaks_chinese(triaged, tmp_path):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    script = """
+    const shown = () => [...document.querySelectorAll("#worklist tbody tr")].filter((row) => !row.hidden)
+      .map((row) => row.querySelector(".slide").dataset.value.slice(0, 7));
+    const click = (what) => document.querySelector(what).click();
+    said.first = shown();
+    click('th[data-key="score"] button'); said.up = shown();
+    click('th[data-key="score"] button'); said.down = shown();
+    click('th[data-key="slide"] button'); said.names = shown();
+    click('button[data-disposition="process_review"]'); said.failed = shown();
+    click('button[data-disposition="process_review"]'); said.all = shown().length;
+    const search = document.getElementById("search");
+    search.value = "c26"; search.dispatchEvent(new Event("input")); said.search = shown();
+    said.count = document.getElementById("count").textContent;
+    said.english = document.querySelector("h1").innerText;
+    click("label[for=lang-zh]"); said.chinese = document.querySelector("h1").innerText;
+    said.language = document.documentElement.lang;
+    """
+    said = in_browser(folder / "index.html", script, tmp_path / "profile")
+    assert said == {
+        "first": ["C26-2", "<script", "C26-10", "broken"],
+        "up": ["C26-10", "<script", "C26-2", "broken"],
+        "down": ["C26-2", "<script", "C26-10", "broken"],
+        "names": ["<script", "broken", "C26-2", "C26-10"],
+        "failed": ["broken"],
+        "all": 4,
+        "search": ["C26-2", "C26-10"],
+        "count": "2 / 4",
+        "english": "Worklist",
+        "chinese": "阅片清单",
+        "language": "zh-Hans",
+    }
+
+
+def test_crops_and_marks_belong_together(triaged, tmp_path):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    script = """
+    const crops = [...document.querySelectorAll("#gallery .crop")], marks = [...document.querySelectorAll(".mark")];
+    const on = () => [crops.findIndex((crop) => crop.classList.contains("on")),
+      marks.findIndex((mark) => mark.classList.contains("on")), document.querySelector("#chosen i").textContent];
+    const key = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    said.first = on();
+    crops[4].querySelector("button").click(); said.crop = on();
+    marks[2].click(); said.mark = on();
+    key("ArrowRight"); said.right = on();
+    key("ArrowLeft"); key("ArrowLeft"); said.left = on();
+    const box = document.getElementById("viewer").getBoundingClientRect(), place = marks[1].getBoundingClientRect();
+    said.place = [(place.x + place.width / 2 - box.x) / box.width, (place.y + place.height / 2 - box.y) / box.height];
+    const heat = document.getElementById("heat"), overlay = document.getElementById("overlay");
+    said.before = overlay.style.opacity; heat.click(); said.off = overlay.style.opacity;
+    document.querySelector('button[data-class="SCC"]').click();
+    said.filtered = [crops.filter((crop) => !crop.hidden).length, marks.filter((mark) => !mark.hidden).length, on()[0]];
+    """
+    said = in_browser(folder / "slides" / "C26-2" / "index.html", script, tmp_path / "profile")
+    assert said["first"] == [0, 0, "1"]
+    assert said["crop"] == [4, 4, "5"]
+    assert said["mark"] == [2, 2, "3"]
+    assert said["right"] == [3, 3, "4"]
+    assert said["left"] == [1, 1, "2"]
+    stored = json.loads((folder / "slides" / "C26-2" / "result.json").read_text("utf-8"))
+    second = stored["findings"][1]
+    assert said["place"] == pytest.approx([second["x_px"] / 64_000, second["y_px"] / 64_000], abs=0.01)
+    assert (said["before"], said["off"]) == ("0.9", "0")
+    assert said["filtered"] == [1, 1, 1]

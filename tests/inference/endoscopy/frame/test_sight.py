@@ -1,0 +1,80 @@
+"""Classes of a classifier become sites and scenes of a protocol."""
+
+import numpy as np
+import pytest
+
+from unmissed.datasets.basis.errors import ConfigError, ModelError
+from unmissed.datasets.pictures.images import fit_image
+from unmissed.inference.endoscopy.frame.sight import SightModel
+from unmissed.inference.endoscopy.protocol import Models
+from unmissed.inference.endoscopy.values import Box, Scene, View
+from unmissed.inference.runtimes.registry import select
+from unmissed.models import zoo
+
+MODEL = "gi-landmarks"
+
+
+@pytest.fixture(scope="module")
+def view():
+    image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+    small = image[:, :, 0].copy()
+    return View(0.0, Box(0, 0, 128, 96), image, small, small, np.full_like(small, 255))
+
+
+@pytest.fixture(scope="module")
+def told(view):
+    """What the classifier itself says: class -> probability."""
+    file = zoo.resolve(MODEL)
+    spec = file.card.picture_input
+    with select("onnx-cpu").load(file) as session:
+        row = session.run(fit_image(view.image, spec.size_px, spec.fit)[None])[0]
+    return dict(zip(file.card.class_ids, row.tolist(), strict=True))
+
+
+def of(view, outside=0.0, **maps):
+    with SightModel(Models(site=MODEL, **maps)) as model:
+        return model.of(view, outside)
+
+
+def test_a_site_is_the_sum_of_its_classes(view, told):
+    sight = of(view, sites={"Z": ["normal-z-line", "barretts"], "P": ["normal-pylorus"]})
+    expected = {"Z": told["normal-z-line"] + told["barretts"], "P": told["normal-pylorus"]}
+    assert sight.probabilities == pytest.approx(expected, abs=1e-5)
+    assert sight.site == max(expected, key=expected.get)
+
+
+def test_a_class_of_several_sites_tells_none_of_them(view, told):
+    sight = of(view, sites={"A4": ["retroflex-stomach"], "P4": ["retroflex-stomach", "normal-pylorus"]})
+    assert sight.probabilities == pytest.approx({"A4": 0.0, "P4": told["normal-pylorus"]}, abs=1e-5)
+
+
+def test_without_a_map_the_classes_are_the_sites(view, told):
+    assert of(view).probabilities == pytest.approx(told, abs=1e-5)
+
+
+def test_a_scene_needs_more_than_half(view, told):
+    everything = tuple(told)
+    assert of(view, scenes={Scene.CAECUM: everything}).scene is Scene.CAECUM
+    least = min(told, key=told.get)
+    assert of(view, scenes={Scene.CAECUM: (least,)}).scene is Scene.INSIDE
+
+
+def test_outside_outweighs_the_classifier(view, told):
+    assert of(view, outside=0.9, scenes={Scene.CAECUM: tuple(told)}).scene is Scene.OUTSIDE
+
+
+def test_without_a_classifier_nothing_is_told_but_the_outside(view):
+    with SightModel(Models()) as model:
+        assert model.notes
+        assert (model.of(view, 0.9).scene, model.of(view, 0.1).scene) == (Scene.OUTSIDE, Scene.INSIDE)
+        assert model.of(view, 0.1).site == ""
+
+
+def test_classes_that_the_model_has_not_are_named():
+    with pytest.raises(ConfigError, match=r"z-lime.*expected.*normal-z-line"):
+        SightModel(Models(site=MODEL, sites={"Z": ["z-lime"]}))
+
+
+def test_another_kind_of_model_is_refused():
+    with pytest.raises(ModelError, match="classifier of whole frames"):
+        SightModel(Models(site="nucleus-finder"))

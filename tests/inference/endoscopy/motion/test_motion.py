@@ -1,0 +1,105 @@
+"""Motion and similarity on tubes whose motion is known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from unmissed.inference.endoscopy.motion.motion import MOTION_FEATURES, MotionMeter
+from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter, dhash
+from unmissed.inference.endoscopy.values import Motion, View
+
+TubeView = Callable[..., View]
+
+
+def watched(views: list[View]) -> list[Motion]:
+    meter = MotionMeter()
+    return [meter.of(view) for view in views]
+
+
+def mean(motions: list[Motion], name: str) -> float:
+    return float(np.mean([getattr(motion, name) for motion in motions[1:]]))
+
+
+@pytest.mark.parametrize("radii_s", [-1.2, 0.4, 1.0, 2.0])
+def test_axial_motion_is_measured_with_its_sign(tube_view: TubeView, radii_s: float) -> None:
+    motions = watched([tube_view(k / 25, z=-radii_s * k / 25) for k in range(12)])
+    assert mean(motions, "expansion_s") == pytest.approx(radii_s, rel=0.1)
+    assert mean(motions, "trust") > 0.6
+
+
+@pytest.mark.parametrize("fps", [10, 25, 50, 60])
+def test_any_frame_rate_reads_alike(tube_view: TubeView, fps: int) -> None:
+    motions = watched([tube_view(k / fps, z=-0.8 * k / fps, roll_deg=20 * k / fps) for k in range(fps // 2)])
+    late = motions[3:]
+    assert np.mean([motion.expansion_s for motion in late]) == pytest.approx(0.8, rel=0.12)
+    assert abs(np.mean([motion.rotation_deg_s for motion in late])) == pytest.approx(20, rel=0.12)
+
+
+def test_rotation_on_the_spot_is_no_axial_motion(tube_view: TubeView) -> None:
+    motions = watched([tube_view(k / 25, roll_deg=60 * k / 25) for k in range(12)])
+    assert abs(mean(motions, "rotation_deg_s")) == pytest.approx(60, rel=0.1)
+    assert abs(mean(motions, "expansion_s")) < 0.06
+
+
+def test_angulation_is_no_axial_motion(tube_view: TubeView) -> None:
+    motions = watched([tube_view(k / 25, pan_deg=-12 + 25 * k / 25) for k in range(24)])
+    assert mean(motions, "shift_s") == pytest.approx(25 / 140, rel=0.15)
+    assert abs(mean(motions, "expansion_s")) < 0.1
+
+
+def test_turning_does_not_hide_axial_motion(tube_view: TubeView) -> None:
+    motions = watched([tube_view(k / 25, z=-k / 25, roll_deg=40 * k / 25, pan_deg=15 * k / 25) for k in range(14)])
+    assert mean(motions, "expansion_s") == pytest.approx(1.0, rel=0.2)
+
+
+def test_a_still_picture_does_not_move(tube_view: TubeView) -> None:
+    motions = watched([tube_view(k / 25) for k in range(4)])
+    assert mean(motions, "expansion_s") == pytest.approx(0, abs=1e-3)
+    assert mean(motions, "shift_s") == pytest.approx(0, abs=1e-3)
+
+
+def test_nothing_is_told_across_a_gap_or_a_change_of_size(tube_view: TubeView) -> None:
+    first, second, later = tube_view(0.0), tube_view(0.04, z=-0.04), tube_view(1.0, z=-1.0)
+    smaller = replace(tube_view(1.04, z=-1.04), small=later.small[:200], small_mask=later.small_mask[:200])
+    _, moved, after_gap, after_change = watched([first, second, later, smaller])
+    assert moved.expansion_s > 0.5
+    assert after_gap.trust == after_gap.expansion_s == 0
+    assert after_change.trust == after_change.expansion_s == 0
+
+
+@pytest.mark.parametrize("shape", [(240, 240), (135, 240), (7, 9), (1, 1)])
+def test_black_and_tiny_pictures_tell_nothing(tube_view: TubeView, shape: tuple[int, int]) -> None:
+    black, mask = np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
+    views = [replace(tube_view(k / 25), small=black, small_mask=mask) for k in range(3)]
+    motions = watched(views)
+    assert motions[-1].trust == 0
+    assert set(motions[-1].features) == set(MOTION_FEATURES)
+    masked = [replace(view, small_mask=np.zeros(shape, np.uint8)) for view in views]
+    assert all(np.isfinite(list(motion.features.values())).all() for motion in watched(masked))
+
+
+def test_time_that_runs_backwards_starts_again(tube_view: TubeView) -> None:
+    motions = watched([tube_view(1.0), tube_view(0.5, z=-0.5), tube_view(0.54, z=-0.54)])
+    assert motions[1].trust == 0
+    assert motions[2].expansion_s == pytest.approx(1.0, rel=0.15)
+
+
+def test_a_hash_tells_which_neighbour_is_darker() -> None:
+    rising = np.tile(np.arange(90, dtype=np.uint8), (80, 1))
+    assert dhash(rising).all()
+    assert not dhash(rising[:, ::-1].copy()).any()
+
+
+def test_similarity_falls_with_speed_and_starts_again_after_a_gap(tube_view: TubeView) -> None:
+    def at(radii_s: float) -> float:
+        meter = SimilarityMeter()
+        return float(np.mean([meter.of(tube_view(k / 25, z=-radii_s * k / 25)) for k in range(15)][5:]))
+
+    assert at(0.0) == 1.0
+    assert at(0.0) > at(0.7) > at(2.5)
+    meter = SimilarityMeter()
+    assert meter.of(tube_view(0.0)) == 1.0
+    assert meter.of(tube_view(0.04, seed=1)) < 0.8
+    assert meter.of(tube_view(0.7, seed=2)) == 1.0

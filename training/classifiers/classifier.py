@@ -1,0 +1,159 @@
+"""Train a classifier of pictures: its parts of a split, its network, and what it leaves."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.records import Record
+from unmissed.datasets.splits import Split
+from unmissed.models.architectures import Architecture, Scaled, build, freeze, input_scaling
+from unmissed.models.pretrained import load_pretrained
+from unmissed.training.augment import Augmenter
+from unmissed.training.classifiers.objective import Classification, predict_logits
+from unmissed.training.environment import cores, environment
+from unmissed.training.evaluation.calibration import fit_temperature
+from unmissed.training.evaluation.outputs import write_evaluation, write_fold_evaluation
+from unmissed.training.evaluation.predictions import Predictions
+from unmissed.training.evaluation.runs import data_facts
+from unmissed.training.loading import EpochSampler, TrainingPictures, training_loader
+from unmissed.training.loop import train
+from unmissed.training.parts import (
+    Data,
+    Part,
+    data_spec,
+    gallery,
+    only_split,
+    predictions_of,
+    read_data,
+    read_more_places,
+    read_part,
+)
+from unmissed.training.progress import RunProgress
+from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.loading import save_recipe
+from unmissed.training.task import begin, shown, weights_of, write_json, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a trained split says about its test part (its validation part, where nothing is tested)."""
+
+    predictions: Predictions
+    temperature: float
+    records: list[Record]
+
+
+class ClassifierTask:
+    """Training of classifiers; see ``Task``."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self._config = config
+        self._data = read_data(config.data)
+        self.records = self._data.records
+        table = config.data.more_places
+        self._more = [] if table is None else read_more_places(table, self.records)
+        _check_fit(config, self._data)
+
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> Tested:
+        """Train one split and write its results; without a test part no report is written."""
+        config, data = self._config, only_split(self._data, split)
+        accelerator = begin(config, data.records, split, folder, title)
+        trained = {data.records[index].group for index in split.train}
+        more = [place for place in self._more if place.group in trained]
+        train_indices = (*split.train, *range(len(data.records), len(data.records) + len(more)))
+        data = replace(data, records=[*data.records, *more])
+        parts: dict[str, Part] = {}
+        for name, indices in (("train", train_indices), ("validation", split.validation), ("test", split.test)):
+            size_px = config.input.cached_px if name == "train" else config.input.size_px
+            parts[name] = read_part(data, indices, size_px, config.input, progress.reading(name, len(indices)))
+        network = build(architecture_of(config, len(data.classes)))
+        facts: dict[str, Any] = {
+            "weights": load_pretrained(network, config.model.backbone, weights_of(config)),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "data": data_spec(data, parts),
+        }
+        scaled = Scaled(network, *input_scaling(config.model.backbone))
+        augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
+        augment.check(parts["train"].pictures[0])
+        sampler = EpochSampler(parts["train"].labels, config.loss.sampling, config.seed)
+        loader = training_loader(
+            TrainingPictures(parts["train"].pictures, sampler.labels, augment),
+            sampler,
+            crops=len(sampler),
+            batch_size=config.optimizer.batch_size,
+            workers=config.input.workers,
+            cores=cores(),
+        )
+        progress.training(title, len(loader) * (loader.batch_size or 1), config.optimizer.epochs)
+        validation = (parts["validation"].pictures, parts["validation"].labels)
+        objective = Classification(parts["train"].labels, validation, len(data.classes), config.loss)
+        frozen = freeze(network, config.model.freeze)
+        history = train(scaled, frozen, loader, objective, config, accelerator, folder, progress)
+        facts |= {"epochs": len(history), "seconds": round(sum(row.seconds for row in history), 1)}
+        predictions = {
+            name: predictions_of(data, part, predict_logits(scaled, part.pictures, accelerator))
+            for name, part in parts.items()
+            if name != "train" and part.records
+        }
+        temperature = fit_temperature(predictions["validation"].labels, predictions["validation"].logits)
+        if accelerator.is_main_process:
+            facts |= environment(accelerator)
+            _write_split(config, folder, predictions, temperature, facts, parts["test"].records)
+        accelerator.wait_for_everyone()
+        return Tested(predictions.get("test", predictions["validation"]), temperature, parts["test"].records)
+
+    def pool(self, folder: Path, results: dict[str, Tested]) -> None:
+        """Evaluate the folds together."""
+        config = self._config
+        write_fold_evaluation(
+            folder,
+            {name: (result.predictions, result.temperature) for name, result in results.items()},
+            title=config.title or config.name,
+            n_bootstrap=config.bootstrap,
+            config=shown(config),
+            picture=gallery([record for result in results.values() for record in result.records], config.input.size_px),
+        )
+
+
+def _write_split(
+    config: TrainConfig,
+    folder: Path,
+    predictions: dict[str, Predictions],
+    temperature: float,
+    facts: dict[str, Any],
+    tested: list[Record],
+) -> None:
+    for name, part in predictions.items():
+        part.save(folder / f"{name}_predictions.csv")
+    write_json(folder / "calibration.json", {"temperature": temperature, "fitted_on": "validation"})
+    write_json(folder / "run.json", facts)
+    write_text(folder / "config.yaml", save_recipe(config))
+    if "test" in predictions:
+        write_evaluation(
+            folder,
+            predictions["test"],
+            title=config.title or config.name,
+            temperature=temperature,
+            n_bootstrap=config.bootstrap,
+            config=shown(config),
+            history_csv=folder / "history.csv",
+            picture=gallery(tested, config.input.size_px),
+            facts=data_facts(facts["data"]),
+        )
+
+
+def _check_fit(config: TrainConfig, data: Data) -> None:
+    """Places in pictures are cut at native scale; any other fit would train at one scale and validate at another."""
+    if config.input.fit != "crop" and any(record.centre_px is not None for record in data.records):
+        raise ConfigError(
+            f"input.fit is {config.input.fit}, but {config.data.dataset} labels places in pictures",
+            expected="crop",
+            fix="set input.fit=crop",
+        )
+
+
+def architecture_of(config: TrainConfig, n_classes: int) -> Architecture:
+    """The architecture that a recipe asks for."""
+    model = config.model
+    return Architecture(model.backbone, n_classes, model.stride, model.drop_rate)

@@ -1,0 +1,1 @@
+"""Recipes of training: their schema, finding and checking them."""
