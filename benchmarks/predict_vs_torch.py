@@ -6,9 +6,7 @@ Both sides read the same files from disk and are warm: the model is loaded, work
 cache. Only ratios of one run mean something; absolute numbers change with what else the machine does.
 """
 
-import json
 import math
-import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,11 +19,12 @@ import typer
 from PIL import Image
 
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json
+from unmissed.datasets.basis.hardware import describe, load_average, physical_cores
 from unmissed.datasets.basis.paths import find_images
-from unmissed.inference.hardware import describe, physical_cores
+from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.pictures.predict import Predictor
-from unmissed.inference.provenance import package_versions
+from unmissed.inference.provenance import PACKAGES
 from unmissed.models import zoo
 from unmissed.models.cards import Card, InputSpec
 
@@ -154,7 +153,7 @@ def main(
     workers = physical_cores() if eager_workers is None else eager_workers
     if eager_threads is not None:
         torch.set_num_threads(eager_threads)
-    load_before = os.getloadavg() if hasattr(os, "getloadavg") else None
+    load_before = load_average()
     # The eager side first: its worker processes are forked before other threads exist.
     with eager_side(file.card, paths, workers) as eager:
         eager()
@@ -178,12 +177,10 @@ def main(
         "ratio": {"median": statistics.median(pairs), "lowest": min(pairs), "highest": max(pairs)},
         "load_average_before": load_before,
         "machine": describe(),
-        "versions": package_versions(),
+        "versions": package_versions(PACKAGES),
     }
     if output is not None:
-        with write_whole(output) as stream:
-            json.dump(result, stream, indent=2)
-            stream.write("\n")
+        write_json(output, result)
     for name, speed in speeds.items():
         typer.echo(f"{name:8} {speed.median:8.0f} images/s  ({speed.lowest:.0f} to {speed.highest:.0f})")
     typer.echo(f"ratio    {statistics.median(pairs):8.2f}           ({min(pairs):.2f} to {max(pairs):.2f})")

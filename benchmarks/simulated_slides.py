@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.basis.files import make_folder, write_text
 from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
 from unmissed.datasets.synthetic.slides.fields import read_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
@@ -55,8 +55,7 @@ def _one_fold(arguments: argparse.Namespace, fold: int) -> None:
             "slide_score": str(arguments.slide_score),
         }
     )
-    with write_whole(folder / "preset.yaml") as stream:
-        yaml.safe_dump(preset.model_dump(mode="json"), stream)
+    write_text(folder / "preset.yaml", yaml.safe_dump(preset.model_dump(mode="json")))
     command = [sys.executable, "-m", "unmissed.cli.app", "triage", *(str(slide.path) for slide in made)]
     command += ["-o", str(folder / "triage"), "--preset", str(folder / "preset.yaml"), "--no-hash"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

@@ -7,19 +7,15 @@ import logging
 import os
 import sys
 import traceback
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.errors import ExitCode, UnmissedError
+from unmissed.datasets.basis.words import unknown_name
 
 log = logging.getLogger("unmissed")
-
-EXIT_INTERNAL = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, the shell's habit
-EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 VERBS = {
     "train": "Train a model from a config file.",
@@ -65,9 +61,9 @@ class LazyGroup(TyperGroup):
         """Find the verb, or name the closest ones."""
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
-            close = get_close_matches(name, VERBS, n=1)
-            fix = f"did you mean `unmissed {close[0]}`?" if close else "see `unmissed --help`"
-            raise UnmissedError(f"there is no command {name!r}", expected=f"one of {', '.join(VERBS)}", fix=fix)
+            raise unknown_name(
+                UnmissedError, "command", name, VERBS, otherwise="see `unmissed --help`", shown="`unmissed {}`"
+            )
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -76,7 +72,7 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             _silence_stdout()
-            raise typer.Exit(EXIT_BROKEN_PIPE) from None
+            raise typer.Exit(ExitCode.BROKEN_PIPE) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the verbs without importing them."""
@@ -99,9 +95,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from unmissed.datasets.basis.versions import version_of
 
-        typer.echo(f"unmissed {version('unmissed')}")
+        typer.echo(f"unmissed {version_of()}")
         raise typer.Exit
 
 
@@ -164,13 +160,13 @@ def main(argv: list[str] | None = None) -> None:
     SystemExit
         Always. 0 done, 1 internal error, 2 wrong usage or input, 3 done but some inputs failed, 130 interrupted.
     """
-    code = 0
+    code: int = ExitCode.DONE
     try:
         typer.main.get_command(app)(args=argv, prog_name="unmissed")
     except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else EXIT_INTERNAL * bool(leaving.code)
+        code = leaving.code if isinstance(leaving.code, int) else ExitCode.INTERNAL * bool(leaving.code)
     except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except UnmissedError as error:
         code = _tell(error)
     except ModuleNotFoundError as error:
@@ -182,7 +178,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
-        code = code or EXIT_BROKEN_PIPE
+        code = code or ExitCode.BROKEN_PIPE
     sys.exit(code)
 
 
@@ -214,7 +210,7 @@ def _report_bug() -> int:
         "with the lines above and the output of `unmissed doctor`.",
         err=True,
     )
-    return EXIT_INTERNAL
+    return ExitCode.INTERNAL
 
 
 def _silence_stdout() -> None:

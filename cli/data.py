@@ -7,12 +7,13 @@ import typer
 
 from unmissed.cli.make.flights import make_flights
 from unmissed.cli.make.slides import make_slides
+from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from unmissed.datasets.basis.progress import ProgressBar
     from unmissed.datasets.records import ClassInfo
     from unmissed.datasets.verify import Verification
 
@@ -60,31 +61,25 @@ def verify(
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Default: one per CPU core.")] = None,
 ) -> None:
     """Count, decode and compare all pictures; exit code 3 when one is unreadable or a split would leak."""
-    import json
-
     from rich.console import Console
-    from rich.progress import Progress
 
     from unmissed.datasets import registry
-    from unmissed.datasets.basis.files import write_whole
+    from unmissed.datasets.basis.files import write_json
+    from unmissed.datasets.basis.progress import ProgressBar
     from unmissed.datasets.locate import dataset_root
     from unmissed.datasets.verify import verify as verify_dataset
 
     dataset = registry.get(name)
     folder = dataset_root(name, root)
     console = Console()
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task(f"Reading {dataset.info.title}", total=None)
-        result = verify_dataset(
-            dataset, folder, threads=threads, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with ProgressBar(f"Reading {dataset.info.title}") as bar:
+        result = verify_dataset(dataset, folder, threads=threads, progress=bar.update)
     console.print(_table(result, dataset.classes(())))
     _print_findings(console, result)
     if json_out is not None:
-        with write_whole(json_out) as stream:
-            json.dump(result.as_json(), stream, indent=2, ensure_ascii=False)
+        write_json(json_out, result.as_json())
     if not result.is_sound:
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 @app.command()
@@ -97,56 +92,42 @@ def prepare(
 ) -> None:
     """Fetch a dataset from its official server, check it and unpack it."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
     from unmissed.datasets import registry
+    from unmissed.datasets.basis.progress import ProgressBar
     from unmissed.datasets.locate import dataset_root
     from unmissed.datasets.prepare import prepare as prepare_dataset
 
     dataset = registry.get(name)
     folder = dataset_root(name, root)
     console = Console()
-    columns = (TextColumn("Downloading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with ProgressBar("Downloading", amount="bytes") as bar:
         records = prepare_dataset(
             dataset,
             folder,
             accept_licence=accept_licence,
             say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
-            progress=_Bar(bars),
+            progress=_Download(bar),
         )
     console.print(f"{dataset.info.title} is ready: {records:,} records in {folder}", markup=False, highlight=False)
     console.print(f"Check it with `unmissed data verify {name}`.", markup=False, highlight=False)
 
 
-class _Bar:
-    """Downloads, as a bar of rich; it appears with the first byte."""
+class _Download:
+    """The bar as pooch wants it: it tells ``total`` before the first byte."""
 
-    def __init__(self, bars: "Progress") -> None:
-        self._bars = bars
-        self._task: TaskID | None = None
-        self.total = 0
+    def __init__(self, bar: "ProgressBar") -> None:
+        self._bar, self._done, self.total = bar, 0, 0
 
     def update(self, n: int) -> None:
-        if self._task is None:
-            self._task = self._bars.add_task("", total=self.total or None)
-        self._bars.update(self._task, advance=n)
+        self._done += n
+        self._bar.update(self._done, self.total or None)
 
     def reset(self) -> None:
-        if self._task is not None:
-            self._bars.reset(self._task)
+        self._done = 0
 
     def close(self) -> None:
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-            self._task = None
+        self._bar.restart("Downloading")
 
 
 def _table(result: "Verification", classes: "tuple[ClassInfo, ...]") -> "Table":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-EXIT_SOME_FAILED = 3
+from unmissed.datasets.basis.errors import ExitCode
 
 
 def demo(
@@ -38,7 +38,7 @@ def demo(
     typer.echo(f"colonoscopy: {exams.colonoscopy.resolve().as_uri()}")
     typer.echo(f"gastroscopy: {exams.gastroscopy.resolve().as_uri()}")
     if not (cells.is_as_expected and slides.is_as_expected and exams.is_as_expected):
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _tell(is_as_expected: bool, broken: str, failed: tuple[str, ...]) -> None:

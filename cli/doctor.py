@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmissed.datasets.basis.errors import ExitCode
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from unmissed.inference.doctor.row import Check
 
-EXIT_BROKEN = 2
 _STYLES = {"PASS": "green", "INFO": "dim", "WARN": "yellow", "FAIL": "bold red"}
 
 
@@ -31,14 +32,15 @@ def doctor(
     else:
         _print_table(checks)
     if any(check.status is Status.FAIL for check in checks):
-        raise typer.Exit(EXIT_BROKEN)
+        raise typer.Exit(ExitCode.WRONG)
 
 
 def _print_json(checks: "list[Check]") -> None:
-    import json
     from dataclasses import asdict
 
-    typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+    from unmissed.datasets.basis.files import json_text
+
+    typer.echo(json_text([asdict(check) for check in checks]))
 
 
 def _print_table(checks: "list[Check]") -> None:

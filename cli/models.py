@@ -41,12 +41,13 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
 ) -> None:
     """Show a model card; the hash of the model file is checked on the way."""
+    from unmissed.datasets.basis.files import json_text
     from unmissed.models import zoo
 
     found = zoo.resolve(name)
     card = found.card
     if as_json:
-        typer.echo(card.model_dump_json(indent=2))
+        typer.echo(json_text(card))
         return
     lines = [
         f"{card.name} {card.version}: {card.title} / {card.title_zh}",

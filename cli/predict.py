@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from unmissed.inference.pictures.predict import Predictor
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from unmissed.inference.pictures.table import PredictionTable
 
 log = logging.getLogger(__name__)
-
-EXIT_SOME_FAILED = 3
 
 
 def predict(
@@ -112,7 +110,7 @@ def predict(
         err=True,
     )
     if failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _refuse(**options: object) -> None:
@@ -130,22 +128,18 @@ def _write_all(
     kept: "list[Row] | None",
 ) -> int:
     """Write the rows batch by batch under a progress bar; returns how many carry an error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from unmissed.datasets.basis.progress import ProgressBar
 
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
     failed = 0
     start = perf_counter()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(paths), speed="")
+    with ProgressBar(total=len(paths), amount="items") as bar:
         for batch in _batches(problems, predictor.predict(paths), predictor.session.batch_size):
             table.write(batch)
             failed += sum(row.error is not None for row in batch)
             if kept is not None:
                 kept += batch
             speed = table.rows / (perf_counter() - start)
-            progress.update(task, completed=min(table.rows, len(paths)), speed=f"{speed:.0f} images/s")
+            bar.update(min(table.rows, len(paths)), words=f"{speed:.0f} images/s")
     return failed
 
 
@@ -184,7 +178,7 @@ def _check_page(page: Path | None) -> None:
 
 
 def _write_page(page: Path, rows: list["Row"], predictor: "Predictor", table: Path, seconds: float) -> None:
-    from unmissed.inference.hardware import processor
+    from unmissed.datasets.basis.hardware import processor
     from unmissed.inference.pictures.predictions_page import PageRow, PageRun, write_page
 
     run = PageRun(

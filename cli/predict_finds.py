@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unmissed.datasets.basis.errors import ExitCode
+
 if TYPE_CHECKING:
     from unmissed.inference.runtimes.variants import Choice
 
 log = logging.getLogger(__name__)
-
-EXIT_SOME_FAILED = 3
 
 
 def write_finds(
@@ -35,9 +35,7 @@ def write_finds(
     settings : keywords of ``Finder`` that it shares with ``Predictor``.
     arguments : what the user asked for, for the record.
     """
-    from rich.console import Console
-    from rich.progress import track
-
+    from unmissed.datasets.basis.progress import ProgressBar
     from unmissed.inference.pictures.find import Finder
     from unmissed.inference.pictures.inputs import expand
     from unmissed.inference.pictures.table import FindTable
@@ -47,17 +45,14 @@ def write_finds(
     failures = [(str(row.path), row.error or "") for row in found.problems]
     for _, error in failures:
         log.warning("%s", error)
-    console = Console(stderr=True)
     with FindTable(output) as table:
         before = perf_counter()
         finder = Finder(choice.file, **settings, threshold=threshold, max_per_image=max_per_image)
         loaded = perf_counter()
-        with finder:
-            rows = finder.find(found.paths)
-            for row in track(
-                rows, "", len(found.paths), console=console, transient=True, disable=not console.is_terminal
-            ):
+        with finder, ProgressBar(total=len(found.paths), amount="items") as bar:
+            for row in finder.find(found.paths):
                 table.write([row])
+                bar.advance()
                 if row.error is not None:
                     log.warning("%s", row.error)
                     failures.append((str(row.path), row.error))
@@ -82,4 +77,4 @@ def write_finds(
         err=True,
     )
     if failures:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)

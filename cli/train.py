@@ -52,7 +52,7 @@ def train(
     from unmissed.training.run import run
 
     console = Console(stderr=True, highlight=False)
-    with LiveProgress(console) as progress:
+    with LiveProgress() as progress:
         run(config, folder, progress)
     report = folder / "report.html"
     results = report if report.is_file() else folder

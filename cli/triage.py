@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmissed.datasets.basis.errors import ExitCode
+
 if TYPE_CHECKING:
     from unmissed.inference.cytology.run.entries import Input
     from unmissed.inference.cytology.run.jobs import Progress
     from unmissed.inference.cytology.run.triage import TriageOutcome
 
 log = logging.getLogger(__name__)
-
-EXIT_SOME_FAILED = 3
 
 
 def triage(
@@ -64,12 +64,12 @@ def triage(
     if output is None:
         raise ConfigError("no folder was named for the results", fix="add -o OUT")
 
+    from unmissed.datasets.basis.hardware import physical_cores
     from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
     from unmissed.inference.cytology.run.folder import models_of_run
     from unmissed.inference.cytology.run.loading import screener_for
     from unmissed.inference.cytology.run.triage import TriagePlan
     from unmissed.inference.cytology.run.triage import triage as run
-    from unmissed.inference.hardware import physical_cores
 
     threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
@@ -113,7 +113,7 @@ def triage(
         raise
     _tell(outcome, output)
     if outcome.failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "list[Input]":
@@ -145,32 +145,19 @@ def _list(inputs: "list[Input]") -> None:
         problems += bool(description.problem)
     typer.echo(f"{slides} slides, {problems} with a problem; nothing was written", err=True)
     if problems:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _with_progress(run: "Callable[[Callable[[Progress], None]], TriageOutcome]") -> "TriageOutcome":
-    """Run under a progress bar on a terminal, with a line for every slide elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
+    """Run under a progress bar, with a line for every slide."""
+    from unmissed.datasets.basis.progress import ProgressBar
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-
-        def said(progress: "Progress") -> None:
-            if progress.row:
-                typer.echo(_line(progress), err=True)
-
-        return run(said)
-    with Bar(
-        BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("", total=None, speed="loading the models")
+    with ProgressBar("loading the models", amount="items") as bar:
 
         def told(progress: "Progress") -> None:
-            bar.update(task, completed=progress.done, total=progress.total, speed=_speed(progress))
+            bar.update(progress.done, progress.total, _speed(progress))
             if progress.row:
-                bar.console.print(_line(progress), markup=False, highlight=False)
+                bar.say(_line(progress))
 
         return run(told)
 
@@ -184,11 +171,11 @@ def _line(progress: "Progress") -> str:
 
 
 def _speed(progress: "Progress") -> str:
+    from unmissed.datasets.basis.clock import clock
+
     if progress.slides_per_h is None or progress.left_s is None:
         return ""
-    minutes, seconds = divmod(round(progress.left_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{progress.slides_per_h:.0f} slides/h, {hours}:{minutes:02}:{seconds:02} left"
+    return f"{progress.slides_per_h:.0f} slides/h, {clock(progress.left_s)} left"
 
 
 def _tell(outcome: "TriageOutcome", output: Path) -> None:

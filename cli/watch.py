@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmissed.datasets.basis.errors import ExitCode
+
 if TYPE_CHECKING:
     from unmissed.inference.endoscopy.protocol import Protocol
     from unmissed.inference.endoscopy.values import ExamResult
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXIT_SOME_FAILED = 3
 _GOOD_ENDS = ("end", "stopped")
 _NOBODY = "none"
 
@@ -86,7 +87,7 @@ def watch(
     if interrupted:
         raise KeyboardInterrupt
     if result.ended not in _GOOD_ENDS:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 class _Interrupted:
@@ -128,7 +129,7 @@ def _with_models(protocol: "Protocol", site: str | None, lesion: str | None) -> 
 
 
 def _tell(result: "ExamResult", output: Path) -> None:
-    from unmissed.inference.endoscopy.watching.overlay import clock
+    from unmissed.datasets.basis.clock import clock
 
     frames, clocks = result.frames, result.clocks
     told = [f"{frames['analysed']} frames analysed, {frames['dropped']} dropped"]

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from unmissed.datasets.basis.clock import clock
 from unmissed.inference.endoscopy.values import EventKind, FrameSignals, SpeedState
-from unmissed.inference.endoscopy.watching.overlay import HIGH_RISK, clock
+from unmissed.inference.endoscopy.watching.overlay import HIGH_RISK
 from unmissed.inference.endoscopy.watching.watch import Moment, Wish, told_sites
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlparse
 
+from unmissed.datasets.basis.clock import utc_now
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import make_folder, output_error, sha256_of, write_whole
+from unmissed.datasets.basis.files import make_folder, output_error, sha256_of, write_json
 from unmissed.datasets.records import DatasetInfo, Download
 from unmissed.datasets.registry import PublicDataset
 from unmissed.datasets.unpack import Limits, is_archive, unpack
@@ -110,19 +110,17 @@ def _prepare_file(
         files = _place(fetched, name, root, work, limits)
     except OSError as error:
         raise output_error(root, error, kept=f"the download is kept in {fetched.parent}") from error
-    with write_whole(receipt) as stream:
-        json.dump(
-            {
-                "url": download.url,
-                "sha256": digest,
-                "published_checksum": download.checksum,
-                "size_bytes": size_bytes,
-                "files": files,
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            },
-            stream,
-            indent=2,
-        )
+    write_json(
+        receipt,
+        {
+            "url": download.url,
+            "sha256": digest,
+            "published_checksum": download.checksum,
+            "size_bytes": size_bytes,
+            "files": files,
+            "date": utc_now(),
+        },
+    )
     fetched.unlink(missing_ok=True)
     say(f"{name}: {files} files in {root}")
 

@@ -1,6 +1,5 @@
 """Datasets by name: readers register themselves with a decorator and are imported when a name is first asked for."""
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 
 Reader = Callable[[Path], list[Record]]
@@ -55,14 +55,8 @@ def get(name: str) -> PublicDataset:
     DatasetError
         For an unknown name; the message lists the closest ones.
     """
-    known = names()
-    if name not in known:
-        close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-        raise DatasetError(
-            f"no dataset is named {name!r}",
-            expected=f"one of {', '.join(close or known)}",
-            fix="`unmissed data list` shows all",
-        )
+    if name not in names():
+        raise unknown_name(DatasetError, "dataset", name, names(), otherwise="`unmissed data list` tells what each is")
     return _datasets[name]
 
 

@@ -1,34 +1,21 @@
 """What a result was made with: versions, arguments, model, machine, times."""
 
-import json
-import platform
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unmissed.datasets.basis.files import write_whole
-from unmissed.inference.hardware import describe
+from unmissed.datasets.basis.files import write_json
+from unmissed.datasets.basis.hardware import describe
+from unmissed.datasets.basis.versions import package_versions
 
 if TYPE_CHECKING:
     from unmissed.inference.pictures.find import Finder
     from unmissed.inference.pictures.predict import Predictor
     from unmissed.inference.runtimes.variants import Choice
 
-_PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
-
-
-def package_versions(names: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
-    """Versions of the packages that are installed."""
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
 
 
 def write_run(
@@ -83,9 +70,7 @@ def write_run(
         "images_per_s": round(images / predict_s, 1) if predict_s > 0 else None,
         **(more or {}),
         "machine": describe(),
-        "versions": package_versions(),
+        "versions": package_versions(PACKAGES),
         "platform": sys.platform,
     }
-    with write_whole(path) as stream:
-        json.dump(record, stream, indent=2, ensure_ascii=True)
-        stream.write("\n")
+    write_json(path, record)

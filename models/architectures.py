@@ -1,6 +1,5 @@
 """Build a classifier from a timm backbone, whole or cut at a stride, with its scaling of the input."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.words import did_you_mean
 
 BODY = "features.model."  # where the backbone's own parameter names start in a cut network
 SCALED = "network."  # where the network's names start inside Scaled, and so in the files of a run
@@ -97,10 +97,9 @@ def build(architecture: Architecture) -> nn.Module:
         When timm has no such backbone; the message lists the closest names.
     """
     if not timm.is_model(architecture.backbone):
-        close = difflib.get_close_matches(architecture.backbone, timm.list_models(), n=4, cutoff=0.5)
         raise ConfigError(
             f"model.backbone: timm has no model {architecture.backbone!r}",
-            fix=f"did you mean {', '.join(close)}?" if close else "see timm.list_models() for the names",
+            fix=did_you_mean(architecture.backbone, timm.list_models(), "see timm.list_models() for the names", most=4),
         )
     if architecture.stride is not None:
         return CutClassifier(architecture)

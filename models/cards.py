@@ -1,13 +1,13 @@
 """Model cards: what a model is, what it was trained on, how well it does, and the hashes of its files."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import json_text, write_json
+from unmissed.datasets.basis.words import problems
 from unmissed.models.card_parts import (
     CardClass,
     Certificate,
@@ -162,23 +162,17 @@ def load_card(path: Path) -> Card:
             fix="copy the card along with the model file",
         ) from error
     except ValidationError as error:
-        wrong = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()[:3])
+        wrong = problems(error, hidden=(_PICTURES, _TABLE))
         raise ModelError(f"{path} is not a valid model card: {wrong}", fix="export the model again") from error
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    # The kinds of input are no part of the file.
-    return ".".join(str(part) for part in loc if part not in (_PICTURES, _TABLE)) or "file"
 
 
 def save_card(card: Card, path: Path) -> None:
     """Write a card as indented JSON, whole or not at all."""
-    with write_whole(path) as stream:
-        stream.write(card.model_dump_json(indent=2) + "\n")
+    write_json(path, card)
 
 
 def card_schema() -> str:
     """The JSON schema of the card, as shipped in ``models/card.schema.json``."""
     schema = Card.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json_text(schema) + "\n"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
 
 INPUT, OUTPUT, HEATMAP = "images", "probabilities", "heatmap"
 _GRID_PX = 32
@@ -63,8 +63,7 @@ def export_onnx(
         del value.metadata_props[:]  # the exporter's notes name files of the machine it ran on
         value.doc_string = ""
     onnx.checker.check_model(proto)
-    with write_whole(path, "wb") as stream:
-        stream.write(proto.SerializeToString())
+    write_bytes(path, proto.SerializeToString())
 
 
 def _free_sides(output: str) -> dict[int, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
 from unmissed.models.stem import unfold_stem
 
 
@@ -47,8 +47,7 @@ def write_float_twin(int8: Path, target: Path) -> None:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     onnx.checker.check_model(model)
-    with write_whole(target, "wb") as stream:
-        stream.write(model.SerializeToString())
+    write_bytes(target, model.SerializeToString())
 
 
 def _from_bytes(graph: onnx.GraphProto) -> set[str]:

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
 from unmissed.models.export import INPUT, cpu_session
 from unmissed.models.integer_weights import limit_weights
 from unmissed.models.stem import fold_stem
@@ -79,8 +79,7 @@ def quantise(
         if feed_bytes(model):
             fold_stem(model)
         onnx.checker.check_model(model)
-        with write_whole(target, "wb") as stream:
-            stream.write(model.SerializeToString())
+        write_bytes(target, model.SerializeToString())
 
 
 def _range_of_bytes(model: onnx.ModelProto) -> dict[str, list[dict[str, np.ndarray]]]:

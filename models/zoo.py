@@ -1,11 +1,11 @@
 """Find a model by name or path and check it against its card before anything runs."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ModelError
 from unmissed.datasets.basis.files import sha256_of
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.models.cards import Card, load_card
 
 ZOO = Path(__file__).parent / "zoo"
@@ -42,11 +42,9 @@ def find_card(model: str) -> Path:
         return path
     if path.suffix == ".onnx" and path.is_file():
         return _card_of_file(path)
-    close = difflib.get_close_matches(model, names(), n=3, cutoff=0.4) or names()
-    raise ModelError(
-        f"no model {model!r}",
-        expected="a shipped model, a .onnx file with its card, or the folder of an export",
-        fix=f"try one of: {', '.join(close)}" if close else "export a run with `unmissed export`",
+    more = "a .onnx file with its card, or the folder of an export"
+    raise unknown_name(
+        ModelError, "model", model, names(), more=more, otherwise="or export a run with `unmissed export`"
     )
 
 

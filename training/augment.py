@@ -1,6 +1,5 @@
 """Augmentation pipelines of albumentations, built from the recipe."""
 
-import difflib
 import inspect
 import os
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.words import did_you_mean, one_line
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask a server for its newest version at import
 import albumentations as A
@@ -52,7 +52,7 @@ class Augmenter:
             try:
                 result = self(picture, seed)
             except Exception as error:  # albumentations raises all kinds
-                words = " ".join(str(error).split())[:300]
+                words = one_line(error)
                 raise ConfigError(
                     f"augment: a transform fails on a picture of {picture.shape[1]} x {picture.shape[0]} px: {words}",
                     fix="correct or remove it",
@@ -68,21 +68,19 @@ class Augmenter:
 def _build(name: str, parameters: dict[str, Any]) -> Any:
     known = [key for key, value in vars(A).items() if inspect.isclass(value) and issubclass(value, A.BasicTransform)]
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         raise ConfigError(
             f"augment: albumentations has no transform {name!r}",
-            fix=f"did you mean {', '.join(close)}?" if close else "see albumentations' documentation for the names",
+            fix=did_you_mean(name, known, "see albumentations' documentation for the names"),
         )
     valid = list(inspect.signature(getattr(A, name)).parameters)
     for key in parameters:
         if key not in valid:
-            close = difflib.get_close_matches(key, valid, n=1, cutoff=0.4)
-            advice = f"did you mean {close[0]!r}?" if close else f"valid: {', '.join(valid)}"
+            advice = did_you_mean(key, valid, f"valid: {', '.join(valid)}", most=1, shown="'{}'")
             raise ConfigError(f"augment: {name} has no parameter {key!r}", fix=advice)
     try:
         return getattr(A, name)(**{key: _tuples(value) for key, value in parameters.items()})
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"augment: {name}: {' '.join(str(error).split())[:300]}", fix="correct the value") from error
+        raise ConfigError(f"augment: {name}: {one_line(error)}", fix="correct the value") from error
 
 
 def _tuples(value: Any) -> Any:

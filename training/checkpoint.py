@@ -13,7 +13,7 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
 from unmissed.training.history import Epoch, write_history
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import load_recipe
@@ -40,8 +40,7 @@ class Checkpoint:
     def save(self, state: State, history: list[Epoch], best: nn.Module | None) -> None:
         """Write the state, the history, and the weights ``best`` when the last epoch is the best so far."""
         if best is not None:
-            with write_whole(self.best, "wb") as stream:
-                stream.write(save({key: value.contiguous() for key, value in best.state_dict().items()}))
+            write_bytes(self.best, save({key: value.contiguous() for key, value in best.state_dict().items()}))
         saved = {
             "recipe": self._recipe,
             "state": asdict(state),
@@ -53,8 +52,7 @@ class Checkpoint:
         packed = io.BytesIO()
         torch.save(saved, packed)  # straight into the file, a full disk would not be an OSError
         write_history(history, self._history)  # before the state: a kill between the two repeats the epoch
-        with write_whole(self._path, "wb") as stream:
-            stream.write(packed.getbuffer())
+        write_bytes(self._path, packed.getbuffer())
 
     def restore(self) -> tuple[State, list[Epoch]]:
         """Load what an earlier call left into the network, its average and the optimizer; nothing when there is none.

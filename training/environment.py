@@ -1,35 +1,32 @@
 """The machine a run used: cores, precision and versions."""
 
-import os
 import platform
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 
+from unmissed.datasets.basis.clock import utc_now
+from unmissed.datasets.basis.hardware import load_average, logical_cores
+from unmissed.datasets.basis.versions import versions_of
+
 PACKAGES = ("unmissed", "torch", "timm", "albumentations", "accelerate", "numpy", "opencv-python-headless")
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def environment(accelerator: Accelerator) -> dict[str, Any]:
     """Versions and machine, for the run's record."""
+    load = load_average()
     return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": utc_now(),
         "device": str(accelerator.device),
         "processes": accelerator.num_processes,
         "precision": accelerator.mixed_precision,
-        "cores": cores(),
+        "cores": logical_cores(),
         "machine": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "load_average": [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None,
-        "packages": {name: version(name) for name in PACKAGES},
+        "load_average": None if load is None else [round(value, 2) for value in load],
+        "packages": versions_of(PACKAGES),
     }
 
 

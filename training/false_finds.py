@@ -2,13 +2,12 @@
 
 import argparse
 import csv
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from unmissed.datasets.basis.errors import DatasetError, UnmissedError
+from unmissed.datasets.basis.errors import DatasetError, run_main
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
@@ -80,20 +79,17 @@ def main() -> None:
     parser.add_argument("--per-field", type=int, default=40)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    try:
-        records = get(arguments.dataset).read(dataset_root(arguments.dataset, arguments.root))
-        places = false_finds(records, arguments.finds, arguments.normal, arguments.per_field)
-        with write_whole(arguments.output) as stream:
-            table = csv.writer(stream)
-            table.writerow(["path", "label", "group", "x_px", "y_px"])
-            for place in places:
-                x, y = place.centre_px or (0.0, 0.0)
-                path = place.path.resolve()
-                table.writerow([path, place.label, place.group, f"{x:.1f}", f"{y:.1f}"])
-    except UnmissedError as error:
-        sys.exit(f"error: {error}")
+    records = get(arguments.dataset).read(dataset_root(arguments.dataset, arguments.root))
+    places = false_finds(records, arguments.finds, arguments.normal, arguments.per_field)
+    with write_whole(arguments.output) as stream:
+        table = csv.writer(stream)
+        table.writerow(["path", "label", "group", "x_px", "y_px"])
+        for place in places:
+            x, y = place.centre_px or (0.0, 0.0)
+            path = place.path.resolve()
+            table.writerow([path, place.label, place.group, f"{x:.1f}", f"{y:.1f}"])
     print(f"{len(places)} places -> {arguments.output}")
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

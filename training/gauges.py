@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.basis.files import make_folder, write_bytes
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
 from unmissed.training.exporting.files import file_spec
@@ -222,5 +222,4 @@ def _write_graph(gauge: Gauge, outputs: int, path: Path) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
     onnx.checker.check_model(model)
-    with write_whole(path, "wb") as stream:
-        stream.write(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())

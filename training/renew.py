@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from unmissed.datasets.basis.errors import ConfigError, DatasetError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, run_main
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import k_folds
 from unmissed.models import zoo
@@ -118,14 +118,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", help="shipped models or cards; none: all shipped models")
     for name in parser.parse_args().models or zoo.names():
-        try:
-            card = renew(zoo.find_card(name))
-        except UnmissedError as error:
-            raise SystemExit(f"error: {error}") from error
+        card = renew(zoo.find_card(name))
         parts = {part: spec.size_bytes for part, spec in card.files.items()}
         tolerances = [known.tolerance for known in card.known_answers]
         print(f"{card.name}: {parts} bytes, known answers within {tolerances}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.files import make_folder, write_text
 from unmissed.datasets.splits import k_folds
 from unmissed.training.checkpoint import check_same_recipe
 from unmissed.training.classifiers.classifier import ClassifierTask
@@ -14,7 +14,7 @@ from unmissed.training.parts import one_split
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import Task, write_text
+from unmissed.training.task import Task
 
 
 def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:

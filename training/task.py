@@ -1,6 +1,5 @@
 """What every kind of training shares: how a split begins, where weights come from, and what is left on the disk."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -9,7 +8,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak
 from unmissed.training.environment import mixed_precision
@@ -77,14 +76,3 @@ def shown(config: TrainConfig) -> dict[str, Any]:
     if config.heatmap is not None and config.heatmap.distill is not None:
         values["heatmap"]["distill"]["teacher"] = config.heatmap.distill.teacher.name
     return values
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write indented JSON, whole or not at all."""
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text, whole or not at all."""
-    with write_whole(path) as stream:
-        stream.write(text)

@@ -26,9 +26,9 @@ from unmissed.benchmarks.speed.markdown import tables
 from unmissed.benchmarks.speed.results import Recorder, write_bench
 from unmissed.benchmarks.speed.slides.page_cache import make_warm
 from unmissed.benchmarks.speed.values import Bench
-from unmissed.datasets.basis.errors import ConfigError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, ExitCode, UnmissedError, run_main
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.slides.registry import open_slide
-from unmissed.inference.hardware import physical_cores
 from unmissed.models.zoo import resolve
 
 _FINDERS = {1.0: "nucleus-finder-coarse", 0.5: "nucleus-finder"}  # um/px -> what triage walks there
@@ -86,7 +86,7 @@ def main(
     for warning in (*warnings(bench.load), *left_out):
         _say(warning)
     if any(one.failed for one in contenders):
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def target_of(slide: Path, um_per_px: float, network: Path) -> Target:
@@ -185,8 +185,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except UnmissedError as error:
-        _say(f"error: {error}")
-        sys.exit(error.exit_code)
+    run_main(partial(typer.run, main))

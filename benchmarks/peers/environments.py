@@ -15,7 +15,7 @@ import typer
 
 from unmissed.benchmarks.peers.registry import PEERS, Peer, chosen_peers
 from unmissed.datasets.basis.errors import RuntimeUnavailableError, UnmissedError
-from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.basis.files import make_folder, write_text
 
 _STAMP = "made-from"
 _LAST_WORDS = 1500
@@ -68,16 +68,14 @@ def make_environment(peer: Peer, folder: Path) -> bool:
     except RuntimeUnavailableError:
         place = make_folder(folder) / peer.environment
     requirements = folder / f"requirements-{peer.environment}.txt"
-    with write_whole(requirements) as stream:
-        stream.write(requirements_of(peer))
+    write_text(requirements, requirements_of(peer))
     try:
         _call(peer, [sys.executable, "-m", "venv", "--clear", str(place)])
         _call(peer, [str(_python_in(place)), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    with write_whole(place / _STAMP) as stream:
-        stream.write(_stamp_of(peer))
+    write_text(place / _STAMP, _stamp_of(peer))
     return True
 
 

@@ -3,7 +3,6 @@
 python -m unmissed.benchmarks.peers.finder_walk SLIDE --model nucleus-finder-coarse --variant int8
 """
 
-import json
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -21,6 +20,7 @@ def main(
     threads: Annotated[int, typer.Option(min=1, help="Canvases read and run at the same time.")] = 2,
 ) -> None:
     """Walk a finder over a slide and print what it took, as JSON."""
+    from unmissed.datasets.basis.files import json_line
     from unmissed.datasets.slides.registry import open_slide
     from unmissed.datasets.slides.tile_cache import TileCache
     from unmissed.inference.cytology.policy.policy import Preparation, load_policy
@@ -53,7 +53,7 @@ def main(
         "means": [1 - nucleus, nucleus - abnormal, abnormal],
         "versions": {},
     }
-    typer.echo(json.dumps(told))
+    typer.echo(json_line(told))
 
 
 if __name__ == "__main__":

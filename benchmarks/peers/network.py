@@ -1,6 +1,5 @@
 """A shipped finder as a file that any torch can rebuild: its weights, and its steps in plain words."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import json_line, write_whole
 
 _SIMPLE = {"Add": "add", "Relu": "relu"}
 _OF_A_NUMBER = {"Sub": "subtract", "Div": "divide"}
@@ -57,7 +56,7 @@ def write_network(source: Path, target: Path) -> None:
         inputs = [values[item] for item in node.input if item in values]
         steps.append({**step, "inputs": inputs, "output": name})
         values[node.output[0]] = name
-    arrays["steps"] = np.array(json.dumps(steps))
+    arrays["steps"] = np.array(json_line(steps))
     with write_whole(target, "wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
 

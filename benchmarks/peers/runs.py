@@ -1,6 +1,5 @@
 """One run of one contender: a job as JSON for a peer's runner, a child process, an answer."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unmissed.benchmarks.peers.environments import PeerError, python_of
 from unmissed.benchmarks.peers.registry import Peer, Settings
 from unmissed.benchmarks.speed.child import ChildRun, run_child, run_command
+from unmissed.datasets.basis.files import json_line, write_text
 
 RUNNERS = Path(__file__).parent / "runners"
 _TIMEOUT_S = 3600.0
@@ -86,7 +86,7 @@ def run_peer(peer: Peer, environments: Path, target: Target, settings: Settings)
         job = Path(folder) / "job.json"
         work = Path(folder) / "work"
         work.mkdir()
-        job.write_text(job_of(target, settings, work), "utf-8")
+        write_text(job, job_of(target, settings, work))
         child = run_command(
             [str(python), str(RUNNERS / peer.runner), str(job)],
             timeout_s=_TIMEOUT_S,
@@ -105,14 +105,14 @@ def job_of(target: Target, settings: Settings, folder: Path) -> str:
         "slide_um_per_px": target.slide_um_per_px,
         "folder": str(folder),
     }
-    return json.dumps(job)
+    return json_line(job)
 
 
 def check_maps(peer: Peer, environments: Path, job: Mapping[str, str]) -> None:
     """Have the peer's environment write the maps of some patches; see ``runners/check_network.py``."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "job.json"
-        path.write_text(json.dumps(dict(job)), "utf-8")
+        write_text(path, json_line(dict(job)))
         command = [str(python_of(peer, environments)), str(RUNNERS / "check_network.py"), str(path)]
         run_command(command, timeout_s=_TIMEOUT_S, environment=_environment(1))
 

@@ -5,6 +5,7 @@ python -m unmissed.benchmarks.processors [MODEL ...] -o OUT
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -27,7 +28,7 @@ from unmissed.benchmarks.processors.worker import Answer, Question
 from unmissed.benchmarks.speed.machine import warnings
 from unmissed.benchmarks.speed.markdown import tables
 from unmissed.benchmarks.speed.results import Recorder, write_bench
-from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.errors import ExitCode, run_main
 from unmissed.models import zoo
 from unmissed.models.cards import load_card
 from unmissed.models.zoo import ModelFile
@@ -86,7 +87,7 @@ def main(
     for text in told:
         _say(text)
     if wrong:
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _files(name: str) -> list[ModelFile]:
@@ -151,8 +152,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except UnmissedError as error:
-        _say(f"error: {error}")
-        sys.exit(error.exit_code)
+    run_main(partial(typer.run, main))

@@ -15,6 +15,7 @@ from unmissed.benchmarks.processors.mask import hiding
 from unmissed.benchmarks.processors.worker import Question, Report, Task
 from unmissed.benchmarks.speed.child import run_command
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.words import unknown_name
 
 _WORKER = "unmissed.benchmarks.processors.worker"
 _EMULATOR = "qemu-x86_64"
@@ -120,7 +121,7 @@ def emulated(cpu: str) -> Processor:
         When the model is none of ``EMULATED``, qemu is not here, or this machine is no x86-64.
     """
     if cpu not in EMULATED:
-        raise ProcessorError(f"no emulated processor {cpu!r}", expected=f"one of {', '.join(EMULATED)}")
+        raise unknown_name(ProcessorError, "emulated processor", cpu, EMULATED)
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise ProcessorError(f"this is {sys.platform} on {platform.machine()}", expected="Linux on x86-64")
     program = shutil.which(_EMULATOR)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
+from unmissed.datasets.basis.words import unknown_name
 
 _PACKAGES = {"cuda": None, "npu": "torch_npu"}  # name in torch -> package that brings it
 
@@ -70,7 +71,7 @@ def device_module(kind: str) -> Any | None:
         For another kind.
     """
     if kind not in _PACKAGES:
-        raise RuntimeUnavailableError(f"no kind of device {kind!r}", expected=f"one of {', '.join(_PACKAGES)}")
+        raise unknown_name(RuntimeUnavailableError, "kind of device", kind, _PACKAGES)
     package = _PACKAGES[kind]
     try:
         torch = importlib.import_module("torch")

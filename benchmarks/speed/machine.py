@@ -8,7 +8,7 @@ import psutil
 
 from unmissed.benchmarks.speed import devices
 from unmissed.benchmarks.speed.values import Load
-from unmissed.inference import hardware
+from unmissed.datasets.basis import hardware
 
 BUSY = 0.05  # share of all cores that others may use before the figures are called doubtful
 _LOOK_S = 1.0
@@ -27,7 +27,8 @@ class OtherLoad:
     """
 
     def __init__(self) -> None:
-        self._average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        average = hardware.load_average()
+        self._average = None if average is None else average[0]
         before, own = _times(), _own_s()
         started = perf_counter()
         sleep(_LOOK_S)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from unmissed.benchmarks.speed.values import Bench, Figure, Row
+from unmissed.datasets.basis.names import printable
 
 _GIB = 2**30
 
@@ -76,8 +77,3 @@ def number(value: float) -> str:
 def table_line(cells: Iterable[str]) -> str:
     """One line of a table."""
     return "| " + " | ".join(printable(cell).replace("|", "/") for cell in cells) + " |"
-
-
-def printable(text: str) -> str:
-    """Text from a file on one line, without characters that command a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)

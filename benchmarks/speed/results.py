@@ -15,9 +15,10 @@ from unmissed.benchmarks.speed.machine import OtherLoad, machine_class, warnings
 from unmissed.benchmarks.speed.markdown import as_markdown
 from unmissed.benchmarks.speed.values import Bench, Results, Row
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import make_folder, write_whole
-from unmissed.inference.hardware import describe
-from unmissed.inference.provenance import package_versions
+from unmissed.datasets.basis.files import make_folder, write_json, write_text
+from unmissed.datasets.basis.hardware import describe
+from unmissed.datasets.basis.versions import package_versions
+from unmissed.datasets.basis.words import cause_of, one_line, problems
 
 RESULTS_FILE = "results.json"
 _MOST_BYTES = 50_000_000
@@ -95,10 +96,10 @@ def load_results(path: Path) -> Results:
         return Results.model_validate(json.loads(data), strict=False)
     except OSError as error:
         raise ConfigError(
-            f"cannot read {file}: {error.strerror}", expected="a results.json or its folder", fix="correct the path"
+            f"cannot read {file}: {cause_of(error)}", expected="a results.json or its folder", fix="correct the path"
         ) from error
     except (ValueError, RecursionError) as error:
-        words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        words = problems(error, 1) if isinstance(error, ValidationError) else one_line(error)
         raise ConfigError(
             f"{file} is not a result of `unmissed bench`: {words}", fix="name a results.json that it wrote"
         ) from error
@@ -127,10 +128,8 @@ def write_bench(output: Path, bench: Bench, charts: Iterable[Callable[[Path], No
     """
     results = Results(benches={**_earlier_benches(output, bench.machine_class), bench.name: bench})
     make_folder(output)
-    with write_whole(output / RESULTS_FILE) as stream:
-        stream.write(results.model_dump_json(indent=1) + "\n")
-    with write_whole(output / f"bench-{bench.name}.md") as stream:
-        stream.write(as_markdown(bench))
+    write_json(output / RESULTS_FILE, results)
+    write_text(output / f"bench-{bench.name}.md", as_markdown(bench))
     if find_spec("matplotlib") is None:
         return ("no charts were drawn: they need matplotlib, pip install 'unmissed[bench]'",)
     for draw in charts:

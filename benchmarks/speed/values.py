@@ -98,7 +98,7 @@ class Bench(BaseModel):
     started : ISO 8601 with time zone.
     seconds : wall time of the whole benchmark.
     command : the words after ``unmissed bench``.
-    machine : as ``unmissed.inference.hardware.describe`` tells it.
+    machine : as ``unmissed.datasets.basis.hardware.describe`` tells it.
     machine_class : processor, cores and accelerator in one short name.
     load : how busy the machine was.
     versions : package -> version.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-EXIT_WORSE = 3
+from unmissed.datasets.basis.errors import ExitCode
 
 
 def bench_compare(
@@ -23,13 +23,11 @@ def bench_compare(
     Exit code 3 when a figure is worse beyond noise on the same class of machine. Five rounds a side are wanted: with
     three against three, ranges lie apart by chance in one of ten figures that have not changed.
     """
-    import json
-
     from unmissed.benchmarks.speed.compare import compare
     from unmissed.benchmarks.speed.compare_page import as_json, comparison_lines
-    from unmissed.benchmarks.speed.markdown import printable
     from unmissed.benchmarks.speed.results import load_results
-    from unmissed.datasets.basis.files import write_whole
+    from unmissed.datasets.basis.files import write_json
+    from unmissed.datasets.basis.names import printable
 
     comparison = compare(load_results(before), load_results(after), tolerance)
     for words in comparison.warnings:
@@ -38,8 +36,6 @@ def bench_compare(
         typer.echo(f"> {printable(words)}")
     typer.echo("\n" * bool(comparison.warnings or comparison.notes) + "\n".join(comparison_lines(comparison)))
     if json_out is not None:
-        with write_whole(json_out) as stream:
-            json.dump(as_json(comparison), stream, indent=1, ensure_ascii=False, allow_nan=False)
-            stream.write("\n")
+        write_json(json_out, as_json(comparison))
     if comparison.regressions:
-        raise typer.Exit(EXIT_WORSE)
+        raise typer.Exit(ExitCode.SOME_FAILED)

@@ -33,29 +33,17 @@ def bench_io(
     ] = Path("bench-results"),
 ) -> None:
     """Measure every reader of slides on the same areas of one file, at scales 1, 1/2 and 1/4, against OpenSlide."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     from unmissed.benchmarks.speed.slides.reference_slides import SlideMaker, default_folder, reference_slide
     from unmissed.benchmarks.speed.slides.slide_readers import measure_readers
+    from unmissed.datasets.basis.progress import ProgressBar
 
     counts = _numbers(threads)
     if slide is None:
         maker = SlideMaker(folder or default_folder())
         slide = maker.make(reference_slide("small"), say=partial(typer.echo, err=True))
-    console = Console(stderr=True)
     recorder = begin("io", output)
-    columns = (TextColumn("Reading"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        measure_readers(
-            recorder,
-            slide,
-            threads=counts,
-            rounds=rounds,
-            areas=areas,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with ProgressBar("Reading") as bar:
+        measure_readers(recorder, slide, threads=counts, rounds=rounds, areas=areas, progress=bar.update)
     report(recorder, output)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unmissed.cli.bench.report import begin, report
+from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
     from unmissed.benchmarks.speed.slides.reference_slides import ReferenceSlide, SlideMaker
 
-EXIT_SOME_FAILED = 3
 DRAWN = "Reference slides of drawn cells: their tiles have 0.6 times the bytes of real ones, so reading takes less."
 
 
@@ -90,7 +90,7 @@ def bench_slide(
     report(recorder, output, draw_chart)
     typer.echo(f"-> {output / 'bench-slide.md'}", err=True)
     if failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _listed(text: str, every: list[str]) -> list[str]:
@@ -101,15 +101,7 @@ def _listed(text: str, every: list[str]) -> list[str]:
 
 def _made(maker: "SlideMaker", slide: "ReferenceSlide") -> Path:
     """Make a slide if it is not there, under a bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+    from unmissed.datasets.basis.progress import ProgressBar
 
-    console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        return maker.make(
-            slide,
-            say=lambda words: console.print(words, markup=False, highlight=False, soft_wrap=True),
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with ProgressBar() as bar:
+        return maker.make(slide, say=bar.say, progress=bar.update)

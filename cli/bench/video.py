@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from unmissed.cli.bench.report import begin, report
-
-EXIT_SOME_FAILED = 3
+from unmissed.datasets.basis.errors import ExitCode
 
 
 def bench_video(
@@ -83,7 +82,7 @@ def bench_video(
             failed += measure_soak(recorder, plan, minutes, say)
     report(recorder, output, draw_charts)
     if failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _sizes(text: str) -> tuple[tuple[int, int], ...]:

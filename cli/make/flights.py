@@ -28,9 +28,7 @@ def make_flights(
     size_px: Annotated[int, typer.Option("--size", min=64, max=2160, help="Side of the picture, pixels.")] = 480,
 ) -> None:
     """Render films (MP4) of flights through a tube, with the truth of every frame (truth.csv)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from unmissed.datasets.basis.progress import ProgressBar
     from unmissed.datasets.synthetic.flights import mucosa
     from unmissed.datasets.synthetic.flights.files import write_flight
     from unmissed.datasets.synthetic.flights.render import plan_flight
@@ -38,26 +36,14 @@ def make_flights(
     if duration_s is None:
         duration_s = 60.0 if kind == "colonoscopy" else 40.0
     supply = mucosa.textures(textures, part, seed)
-    console = Console(stderr=True)
     start, frames = perf_counter(), 0
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with ProgressBar() as bar:
         for number in range(flights):
             plan = plan_flight(kind, seed + number, duration_s, fps, size_px)
             name = f"{kind}-{plan.seed:04d}"
-            task = bar.add_task(name, total=plan.frames)
-            made = write_flight(
-                plan,
-                next(supply),
-                output / name,
-                lambda done, total, task=task: bar.update(task, completed=done),  # type: ignore[misc]
-            )
+            bar.restart(name, plan.frames)
+            made = write_flight(plan, next(supply), output / name, bar.update)
             frames += made.frames
-            console.print(
-                f"{made.video}: {made.frames:,} frames, {made.legible / made.frames:.0%} legible",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            bar.say(f"{made.video}: {made.frames:,} frames, {made.legible / made.frames:.0%} legible")
     seconds = perf_counter() - start
     typer.echo(f"{flights} flights, {frames:,} frames, {seconds:.1f} s -> {output}", err=True)

@@ -46,9 +46,7 @@ def make_slides(
     threads: Annotated[int, typer.Option(min=1, max=64, help="Blocks made at a time, about 100 MB each.")] = 2,
 ) -> None:
     """Compose whole slides (pyramidal TIFF) with known truth (GeoJSON) and a table of them (cohort.csv)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
+    from unmissed.datasets.basis.progress import ProgressBar
     from unmissed.datasets.synthetic.slides.artefacts import ArtefactShares
     from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
     from unmissed.datasets.synthetic.slides.compose import SlideLook
@@ -62,30 +60,14 @@ def make_slides(
     look = SlideLook(ArtefactShares(out_of_focus, pen, bubbles), stain, quality)
     plan = CohortPlan(slides, prevalence, _pair(abnormal_fields, "-", "--abnormal-fields", "1-3"), seed)
     library = _library(source, um_per_px, fields, seed)
-    console = Console(stderr=True)
     start = perf_counter()
+    with ProgressBar() as bar:
 
-    def say(slide: "MadeSlide") -> None:
-        console.print(
-            f"{slide.path}: {spec.width_px:,} x {spec.height_px:,} px, {slide.bytes / 1e6:,.1f} MB, {slide.worst}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        def say(slide: "MadeSlide") -> None:
+            size = f"{spec.width_px:,} x {spec.height_px:,} px, {slide.bytes / 1e6:,.1f} MB"
+            bar.say(f"{slide.path}: {size}, {slide.worst}")
 
-    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        made = make_cohort(
-            output,
-            library,
-            spec,
-            plan,
-            look=look,
-            threads=threads,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            finished=say,
-        )
+        made = make_cohort(output, library, spec, plan, look=look, threads=threads, progress=bar.update, finished=say)
     seconds = perf_counter() - start
     area = len(made) * spec.width_px * spec.height_px
     typer.echo(

@@ -1,4 +1,22 @@
-"""The one family of errors: what was found, what was expected, what to do."""
+"""The one family of errors: what was found, what was expected, what to do; and the codes that commands leave with."""
+
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ends; ``docs/reference/exit-codes.md`` tells the user."""
+
+    DONE = 0
+    INTERNAL = 1
+    """A bug; its traceback is on stderr."""
+    WRONG = 2
+    """Wrong usage, configuration or input."""
+    SOME_FAILED = 3
+    """Done, but some inputs failed, or a check found something."""
+    INTERRUPTED = 130  # 128 + SIGINT, the shell's habit
+    BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class UnmissedError(Exception):
@@ -11,7 +29,7 @@ class UnmissedError(Exception):
     fix : what the user can do about it.
     """
 
-    exit_code = 2
+    exit_code: int = ExitCode.WRONG
 
     def __init__(self, found: str, *, expected: str = "", fix: str = "") -> None:
         self.found = found
@@ -54,3 +72,18 @@ class RuntimeUnavailableError(UnmissedError):
 
 class OutputError(UnmissedError):
     """A result cannot be written."""
+
+
+def run_main(main: Callable[[], object]) -> None:
+    """Run the main function of a module: an ``UnmissedError`` becomes a line on stderr and an exit code.
+
+    Raises
+    ------
+    SystemExit
+        After an ``UnmissedError``.
+    """
+    try:
+        main()
+    except UnmissedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,15 +1,19 @@
-"""Safe files: whole or not at all, with hashes and clear write errors."""
+"""Safe files: whole or not at all, JSON in one form, hashes, and clear write errors."""
 
 import errno
 import hashlib
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, runtime_checkable
 
 from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.names import readable
+from unmissed.datasets.basis.words import cause_of
 
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "free some space or choose another folder, then run the same command again"),
@@ -22,9 +26,16 @@ _CAUSES = {
 }
 
 
+@runtime_checkable
+class _Model(Protocol):
+    """A pydantic model, told by its method: pydantic itself is not loaded here."""
+
+    def model_dump_json(self, *, indent: int | None = None) -> str: ...
+
+
 def output_error(path: Path, error: OSError, kept: str = "") -> OutputError:
     """Turn an operating-system error into one that says what to do; ``kept`` says what is safe on the disk."""
-    cause, fix = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "check the path"))
+    cause, fix = _CAUSES.get(error.errno or 0, (cause_of(error), "check the path"))
     found = f"cannot write {path}: {cause}"
     return OutputError(f"{found} ({kept})" if kept else found, fix=fix)
 
@@ -72,10 +83,80 @@ def write_whole(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all; errors as of ``write_whole``."""
+    with write_whole(path) as stream:
+        stream.write(text)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write bytes, whole or not at all; errors as of ``write_whole``."""
+    with write_whole(path, "wb") as stream:
+        stream.write(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value in the form of ``json_text``, whole or not at all, with a line feed at its end.
+
+    Parameters
+    ----------
+    path : the file.
+    value : plain values (see ``plain_values``), or a pydantic model.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    TypeError
+        When there is something in ``value`` that JSON has no form for: a defect of ours.
+    """
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON for people: indented by two, UTF-8.
+
+    A number that is none (NaN, infinity) becomes null, as pydantic writes it: JSON has no form for it. Bytes of a file
+    name that are no UTF-8 stay, as escapes, and come back when Python reads them.
+    """
+    if isinstance(value, _Model):
+        return value.model_dump_json(indent=2)
+    # What is left of such bytes can only stand in strings, where this is the form that JSON has for it.
+    return _text(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def json_line(value: Any) -> str:
+    """A value as JSON for programs: one line of ASCII, without a line feed; numbers as in ``json_text``.
+
+    Several times faster than the indented form. No character in it ends a line, not even for ``str.splitlines``.
+    """
+    return _text(value)
+
+
+def plain_values(value: Any) -> Any:
+    """Through JSON and back: only plain values remain, what else there was (paths ...) becomes readable text."""
+    return json.loads(readable(_text(value, ensure_ascii=False, default=str)))
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file as 64 hex digits, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _text(value: Any, **options: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:  # seldom, so it is looked for only now
+        return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _open_handle(handle: int, mode: str) -> IO[Any]:

@@ -1,10 +1,12 @@
-"""Names that come from outside, made fit for a folder, a spreadsheet or a UTF-8 file."""
+"""Names that come from outside, made fit for a folder, a table, a terminal or a UTF-8 file."""
 
 import re
 from hashlib import sha256
+from pathlib import Path
 
-# A spreadsheet takes a cell that begins like this for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins like this for a formula (OWASP ASVS 5.0, 1.2.10; CSV Injection). The wide forms
+# count where Chinese or Japanese is typed.
+_FORMULA_STARTS = tuple("=+-@＝＋－＠\t\r\n\0")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _MAX_BYTES = 120  # of a folder name; leaves room below the usual limit of 255 for temporary suffixes
@@ -15,10 +17,24 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def spreadsheet_cell(text: str) -> str:
-    """The text with an apostrophe in front where a spreadsheet would run it as a formula."""
+def printable(text: str) -> str:
+    """The text on one line, without characters that command a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def table_cell(text: str) -> str:
+    """Readable text for a table, with an apostrophe in front where a spreadsheet would run it as a formula."""
     text = readable(text)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def path_cell(path: Path) -> str:
+    """A path for a table, with ``./`` in front where a spreadsheet would run it: ``./=x.jpg`` is the file ``=x.jpg``.
+
+    Bytes that are no UTF-8 stay, so that whoever reads the table finds the file.
+    """
+    text = str(path)
+    return f"./{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def folder_name(slide: str) -> str:

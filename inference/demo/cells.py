@@ -7,9 +7,9 @@ from time import perf_counter
 import cv2
 import numpy as np
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
+from unmissed.datasets.basis.hardware import processor
 from unmissed.datasets.synthetic.cells.drawn import KINDS, draw_cell
-from unmissed.inference.hardware import processor
 from unmissed.inference.pictures.predict import Predictor
 from unmissed.inference.pictures.predictions_page import PageRow, PageRun, write_page
 from unmissed.inference.pictures.table import PredictionTable
@@ -107,17 +107,12 @@ def draw_cells(folder: Path) -> list[Path]:
     for number, kind in enumerate(KINDS):
         for index in range(CELLS_PER_KIND):
             path = folder / f"{kind}-{index + 1}.png"
-            _write(path, _encode(draw_cell(kind, seed=1000 * number + index, size_px=CELL_PX), ".png"))
+            write_bytes(path, _encode(draw_cell(kind, seed=1000 * number + index, size_px=CELL_PX), ".png"))
             paths.append(path)
     whole = _encode(draw_cell(KINDS[0], seed=0, size_px=CELL_PX), ".jpg")
-    _write(folder / BROKEN, whole[: len(whole) // 2])
+    write_bytes(folder / BROKEN, whole[: len(whole) // 2])
     return [*paths, folder / BROKEN]
 
 
 def _encode(image: np.ndarray, suffix: str) -> bytes:
     return cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with write_whole(path, "wb") as stream:
-        stream.write(data)

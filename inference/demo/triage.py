@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.outline import Spot
@@ -14,7 +15,6 @@ from unmissed.inference.cytology.run.entries import Input
 from unmissed.inference.cytology.run.jobs import Progress
 from unmissed.inference.cytology.run.loading import screener_for
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
-from unmissed.inference.hardware import physical_cores
 
 SLIDES = 4
 SIDE_PX = 6144
@@ -99,6 +99,5 @@ def draw_slides(folder: Path) -> list[Path]:
     paths = [slide.path for slide in made]
     whole = paths[0].read_bytes()
     broken = folder / f"{BROKEN}.tiff"
-    with write_whole(broken, "wb") as stream:
-        stream.write(whole[: len(whole) // 3])
+    write_bytes(broken, whole[: len(whole) // 3])
     return [*paths, broken]

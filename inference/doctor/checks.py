@@ -6,13 +6,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 from pathlib import Path
 
 from unmissed.datasets import registry as dataset_registry
+from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.versions import version_of, versions_of
 from unmissed.datasets.locate import DATA_VARIABLE, dataset_root
-from unmissed.inference import hardware
 from unmissed.inference.doctor.answers import BASE_RUNTIME, examine_answers
 from unmissed.inference.doctor.row import Check, Status
 from unmissed.inference.doctor.self_test import try_runtime
@@ -78,7 +79,7 @@ def _packages() -> Iterator[Check]:
 
 def _rival_packages() -> Iterator[Check]:
     for first, second in _RIVALS:
-        found = [version_of for name in (first, second) if (version_of := _version(name))]
+        found = list(versions_of((first, second)).values())
         if len(found) == 2:
             both = f"{first} {found[0]} and {second} {found[1]} overwrite each other"
             yield Check("packages", Status.WARN, both, f"pip uninstall {first} {second}, then install the one you need")
@@ -170,16 +171,9 @@ def _models() -> Iterator[Check]:
             yield Check(f"model {name}", Status.PASS, f"{', '.join(variants)}: hashes agree with the card")
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
-
-
 def _installed(name: str) -> Iterator[tuple[str, str]]:
     """The package or its stand-ins that are installed, with their versions."""
-    return ((build, found) for build in (name, *_STAND_INS.get(name, ())) if (found := _version(build)))
+    return ((build, found) for build in (name, *_STAND_INS.get(name, ())) if (found := version_of(build)))
 
 
 def _is_older(found: str, wanted: str) -> bool:

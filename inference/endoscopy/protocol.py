@@ -1,17 +1,11 @@
 """Protocols of examinations: which sites, which models, which limits. YAML, found by name or by path."""
 
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.configs import Configs
 from unmissed.inference.endoscopy.values import Scene
-
-_FOLDER = Path(str(files("unmissed.configs").joinpath("protocols")))
-_LARGEST_BYTES = 200_000
 
 
 class _Part(BaseModel):
@@ -96,9 +90,12 @@ class Protocol(_Part):
         return next(site for site in self.sites if site.code == code)
 
 
+_PROTOCOLS = Configs("protocols", "protocol", Protocol, "docs/reference/protocols.md")
+
+
 def protocol_names() -> list[str]:
     """Names of the shipped protocols."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    return _PROTOCOLS.names()
 
 
 def load_protocol(name: str) -> Protocol:
@@ -113,23 +110,4 @@ def load_protocol(name: str) -> Protocol:
     ConfigError
         When there is none of that name, or it is not valid.
     """
-    is_path = name.endswith((".yaml", ".yml"))
-    path = Path(name) if is_path else _FOLDER / f"{name}.yaml"
-    if not is_path and name not in protocol_names():
-        raise ConfigError(
-            f"there is no protocol {name!r}",
-            expected=f"{', '.join(protocol_names())}, or the path of a .yaml file",
-        )
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise ConfigError(f"{path} is too large for a protocol", expected=f"at most {_LARGEST_BYTES:,} bytes")
-        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", expected="a protocol in YAML") from error
-    try:
-        return Protocol.model_validate(loaded)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3])
-        raise ConfigError(
-            f"{path} is not a valid protocol: {wrong}", fix="compare it with the shipped ones (docs/reference)"
-        ) from error
+    return _PROTOCOLS.load(name)

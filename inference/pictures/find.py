@@ -10,11 +10,11 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import ConfigError, ImageError, ModelError
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.pictures.boxes import find_boxes
 from unmissed.datasets.pictures.canvases import heat_map
 from unmissed.datasets.pictures.images import read_image, scale_image
 from unmissed.datasets.pictures.peaks import find_peaks
-from unmissed.inference.hardware import physical_cores
 from unmissed.inference.pictures.fitting import LARGEST_SCALE
 from unmissed.inference.pictures.ordered import chunks, in_order
 from unmissed.inference.pictures.rows import Find, FindRow

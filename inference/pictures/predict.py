@@ -10,8 +10,8 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import ModelError, UnmissedError
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.records import Record
-from unmissed.inference.hardware import physical_cores
 from unmissed.inference.pictures.fitting import Prepare, RecordReader, path_reader
 from unmissed.inference.pictures.ordered import chunks, in_order
 from unmissed.inference.pictures.rows import Row

@@ -1,22 +1,22 @@
 """The result page of a prediction: one HTML file with everything in it, in English and Chinese, fit for printing."""
 
-import base64
 import heapq
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-import cv2
 from jinja2 import Environment, FileSystemLoader
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_text
+from unmissed.datasets.basis.jpeg import jpeg_address
+from unmissed.datasets.basis.names import readable
+from unmissed.datasets.basis.versions import version_of
 from unmissed.datasets.pictures.images import read_image, shrink_to
 from unmissed.inference.pictures.rows import Row
 from unmissed.inference.reports.numbers import percent as _percent
@@ -125,7 +125,7 @@ def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) ->
             cells=[_cell(row, card, suspects) for row in shown],
             hidden=len(done) - len(shown),
             errors=[
-                (_readable(row.path.name), _readable(row.error.replace(str(row.path), row.path.name)))
+                (readable(row.path.name), readable(row.error.replace(str(row.path), row.path.name)))
                 for row in failed[:MAX_ERRORS]
             ],
             failed=len(failed),
@@ -137,11 +137,10 @@ def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) ->
             metrics=_metrics(card),
             speed=len(done) / run.seconds if run.seconds > 0 else 0.0,
             csv_link=quote(os.path.relpath(run.csv, path.parent)) if run.csv else "",
-            version=version("unmissed"),
+            version=version_of(),
         )
     )
-    with write_whole(path) as stream:
-        stream.write(page)
+    write_text(path, page)
 
 
 def _environment() -> Environment:
@@ -164,7 +163,7 @@ def _cell(row: PageRow, card: Card, suspects: Sequence[int]) -> _Cell:
     top = _top(row)
     info = card.classes[top]
     return _Cell(
-        name=_readable(row.path.name),
+        name=readable(row.path.name),
         class_name=info.name,
         class_name_zh=info.name_zh,
         top=row.probabilities[top],
@@ -179,9 +178,7 @@ def _thumbnail(path: Path) -> str:
         image = read_image(path, min_side_px=THUMBNAIL_PX)
     except ImageError:
         return ""
-    small = cv2.cvtColor(shrink_to(image, THUMBNAIL_PX), cv2.COLOR_RGB2BGR)
-    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+    return jpeg_address(shrink_to(image, THUMBNAIL_PX), colours="420")
 
 
 def _class_counts(done: Sequence[PageRow], card: Card) -> list[dict[str, Any]]:
@@ -202,8 +199,3 @@ def _metrics(card: Card) -> list[tuple[str, str, str]]:
 
     items = list(card.metrics.items())[:_SUMMARY_METRICS]
     return [(name.replace("_", " "), words(metric), metric.on) for name, metric in items]
-
-
-def _readable(name: str) -> str:
-    """A file name that can be written as UTF-8, whatever bytes it has."""
-    return os.fsencode(name).decode("utf-8", "replace")

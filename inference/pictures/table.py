@@ -10,11 +10,9 @@ from typing import Self
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import make_folder, output_error
+from unmissed.datasets.basis.names import path_cell, table_cell
 from unmissed.inference.pictures.rows import Find, FindRow, Row
 from unmissed.models.cards import Card
-
-# A spreadsheet takes a cell that begins like this for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Table:
@@ -138,10 +136,10 @@ class PredictionTable(Table):
         self.add([self._cells(row) for row in rows])
 
     def _cells(self, row: Row) -> list[str]:
-        path = _plain(str(row.path))
+        path = path_cell(row.path)
         if row.probabilities is None:
             blanks = [""] * (2 + len(self._class_ids) + len(self._groups))
-            return [path, *blanks, _plain(row.error or "")]
+            return [path, *blanks, table_cell(row.error or "")]
         values = row.probabilities.tolist()
         best = max(range(len(values)), key=values.__getitem__)
         groups = [sum(values[index] for index in indices) for indices in self._groups.values()]
@@ -160,9 +158,4 @@ class FindTable(Table):
 
     def _cells(self, path: Path, find: Find) -> list[str]:
         places = (find.x_px, find.y_px, find.width_px, find.height_px)
-        return [_plain(str(path)), *(f"{value:.1f}" for value in places), find.class_id, f"{find.score:.6f}"]
-
-
-def _plain(text: str) -> str:
-    """Keep a spreadsheet from running a file name: ``./=x.jpg`` is the same file as ``=x.jpg``."""
-    return f"./{text}" if text.startswith(_FORMULA_STARTS) else text
+        return [path_cell(path), *(f"{value:.1f}" for value in places), find.class_id, f"{find.score:.6f}"]

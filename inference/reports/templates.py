@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from unmissed.datasets.basis.clock import clock, duration
 from unmissed.inference.reports import numbers
 
 _HERE = Path(__file__).parent
@@ -43,7 +44,7 @@ def environment(folder: Path, *styles: str) -> Environment:
     styles : its own style sheets, which follow the shared one.
     """
     made = Environment(loader=FileSystemLoader([folder, _HERE]), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {name: getattr(numbers, name) for name in ("percent", "score", "duration", "clock")}
+    made.filters |= {"percent": numbers.percent, "score": numbers.score, "duration": duration, "clock": clock}
     text = "\n".join(path.read_text("utf-8") for path in (_HERE / "page.css", *(folder / name for name in styles)))
     made.globals["style"] = Markup(text)  # noqa: S704 -- our own files
     return made

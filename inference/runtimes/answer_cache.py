@@ -10,14 +10,14 @@ import logging
 import math
 import os
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pooch
 
+from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import write_whole
-from unmissed.inference import hardware
+from unmissed.datasets.basis.files import json_line, write_text
+from unmissed.datasets.basis.versions import version_of
 from unmissed.models import known_pictures
 from unmissed.models.cards import KnownAnswers
 
@@ -56,7 +56,7 @@ def machine() -> tuple[str, ...]:
         hardware.processor(),
         " ".join(sorted(hardware.instruction_sets())),
         hardware.accelerators(),
-        *(f"{name} {_version(name)}" for name in _LIBRARIES),
+        *(f"{name} {version_of(name) or '-'}" for name in _LIBRARIES),
         *(f"{name}={os.environ.get(name, '')}" for name in _VARIABLES),
     )
 
@@ -82,10 +82,7 @@ def load(key: str) -> bytes | None:
 def save(key: str, text: str) -> None:
     """Store something; where that is not possible nothing is stored."""
     try:
-        path = _path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_whole(path) as stream:
-            stream.write(text)
+        write_text(_path(key), text)
     except (OSError, OutputError) as error:
         log.debug("known answers cannot be remembered: %s", error)
 
@@ -104,7 +101,7 @@ def load_numbers(key: str) -> tuple[float, ...] | None:
 
 def save_numbers(key: str, numbers: tuple[float, ...]) -> None:
     """Store numbers; where that is not possible nothing is stored."""
-    save(key, json.dumps(numbers))
+    save(key, json_line(numbers))
 
 
 def _path(key: str) -> Path:
@@ -114,10 +111,3 @@ def _path(key: str) -> Path:
     except RuntimeError as error:  # a user without a home
         raise OSError(str(error)) from error
     return folder / "known-answers" / f"{key}.json"
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "-"

@@ -9,7 +9,7 @@ import numpy as np
 import pooch
 
 from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
-from unmissed.inference.hardware import physical_cores
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
 from unmissed.inference.runtimes.signature import Tensor, check_signature, signature_of
 from unmissed.models.zoo import ModelFile

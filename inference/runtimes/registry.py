@@ -1,8 +1,7 @@
 """Choose a runtime by name."""
 
-import difflib
-
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.inference.runtimes import onnx, torch  # noqa: F401 - importing them registers the runtimes
 from unmissed.inference.runtimes.base import RUNTIMES, Runtime
 
@@ -22,9 +21,4 @@ def select(name: str) -> Runtime:
     """
     if name in RUNTIMES:
         return RUNTIMES[name]
-    close = difflib.get_close_matches(name, RUNTIMES, n=3, cutoff=0.5)
-    raise RuntimeUnavailableError(
-        f"no runtime {name!r}",
-        expected=f"one of {', '.join(RUNTIMES)}",
-        fix=f"did you mean {' or '.join(close)}?" if close else "see `unmissed doctor`",
-    )
+    raise unknown_name(RuntimeUnavailableError, "runtime", name, RUNTIMES, otherwise="see `unmissed doctor`")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
-from unmissed.inference.hardware import physical_cores
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
 from unmissed.inference.runtimes.signature import check_signature, signature_of
 from unmissed.models.zoo import ModelFile

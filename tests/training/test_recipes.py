@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from unmissed.datasets import registry
+from unmissed.datasets.basis.configs import section_of
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.augment import Augmenter
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.fields import fields_as_markdown
 from unmissed.training.recipes.loading import load_recipe, recipe_names, save_recipe
-from unmissed.training.recipes.sections import section_of
 
 ROOT = Path(__file__).parents[2]
 SMALLEST = "name: tiny\ndata:\n  dataset: folder\n"
@@ -80,7 +80,7 @@ def test_a_file_beside_a_name(tmp_path, monkeypatch):
         ("just words\n", ["tiny.yaml"]),
         ("- a\n- b\n", ["tiny.yaml"]),
         ("name: [tiny\n", ["is not a valid recipe", "line"]),
-        ("name: a\nname: b\n", ["is not a valid recipe", "duplicate key"]),
+        ("name: a\nname: b\n", ["is not a valid recipe", "stands here twice"]),
         (SMALLEST + "title: ${nowhere}\n", ["is not a valid recipe", "nowhere"]),
         (b"\xff\xfe\x00\x01name", ["is not a valid recipe"]),
     ],
@@ -121,8 +121,8 @@ def test_an_override_can_take_a_value_away(tmp_path, value):
 
 
 def test_missing_files_and_unknown_names(tmp_path):
-    refused(str(tmp_path / "none.yaml"), "there is no recipe file", "none.yaml")
-    refused("sipakmd", "no recipe 'sipakmd'", "try sipakmed")
+    refused(str(tmp_path / "none.yaml"), "cannot read the recipe", "none.yaml")
+    refused("sipakmd", "no recipe 'sipakmd'", "did you mean sipakmed")
     refused("", "no recipe ''", "cell-bethesda")
 
 
@@ -131,7 +131,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     path = write(tmp_path, SMALLEST)
-    monkeypatch.setattr(Path, "read_text", fail)
+    monkeypatch.setattr(Path, "open", fail)
     refused(path, "Permission denied", "tiny.yaml")
 
 
@@ -139,7 +139,7 @@ def test_every_field_is_described():
     def sections(model):
         yield model
         for field in model.model_fields.values():
-            if section := section_of(field):
+            if section := section_of(field.annotation):
                 yield from sections(section)
 
     found = list(sections(TrainConfig))
@@ -148,7 +148,7 @@ def test_every_field_is_described():
     for model in found:
         assert model.__doc__
         for name, field in model.model_fields.items():
-            is_section = section_of(field) in found
+            is_section = section_of(field.annotation) in found
             assert is_section or field.description, f"{model.__name__}.{name}"
             assert is_section or f"{name}` |" in table, name
 

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.files import write_json, write_text
+from unmissed.datasets.basis.hardware import logical_cores
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split
 from unmissed.models.architectures import Architecture, Scaled, build, freeze, input_scaling
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.classifiers.objective import Classification, predict_logits
-from unmissed.training.environment import cores, environment
+from unmissed.training.environment import environment
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation, write_fold_evaluation
 from unmissed.training.evaluation.predictions import Predictions
@@ -32,7 +34,7 @@ from unmissed.training.parts import (
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import begin, shown, weights_of, write_json, write_text
+from unmissed.training.task import begin, shown, weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class ClassifierTask:
             crops=len(sampler),
             batch_size=config.optimizer.batch_size,
             workers=config.input.workers,
-            cores=cores(),
+            cores=logical_cores(),
         )
         progress.training(title, len(loader) * (loader.batch_size or 1), config.optimizer.epochs)
         validation = (parts["validation"].pictures, parts["validation"].labels)

@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor, nn
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.files import make_folder, write_json, write_text
 from unmissed.models.architectures import Architecture, CutClassifier, Scaled, build, input_scaling, pool
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
@@ -21,7 +21,7 @@ from unmissed.training.parts import Part, data_spec, gallery, predictions_of, re
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import FewShotConfig, TrainConfig
 from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import shown, weights_of, write_json, write_text
+from unmissed.training.task import shown, weights_of
 
 HELD_OUT = "leave-one-out"  # how a few-shot run was judged; stands in its facts and in the card
 _UNSEEN_BELOW = 5.0  # logits by which a class that was left out whole lies below the lowest

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json
 from unmissed.training.evaluation.intervals import Estimate, group_weights, percentile_interval
 from unmissed.training.evaluation.predictions import FloatArray
 
@@ -191,8 +191,7 @@ def threshold_at(finds: Sequence[FieldFinds], rate: float) -> float | None:
 
 def save_finds(finds: Sequence[FieldFinds], unit: str, rates: Sequence[float], path: Path) -> None:
     """Write finds as JSON, so that anyone can recompute the figures."""
-    with write_whole(path) as stream:
-        json.dump({"unit": unit, "rates": list(rates), "fields": [asdict(field) for field in finds]}, stream, indent=1)
+    write_json(path, {"unit": unit, "rates": list(rates), "fields": [asdict(field) for field in finds]})
 
 
 def load_finds(path: Path) -> tuple[list[FieldFinds], str, list[float]]:

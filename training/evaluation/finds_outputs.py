@@ -1,6 +1,5 @@
 """Everything that an evaluation of finds leaves in a folder: metrics.json, plots, report.html."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json
 from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, load_finds, recalls
 from unmissed.training.evaluation.history import history_figure, read_history
 from unmissed.training.evaluation.plot_style import COLOURS, INK, save_figure, stroke, style
@@ -40,8 +39,7 @@ def write_finds_evaluation(
     title, config, history_csv, notes, facts : see ``report.write_report``.
     """
     evaluation = evaluate_finds(finds, rates, unit, n_bootstrap=n_bootstrap, seed=seed)
-    with write_whole(folder / "metrics.json") as stream:
-        json.dump(evaluation.to_json(), stream, ensure_ascii=False, indent=2, allow_nan=False)
+    write_json(folder / "metrics.json", evaluation.to_json())
     plots = {}
     if evaluation.size:
         plots["froc"] = save_figure(froc_figure(finds, evaluation), folder / "plots" / "froc.png")

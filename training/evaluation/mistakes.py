@@ -1,6 +1,5 @@
 """The pictures that the model got wrong and was most sure of: where labels, data or model deserve a look."""
 
-import base64
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unmissed.datasets.basis.jpeg import jpeg_address
 from unmissed.training.evaluation.predictions import FloatArray, Predictions
 
 Picture: TypeAlias = Callable[[int], NDArray[np.uint8] | None]
@@ -63,5 +63,4 @@ def thumbnail(pixels: NDArray[np.uint8], size_px: int = THUMBNAIL_PX) -> str:
     """RGB pixels (H, W, 3) as a JPEG data URI whose longer side is ``size_px``."""
     scale = size_px / max(pixels.shape[:2])
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
+    return jpeg_address(small, colours="420")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json
 from unmissed.training.evaluation.evaluate import Evaluation, evaluate
 from unmissed.training.evaluation.mistakes import Picture, confident_mistakes
 from unmissed.training.evaluation.plots import write_plots
@@ -39,7 +39,7 @@ def write_evaluation(
     The others are those of ``evaluate`` and ``write_report``.
     """
     evaluation = evaluate(predictions, temperature=temperature, n_bootstrap=n_bootstrap, seed=seed)
-    _write_metrics(folder, evaluation)
+    write_json(folder / "metrics.json", evaluation.to_json())
     write_report(
         folder,
         title=title,
@@ -80,11 +80,11 @@ def write_fold_evaluation(
         for name, (predictions, temperature) in folds.items()
     }
     for name, fold in each.items():
-        _write_metrics(folder / name, fold)
+        write_json(folder / name / "metrics.json", fold.to_json())
     everything = concat([predictions for predictions, _ in folds.values()])
     temperatures = np.concatenate([np.full(len(part), temperature) for part, temperature in folds.values()])
     pooled = evaluate(everything, temperature=temperatures, n_bootstrap=n_bootstrap, seed=seed)
-    _write_metrics(folder, pooled)
+    write_json(folder / "metrics.json", pooled.to_json())
     write_fold_summary(
         folder,
         list(each.values()),
@@ -120,8 +120,3 @@ def read_temperature(path: Path) -> float:
     if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
         raise DatasetError(f"{path} holds the temperature {temperature!r}", expected="a number above 0")
     return float(temperature)
-
-
-def _write_metrics(folder: Path, evaluation: Evaluation) -> None:
-    with write_whole(folder / "metrics.json") as stream:
-        json.dump(evaluation.to_json(), stream, ensure_ascii=False, indent=2, allow_nan=False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json, write_whole
 from unmissed.datasets.records import ClassInfo
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -101,8 +101,7 @@ class Predictions:
             writer.writerow(["path", "group", "label", *(f"logit_{c.id}" for c in self.classes)])
             for name, group, label, row in zip(self.paths, self.groups, self.labels, self.logits, strict=True):
                 writer.writerow([name, group, self.classes[label].id, *(f"{value:.9g}" for value in row)])
-        with write_whole(path.parent / CLASSES_FILE) as stream:
-            json.dump([asdict(c) for c in self.classes], stream, ensure_ascii=False, indent=2)
+        write_json(path.parent / CLASSES_FILE, [asdict(c) for c in self.classes])
 
 
 def softmax(logits: FloatArray) -> FloatArray:

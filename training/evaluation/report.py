@@ -1,11 +1,9 @@
 """The report of a run: one HTML file that needs nothing else, in English and Chinese; and the summary of k folds."""
 
 import base64
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -13,7 +11,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import json_text, plain_values, write_json, write_text
+from unmissed.datasets.basis.versions import version_of
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.history import read_history
 from unmissed.training.evaluation.intervals import Estimate
@@ -77,8 +76,7 @@ def write_fold_summary(
     and the errors are those of ``write_report``.
     """
     summary = fold_summary(folds, pooled)
-    with write_whole(folder / "summary.json") as stream:
-        json.dump(summary, stream, ensure_ascii=False, indent=2, allow_nan=False)
+    write_json(folder / "summary.json", summary)
     return _render(folder, summary, pooled, title, config, None, plots, worst, notes, facts)
 
 
@@ -183,12 +181,11 @@ def render(
         facts={**(facts or {}), **_training_time(history_csv)},
         notes=list(notes),
         images={name: _embedded(path) for name, path in (plots or {}).items()},
-        config=json.dumps(dict(config), ensure_ascii=False, indent=2, default=str),
+        config=json_text(plain_values(dict(config))),
         provenance=_provenance(),
         **values,
     )
-    with write_whole(folder / "report.html") as stream:
-        stream.write(html)
+    write_text(folder / "report.html", html)
     return folder / "report.html"
 
 
@@ -204,12 +201,7 @@ def _training_time(history_csv: Path | None) -> dict[str, str]:
 
 def _provenance() -> dict[str, str]:
     found = {"Written (UTC)": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "Python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed as a package"
-    return found
+    return found | {package: version_of(package) or "not installed as a package" for package in _PACKAGES}
 
 
 def _embedded(path: Path) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from unmissed.datasets.basis.configs import read_yaml
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
 from unmissed.datasets.pictures.images import read_image
 from unmissed.training.evaluation.evaluate import Evaluation
@@ -82,13 +81,12 @@ def _read_run(folder: Path) -> tuple[Predictions, float]:
 def _config(folder: Path) -> dict[str, Any]:
     if not (folder / "config.yaml").is_file():
         return {}
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        if isinstance(config.get("data"), dict):
-            config["data"].pop("root", None)  # a folder of one machine; reports are passed on
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder / 'config.yaml'} cannot be read: {error}", expected="a recipe in YAML") from error
-    return dict(config)
+    config = read_yaml(folder / "config.yaml", "recipe").values
+    if not isinstance(config, dict):
+        raise ConfigError(f"{folder / 'config.yaml'} holds no fields", expected="a recipe in YAML")
+    if isinstance(config.get("data"), dict):
+        config["data"].pop("root", None)  # a folder of one machine; reports are passed on
+    return config
 
 
 def _facts(folder: Path) -> dict[str, object]:

@@ -9,13 +9,15 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader
 
+from unmissed.datasets.basis.files import write_json, write_text
+from unmissed.datasets.basis.hardware import logical_cores
 from unmissed.datasets.fields import Field
 from unmissed.datasets.splits import Split
 from unmissed.models.architectures import Scaled, freeze
 from unmissed.models.heatmap import PLAIN, build_heatmap
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
-from unmissed.training.environment import cores, environment
+from unmissed.training.environment import environment
 from unmissed.training.evaluation.finds import FieldFinds, save_finds, threshold_at
 from unmissed.training.evaluation.finds_outputs import FINDS, write_finds_evaluation
 from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
@@ -32,7 +34,7 @@ from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import begin, shown, weights_of, write_json, write_text
+from unmissed.training.task import begin, shown, weights_of
 
 FALLBACK_THRESHOLD = 0.5  # where the validation part has no place in which a find is false
 
@@ -119,7 +121,7 @@ class HeatmapTask:
             crops=len(sampler),
             batch_size=config.optimizer.batch_size,
             workers=config.input.workers,
-            cores=cores(),
+            cores=logical_cores(),
         )
 
     def _finish(

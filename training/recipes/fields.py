@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from unmissed.datasets.basis.configs import section_of
 from unmissed.training.recipes.config import TrainConfig
-from unmissed.training.recipes.sections import section_of
 
 
 def fields_as_markdown() -> str:
@@ -18,7 +18,7 @@ def fields_as_markdown() -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
-        section = section_of(field)
+        section = section_of(field.annotation)
         if section is None:
             yield f"{prefix}{name}", _default(field), (field.description or "").replace("|", "\\|")
         else:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_bytes
 from unmissed.training.slide_scores.fit import LinearScore
 
 _OPSET = 17
@@ -32,5 +32,4 @@ def write_graph(score: LinearScore, path: Path) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
     onnx.checker.check_model(model)
-    with write_whole(path, "wb") as stream:
-        stream.write(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())

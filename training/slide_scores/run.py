@@ -1,18 +1,14 @@
 """Train a slide score: every cohort is scored by a model that has not seen it, then one model is fitted on all."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import yaml
-from pydantic import ValidationError
 
+from unmissed.datasets.basis.configs import Configs, is_yaml, read_yaml
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ModelError
-from unmissed.datasets.basis.files import make_folder, write_whole
+from unmissed.datasets.basis.files import make_folder, write_json, write_whole
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.models.export import onnx_runner
 from unmissed.training.evaluation.intervals import Estimate
@@ -29,19 +25,19 @@ _CLASSES = (
     CardClass(id="abnormal", name="Abnormal cells", name_zh="有异常细胞", group="abnormal"),
 )
 PARITY = 1e-5
+_RECIPES = Configs("slide_scores", "recipe", SlideScoreConfig, "docs/how-to/train.md")
 
 
 def find_slide_score_recipe(name_or_path: str) -> Path | None:
     """Path of a recipe of this kind, by name or because the YAML file lists cohorts; None for any other recipe."""
-    shipped = Path(str(files("unmissed.configs") / "slide_scores" / f"{name_or_path}.yaml"))
-    if shipped.is_file():
-        return shipped
+    if name_or_path in _RECIPES.names():
+        return _RECIPES.find(name_or_path)
     path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"} or not path.is_file():
+    if not is_yaml(path) or not path.is_file():
         return None
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        values = read_yaml(path, "recipe").values
+    except ConfigError:
         return None  # the reader of the other recipes says what is wrong with it
     return path if isinstance(values, dict) and "cohorts" in values else None
 
@@ -54,14 +50,7 @@ def load_slide_score_recipe(path: Path) -> SlideScoreConfig:
     ConfigError
         When it cannot be read, or a field is unknown or wrong.
     """
-    try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-        return SlideScoreConfig.model_validate(values)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error}", fix="check the path and the YAML") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:4])
-        raise ConfigError(f"{path}: {wrong}", fix="correct the fields") from error
+    return _RECIPES.load(str(path))
 
 
 def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dict[str, Mapping[str, Estimate]]]:
@@ -85,10 +74,8 @@ def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dic
     scores = [_fit(config, [c for c in cohorts if c is not held]).of(held.values) for held in cohorts]
     measures = _measures(config, cohorts, scores)
     _write_scores(output / "scores.csv", cohorts, scores)
-    with write_whole(output / "metrics.json") as stream:
-        json.dump(
-            {part: {k: asdict(v) for k, v in found.items()} for part, found in measures.items()}, stream, indent=2
-        )
+    told = {part: {name: one.to_json() for name, one in found.items()} for part, found in measures.items()}
+    write_json(output / "metrics.json", told)
     final = _fit(config, cohorts)
     path = output / f"{config.name}.onnx"
     write_graph(final, path)

@@ -15,7 +15,7 @@ from unmissed.benchmarks.speed.models.inputs import inputs_for
 from unmissed.benchmarks.speed.models.plan import Cell, ModelPlan, cells_of
 from unmissed.benchmarks.speed.results import Recorder
 from unmissed.benchmarks.speed.values import Bench, Figure, Row
-from unmissed.inference.hardware import physical_cores
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.models import zoo
 from unmissed.models.cards import TableInput
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -21,7 +22,7 @@ from unmissed.benchmarks.speed.machine import OtherLoad, warnings
 from unmissed.benchmarks.speed.slides.page_cache import make_warm
 from unmissed.benchmarks.speed.slides.reference_slides import SlideMaker, default_folder, reference_slide
 from unmissed.benchmarks.speed.slides.slide_seconds import triage_words
-from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.errors import run_main
 
 
 def bare(slide: Path) -> float:
@@ -53,15 +54,11 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of A B.")] = 10,
 ) -> None:
     """Compare the watched command with the bare one."""
-    try:
-        path = slide or SlideMaker(default_folder()).make(reference_slide("small"), say=typer.echo)
-        load = OtherLoad()
-        make_warm(path)
-        bare(path)  # from here on Python's modules and the models are in memory
-        without, with_it = in_turns(path, rounds)
-    except UnmissedError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
+    path = slide or SlideMaker(default_folder()).make(reference_slide("small"), say=typer.echo)
+    load = OtherLoad()
+    make_warm(path)
+    bare(path)  # from here on Python's modules and the models are in memory
+    without, with_it = in_turns(path, rounds)
     ratios = [two / one for one, two in zip(without, with_it, strict=True)]
     typer.echo(
         f"{path.name}, {rounds} rounds: bare {median(without):.2f} s ({min(without):.2f} to {max(without):.2f}), "
@@ -76,4 +73,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(partial(typer.run, main))

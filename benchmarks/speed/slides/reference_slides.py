@@ -5,12 +5,12 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import pi
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError, OutputError
 from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.fields import FieldLibrary, read_fields
@@ -87,12 +87,7 @@ def reference_slide(name: str) -> ReferenceSlide:
     """
     if name in REFERENCE_SLIDES:
         return REFERENCE_SLIDES[name]
-    close = get_close_matches(name, REFERENCE_SLIDES, n=1)
-    raise ConfigError(
-        f"there is no reference slide {name!r}",
-        expected=f"one of {', '.join(REFERENCE_SLIDES)}",
-        fix=f"did you mean {close[0]}?" if close else "or name the file of a slide",
-    )
+    raise unknown_name(ConfigError, "reference slide", name, REFERENCE_SLIDES, more="or the file of a slide")
 
 
 def default_folder() -> Path:

@@ -4,14 +4,13 @@ python -m unmissed.benchmarks.speed.slides.slide_chart benchmarks/results/MACHIN
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.results import load_results
 from unmissed.benchmarks.speed.slides.slide_rows import REFERENCE_S
 from unmissed.benchmarks.speed.values import Results
-from unmissed.datasets.basis.errors import ConfigError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, run_main
 
 _OURS = "the whole command: two finders, judge, score, pages"
 _FINDER = "our coarse finder's network alone, over the whole slide"
@@ -58,8 +57,4 @@ def draw(results: Results, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UnmissedError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_main(main)

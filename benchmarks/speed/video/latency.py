@@ -10,6 +10,7 @@ from unmissed.benchmarks.speed.child import ChildError, ChildRun, Sample, run_ch
 from unmissed.benchmarks.speed.results import Recorder
 from unmissed.benchmarks.speed.values import Figure, Row
 from unmissed.benchmarks.speed.video.orders import WatchOrder, WatchReport
+from unmissed.datasets.basis.files import write_json
 
 DRAWN = "drawn"
 NOTES = (
@@ -169,7 +170,7 @@ def run_order(order: WatchOrder) -> Watched:
     longest_s = _LOADING_S + order.seconds * (2 if order.paced else _SLOWEST)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "order.json"
-        path.write_text(order.model_dump_json(), encoding="utf-8")
+        write_json(path, order)
         started_at = time.time()
         child = run_child(
             ("unmissed.benchmarks.speed.video.worker", str(path)),

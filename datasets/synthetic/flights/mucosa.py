@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.pictures.images import find_images, read_image
 
 SIDE_PX = 1024
@@ -87,7 +88,7 @@ def textures(folder: Path | None, part: Part, seed: int) -> Iterator[np.ndarray]
         When no picture of the part gives a texture.
     """
     if part not in _SHARES:
-        raise ConfigError(f"there is no part {part!r}", expected=f"one of {', '.join(_SHARES)}")
+        raise unknown_name(ConfigError, "part", part, _SHARES)
     rng = np.random.default_rng([seed, 12])
     if folder is None:
         while True:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.synthetic.flights.plans import Camera, FlightPlan, Segment, Tube, tracks_of
 
 FASTEST_MM_S = 60.0
@@ -33,7 +34,7 @@ def plan_flight(kind: str, seed: int, duration_s: float = 40.0, fps: float = 25.
         For an unknown kind, or a film that is too short, too long, too small or too large.
     """
     if kind not in _SCRIPTS:
-        raise ConfigError(f"there is no kind of flight {kind!r}", expected=f"one of {', '.join(_SCRIPTS)}")
+        raise unknown_name(ConfigError, "kind of flight", kind, _SCRIPTS)
     if not (_SHORTEST_S <= duration_s <= _LONGEST_S and 5 <= fps <= 120 and _SMALLEST_PX <= size_px <= _LARGEST_PX):
         raise ConfigError(
             f"a film of {duration_s:g} s, {fps:g} frames a second and {size_px} px",

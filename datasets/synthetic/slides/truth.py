@@ -1,13 +1,12 @@
 """The truth of a made slide as GeoJSON, which QuPath reads: points and polygons in level-0 pixels, x before y."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import json_line, write_whole
 from unmissed.datasets.synthetic.slides.artefacts import Artefact
 from unmissed.datasets.synthetic.slides.fields import FieldLibrary
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec, Placement, VisibleNucleus
@@ -47,7 +46,7 @@ def write_truth(
     with write_whole(path) as stream:
         stream.write('{"type": "FeatureCollection", "features": [')
         for number, feature in enumerate(features()):
-            stream.write((",\n" if number else "\n") + json.dumps(feature))
+            stream.write((",\n" if number else "\n") + json_line(feature))
         stream.write("\n]}\n")
 
 

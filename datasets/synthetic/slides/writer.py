@@ -1,6 +1,5 @@
 """Write a pyramid of JPEG tiles block by block: memory does not grow with the slide's area, but for a small preview."""
 
-import json
 import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -11,11 +10,11 @@ from typing import IO, Any
 
 import cv2
 import numpy as np
-import simplejpeg
 import tifffile
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import json_line, write_whole
+from unmissed.datasets.basis.jpeg import jpeg
 
 Paint = Callable[[int, int, int, int], np.ndarray]
 """``paint(x_px, y_px, width_px, height_px)`` gives a part of level 0, uint8 (height, width, 3) RGB; threads call it."""
@@ -86,7 +85,7 @@ def write_pyramid(
             expected=f"sides of 1 to {_MAX_SIDE_PX:,} px and a quality of 1 to 100",
         )
     sizes = level_sizes(width_px, height_px)
-    description = json.dumps({"um_per_px": um_per_px, **(note or {})}, ensure_ascii=True)
+    description = json_line({"um_per_px": um_per_px, **(note or {})})
     with write_whole(path, "wb") as stream, tempfile.TemporaryFile(dir=path.parent) as spool:
         # tifffile wants a name, and the stream has none but a number.
         handle = tifffile.FileHandle(stream, name=path.name, size=0)
@@ -229,10 +228,10 @@ def _encode(picture: np.ndarray, quality: int) -> list[list[bytes]]:
 def _encode_tile(tile: np.ndarray, quality: int) -> bytes:
     height, width = tile.shape[:2]
     if (height, width) == (TILE_PX, TILE_PX):
-        whole = np.ascontiguousarray(tile)
+        whole = tile
     else:
         whole = cv2.copyMakeBorder(tile, 0, TILE_PX - height, 0, TILE_PX - width, cv2.BORDER_REPLICATE)
-    return bytes(simplejpeg.encode_jpeg(whole, quality=quality, colorspace="RGB", colorsubsampling="420"))
+    return jpeg(whole, quality, colours="420")
 
 
 def _half(picture: np.ndarray, width: int, height: int) -> np.ndarray:

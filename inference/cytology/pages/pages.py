@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_text
+from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.pages.parts import HERE, environment
 from unmissed.inference.cytology.pages.slide_page import SlidePages
 from unmissed.inference.cytology.pages.words import DISPOSITIONS
@@ -72,11 +72,10 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
             reference_s=_REFERENCE_S,
             by_hand_s=_BY_HAND_S,
             script=code,
-            version=version("unmissed"),
+            version=version_of(),
         )
     )
-    with write_whole(folder / PAGE) as stream:
-        stream.write(page)
+    write_text(folder / PAGE, page)
 
 
 def _check_exclusion(rows: Sequence[WorklistRow], run: TriageRun) -> None:

@@ -4,12 +4,12 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_text
+from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.pages.parts import HERE, environment
 from unmissed.inference.cytology.results import pictures, stored
 from unmissed.inference.cytology.results.stored import StoredFinding, StoredResult
@@ -85,10 +85,9 @@ class SlidePages:
             after=self._link(row, 1),
             total=len(self._rows),
             script=self._script,
-            version=version("unmissed"),
+            version=version_of(),
         )
-        with write_whole(path) as stream:
-            stream.write(page)
+        write_text(path, page)
 
     def _link(self, row: WorklistRow, step: int) -> str:
         """Address of the page that many places further; empty at the ends of the worklist."""

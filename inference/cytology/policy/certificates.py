@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from unmissed.datasets.basis.words import problems
 from unmissed.models.cards import Sha256
 
 KNOWN_SLIDE = "known slide"  # role of the whole chain among the answers
@@ -111,10 +112,7 @@ def read_certificate(raw: Any) -> Certificate | str:
     try:
         return Certificate.model_validate(raw)
     except ValidationError as error:
-        places = "; ".join(
-            (".".join(map(str, item["loc"])) or "certificate") + ": " + item["msg"] for item in error.errors()[:3]
-        )
-        return f"the certificate is malformed ({places})"
+        return f"the certificate is malformed ({problems(error, whole='certificate')})"
 
 
 def refusal(certificate: Certificate, threshold: float, sensitivity: float, confidence: float) -> str:

@@ -1,23 +1,18 @@
 """The triage policy: a YAML file that says what is adequate, what is suspicious, and what may be excluded."""
 
-import difflib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from unmissed.datasets.basis.configs import Configs
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
 from unmissed.inference.cytology.results.stored import StoredFinding
 from unmissed.inference.cytology.values import Finding
 
-_MOST_BYTES = 100_000
 _NORMAL = "NILM"
 
 
@@ -103,6 +98,9 @@ class Policy(_Part):
         return self
 
 
+_POLICIES = Configs("policies", "policy", Policy, "docs/reference/policy.md")
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """Whether slides may be excluded under a policy.
@@ -169,8 +167,7 @@ def preparation_named(name: str) -> Preparation:
 
 def policy_names() -> list[str]:
     """Names of the policies that come with the project."""
-    folder = files("unmissed.configs").joinpath("policies")
-    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return _POLICIES.names()
 
 
 def load_policy(name_or_path: str) -> Policy:
@@ -182,50 +179,4 @@ def load_policy(name_or_path: str) -> Policy:
         When there is none, or it breaks a rule; the message names the first wrong fields. A bad certificate is no
         error here: ``Exclusion.under`` refuses it.
     """
-    path = _find(name_or_path)
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(f"{path} has more than {_MOST_BYTES} bytes", expected="a policy file of some kilobytes")
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-        # Through JSON, because there a list is what a tuple is made from, and a text an enum member.
-        return Policy.model_validate_json(json.dumps(values, default=str))
-    except OSError as error:
-        raise ConfigError(f"cannot read the policy {path}: {error.strerror}", fix="check the path") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()[:3])
-        raise ConfigError(
-            f"{path} is not a valid policy: {wrong}", fix="docs/reference/policy.md describes every field"
-        ) from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} is not valid YAML: {' '.join(str(error).split())[:300]}", fix="correct that place"
-        ) from error
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without repeated keys, of which the last would win silently, and without aliases, which can explode."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=self.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands here twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _find(name_or_path: str) -> Path:
-    path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
-        return path
-    if name_or_path in policy_names():
-        return Path(str(files("unmissed.configs").joinpath("policies", f"{name_or_path}.yaml")))
-    close = difflib.get_close_matches(name_or_path, policy_names(), n=3, cutoff=0.4) or policy_names()
-    raise ConfigError(
-        f"no policy {name_or_path!r}", expected="the path of a YAML file or a name", fix=f"try {', '.join(close)}"
-    )
+    return _POLICIES.load(name_or_path)

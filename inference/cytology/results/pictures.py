@@ -1,4 +1,4 @@
-"""Pictures of a result: heat map as values, as a layer for the page and over the thumbnail with its scale; JPEGs."""
+"""Pictures of a result: heat map as values, as a layer for the page and over the thumbnail with its scale."""
 
 import io
 import math
@@ -6,7 +6,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-import simplejpeg
 from PIL import Image, ImageDraw, ImageFont
 
 from unmissed.inference.cytology.values import HeatMap
@@ -21,13 +20,6 @@ SATURATION, STRENGTH = 0.25, 0.7
 _STRIP_PX = 64  # scale under the picture
 _MIN_WIDTH_PX = 480  # room for the scale beside a narrow slide
 _INK = (28, 37, 48)
-
-
-def jpeg(image: np.ndarray, quality: int = 90) -> bytes:
-    """Encode a uint8 (h, w, 3) RGB picture."""
-    return simplejpeg.encode_jpeg(
-        np.ascontiguousarray(image), quality=quality, colorspace="RGB", colorsubsampling="444"
-    )
 
 
 def values_png(heat_map: HeatMap) -> bytes:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.words import cause_of, problems
 from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading, StageSeconds, ThreadSeconds
 
 RESULT_FILE = "result.json"
@@ -119,7 +120,7 @@ def read_slide_result(folder: Path) -> StoredResult:
         with path.open("rb") as stream:
             text = stream.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise ResultError(f"cannot read {path}: {error.strerror or error}", fix="triage this slide again") from error
+        raise ResultError(f"cannot read {path}: {cause_of(error)}", fix="triage this slide again") from error
     if len(text) > _MAX_BYTES:
         raise ResultError(f"{path} is larger than {_MAX_BYTES >> 20} MB", fix="triage this slide again")
     try:
@@ -132,12 +133,5 @@ def read_slide_result(folder: Path) -> StoredResult:
                 fix="triage this slide again",
             ) from error
         raise ResultError(
-            f"{path} is damaged: {first_problem(error)}", expected="a result as written", fix="triage this slide again"
+            f"{path} is damaged: {problems(error, 1)}", expected="a result as written", fix="triage this slide again"
         ) from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation, in one line, with the place where it is."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else str(problem["msg"])

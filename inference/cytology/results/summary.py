@@ -1,13 +1,12 @@
 """The figures of a whole run: how many slides went where, and how fast."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json
 from unmissed.datasets.basis.names import readable
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, in_order
 
@@ -50,6 +49,4 @@ def write_summary(path: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
     OutputError
         When the file cannot be written.
     """
-    with write_whole(path) as stream:
-        json.dump(summarise(rows, run), stream, indent=2, ensure_ascii=False)
-        stream.write("\n")
+    write_json(path, summarise(rows, run))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.files import write_whole
-from unmissed.datasets.basis.names import spreadsheet_cell
+from unmissed.datasets.basis.names import table_cell
 
 COLUMNS = (
     "slide",
@@ -116,7 +116,7 @@ def write_worklist(path: Path, rows: Iterable[WorklistRow]) -> None:
 
 def _cells(row: WorklistRow) -> list[str]:
     return [
-        spreadsheet_cell(row.slide),
+        table_cell(row.slide),
         row.disposition,
         "" if row.rank is None else str(row.rank),
         "" if row.quintile is None else str(row.quintile),
@@ -125,5 +125,5 @@ def _cells(row: WorklistRow) -> list[str]:
         row.adequacy,
         str(row.n_findings),
         f"{row.seconds:.2f}",
-        spreadsheet_cell(row.error),
+        table_cell(row.error),
     ]

@@ -1,7 +1,6 @@
 """A slide's result on the disk: figures, tables, boxes for QuPath, and pictures for the page."""
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,18 @@ import numpy as np
 from pydantic import ValidationError
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import output_error, write_whole
-from unmissed.datasets.basis.names import readable, spreadsheet_cell
+from unmissed.datasets.basis.files import (
+    json_line,
+    output_error,
+    plain_values,
+    write_bytes,
+    write_json,
+    write_text,
+    write_whole,
+)
+from unmissed.datasets.basis.jpeg import jpeg
+from unmissed.datasets.basis.names import readable, table_cell
+from unmissed.datasets.basis.words import problems
 from unmissed.inference.cytology.results import pictures, stored
 from unmissed.inference.cytology.results.geojson import feature_collection
 from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
@@ -52,20 +61,18 @@ def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 
     values = pictures.fitted(result.heat_map, (result.width_px, result.height_px), (width, height))
     scale = result.pixel_size.um_per_px * result.width_px / width
     jobs: list[Callable[[], None]] = [
-        lambda: _write_bytes(folder / stored.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
-        lambda: _write_bytes(folder / stored.THUMBNAIL, pictures.jpeg(result.thumbnail, quality=85)),
-        lambda: _write_bytes(folder / stored.OVERLAY, pictures.overlay_png(values)),
-        lambda: _write_bytes(folder / stored.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
+        lambda: write_bytes(folder / stored.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
+        lambda: write_bytes(folder / stored.THUMBNAIL, jpeg(result.thumbnail)),
+        lambda: write_bytes(folder / stored.OVERLAY, pictures.overlay_png(values)),
+        lambda: write_bytes(folder / stored.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
         lambda: _write_findings(folder / stored.FINDINGS_TABLE, result.slide, result.findings),
-        lambda: _write_json(folder / stored.FINDINGS_GEOJSON, feature_collection(result.findings)),
+        lambda: write_text(folder / stored.FINDINGS_GEOJSON, json_line(feature_collection(result.findings)) + "\n"),
     ]
     jobs += [partial(_write_crop, folder / name, crop) for name, crop in zip(gallery, result.crops, strict=False)]
     with ThreadPoolExecutor(_WRITERS) as pool:
         for written in [pool.submit(job) for job in jobs]:
             written.result()
-    with write_whole(folder / stored.RESULT_FILE) as stream:
-        stream.write(record.model_dump_json(indent=1))
-        stream.write("\n")
+    write_json(folder / stored.RESULT_FILE, record)
 
 
 def _check_empty(folder: Path) -> None:
@@ -120,10 +127,7 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
                 "thread_s": _rounded(result.thread_s),
                 "counts": {name: float(value) for name, value in result.counts.items()},
                 "features": {name: float(value) for name, value in result.features.items()},
-                # Through JSON and back: only plain values remain, and paths among them become text.
-                "provenance": json.loads(
-                    readable(json.dumps(dict(result.provenance), ensure_ascii=False, default=str))
-                ),
+                "provenance": plain_values(dict(result.provenance)),
                 "heat_map": {"rows": scores.shape[0], "columns": scores.shape[1], "cell_px": result.heat_map.cell_px},
                 "thumbnail": {"width_px": result.thumbnail.shape[1], "height_px": result.thumbnail.shape[0]},
                 "gallery": gallery,
@@ -132,7 +136,7 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
         )
     except ValidationError as error:
         raise ResultError(
-            f"the result of {result.slide} cannot be right: {stored.first_problem(error)}",
+            f"the result of {result.slide} cannot be right: {problems(error, 1)}",
             fix="this is a defect of Unmissed or of the model; please report it with the slide's name and size",
         ) from error
 
@@ -155,7 +159,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _write_findings(path: Path, slide: str, findings: Iterable[Finding]) -> None:
-    name = spreadsheet_cell(slide)
+    name = table_cell(slide)
     with write_whole(path) as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
@@ -172,15 +176,5 @@ def _write_findings(path: Path, slide: str, findings: Iterable[Finding]) -> None
             )
 
 
-def _write_json(path: Path, value: dict) -> None:
-    with write_whole(path) as stream:
-        stream.write(json.dumps(value, ensure_ascii=False) + "\n")  # in one piece: json.dump is ten times slower
-
-
 def _write_crop(path: Path, crop: np.ndarray) -> None:
-    _write_bytes(path, pictures.jpeg(crop))
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    with write_whole(path, "wb") as stream:
-        stream.write(data)
+    write_bytes(path, jpeg(crop, 90))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import make_folder, output_error, write_whole
+from unmissed.datasets.basis.files import make_folder, output_error, write_json
 from unmissed.datasets.basis.names import folder_name
 from unmissed.inference.cytology.run.state import SlideState, read_states, write_state
 
@@ -162,9 +162,7 @@ class RunFolder:
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Write ``run.json``, whole or not at all."""
-        with write_whole(self.record) as stream:
-            json.dump(record, stream, indent=2, default=str)
-            stream.write("\n")
+        write_json(self.record, record)
 
 
 def _remove(path: Path) -> None:

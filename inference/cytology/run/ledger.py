@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from unmissed.datasets.basis.clock import utc_now
 from unmissed.datasets.basis.names import readable
 from unmissed.inference.cytology.policy.certificates import mismatch
 from unmissed.inference.cytology.policy.dispositions import Case, decide
@@ -81,7 +81,7 @@ class Ledger:
         state = self.states.get(slide)
         if state is None or state.status != "running" or not self.load_result(slide):
             return False
-        self._save(state.ended("done", _now(), self._screened[slide].total_s))
+        self._save(state.ended("done", utc_now("milliseconds"), self._screened[slide].total_s))
         return True
 
     def begin(self, slide: str, path: Path, fingerprint: Fingerprint) -> None:
@@ -95,7 +95,7 @@ class Ledger:
         )
         if state.status == "running" and state.attempts:
             state = state.ended("interrupted", "", None, "the run was killed")
-        self._save(state.begun(_now(), fingerprint))
+        self._save(state.begun(utc_now("milliseconds"), fingerprint))
 
     def finish(self, slide: str, seconds: float) -> None:
         """The result of a slide is complete.
@@ -110,18 +110,18 @@ class Ledger:
         result = read_slide_result(self.folder.partial(slide))
         self.folder.accept(slide)
         self._keep(result, slide)
-        self._save(self.states[slide].ended("done", _now(), seconds))
+        self._save(self.states[slide].ended("done", utc_now("milliseconds"), seconds))
 
     def fail(self, slide: str, error: str, seconds: float) -> None:
         """A slide could not be screened."""
         self._screened.pop(slide, None)
         self.folder.abandon(slide)
-        self._save(self.states[slide].ended("failed", _now(), seconds, readable(error)))
+        self._save(self.states[slide].ended("failed", utc_now("milliseconds"), seconds, readable(error)))
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
         """An attempt ended without telling anything of the slide; it will be tried again."""
         self.folder.abandon(slide)
-        self._save(self.states[slide].ended("interrupted", _now(), seconds, readable(error)))
+        self._save(self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error)))
 
     def rows(self) -> list[WorklistRow]:
         """The worklist: every slide that was screened or has failed."""
@@ -176,7 +176,3 @@ class Ledger:
     def _save(self, state: SlideState) -> None:
         self.folder.save_state(state)
         self.states[state.slide] = state
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.policy.policy import Policy, Preparation
 from unmissed.inference.cytology.run.jobs import MakeScreener
 from unmissed.inference.cytology.run.worker_process import load_screener
@@ -67,7 +67,7 @@ def screener_for(
         chosen=chosen,
     )
     shaping = {
-        "unmissed": version("unmissed"),
+        "unmissed": version_of(),
         "preset": how.model_dump(mode="json"),
         "runtime": runtime,
         "models": {name: choice.provenance()["sha256"] for name, choice in chosen.items()},

@@ -1,13 +1,13 @@
 """The record of a run: settings, and every sitting with its arguments and times."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from unmissed.datasets.basis import hardware
+from unmissed.datasets.basis.clock import utc_now
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.inference import hardware
 from unmissed.inference.cytology.run.folder import RunFolder
 
 
@@ -28,13 +28,13 @@ class Sitting:
         earlier: list[dict[str, Any]] = record.get("sittings", [])
         self._folder, self._begun = folder, monotonic()
         self._now: dict[str, Any] = {
-            "started": _now(),
+            "started": utc_now(),
             "finished": None,
             "seconds": 0.0,
             "load_s": None,
             "screened": 0,
             "failed": 0,
-            "load_average": hardware.describe()["load_average"],
+            "load_average": hardware.load_average(),
             "arguments": dict(arguments),
         }
         self._earlier_s = sum(float(item.get("seconds", 0.0)) for item in earlier)
@@ -62,7 +62,7 @@ class Sitting:
 
     def end(self) -> None:
         """Put down when this sitting ended."""
-        self._now["finished"] = _now()
+        self._now["finished"] = utc_now()
         self.save()
 
 
@@ -94,7 +94,3 @@ def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> No
             expected="the same settings for all slides of a run",
             fix="name another folder with -o, or add --overwrite to screen everything anew",
         )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_json
+from unmissed.datasets.basis.words import one_line
 
 _EDGE_BYTES = 64 * 1024  # headers stand at the start, the directories of TIFF files often at the end
 _MOST_BYTES = 2**24
@@ -122,7 +123,7 @@ def read_states(folder: Path) -> dict[str, SlideState]:
                 state = SlideState.model_validate_json(stream.read(_MOST_BYTES))
         except (OSError, ValidationError) as error:
             raise OutputError(
-                f"the state {path} cannot be read: {' '.join(str(error).split())[:200]}",
+                f"the state {path} cannot be read: {one_line(error)}",
                 expected="a file as this program writes it",
                 fix="delete that file; its slide is then screened again",
             ) from error
@@ -132,5 +133,4 @@ def read_states(folder: Path) -> dict[str, SlideState]:
 
 def write_state(path: Path, state: SlideState) -> None:
     """Write a state, whole or not at all."""
-    with write_whole(path) as stream:
-        stream.write(state.model_dump_json(indent=1) + "\n")
+    write_json(path, state)

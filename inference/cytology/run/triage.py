@@ -1,6 +1,5 @@
 """A whole triage: slides in, a folder with worklist, results and pages out; the same command again goes on with it."""
 
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unmissed.inference import hardware
+from unmissed.datasets.basis import hardware
+from unmissed.datasets.basis.files import plain_values
+from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
 from unmissed.inference.cytology.run.batch import Batch
@@ -152,7 +153,7 @@ def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
         "adequacy": plan.policy.adequacy[plan.preparation].model_dump(mode="json"),
         "grade": plan.policy.grade.model_dump(mode="json"),
     }
-    return json.loads(json.dumps(settings, default=str))  # as they will be read back, so that they compare equal
+    return plain_values(settings)  # as they will be read back, so that they compare equal
 
 
 def _told(
@@ -210,8 +211,6 @@ def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) ->
 
 
 def _about(plan: TriagePlan, ledger: Ledger, exclusion: Exclusion, rows: Iterable[WorklistRow]) -> dict[str, Any]:
-    from unmissed.inference.provenance import package_versions
-
     rows = list(rows)
     return {
         "slides": len(rows),

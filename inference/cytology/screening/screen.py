@@ -10,6 +10,7 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
 from unmissed.datasets.slides.tile_cache import TileCache
@@ -27,7 +28,6 @@ from unmissed.inference.cytology.screening.score import slide_features
 from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings
 from unmissed.inference.cytology.screening.threads import Stopwatch
 from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideReading, SlideResult, StageSeconds
-from unmissed.inference.hardware import physical_cores
 
 log = logging.getLogger(__name__)
 

@@ -3,17 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.resources import files
-from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.configs import Configs
 from unmissed.inference.cytology.policy.policy import AdequacyLimits, GradeRule
 from unmissed.inference.runtimes.variants import Choice
-
-_MOST_BYTES = 100_000
 
 
 class FineSearch(StrEnum):
@@ -48,6 +43,9 @@ class Preset(BaseModel):
     slide_score: str = "slide-score"
 
 
+_PRESETS = Configs("presets", "preset", Preset, "docs/concepts/triage.md")
+
+
 @dataclass(frozen=True, slots=True)
 class ScreenSettings:
     """What a screener needs to know; can be sent to another process.
@@ -76,8 +74,7 @@ class ScreenSettings:
 
 def preset_names() -> list[str]:
     """Names of the presets that come with the project."""
-    folder = files("unmissed.configs") / "presets"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return _PRESETS.names()
 
 
 def load_preset(name: str) -> Preset:
@@ -88,21 +85,4 @@ def load_preset(name: str) -> Preset:
     ConfigError
         When there is no such preset, or a field is unknown or wrong.
     """
-    if name in preset_names():
-        text = (files("unmissed.configs") / "presets" / f"{name}.yaml").read_text("utf-8")
-    elif Path(name).suffix in {".yaml", ".yml"} and Path(name).is_file():
-        with Path(name).open("rb") as stream:
-            text = stream.read(_MOST_BYTES).decode("utf-8", errors="replace")
-    else:
-        raise ConfigError(
-            f"there is no preset {name!r}",
-            expected=f"one of {', '.join(preset_names())}, or the path of a .yaml file",
-            fix="correct the name",
-        )
-    try:
-        return Preset.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the preset {name} is not valid YAML: {error}", fix="correct the file") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:3])
-        raise ConfigError(f"the preset {name} is wrong: {wrong}", fix="correct the fields") from error
+    return _PRESETS.load(name)

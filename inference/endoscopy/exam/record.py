@@ -1,6 +1,5 @@
 """From an examination to its exam.json."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +7,9 @@ from dataclasses import asdict
 
 from pydantic import ValidationError
 
+from unmissed.datasets.basis.files import plain_values
 from unmissed.datasets.basis.names import readable
+from unmissed.datasets.basis.words import problems
 from unmissed.inference.endoscopy.exam.kpis import Kpi
 from unmissed.inference.endoscopy.exam.schema import (
     ExamError,
@@ -17,7 +18,6 @@ from unmissed.inference.endoscopy.exam.schema import (
     StoredGap,
     StoredKpi,
     StoredProtocol,
-    first_problem,
 )
 from unmissed.inference.endoscopy.exam.timeline import Timeline
 from unmissed.inference.endoscopy.protocol import Protocol
@@ -78,14 +78,13 @@ def record(
                     for stage, times in result.times_ms.items()
                 },
                 "notes": result.notes,
-                # Through JSON and back: only plain values remain, and paths among them become text.
-                "provenance": json.loads(json.dumps(dict(result.provenance), ensure_ascii=False, default=str)),
+                "provenance": plain_values(dict(result.provenance)),
                 "lesion_looks": None if result.lesion_looks is None else asdict(result.lesion_looks),
             }
         )
     except ValidationError as error:
         raise ExamError(
-            f"the result of {without_password(result.source)} cannot be right: {first_problem(error)}",
+            f"the result of {without_password(result.source)} cannot be right: {problems(error, 1)}",
             fix="this is a defect of Unmissed; signals.csv and events.jsonl are complete, please report it",
         ) from error
 

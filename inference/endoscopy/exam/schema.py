@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.words import cause_of, problems
 
 EXAM_FILE = "exam.json"
 
@@ -134,12 +135,6 @@ def read_exam(folder: Path) -> StoredExam:
             raise ExamError(f"{path} is too large for an examination", expected=f"at most {_MAX_BYTES:,} bytes")
         return StoredExam.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ExamError(f"{path} cannot be read: {error.strerror}", fix="watch the examination again") from error
+        raise ExamError(f"{path} cannot be read: {cause_of(error)}", fix="watch the examination again") from error
     except ValidationError as error:
-        raise ExamError(f"{path} is damaged: {first_problem(error)}", fix="watch the examination again") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong, with its place."""
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+        raise ExamError(f"{path} is damaged: {problems(error, 1)}", fix="watch the examination again") from error

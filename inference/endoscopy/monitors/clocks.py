@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 
+from unmissed.datasets.basis.clock import clock
 from unmissed.inference.endoscopy.monitors.scenes import SceneSmoother
 from unmissed.inference.endoscopy.monitors.stretches import Run, Seen, Sums, Turn
 from unmissed.inference.endoscopy.protocol import Protocol
@@ -181,8 +182,8 @@ class Clocks:
             return []
         self._is_short_told = True
         what, what_zh = ("Withdrawal", "退镜时间") if is_withdrawal else ("Examination", "检查时间")
-        text = f"{what} of {_clock(seconds)}: shorter than {_clock(minimum_s)}"
-        text_zh = f"{what_zh}{_clock(seconds)}，短于{_clock(minimum_s)}"
+        text = f"{what} of {clock(seconds)}: shorter than {clock(minimum_s)}"
+        text_zh = f"{what_zh}{clock(seconds)}，短于{clock(minimum_s)}"
         return [Event(time_s, EventKind.SHORT, text, text_zh, {"seconds": round(seconds, 1), "minimum_s": minimum_s})]
 
     def _turning_point(self, run: Run | None, now: Sums) -> Turn | None:
@@ -228,7 +229,3 @@ class Clocks:
 def _caecum(time_s: float, how: str, how_zh: str) -> Event:
     text = f"Caecum reached ({how}): withdrawal starts"
     return Event(time_s, EventKind.CAECUM, text, f"到达盲肠（{how_zh}）：退镜计时开始", {"how": how})
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"

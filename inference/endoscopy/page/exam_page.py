@@ -1,9 +1,9 @@
 """The report of an examination: one page for the browser and A4 paper, English and Chinese, nothing from outside."""
 
-from importlib.metadata import version
 from pathlib import Path, PurePath
 
-from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.files import write_text
+from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.endoscopy.exam.kpis import withdrawal_span_s
 from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.exam.timeline import Timeline
@@ -59,11 +59,10 @@ def write_exam_page(path: Path, exam: StoredExam, protocol: Protocol, result: Ex
             models=exam.provenance.get("models", {}),
             facts=list(exam_parts.facts(exam_parts.settings(exam))),
             script=script(),
-            version=version("unmissed"),
+            version=version_of(),
         )
     )
-    with write_whole(path) as stream:
-        stream.write(page)
+    write_text(path, page)
 
 
 def _colon(result: ExamResult, strips: Strips) -> ColonMap:

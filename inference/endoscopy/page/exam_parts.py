@@ -1,15 +1,15 @@
 """What the page of an examination shows: its verdict, tiles, pictures of sites, facts."""
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import simplejpeg
 from jinja2 import Environment
 
+from unmissed.datasets.basis.clock import clock, duration
+from unmissed.datasets.basis.jpeg import jpeg_address
 from unmissed.datasets.pictures.images import shrink_to
 from unmissed.inference.endoscopy.exam.kpis import COMPLETE
 from unmissed.inference.endoscopy.exam.schema import StoredExam, StoredKpi, StoredSite
@@ -19,7 +19,6 @@ from unmissed.inference.reports import numbers, templates
 from unmissed.inference.reports.words import Word
 
 _PICTURE_PX = 320
-_QUALITY = 82
 _SHORT_S = 60.0  # below that seconds with a decimal say more than a clock
 
 
@@ -139,8 +138,8 @@ def _value(value: float, unit: str) -> str:
     if unit == "share":
         return numbers.percent(value)
     if unit == "s" and value < _SHORT_S:
-        return numbers.duration(value)
-    return numbers.clock(value) if unit in ("s", "time_s") else f"{value:.0f}"
+        return duration(value)
+    return clock(value) if unit in ("s", "time_s") else f"{value:.0f}"
 
 
 def _listed(named: list[Word]) -> str:
@@ -161,6 +160,4 @@ def _embedded(image: np.ndarray | None) -> str:
     """A small copy of a picture inside the page, which may be passed on alone."""
     if image is None:
         return ""
-    small = np.ascontiguousarray(shrink_to(image, _PICTURE_PX))
-    data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB")
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
+    return jpeg_address(shrink_to(image, _PICTURE_PX), 82)

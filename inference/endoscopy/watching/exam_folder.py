@@ -2,18 +2,15 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-import simplejpeg
-
+from unmissed.datasets.basis.clock import local_now
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import make_folder, output_error, write_whole
+from unmissed.datasets.basis.files import json_line, make_folder, output_error, plain_values, write_bytes, write_json
+from unmissed.datasets.basis.jpeg import jpeg
 from unmissed.inference.endoscopy.exam.kpis import kpis_of
 from unmissed.inference.endoscopy.exam.record import record, running
 from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
@@ -48,8 +45,6 @@ COLUMNS = (
     "lesion_time_s",
 )
 
-_QUALITY = 90
-
 
 class ExamFolder(Closing):
     """Where an examination is kept while it is watched.
@@ -81,7 +76,7 @@ class ExamFolder(Closing):
         checkpoint_s: float = 10.0,
     ) -> None:
         self._output, self._protocol, self._clocks = make_folder(output), protocol, clocks
-        self._started_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._started_at = local_now()
         self._clear(overwrite)
         self._timeline = Timeline()
         self._events: list[Event] = []
@@ -119,9 +114,9 @@ class ExamFolder(Closing):
             "kind": event.kind.value,
             "text": event.text,
             "text_zh": event.text_zh,
-            "data": dict(event.data),
+            "data": plain_values(dict(event.data)),
         }
-        self._event_lines.add(json.dumps(fields, ensure_ascii=True, default=str) + "\n")
+        self._event_lines.add(json_line(fields) + "\n")
 
     def finish(self, result: ExamResult) -> Path:
         """Write the pictures, ``exam.json`` and the report.
@@ -171,8 +166,7 @@ class ExamFolder(Closing):
                 raise output_error(path, error) from error
 
     def _write_exam(self, exam: StoredExam) -> None:
-        with write_whole(self._output / EXAM_FILE) as stream:
-            stream.write(exam.model_dump_json(indent=1) + "\n")
+        write_json(self._output / EXAM_FILE, exam)
 
     def _write_pictures(self, result: ExamResult) -> dict[str, str]:
         """Write the best frames; site code -> path relative to the folder."""
@@ -180,8 +174,7 @@ class ExamFolder(Closing):
         for site in result.coverage.sites:
             if site.best is not None:
                 name = f"{SITES_FOLDER}/{self._protocol.site(site.code).code}.jpg"
-                with write_whole(self._output / name, "wb") as stream:
-                    stream.write(_jpeg(site.best))
+                write_bytes(self._output / name, jpeg(site.best, 90))
                 written[site.code] = name
         return written
 
@@ -217,7 +210,3 @@ def _csv_line(cells: Iterable[object]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()
-
-
-def _jpeg(image: np.ndarray) -> bytes:
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=_QUALITY, colorspace="RGB")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unmissed.datasets.basis.clock import clock
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
 from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, Reason, Speed, SpeedState
 
@@ -155,12 +156,6 @@ def _clock_words(clocks: ClockTimes) -> str:
     if clocks.withdrawal_s is None:
         return f"检查 exam {clock(clocks.examination_s)}"
     return f"退镜 withdrawal {clock(clocks.withdrawal_s)}"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as minutes and seconds, 06:12."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes:02d}:{rest:02d}"
 
 
 def _legibility(signals: FrameSignals | None) -> tuple[str, tuple[int, int, int]]:

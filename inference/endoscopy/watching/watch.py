@@ -7,9 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
 
+from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.files import output_error
+from unmissed.datasets.basis.versions import package_versions
 from unmissed.datasets.video import Frame, Gap, VideoSource
-from unmissed.inference import hardware
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Event, ExamResult, FrameSignals
 from unmissed.inference.endoscopy.watching.annotate import AnnotatedVideo
@@ -18,7 +19,6 @@ from unmissed.inference.endoscopy.watching.feed import Arrival, Feed
 from unmissed.inference.endoscopy.watching.overlay import Standing
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
 from unmissed.inference.endoscopy.watching.watcher import Watcher
-from unmissed.inference.provenance import package_versions
 
 ANNOTATED_FILE = "annotated.mp4"
 STOPPED = "stopped"

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from time import perf_counter
 from typing import Any
 
 import cv2
 
+from unmissed.datasets.basis.clock import local_now
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.video import Frame, Gap
 from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
@@ -72,7 +72,7 @@ class Watcher(Closing):
         self, protocol: Protocol, source: str = "", *, runtime: str = "onnx-cpu", sighting: Sighting | None = None
     ) -> None:
         self._protocol, self._source = protocol, source
-        self._started_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._started_at = local_now()
         self._content, self._clarity, self._freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
         self._similarity, self._motion = SimilarityMeter(), MotionMeter()
         self._speed = SpeedMonitor(protocol.speed)

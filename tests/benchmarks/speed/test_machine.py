@@ -9,7 +9,7 @@ import pytest
 from unmissed.benchmarks.speed import devices, machine
 from unmissed.benchmarks.speed.machine import BUSY, OtherLoad, machine_class, warnings
 from unmissed.benchmarks.speed.values import Load
-from unmissed.inference import hardware
+from unmissed.datasets.basis import hardware
 
 Cpu = namedtuple("Cpu", "user system idle iowait steal guest guest_nice")
 Own = namedtuple("Own", "user system children_user children_system elapsed")

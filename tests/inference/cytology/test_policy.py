@@ -257,7 +257,7 @@ class TestFile:
             load_policy(str(path))
 
     def test_unknown_names(self, tmp_path):
-        with pytest.raises(ConfigError, match="try screening"):
+        with pytest.raises(ConfigError, match="did you mean screening"):
             load_policy("screning")
         with pytest.raises(ConfigError, match="cannot read"):
             load_policy(str(tmp_path / "missing.yaml"))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.names import folder_name, readable, spreadsheet_cell
+from unmissed.datasets.basis.names import folder_name, readable, table_cell
 from unmissed.datasets.slides.base import PixelSize
 from unmissed.inference.cytology.results import pictures
 from unmissed.inference.cytology.results.stored import ResultError
@@ -302,7 +302,7 @@ class TestNames:
 
     @given(st.text(max_size=60))
     def test_cells_are_no_formulas_and_can_be_written(self, text):
-        cell = spreadsheet_cell(text)
+        cell = table_cell(text)
         cell.encode()
         assert cell.lstrip("'") == readable(text).lstrip("'")
         assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))

@@ -138,7 +138,7 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     reader, text = read(tmp_path / "p.html")
     assert "script" not in reader.tags
     assert evil in text
-    assert "caf\N{REPLACEMENT CHARACTER}.png" in text
+    assert "caf?.png" in text
     assert "No picture has a result." in text
 
 

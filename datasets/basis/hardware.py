@@ -5,6 +5,7 @@ import os
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 _CPUINFO = Path("/proc/cpuinfo")
 _MEMINFO = Path("/proc/meminfo")
@@ -27,11 +28,19 @@ class Machine:
     load_average: tuple[float, ...] | None
 
 
-def describe() -> dict:
+def describe() -> dict[str, Any]:
     """The machine as a plain dict, without its name."""
-    load = os.getloadavg() if hasattr(os, "getloadavg") else None
-    machine = Machine(platform.platform(terse=True), processor(), physical_cores(), memory_bytes(), load)
-    return asdict(machine)
+    return asdict(Machine(platform.platform(terse=True), processor(), physical_cores(), memory_bytes(), load_average()))
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """Processes that wanted to run, in the last 1, 5 and 15 minutes; None where the system does not tell."""
+    return os.getloadavg() if hasattr(os, "getloadavg") else None
+
+
+def logical_cores() -> int:
+    """Cores that this process may use, hyper-threads counted one by one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def physical_cores() -> int:
@@ -40,7 +49,7 @@ def physical_cores() -> int:
     Two hyper-threads of a core share its arithmetic units, so more threads than this only get in each other's way.
     The affinity mask and the CPU limit of a container are respected.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = logical_cores()
     pairs = set()
     socket = "0"
     for key, value in _fields(_CPUINFO):
