@@ -66,17 +66,17 @@ def play(clip: str, times: int) -> Played:
     similarity, motion, monitor = SimilarityMeter(), MotionMeter(), SpeedMonitor(SpeedLimits())
     before = None
     stamps, legible = [], []
-    told: dict[str, list[float]] = {name: [] for name in GAUGES}
+    gauges: dict[str, list[float]] = {name: [] for name in GAUGES}
     for start_s, frame in averaged(clip, times):
         view = content.view(frame)
-        legible.append(clarity.of(view, before).legible)
+        legible.append(clarity.update(view, before).legible)
         before = view
-        speed = monitor.of(view.time_s, _CLEAR, similarity.of(view), motion.of(view), False)
+        speed = monitor.update(view.time_s, _CLEAR, similarity.update(view), motion.update(view), False)
         stamps.append(start_s)
-        for name, values in told.items():
+        for name, values in gauges.items():
             value = getattr(speed, name)
             values.append(float("nan") if value is None else value)
-    return Played(np.array(stamps), np.array(legible), {name: np.array(values) for name, values in told.items()})
+    return Played(np.array(stamps), np.array(legible), {name: np.array(values) for name, values in gauges.items()})
 
 
 def averaged(clip: str, times: int) -> Iterator[tuple[float, Frame]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from unmissed.datasets.synthetic.exams.colonoscopies import TrueClocks, say_scenes, true_clocks, write_colonoscopy
+from unmissed.datasets.synthetic.exams.colonoscopies import TrueClocks, simulate_scenes, true_clocks, write_colonoscopy
 from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import Scene
@@ -32,15 +32,15 @@ def main(words: Sequence[str] | None = None) -> None:
 def clock_errors(seed: int, fps: float, wrong: float) -> list[float]:
     """Absolute errors of one examination, in the order of the fields of ``TrueClocks``."""
     parts = write_colonoscopy([seed, 1])
-    said = say_scenes(parts, [seed, 2], fps=fps, wrong=wrong)
+    simulated = simulate_scenes(parts, [seed, 2], fps=fps, wrong=wrong)
     clocks = Clocks(load_protocol("colonoscopy"))
-    gaps = list(said.gaps)
+    gaps = list(simulated.gaps)
     for time_s, scene, legible, frozen in zip(
-        said.times_s.tolist(), said.scenes, said.legible.tolist(), said.frozen.tolist(), strict=True
+        simulated.times_s.tolist(), simulated.scenes, simulated.legible.tolist(), simulated.frozen.tolist(), strict=True
     ):
         if gaps and time_s >= gaps[0][1]:
             clocks.gap(*gaps.pop(0))
-        clocks.of(time_s, Scene(scene), legible, frozen)
+        clocks.update(time_s, Scene(scene), legible, frozen)
     clocks.finish(parts[-1].end_s)
     found, truth = asdict(clocks.result()), asdict(true_clocks(parts))
     return [abs((float("inf") if found[name] is None else found[name]) - value) for name, value in truth.items()]

@@ -15,7 +15,7 @@ from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
-from unmissed.inference.pictures.find import Finder
+from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.runtimes.variants import choose
 from unmissed.training.evaluation.finds import ALL, FieldFinds, evaluate_finds
 
@@ -40,7 +40,7 @@ def main() -> None:
     recipe_set = file.card.training.get("recipe", {}).get("data", {}).get("dataset")
     if arguments.dataset == recipe_set and not arguments.all:
         records = [record for record in records if record.name(root) in held_out]
-    with Finder(file, threshold=LOWEST) as finder:
+    with FindPipeline(file, threshold=LOWEST) as finder:
         finds = [_match(record, finder, root) for record in records]
     result = evaluate_finds(finds, RATES, "picture")
     print(
@@ -64,7 +64,7 @@ def _print_at_card(finds: Sequence[FieldFinds], threshold: float) -> None:
     )
 
 
-def _match(record: Record, finder: Finder, root: Path) -> FieldFinds:
+def _match(record: Record, finder: FindPipeline, root: Path) -> FieldFinds:
     image = read_image(record.path)
     objects, centres = np.zeros(image.shape[:2], np.int32), np.empty((0, 2), np.float32)
     if record.mask is not None:

@@ -59,12 +59,12 @@ def _of_fields(card: Card) -> Mapping[str, str]:
     names = card.training["fields"]["test"]
     fields = [field for field in source.fields if not names or field.name(source.root) in names]
     compared = Compared(source.load(fields, lambda: None), heatmap, scale, spec.halo_px, 1)
-    told = {}
+    results = {}
     for variant in card.files:
         finds = compared.finds(onnx_runner(zoo.resolve(card.name, variant).path, 2))
         values = recalls(finds, (heatmap.operating_point,))[0]
-        told[variant] = f"recall {float(values[0]):.4f} at {heatmap.operating_point:g}; {len(fields)} fields"
-    return told
+        results[variant] = f"recall {float(values[0]):.4f} at {heatmap.operating_point:g}; {len(fields)} fields"
+    return results
 
 
 def _apart(found: np.ndarray, exact: np.ndarray) -> str:

@@ -28,7 +28,7 @@ import typer
 
 from unmissed.benchmarks.quick_screener import QuickScreener
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.results.stored import RESULT_FILE, ResultError, read_slide_result
+from unmissed.inference.cytology.results.reading import RESULT_FILE, ResultError, read_slide_result
 from unmissed.inference.cytology.run.entries import Input
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 
@@ -40,7 +40,7 @@ _UM_PER_PX = 0.25
 
 
 @dataclass
-class Report:
+class KillReport:
     """What was seen.
 
     Attributes
@@ -98,7 +98,7 @@ def command(output: Path, slides: list[Path], *, models: bool) -> list[str]:
     return [sys.executable, "-c", code, *words]
 
 
-def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) -> Report:
+def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) -> KillReport:
     """Kill ``runs`` times and compare every completed run with an undisturbed one.
 
     Parameters
@@ -117,7 +117,7 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
         raise typer.BadParameter(f"the undisturbed run left with exit code {process.returncode}")
     usual_s = monotonic() - begun
     expected = snapshot(folder / "undisturbed")
-    report, output = Report(), folder / "disturbed"
+    report, output = KillReport(), folder / "disturbed"
     finished: dict[str, int] = {}
     # A kill may come before there is anything to resume; at least one run has to come to its end.
     while report.kills < runs or output.exists() or not report.completed:
@@ -164,7 +164,7 @@ def snapshot(output: Path) -> dict[str, Any]:
     return found
 
 
-def _check_between(output: Path, before: dict[str, int], report: Report) -> dict[str, int]:
+def _check_between(output: Path, before: dict[str, int], report: KillReport) -> dict[str, int]:
     """Slides that are finished, with the time of their result; what was finished before must still be the same."""
     finished = {}
     for path in output.glob("slides/[!.]*"):

@@ -15,12 +15,12 @@ from unmissed.datasets.pictures.images import find_images, read_image
 from unmissed.datasets.synthetic.flights.mucosa import part_of, textures
 from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
 from unmissed.datasets.video import Frame
-from unmissed.datasets.video.finding import open_video
+from unmissed.datasets.video.opening import open_video
 from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
 from unmissed.inference.endoscopy.frame.content import ContentFinder
-from unmissed.inference.endoscopy.frame.outside import is_outside
+from unmissed.inference.endoscopy.frame.outside import outside_probability
 from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 
 _LABELS = Path(__file__).parent / "legibility_labels.json"
 _SIZES = ((576, 720), (1080, 1920))
@@ -48,39 +48,43 @@ def main() -> None:
 
 def flight_table(pictures: Path, flights: int, duration_s: float, seed: int) -> str:
     """Frames of rendered flights, each with its neighbours in time, by what happens to the picture."""
-    told: dict[tuple[bool, str], list[bool]] = defaultdict(list)
+    decisions: dict[tuple[bool, str], list[bool]] = defaultdict(list)
     for index in range(flights):
         plan = plan_flight("plain", seed + index, duration_s)
         finder, meter, before = ContentFinder(), ClarityMeter(), None
         for frame, truth in render_flight(plan, next(textures(pictures, "test", seed + index))):
             view = finder.view(frame)
             name = truth.segment if truth.legible else truth.reason
-            told[truth.legible, name].append(meter.of(view, before).legible)
+            decisions[truth.legible, name].append(meter.update(view, before).legible)
             before = view
     lines = [f"{flights} rendered flights of {duration_s:g} s, 25 frames a second", ""]
     lines += ["| truth | frames | told right |", "|---|---|---|"]
     for legible in (True, False):
-        every = [found for (truth, _), values in told.items() if truth == legible for found in values]
+        every = [found for (truth, _), values in decisions.items() if truth == legible for found in values]
         lines.append(_row("legible: passed" if legible else "illegible: blocked", every, legible))
-        lines += [_row(f"- {name}", told[truth, name], legible) for truth, name in sorted(told) if truth == legible]
+        lines += [
+            _row(f"- {name}", decisions[truth, name], legible) for truth, name in sorted(decisions) if truth == legible
+        ]
     return "\n".join(lines) + "\n"
 
 
 def clip_table(clip: Path) -> str:
     """The labelled frames of the real clip, each with its neighbours in time."""
     labels = json.loads(_LABELS.read_text("utf-8"))
-    told = dict(enumerate(_clarities(clip)))
+    decisions = dict(enumerate(_clarities(clip)))
     lines = [f"{clip.name}: frames labelled by eye", ""]
     lines += ["| label | frames | told right | reason right |", "|---|---|---|---|"]
-    passed = [told[index][0] for index in labels["legible"]]
+    passed = [decisions[index][0] for index in labels["legible"]]
     lines.append(f"| legible | {len(passed)} | {np.mean(passed):.1%} | |")
     every = [index for indices in labels["illegible"].values() for index in indices]
-    lines.append(f"| illegible | {len(every)} | {np.mean([not told[index][0] for index in every]):.1%} | |")
+    lines.append(f"| illegible | {len(every)} | {np.mean([not decisions[index][0] for index in every]):.1%} | |")
     for reason, indices in labels["illegible"].items():
-        found = [told[index] for index in indices]
+        found = [decisions[index] for index in indices]
         blocked, named = np.mean([not legible for legible, _ in found]), np.mean([name == reason for _, name in found])
         lines.append(f"| - {reason} | {len(found)} | {blocked:.1%} | {named:.1%} |")
-    lines.append(f"\nAll {len(told)} frames: {np.mean([legible for legible, _ in told.values()]):.1%} legible.")
+    lines.append(
+        f"\nAll {len(decisions)} frames: {np.mean([legible for legible, _ in decisions.values()]):.1%} legible."
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +93,7 @@ def still_table(paths: list[Path]) -> str:
     passed = []
     for path in paths:
         view = ContentFinder().view(Frame(0, 0.0, read_image(path)))
-        passed.append(ClarityMeter().of(view, None).legible)
+        passed.append(ClarityMeter().update(view, None).legible)
     return f"{len(paths)} real pictures of the test part: {np.mean(passed):.1%} legible\n"
 
 
@@ -102,13 +106,13 @@ def cost_table(picture: np.ndarray) -> str:
         frames = [np.clip(base + rng.integers(-3, 4, base.shape), 0, 255).astype(np.uint8) for _ in range(4)]
         finder, meter, freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
         spent: dict[str, list[float]] = defaultdict(list)
-        view: View | None = None
+        view: FrameView | None = None
         for index in range(100):
             frame, before = Frame(index, index / 25, frames[index % 4]), view
             view = _timed(spent["content"], finder.view, frame)
-            _timed(spent["clarity"], meter.of, view, before)
-            _timed(spent["freeze"], freeze.of, view)
-            _timed(spent["outside"], is_outside, view)
+            _timed(spent["clarity"], meter.update, view, before)
+            _timed(spent["freeze"], freeze.update, view)
+            _timed(spent["outside"], outside_probability, view)
         spent["all"] = [sum(times) for times in zip(*spent.values(), strict=True)]
         for stage, times in spent.items():
             median, late = np.percentile(times, (50, 95))
@@ -122,13 +126,13 @@ def _clarities(clip: Path) -> Iterator[tuple[bool, str]]:
         for frame in video.frames():
             if isinstance(frame, Frame):
                 view = finder.view(frame)
-                clarity = meter.of(view, before)
+                clarity = meter.update(view, before)
                 before = view
                 yield clarity.legible, clarity.reason.value
 
 
-def _row(name: str, told: list[bool], legible: bool) -> str:
-    return f"| {name} | {len(told)} | {np.mean(np.array(told) == legible):.1%} |"
+def _row(name: str, decisions: list[bool], legible: bool) -> str:
+    return f"| {name} | {len(decisions)} | {np.mean(np.array(decisions) == legible):.1%} |"
 
 
 def _timed(spent: list[float], work: Callable[..., Any], *values: Any) -> Any:

@@ -37,7 +37,7 @@ _USUAL_BACKBONE = "tf_efficientnet_lite0"
 
 
 @dataclass(frozen=True)
-class Speed:
+class Throughput:
     """Images per second of one side, over the rounds."""
 
     median: float
@@ -46,7 +46,7 @@ class Speed:
     rounds: tuple[float, ...]
 
     @classmethod
-    def of(cls, images: int, seconds: Sequence[float]) -> "Speed":
+    def from_times(cls, images: int, seconds: Sequence[float]) -> "Throughput":
         """Summarise the times of some rounds."""
         rounds = tuple(images / value for value in seconds)
         return cls(statistics.median(rounds), min(rounds), max(rounds), rounds)
@@ -113,7 +113,7 @@ def eager_side(card: Card, paths: Sequence[Path], workers: int) -> Iterator[Call
     yield run
 
 
-def compare(sides: dict[str, Callable[[], int]], rounds: int) -> dict[str, Speed]:
+def compare(sides: dict[str, Callable[[], int]], rounds: int) -> dict[str, Throughput]:
     """Run the sides in turn, A B A B ..., after one warm-up each.
 
     Raises
@@ -130,7 +130,7 @@ def compare(sides: dict[str, Callable[[], int]], rounds: int) -> dict[str, Speed
             start = perf_counter()
             run()
             seconds[name].append(perf_counter() - start)
-    return {name: Speed.of(counts[name], seconds[name]) for name in sides}
+    return {name: Throughput.from_times(counts[name], seconds[name]) for name in sides}
 
 
 def main(

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from unmissed.benchmarks.gauges.site_exams import Conditions, SimulatedExam, blind_spots, figures_of, simulate, standard
+from unmissed.benchmarks.gauges.site_exams import (
+    ExamConditions,
+    SimulatedExam,
+    blind_spots,
+    figures_of,
+    simulate,
+    standard,
+)
 from unmissed.inference.endoscopy.monitors.coverage import CoverageTracker
 from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
@@ -39,16 +46,16 @@ def main(words: Sequence[str] | None = None) -> None:
             seen = [exam.seen for exam in exams]
             clear = np.mean(np.concatenate(seen))
             print(f"\n{kind}, frames right {item.noise.accuracy:.3g}, {given.fps:g} frames/s: unseen {1 - clear:.3f}")
-            for name, said in _decisions(exams, limits).items():
-                print(f"  {name:<28} {_line(seen, said)}")
+            for name, credited in _decisions(exams, limits).items():
+                print(f"  {name:<28} {_line(seen, credited)}")
 
 
-def _conditions(accuracy: float, kind: str, fps: float, runner_up: float | None) -> Conditions:
+def _conditions(accuracy: float, kind: str, fps: float, runner_up: float | None) -> ExamConditions:
     found = standard(accuracy, kind, fps)
     return found if runner_up is None else replace(found, noise=replace(found.noise, runner_up=runner_up))
 
 
-def _exams(conditions: Conditions, count: int, first_seed: int) -> list[SimulatedExam]:
+def _exams(conditions: ExamConditions, count: int, first_seed: int) -> list[SimulatedExam]:
     protocol = load_protocol("gastroscopy")
     return [simulate(protocol, conditions, first_seed + index) for index in range(count)]
 
@@ -82,24 +89,24 @@ def _decisions(exams: Sequence[SimulatedExam], limits: dict[str, float]) -> dict
 def _track(exam: SimulatedExam) -> tuple[np.ndarray, np.ndarray]:
     """Sites that were announced live, and those that are credited at the end; bool (S,) each."""
     tracker = CoverageTracker(load_protocol("gastroscopy"))
-    told = set()
+    announced = set()
     for time_s, legible, row in zip(
         exam.times_s.tolist(), exam.legible.tolist(), exam.probabilities.tolist(), strict=True
     ):
         sight = Sight(Scene.INSIDE, dict(zip(exam.codes, row, strict=True)))
-        told |= {event.data["site"] for event in tracker.of(time_s, legible, sight, None)}
+        announced |= {event.data["site"] for event in tracker.update(time_s, legible, sight, None)}
     missing = tracker.result().missing
-    return np.array([code in told for code in exam.codes]), np.array([code not in missing for code in exam.codes])
+    return np.array([code in announced for code in exam.codes]), np.array([code not in missing for code in exam.codes])
 
 
-def _line(seen: Sequence[np.ndarray], said: Sequence[np.ndarray]) -> str:
+def _line(seen: Sequence[np.ndarray], credited: Sequence[np.ndarray]) -> str:
     rng = np.random.default_rng(0)
     drawn = [
-        blind_spots([seen[i] for i in rows], [said[i] for i in rows])
+        blind_spots([seen[i] for i in rows], [credited[i] for i in rows])
         for rows in rng.integers(len(seen), size=(400, len(seen)))
     ]
     parts = []
-    for name, value in blind_spots(seen, said).items():
+    for name, value in blind_spots(seen, credited).items():
         low, high = np.percentile([item[name] for item in drawn], [2.5, 97.5])
         parts.append(f"{name} {100 * value:5.1f} ({100 * low:.1f} to {100 * high:.1f})")
     return "  ".join(parts)

@@ -9,8 +9,8 @@ from typing import get_args
 import cv2
 import numpy as np
 
-from unmissed.benchmarks.speed_watch import GAUGES, Watched, watch_flight
-from unmissed.datasets.synthetic.flights.mucosa import Part
+from unmissed.benchmarks.speed_watch import GAUGES, WatchedFlight, watch_flight
+from unmissed.datasets.synthetic.flights.mucosa import TexturePart
 
 ALARM_MM_S = 30.0
 _LIMIT = 60.0  # the gauge's red limit: 30 mm/s at a radius of 20 mm
@@ -18,7 +18,7 @@ _STILL = ("rotation", "angulation", "pause", "freeze")
 _LASTS_S, _BEFORE_S, _WAIT_S = 1.0, 0.5, 3.0
 _RESAMPLES = 200
 
-Figures = Callable[[Sequence[Watched]], float]
+Figures = Callable[[Sequence[WatchedFlight]], float]
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", type=Path, help="folder of endoscopic pictures for textures")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the rows of the flights")
-    parser.add_argument("--part", choices=get_args(Part), default="test", help="whose textures")
+    parser.add_argument("--part", choices=get_args(TexturePart), default="test", help="whose textures")
     parser.add_argument("--plain", type=int, default=10, help="plain flights")
     parser.add_argument("--mixed", type=int, default=6, help="mixed flights: every cruise also rolls and angulates")
     parser.add_argument("--still", type=int, default=2, help="flights on the spot")
@@ -51,7 +51,7 @@ def main() -> None:
     print(table(flights))
 
 
-def table(flights: Sequence[Watched]) -> str:
+def table(flights: Sequence[WatchedFlight]) -> str:
     """The figures as Markdown, with 95 % intervals from flights drawn again.
 
     The radius of the tubes is 14 to 28 mm, which no picture tells: the columns "as seen" take the truth in lumen radii
@@ -78,31 +78,31 @@ def table(flights: Sequence[Watched]) -> str:
     return "\n".join(lines)
 
 
-def spearman(flights: Sequence[Watched], gauge: str, frames: str = "legible") -> float:
+def spearman(flights: Sequence[WatchedFlight], gauge: str, frames: str = "legible") -> float:
     """Rank correlation of a gauge with the true speed, all frames that are not grey together."""
     from scipy.stats import spearmanr
 
-    told, true = [], []
+    predicted, true = [], []
     for flight in flights:
         use = flight.columns[frames] & np.isfinite(flight.columns[gauge])
-        told.append(flight.columns[gauge][use])
+        predicted.append(flight.columns[gauge][use])
         true.append(flight.second_mm_s[use])
-    return float(spearmanr(np.concatenate(told), np.concatenate(true)).statistic)
+    return float(spearmanr(np.concatenate(predicted), np.concatenate(true)).statistic)
 
 
-def precision(flights: Sequence[Watched], gauge: str = "") -> float:
+def precision(flights: Sequence[WatchedFlight], gauge: str = "") -> float:
     """Share of the frames in alarm in which the true speed is more than 30 mm/s."""
     hits, alarms, _ = _alarms(flights, gauge)
     return hits / max(1, alarms)
 
 
-def recall(flights: Sequence[Watched], gauge: str = "") -> float:
+def recall(flights: Sequence[WatchedFlight], gauge: str = "") -> float:
     """Share of the frames with a true speed of more than 30 mm/s that are in alarm."""
     hits, _, wanted = _alarms(flights, gauge)
     return hits / max(1, wanted)
 
 
-def _alarms(flights: Sequence[Watched], gauge: str) -> tuple[int, int, int]:
+def _alarms(flights: Sequence[WatchedFlight], gauge: str) -> tuple[int, int, int]:
     """Frames in rightful alarm, in alarm, and that call for it: the red state, or a gauge above the limit."""
     hits = alarms = wanted = 0
     for flight in flights:
@@ -115,7 +115,7 @@ def _alarms(flights: Sequence[Watched], gauge: str) -> tuple[int, int, int]:
     return hits, alarms, wanted
 
 
-def onsets(flights: Sequence[Watched]) -> list[float]:
+def onsets(flights: Sequence[WatchedFlight]) -> list[float]:
     """Seconds from the true speed passing 30 mm/s, to stay there for 1 s, to the alarm; infinite where none came."""
     found = []
     for flight in flights:
@@ -135,19 +135,19 @@ def onsets(flights: Sequence[Watched]) -> list[float]:
     return found
 
 
-def onset(flights: Sequence[Watched], percentile: float) -> float:
+def onset(flights: Sequence[WatchedFlight], percentile: float) -> float:
     """Percentile of the onset, missed alarms counting as late as can be."""
     found = onsets(flights)
     return float(np.percentile(found, percentile, method="lower")) if found else float("nan")
 
 
-def missed(flights: Sequence[Watched]) -> float:
+def missed(flights: Sequence[WatchedFlight]) -> float:
     """Share of fast stretches without an alarm."""
     found = onsets(flights)
     return float(np.mean(np.isinf(found))) if found else float("nan")
 
 
-def still_share(flights: Sequence[Watched], segment: str = "") -> float:
+def still_share(flights: Sequence[WatchedFlight], segment: str = "") -> float:
     """Share of the time in alarm while the tip has been on the spot for the last second."""
     red = still = 0
     for flight in flights:
@@ -157,7 +157,7 @@ def still_share(flights: Sequence[Watched], segment: str = "") -> float:
     return red / max(1, still)
 
 
-def _with_interval(figure: Figures, flights: Sequence[Watched]) -> str:
+def _with_interval(figure: Figures, flights: Sequence[WatchedFlight]) -> str:
     if not flights:
         return "-"
     rng = np.random.default_rng(0)

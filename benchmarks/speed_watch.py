@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.files import write_whole
-from unmissed.datasets.synthetic.flights.mucosa import Part, textures
+from unmissed.datasets.synthetic.flights.mucosa import TexturePart, textures
 from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
 from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
 from unmissed.inference.endoscopy.frame.content import ContentFinder
@@ -25,7 +25,7 @@ _RADIUS_MM = 20.0  # of the gauge's scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Watched:
+class WatchedFlight:
     """A flight as it was watched, one value a frame.
 
     Attributes
@@ -48,15 +48,15 @@ class Watched:
         result: np.ndarray = (total[ends] - total[starts]) / (ends - starts)
         return result
 
-    def as_seen(self) -> "Watched":
+    def as_seen(self) -> "WatchedFlight":
         """The same flight with its speed as it looks, told for a lumen of 20 mm radius: a picture has no scale."""
         speed = self.columns["speed_mm_s"] * (_RADIUS_MM / self.columns["radius_mm"])
-        return Watched(self.kind, {**self.columns, "speed_mm_s": speed})
+        return WatchedFlight(self.kind, {**self.columns, "speed_mm_s": speed})
 
 
 def watch_flight(
-    kind: str, seed: int, pictures: Path, part: Part, folder: Path, *, duration_s: float, size_px: int
-) -> Watched:
+    kind: str, seed: int, pictures: Path, part: TexturePart, folder: Path, *, duration_s: float, size_px: int
+) -> WatchedFlight:
     """Render a flight and watch it. What the gauges read stays in ``folder``, so that only they run again.
 
     Parameters
@@ -72,11 +72,11 @@ def watch_flight(
             np.savez(stream, allow_pickle=False, **found)
     with np.load(path, allow_pickle=False) as kept:
         columns = dict(kept)
-    return Watched(kind, columns | _told(columns))
+    return WatchedFlight(kind, columns | _assessed(columns))
 
 
 def _measured(
-    kind: str, seed: int, pictures: Path, part: Part, duration_s: float, size_px: int
+    kind: str, seed: int, pictures: Path, part: TexturePart, duration_s: float, size_px: int
 ) -> dict[str, np.ndarray]:
     plan = plan_flight(kind, seed, duration_s=duration_s, fps=_FPS, size_px=size_px)
     content, clarity, freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
@@ -85,7 +85,7 @@ def _measured(
     rows: list[dict[str, Any]] = []
     for frame, truth in render_flight(plan, next(textures(pictures, part, seed))):
         view = content.view(frame)
-        clear, moved = clarity.of(view, before), motion.of(view)
+        clear, moved = clarity.update(view, before), motion.update(view)
         before = view
         rows.append(
             {
@@ -96,8 +96,8 @@ def _measured(
                 "radius_mm": plan.tube.radius_mm,
                 "clarity": clear.score,
                 "passed": clear.legible,
-                "told_frozen": freeze.of(view),
-                "alike": similarity.of(view),
+                "told_frozen": freeze.update(view),
+                "alike": similarity.update(view),
                 "trust": moved.trust,
                 "moved": [moved.features[name] for name in MOTION_FEATURES],
             }
@@ -105,19 +105,19 @@ def _measured(
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _told(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _assessed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     monitor = SpeedMonitor(SpeedLimits())
-    told = []
+    speeds = []
     for k, time_s in enumerate(columns["time_s"]):
         passed = bool(columns["passed"][k])
         clarity = Clarity(float(columns["clarity"][k]), passed, Reason.NONE if passed else Reason.BLUR)
         features = dict(zip(MOTION_FEATURES, map(float, columns["moved"][k]), strict=True))
         motion = Motion(0.0, 0.0, 0.0, float(columns["trust"][k]), features)
         frozen = bool(columns["told_frozen"][k])
-        told.append(monitor.of(float(time_s), clarity, float(columns["alike"][k]), motion, frozen))
-    gauges = {name: np.array([getattr(speed, name) for speed in told], dtype=float) for name in GAUGES}
+        speeds.append(monitor.update(float(time_s), clarity, float(columns["alike"][k]), motion, frozen))
+    gauges = {name: np.array([getattr(speed, name) for speed in speeds], dtype=float) for name in GAUGES}
     return {
         **gauges,
-        "state": np.array([speed.state.value for speed in told]),
-        "slipped": np.array([speed.slipped for speed in told]),
+        "state": np.array([speed.state.value for speed in speeds]),
+        "slipped": np.array([speed.slipped for speed in speeds]),
     }

@@ -168,10 +168,10 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except UnmissedError as error:
-        code = _tell(error)
+        code = _print_error(error)
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
-        code = _tell(_missing_extra(package)) if package in _EXTRA_OF else _report_bug()
+        code = _print_error(_missing_extra(package)) if package in _EXTRA_OF else _report_bug()
     except Exception:
         code = _report_bug()
     try:
@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _tell(error: UnmissedError) -> int:
+def _print_error(error: UnmissedError) -> int:
     """Print an error that the user can act on; the traceback only with --debug."""
     if log.level == logging.DEBUG:
         traceback.print_exception(error)

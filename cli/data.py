@@ -106,7 +106,7 @@ def prepare(
             dataset,
             folder,
             accept_licence=accept_licence,
-            say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+            notify=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
             progress=_Download(bar),
         )
     console.print(f"{dataset.info.title} is ready: {records:,} records in {folder}", markup=False, highlight=False)

@@ -26,12 +26,12 @@ def demo(
     cells = run_demo(output)
     speed = cells.images / cells.seconds
     typer.echo(f"{cells.images} pictures classified in {cells.seconds:.2f} s ({speed:.0f} images/s)")
-    _tell(cells.is_as_expected, BROKEN, cells.failed)
+    _print_failures(cells.is_as_expected, BROKEN, cells.failed)
     typer.echo(f"table:  {cells.table}")
     typer.echo(f"page:   {cells.page.resolve().as_uri()}")
     slides = run_triage_demo(output)
     typer.echo(f"{slides.slides} slides triaged in {slides.seconds:.1f} s")
-    _tell(slides.is_as_expected, BROKEN_SLIDE, slides.failed)
+    _print_failures(slides.is_as_expected, BROKEN_SLIDE, slides.failed)
     typer.echo(f"slides: {slides.page.resolve().as_uri()}")
     exams = run_watch_demo(output / "endoscopy")
     typer.echo(f"{exams.frames} frames of two endoscopies watched in {exams.seconds:.1f} s")
@@ -41,7 +41,7 @@ def demo(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _tell(is_as_expected: bool, broken: str, failed: tuple[str, ...]) -> None:
+def _print_failures(is_as_expected: bool, broken: str, failed: tuple[str, ...]) -> None:
     if is_as_expected:
         typer.echo(f"{broken} has no result, as intended; its row says why")
     else:

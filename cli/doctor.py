@@ -24,14 +24,14 @@ def doctor(
     every shipped model is asked for the known answers of its card, and a file whose answers are wrong is never used.
     """
     from unmissed.inference.doctor.checks import examine
-    from unmissed.inference.doctor.row import Status
+    from unmissed.inference.doctor.row import CheckStatus
 
     checks = list(examine())
     if as_json:
         _print_json(checks)
     else:
         _print_table(checks)
-    if any(check.status is Status.FAIL for check in checks):
+    if any(check.status is CheckStatus.FAIL for check in checks):
         raise typer.Exit(ExitCode.WRONG)
 
 

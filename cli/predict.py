@@ -14,7 +14,7 @@ from unmissed.datasets.basis.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from unmissed.inference.pictures.predict import Predictor
-    from unmissed.inference.pictures.rows import Row
+    from unmissed.inference.pictures.rows import PredictionRow
     from unmissed.inference.pictures.table import PredictionTable
 
 log = logging.getLogger(__name__)
@@ -83,8 +83,8 @@ def predict(
     _refuse(threshold=threshold, max_per_image=max_per_image)
     found = expand(inputs)
     _check_page(page)
-    kept: list[Row] | None = None if page is None else []
-    with PredictionTable(output, file.card, with_groups=groups) as table, _told(table):
+    kept: list[PredictionRow] | None = None if page is None else []
+    with PredictionTable(output, file.card, with_groups=groups) as table, _warn_if_cut_short(table):
         before = perf_counter()
         predictor = Predictor(file, **settings)
         loaded = perf_counter()
@@ -122,10 +122,10 @@ def _refuse(**options: object) -> None:
 
 def _write_all(
     predictor: "Predictor",
-    problems: Iterable["Row"],
+    problems: Iterable["PredictionRow"],
     paths: tuple[Path, ...],
     table: "PredictionTable",
-    kept: "list[Row] | None",
+    kept: "list[PredictionRow] | None",
 ) -> int:
     """Write the rows batch by batch under a progress bar; returns how many carry an error."""
     from unmissed.datasets.basis.progress import ProgressBar
@@ -143,7 +143,9 @@ def _write_all(
     return failed
 
 
-def _batches(problems: Iterable["Row"], rows: Iterator["Row"], size: int) -> Iterator[list["Row"]]:
+def _batches(
+    problems: Iterable["PredictionRow"], rows: Iterator["PredictionRow"], size: int
+) -> Iterator[list["PredictionRow"]]:
     batch = list(problems)
     for row in rows:
         batch.append(row)
@@ -155,7 +157,7 @@ def _batches(problems: Iterable["Row"], rows: Iterator["Row"], size: int) -> Ite
 
 
 @contextmanager
-def _told(table: "PredictionTable") -> Iterator[None]:
+def _warn_if_cut_short(table: "PredictionTable") -> Iterator[None]:
     """When the run breaks off, say what is safe."""
     try:
         yield
@@ -177,7 +179,7 @@ def _check_page(page: Path | None) -> None:
     make_folder(page.parent)
 
 
-def _write_page(page: Path, rows: list["Row"], predictor: "Predictor", table: Path, seconds: float) -> None:
+def _write_page(page: Path, rows: list["PredictionRow"], predictor: "Predictor", table: Path, seconds: float) -> None:
     from unmissed.datasets.basis.hardware import processor
     from unmissed.inference.pictures.predictions_page import PageRow, PageRun, write_page
 
@@ -188,4 +190,4 @@ def _write_page(page: Path, rows: list["Row"], predictor: "Predictor", table: Pa
         seconds=seconds,
         csv=table,
     )
-    write_page(page, [PageRow.of(row) for row in rows], predictor.model.card, run)
+    write_page(page, [PageRow.from_row(row) for row in rows], predictor.model.card, run)

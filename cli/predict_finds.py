@@ -32,11 +32,11 @@ def write_finds(
     Parameters
     ----------
     choice : the file of the model that runs.
-    settings : keywords of ``Finder`` that it shares with ``Predictor``.
+    settings : keywords of ``FindPipeline`` that it shares with ``Predictor``.
     arguments : what the user asked for, for the record.
     """
     from unmissed.datasets.basis.progress import ProgressBar
-    from unmissed.inference.pictures.find import Finder
+    from unmissed.inference.pictures.find import FindPipeline
     from unmissed.inference.pictures.inputs import expand
     from unmissed.inference.pictures.table import FindTable
     from unmissed.inference.provenance import write_run
@@ -47,7 +47,7 @@ def write_finds(
         log.warning("%s", error)
     with FindTable(output) as table:
         before = perf_counter()
-        finder = Finder(choice.file, **settings, threshold=threshold, max_per_image=max_per_image)
+        finder = FindPipeline(choice.file, **settings, threshold=threshold, max_per_image=max_per_image)
         loaded = perf_counter()
         with finder, ProgressBar(total=len(found.paths), amount="items") as bar:
             for row in finder.find(found.paths):

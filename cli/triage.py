@@ -12,7 +12,7 @@ from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
     from unmissed.inference.cytology.run.entries import Input
-    from unmissed.inference.cytology.run.jobs import Progress
+    from unmissed.inference.cytology.run.messages import TriageProgress
     from unmissed.inference.cytology.run.triage import TriageOutcome
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def triage(
     except KeyboardInterrupt:
         log.warning("interrupted: what is finished is safe in %s; the same command goes on with the rest", output)
         raise
-    _tell(outcome, output)
+    _print_outcome(outcome, output)
     if outcome.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -148,21 +148,21 @@ def _list(inputs: "list[Input]") -> None:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _with_progress(run: "Callable[[Callable[[Progress], None]], TriageOutcome]") -> "TriageOutcome":
+def _with_progress(run: "Callable[[Callable[[TriageProgress], None]], TriageOutcome]") -> "TriageOutcome":
     """Run under a progress bar, with a line for every slide."""
     from unmissed.datasets.basis.progress import ProgressBar
 
     with ProgressBar("loading the models", amount="items") as bar:
 
-        def told(progress: "Progress") -> None:
+        def update_bar(progress: "TriageProgress") -> None:
             bar.update(progress.done, progress.total, _speed(progress))
             if progress.row:
                 bar.say(_line(progress))
 
-        return run(told)
+        return run(update_bar)
 
 
-def _line(progress: "Progress") -> str:
+def _line(progress: "TriageProgress") -> str:
     row = progress.row
     if row is None:
         return _speed(progress)
@@ -170,7 +170,7 @@ def _line(progress: "Progress") -> str:
     return f"{progress.done}/{progress.total} {row.slide}: {row.disposition}, {what}, {row.seconds:.1f} s"
 
 
-def _speed(progress: "Progress") -> str:
+def _speed(progress: "TriageProgress") -> str:
     from unmissed.datasets.basis.clock import clock
 
     if progress.slides_per_h is None or progress.left_s is None:
@@ -178,7 +178,7 @@ def _speed(progress: "Progress") -> str:
     return f"{progress.slides_per_h:.0f} slides/h, {clock(progress.left_s)} left"
 
 
-def _tell(outcome: "TriageOutcome", output: Path) -> None:
+def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
     from collections import Counter
 
     counts = Counter(row.disposition for row in outcome.rows)

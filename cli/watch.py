@@ -13,12 +13,12 @@ from unmissed.datasets.basis.errors import ExitCode
 if TYPE_CHECKING:
     from unmissed.inference.endoscopy.protocol import Protocol
     from unmissed.inference.endoscopy.values import ExamResult
-    from unmissed.inference.endoscopy.watching.watch import Moment, OnFrame, Wish
+    from unmissed.inference.endoscopy.watching.watch import OnFrame, Request, WatchStatus
 
 log = logging.getLogger(__name__)
 
 _GOOD_ENDS = ("end", "stopped")
-_NOBODY = "none"
+_NO_MODEL = "none"
 
 
 def watch(
@@ -83,7 +83,7 @@ def watch(
             overwrite=overwrite,
             on_frame=_stopping(screen.show, interrupted),
         )
-    _tell(result, output)
+    _print_result(result, output)
     if interrupted:
         raise KeyboardInterrupt
     if result.ended not in _GOOD_ENDS:
@@ -112,33 +112,33 @@ class _Interrupted:
 
 
 def _stopping(show: "OnFrame", interrupted: _Interrupted) -> "OnFrame":
-    from unmissed.inference.endoscopy.watching.watch import Wish
+    from unmissed.inference.endoscopy.watching.watch import Request
 
-    def told(moment: "Moment") -> "Wish":
-        wish = show(moment)
-        return Wish.STOP if interrupted else wish
+    def on_frame(status: "WatchStatus") -> "Request":
+        request = show(status)
+        return Request.STOP if interrupted else request
 
-    return told
+    return on_frame
 
 
 def _with_models(protocol: "Protocol", site: str | None, lesion: str | None) -> "Protocol":
     """The protocol with other models than its own."""
     given = {"site": site, "lesion": lesion}
-    chosen = {role: None if name == _NOBODY else name for role, name in given.items() if name is not None}
+    chosen = {role: None if name == _NO_MODEL else name for role, name in given.items() if name is not None}
     return protocol.model_copy(update={"models": protocol.models.model_copy(update=chosen)})
 
 
-def _tell(result: "ExamResult", output: Path) -> None:
+def _print_result(result: "ExamResult", output: Path) -> None:
     from unmissed.datasets.basis.clock import clock
 
     frames, clocks = result.frames, result.clocks
-    told = [f"{frames['analysed']} frames analysed, {frames['dropped']} dropped"]
-    told.append(f"examination {clock(clocks.examination_s)}")
+    facts = [f"{frames['analysed']} frames analysed, {frames['dropped']} dropped"]
+    facts.append(f"examination {clock(clocks.examination_s)}")
     if clocks.withdrawal_s is not None:
-        told.append(f"withdrawal {clock(clocks.withdrawal_s)}")
+        facts.append(f"withdrawal {clock(clocks.withdrawal_s)}")
     if result.coverage.score is not None:
-        told.append(f"{len(result.coverage.sites) - len(result.coverage.missing)}/{len(result.coverage.sites)} sites")
-    typer.echo(f"{', '.join(told)} -> {output / 'report.html'}", err=True)
+        facts.append(f"{len(result.coverage.sites) - len(result.coverage.missing)}/{len(result.coverage.sites)} sites")
+    typer.echo(f"{', '.join(facts)} -> {output / 'report.html'}", err=True)
     for note in result.notes:
         log.warning("%s", note)
     if result.ended not in _GOOD_ENDS:

@@ -11,9 +11,10 @@ from rich.live import Live
 from rich.text import Text
 
 from unmissed.datasets.basis.clock import clock
+from unmissed.inference.endoscopy.page.words import STATES
 from unmissed.inference.endoscopy.values import EventKind, FrameSignals, SpeedState
 from unmissed.inference.endoscopy.watching.overlay import HIGH_RISK
-from unmissed.inference.endoscopy.watching.watch import Moment, Wish, told_sites
+from unmissed.inference.endoscopy.watching.watch import Request, WatchStatus, assessed_sites
 
 if TYPE_CHECKING:
     from unmissed.inference.endoscopy.protocol import Protocol
@@ -22,13 +23,14 @@ _COLOURS = {
     SpeedState.GREEN: "green",
     SpeedState.AMBER: "yellow",
     SpeedState.RED: "bold red",
+    SpeedState.NOT_ASSESSED: "default",
     SpeedState.GREY: "bright_black",
 }
 _BAR = 16
 _LOUD = {EventKind.LESION, EventKind.SPEED, EventKind.SLIP, EventKind.GAP, EventKind.SHORT}
 _LOST_S = 1.0
-_SAY_EVERY_S = 10.0  # of the stream, where the output is no terminal
-_WISHES = {"q": Wish.STOP, "c": Wish.CAECUM}
+_PRINT_EVERY_S = 10.0  # of the stream, where the output is no terminal
+_REQUESTS = {"q": Request.STOP, "c": Request.CAECUM}
 
 
 class Screen:
@@ -44,50 +46,53 @@ class Screen:
 
     def __init__(self, console: Console, live: Live | None, sites: int, keys: "Keys | None") -> None:
         self._console, self._live, self._sites, self._keys = console, live, sites, keys
-        self._next_s = _SAY_EVERY_S
+        self._next_s = _PRINT_EVERY_S
 
-    def show(self, moment: Moment) -> Wish:
+    def show(self, status: WatchStatus) -> Request:
         """Show it, and tell what the user wants."""
-        for event in moment.new_events:
+        for event in status.new_events:
             style = "bold red" if event.kind in _LOUD else ""
             words = f"{clock(event.time_s)}  {event.text} / {event.text_zh}"
             self._console.print(Text(words, style=style), highlight=False, soft_wrap=True)
-        line = self._line(moment)
+        line = self._line(status)
         if self._live is not None:
             self._live.update(line)
-        elif moment.time_s >= self._next_s:
-            self._next_s = moment.time_s + _SAY_EVERY_S
+        elif status.time_s >= self._next_s:
+            self._next_s = status.time_s + _PRINT_EVERY_S
             self._console.print(line, highlight=False, soft_wrap=True)
-        return _WISHES.get(self._keys.pressed(), Wish.NONE) if self._keys is not None else Wish.NONE
+        return _REQUESTS.get(self._keys.pressed(), Request.NONE) if self._keys is not None else Request.NONE
 
-    def _line(self, moment: Moment) -> Text:
-        line = Text(f"{clock(moment.time_s)}  ", no_wrap=True, overflow="ellipsis")
-        if moment.signals is not None:
-            line.append_text(_bar(moment.signals))
-        clocks = moment.clocks
+    def _line(self, status: WatchStatus) -> Text:
+        line = Text(f"{clock(status.time_s)}  ", no_wrap=True, overflow="ellipsis")
+        if status.signals is not None:
+            line.append_text(_bar(status.signals))
+        clocks = status.clocks
         line.append(f"  exam {clock(clocks.examination_s)}")
         if clocks.withdrawal_s is not None:
             line.append(f"  withdrawal {clock(clocks.withdrawal_s)}")
         if self._sites:
-            line.append(f"  sites {moment.sites_seen}/{self._sites}")
-        if moment.frames_per_look > 1:
-            line.append(f"  lesions every {moment.frames_per_look} frames", style="bright_black")
-        if moment.dropped:
-            line.append(f"  {moment.dropped} dropped", style="yellow")
-        if moment.silent_s > _LOST_S:
-            line.append(f"  no picture for {moment.silent_s:.0f} s", style="bold red")
-        elif moment.signals is not None and moment.signals.alert:
+            line.append(f"  sites {status.sites_seen}/{self._sites}")
+        if status.frames_per_look > 1:
+            line.append(f"  lesions every {status.frames_per_look} frames", style="bright_black")
+        if status.dropped:
+            line.append(f"  {status.dropped} dropped", style="yellow")
+        if status.silent_s > _LOST_S:
+            line.append(f"  no picture for {status.silent_s:.0f} s", style="bold red")
+        elif status.signals is not None and status.signals.alert:
             line.append(f"  {HIGH_RISK}", style="bold white on red")
-        elif moment.signals is not None and not moment.signals.clarity.legible:
-            line.append(f"  not legible: {moment.signals.clarity.reason.value}", style="bright_black")
+        elif status.signals is not None and not status.signals.clarity.legible:
+            line.append(f"  not legible: {status.signals.clarity.reason.value}", style="bright_black")
         return line
 
 
 def _bar(signals: FrameSignals) -> Text:
+    """The gauge; what is not judged says so in place of its bar, so that the line keeps its width."""
     speed = signals.speed
-    colour = _COLOURS[speed.state]
+    colour, unjudged = _COLOURS[speed.state], f"{STATES[speed.state].en.lower():·^{_BAR}}"
     if speed.speed is None or speed.state is SpeedState.GREY:
-        return Text("speed " + "·" * _BAR + "  -- grey ", style=colour)
+        return Text(f"speed {unjudged}  -- {'':<5}", style=colour)
+    if speed.state is SpeedState.NOT_ASSESSED:
+        return Text(f"speed {unjudged} {speed.speed:3.0f} {'':<5}", style=colour)
     filled = round(_BAR * min(max(speed.speed, 0.0), 100.0) / 100)
     bar = "█" * filled + "░" * (_BAR - filled)
     return Text.assemble("speed ", (bar, colour), (f" {speed.speed:3.0f} {speed.state.value:<5}", colour))
@@ -127,7 +132,7 @@ def _listening() -> Iterator[Keys | None]:
 @contextmanager
 def open_screen(protocol: "Protocol") -> Iterator[Screen]:
     """A screen for an examination, on stderr."""
-    console, sites = Console(stderr=True), told_sites(protocol)
+    console, sites = Console(stderr=True), assessed_sites(protocol)
     with _listening() as keys:
         if not console.is_terminal:
             yield Screen(console, None, sites, keys)

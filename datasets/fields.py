@@ -20,7 +20,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class MarkedField:
     """One picture and everything that is marked in it.
 
     Attributes
@@ -71,7 +71,7 @@ def mask_objects(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return numbers[labels], centres[kept].astype(np.float32) + 0.5
 
 
-def fields_of(records: Iterable[Record], normal: Collection[str], um_per_px: float | None = None) -> list[Field]:
+def fields_of(records: Iterable[Record], normal: Collection[str], um_per_px: float | None = None) -> list[MarkedField]:
     """Gather the records of a dataset by picture, in the order in which the pictures first appear.
 
     Parameters
@@ -87,10 +87,10 @@ def fields_of(records: Iterable[Record], normal: Collection[str], um_per_px: flo
     return [_field(path, marks, normal, um_per_px) for path, marks in by_path.items()]
 
 
-def _field(path: Path, marks: list[Record], normal: Collection[str], um_per_px: float | None) -> Field:
+def _field(path: Path, marks: list[Record], normal: Collection[str], um_per_px: float | None) -> MarkedField:
     first = marks[0]
     points = tuple(Point(*mark.centre_px, mark.label) for mark in marks if mark.centre_px is not None)
-    return Field(
+    return MarkedField(
         path=path,
         um_per_px=first.um_per_px or um_per_px,
         group=first.group,

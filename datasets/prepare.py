@@ -17,7 +17,7 @@ from unmissed.datasets.unpack import Limits, is_archive, unpack
 WORK_FOLDER = ".unmissed"
 _TIMEOUT_S = 60.0
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class DownloadProgress(Protocol):
@@ -40,7 +40,7 @@ def prepare(
     root: Path,
     *,
     accept_licence: bool,
-    say: Say = lambda text: None,
+    notify: Notify = lambda text: None,
     progress: DownloadProgress | None = None,
     limits: Limits | None = None,
 ) -> int:
@@ -51,7 +51,7 @@ def prepare(
 
     Parameters
     ----------
-    say : gets one line per step (checksums, what is skipped).
+    notify : gets one line per step (checksums, what is skipped).
     progress : told how the downloads go.
 
     Returns
@@ -75,7 +75,7 @@ def prepare(
             if info.homepage
             else "put your files there",
         )
-    say(f"{info.title}: licence {info.licence}. Cite: {info.citation}")
+    notify(f"{info.title}: licence {info.licence}. Cite: {info.citation}")
     if not accept_licence:
         raise DatasetError(
             f"the licence of {info.title} is not accepted: {info.licence}",
@@ -83,7 +83,7 @@ def prepare(
         )
     work = make_folder(root / WORK_FOLDER)
     for download in info.downloads:
-        _prepare_file(info, download, root, work, say, progress, limits)
+        _prepare_file(info, download, root, work, notify, progress, limits)
     return len(dataset.read(root))
 
 
@@ -92,19 +92,19 @@ def _prepare_file(
     download: Download,
     root: Path,
     work: Path,
-    say: Say,
+    notify: Notify,
     progress: DownloadProgress | None,
     limits: Limits | None,
 ) -> None:
     name = download.file_name or PurePosixPath(urlparse(download.url).path).name
     receipt = work / f"{name}.json"
     if _is_done(receipt, download.url):
-        say(f"{name}: already here")
+        notify(f"{name}: already here")
         return
     fetched = _fetch(info, download, name, work / "downloads", progress)
     digest = sha256_of(fetched)
     checked = "as published" if download.checksum else "no checksum is published; compare it with a colleague's"
-    say(f"{name}: sha256 {digest} ({checked})")
+    notify(f"{name}: sha256 {digest} ({checked})")
     size_bytes = fetched.stat().st_size
     try:
         files = _place(fetched, name, root, work, limits)
@@ -122,7 +122,7 @@ def _prepare_file(
         },
     )
     fetched.unlink(missing_ok=True)
-    say(f"{name}: {files} files in {root}")
+    notify(f"{name}: {files} files in {root}")
 
 
 def _is_done(receipt: Path, url: str) -> bool:

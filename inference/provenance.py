@@ -11,7 +11,7 @@ from unmissed.datasets.basis.hardware import describe
 from unmissed.datasets.basis.versions import package_versions
 
 if TYPE_CHECKING:
-    from unmissed.inference.pictures.find import Finder
+    from unmissed.inference.pictures.find import FindPipeline
     from unmissed.inference.pictures.predict import Predictor
     from unmissed.inference.runtimes.variants import Choice
 
@@ -20,7 +20,7 @@ PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntim
 
 def write_run(
     path: Path,
-    predictor: "Predictor | Finder",
+    predictor: "Predictor | FindPipeline",
     choice: "Choice",
     *,
     arguments: Mapping[str, Any],

@@ -8,13 +8,13 @@ LARGEST_KNOWN_PX = 1024  # drawing a larger question would take seconds
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Part(BaseModel):
+class CardPart(BaseModel):
     """Unknown fields are errors, and nothing changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CardClass(Part):
+class CardClass(CardPart):
     """A class, in the order of the model's outputs."""
 
     id: str = Field(min_length=1)
@@ -23,7 +23,7 @@ class CardClass(Part):
     group: str = Field("", description="Joins classes for a coarser question, such as normal / abnormal.")
 
 
-class InputSpec(Part):
+class InputSpec(CardPart):
     """What the graph takes: uint8 NHWC RGB. Scaling to mean and std happens inside the graph."""
 
     size_px: int = Field(gt=0, description="Side of the square input.")
@@ -36,13 +36,13 @@ class InputSpec(Part):
     std: tuple[float, float, float] = Field(description="Inside the graph, of 0..1 values; for information.")
 
 
-class TableInput(Part):
+class TableInput(CardPart):
     """What a graph for numbers takes: ``features`` float32 (N, F)."""
 
     features: tuple[str, ...] = Field(min_length=1, description="Names of the columns, in order.")
 
 
-class HeatmapSpec(Part):
+class HeatmapSpec(CardPart):
     """What a heat map means and how finds are taken from it. Lengths are pixels of the model's input."""
 
     stride_px: int = Field(gt=0, description="Side of a cell of the map.")
@@ -56,7 +56,7 @@ class HeatmapSpec(Part):
     threshold: float = Field(ge=0, le=1, description="Least score of a find, unless the user asks for another.")
 
 
-class FileSpec(Part):
+class FileSpec(CardPart):
     """One ONNX file of the model."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9._-]+\.onnx$", description="File name beside the card; no folders.")
@@ -67,7 +67,7 @@ class FileSpec(Part):
     batch: int | None = Field(None, gt=0, description="Fixed batch size, or null when the batch is free.")
 
 
-class DataSpec(Part):
+class DataSpec(CardPart):
     """A dataset the model was trained or tested on."""
 
     name: str
@@ -79,7 +79,7 @@ class DataSpec(Part):
     groups: dict[str, int] = Field(description="part -> number of groups.")
 
 
-class Metric(Part):
+class Metric(CardPart):
     """A figure with its 95 % interval."""
 
     value: float
@@ -89,7 +89,7 @@ class Metric(Part):
     on: str = Field(description="The data it was measured on.")
 
 
-class Quantisation(Part):
+class Quantisation(CardPart):
     """The paired check that an int8 variant has to pass: faster, and little of the metric lost."""
 
     accepted: bool
@@ -114,7 +114,7 @@ class Quantisation(Part):
 Answers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=256)]
 
 
-class KnownAnswers(Part):
+class KnownAnswers(CardPart):
     """Questions whose answers are known, so that a machine can be asked whether it computes this model.
 
     ``models/known_answers.py`` makes the questions and compares; ``training/exporting/known_answers.py`` chooses them
@@ -149,7 +149,7 @@ class KnownAnswers(Part):
         return self
 
 
-class Certificate(Part):
+class Certificate(CardPart):
     """The statistical proof behind an operating point."""
 
     sensitivity_bound: float
@@ -159,7 +159,7 @@ class Certificate(Part):
     data_sha256: str = Sha256
 
 
-class OperatingPoint(Part):
+class OperatingPoint(CardPart):
     """A threshold on a class or group probability; without a certificate nothing may be excluded by it."""
 
     name: str

@@ -10,6 +10,7 @@ from unmissed.datasets.basis.files import json_text, write_json
 from unmissed.datasets.basis.words import problems
 from unmissed.models.card_parts import (
     CardClass,
+    CardPart,
     Certificate,
     DataSpec,
     FileSpec,
@@ -18,7 +19,6 @@ from unmissed.models.card_parts import (
     KnownAnswers,
     Metric,
     OperatingPoint,
-    Part,
     Quantisation,
     Sha256,
     TableInput,
@@ -51,7 +51,7 @@ def _kind_of_input(value: Any) -> str:
     return _TABLE if isinstance(value, TableInput) or (isinstance(value, dict) and "features" in value) else _PICTURES
 
 
-class Card(Part):
+class Card(CardPart):
     """The card of a model, stored as NAME.json beside its ONNX files."""
 
     schema_version: Literal[1] = 1

@@ -24,11 +24,11 @@ _OPSET = 17
 _PARITY = 1e-5
 _CLIP = 6.0  # standard deviations beyond which a feature says nothing more: keeps strange input in range
 
-Kind = Literal["value", "probability"]
+TargetKind = Literal["value", "probability"]
 
 
 @dataclass(frozen=True, eq=False)
-class Gauge:
+class FittedGauge:
     """features -> clip((features - mean) / scale) -> layers with ReLU -> sigmoid; members are averaged.
 
     Attributes
@@ -43,7 +43,7 @@ class Gauge:
     scale: np.ndarray
     members: tuple[tuple[tuple[np.ndarray, np.ndarray], ...], ...]
 
-    def of(self, values: np.ndarray) -> np.ndarray:
+    def predict(self, values: np.ndarray) -> np.ndarray:
         """Outputs (N, K), 0..1, of features (N, F)."""
         table = np.clip((values - self.mean) / self.scale, -_CLIP, _CLIP)
         total = 0.0
@@ -61,7 +61,7 @@ def fit_gauge(
     features: Sequence[str],
     values: np.ndarray,
     targets: np.ndarray,
-    kind: Kind,
+    kind: TargetKind,
     *,
     weights: np.ndarray | None = None,
     hidden: Sequence[int] = (24, 12),
@@ -71,7 +71,7 @@ def fit_gauge(
     weight_decay: float = 1e-3,
     batch_size: int = 512,
     seed: int = 0,
-) -> Gauge:
+) -> FittedGauge:
     """Fit a gauge.
 
     Parameters
@@ -86,7 +86,7 @@ def fit_gauge(
 
     Returns
     -------
-    Gauge
+    FittedGauge
         The same for the same seed.
     """
     targets = targets.reshape(len(values), -1)
@@ -119,11 +119,11 @@ def fit_gauge(
                 schedule.step()
         linear = [layer for layer in network if isinstance(layer, nn.Linear)]
         fitted.append(tuple((_numbers(layer.weight).T.copy(), _numbers(layer.bias)) for layer in linear))
-    return Gauge(tuple(features), mean, scale, tuple(fitted))
+    return FittedGauge(tuple(features), mean, scale, tuple(fitted))
 
 
 def ship_gauge(
-    gauge: Gauge,
+    gauge: FittedGauge,
     folder: Path,
     *,
     name: str,
@@ -152,7 +152,7 @@ def ship_gauge(
     path = make_folder(folder) / f"{name}.onnx"
     _write_graph(gauge, len(outputs), path)
     found = onnx_runner(path, 1)(check.astype(np.float32))
-    parity = float(np.abs(found - gauge.of(check.astype(np.float32))).max())
+    parity = float(np.abs(found - gauge.predict(check.astype(np.float32))).max())
     if parity > _PARITY:
         raise ModelError(f"{path.name} differs from the fit by {parity:.2g}", expected=f"at most {_PARITY:g}")
     files, takes = {"fp32": file_spec(path, "fp32", None)}, TableInput(features=gauge.features)
@@ -196,7 +196,7 @@ def _numbers(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().double().numpy().copy()
 
 
-def _write_graph(gauge: Gauge, outputs: int, path: Path) -> None:
+def _write_graph(gauge: FittedGauge, outputs: int, path: Path) -> None:
     nodes, constants = [], {"mean": gauge.mean, "scale": gauge.scale, "low": np.array(-_CLIP), "high": np.array(_CLIP)}
     nodes.append(helper.make_node("Sub", ["features", "mean"], ["centred"]))
     nodes.append(helper.make_node("Div", ["centred", "scale"], ["scaled"]))

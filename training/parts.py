@@ -31,7 +31,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SplitPart:
     """One part of a split: labels (N,) and pictures uint8 (N, H, W, 3)."""
 
     records: list[Record]
@@ -117,15 +117,15 @@ def one_split(records: Sequence[Record], config: DataConfig) -> Split:
 
 def read_part(
     data: Data, indices: Sequence[int], size_px: int, config: InputConfig, on_read: Callable[[], None]
-) -> Part:
+) -> SplitPart:
     """Read the pictures of one part at a size."""
     chosen = [data.records[index] for index in indices]
     order = {item.id: index for index, item in enumerate(data.classes)}
     labels = np.array([order[record.label] for record in chosen], dtype=np.int64)
-    return Part(chosen, labels, load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px))
+    return SplitPart(chosen, labels, load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px))
 
 
-def predictions_of(data: Data, part: Part, logits: np.ndarray) -> Predictions:
+def predictions_of(data: Data, part: SplitPart, logits: np.ndarray) -> Predictions:
     """Logits (N, K) of a part, with all that evaluation needs to know."""
     return Predictions(
         classes=data.classes,
@@ -147,7 +147,7 @@ def gallery(records: Sequence[Record], size_px: int) -> Callable[[int], np.ndarr
     return picture
 
 
-def data_spec(data: Data, parts: dict[str, Part]) -> dict[str, Any]:
+def data_spec(data: Data, parts: dict[str, SplitPart]) -> dict[str, Any]:
     """What the model card says of the dataset and its split."""
     info = data.info
     return {

@@ -14,7 +14,7 @@ from unmissed.training.parts import one_split
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import Task
+from unmissed.training.task import TrainingTask
 
 
 def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
@@ -33,7 +33,7 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     """
     if config.few_shot is not None:
         return learn_few_shot(config, config.few_shot, output, progress)
-    task: Task[Any] = ClassifierTask(config) if config.heatmap is None else HeatmapTask(config, config.heatmap)
+    task: TrainingTask[Any] = ClassifierTask(config) if config.heatmap is None else HeatmapTask(config, config.heatmap)
     make_folder(output)
     check_same_recipe(output, config)
     write_text(output / "config.yaml", save_recipe(config))

@@ -18,7 +18,7 @@ from unmissed.training.recipes.config import TrainConfig
 R = TypeVar("R")
 
 
-class Task(Protocol, Generic[R]):
+class TrainingTask(Protocol, Generic[R]):
     """A kind of model: it has read its dataset, trains one split at a time, and can pool the results of folds.
 
     Attributes

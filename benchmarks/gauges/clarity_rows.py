@@ -10,12 +10,12 @@ import numpy as np
 from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.datasets.pictures.images import find_images, read_image
 from unmissed.datasets.synthetic.flights import degradations
-from unmissed.datasets.synthetic.flights.mucosa import Part, part_of, textures
+from unmissed.datasets.synthetic.flights.mucosa import TexturePart, part_of, textures
 from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES, measure_clarity
 from unmissed.inference.endoscopy.frame.content import ContentFinder
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 
 _FLIGHT_FPS = 5.0  # neighbouring frames teach the same
 _FLIGHT_S = 24.0
@@ -46,7 +46,7 @@ class ClarityRows:
         return ClarityRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in ClarityRows.__slots__))
 
 
-def flight_rows(seed: int, pictures: Path, part: Part, cache: Path) -> ClarityRows:
+def flight_rows(seed: int, pictures: Path, part: TexturePart, cache: Path) -> ClarityRows:
     """Rows of a flight, rendered unless the cache holds them; every fifth flight is of the kind "mixed".
 
     Parameters
@@ -70,7 +70,7 @@ def flight_rows(seed: int, pictures: Path, part: Part, cache: Path) -> ClarityRo
     return _load(path)
 
 
-def picture_rows(pictures: Path, part: Part, most: int, spoiled: int, cache: Path, seed: int = 0) -> ClarityRows:
+def picture_rows(pictures: Path, part: TexturePart, most: int, spoiled: int, cache: Path, seed: int = 0) -> ClarityRows:
     """Rows of real pictures, taken as legible, and of spoiled copies.
 
     Parameters
@@ -104,11 +104,11 @@ def _spoiled(path: Path, copies: int, rng: np.random.Generator) -> Iterator[tupl
             yield _row(_view(degradations.record(found.image, rng))), found.reason, str(kind), name
 
 
-def _view(image: np.ndarray) -> View:
+def _view(image: np.ndarray) -> FrameView:
     return ContentFinder().view(Frame(0, 0.0, image))
 
 
-def _row(view: View) -> np.ndarray:
+def _row(view: FrameView) -> np.ndarray:
     found = measure_clarity(view)
     return np.array([found[name] for name in CLARITY_FEATURES])
 

@@ -11,17 +11,17 @@ import numpy as np
 
 from unmissed.benchmarks.gauges.clarity_rows import ClarityRows, flight_rows, picture_rows
 from unmissed.datasets.synthetic.flights import degradations
-from unmissed.datasets.synthetic.flights.mucosa import Part
+from unmissed.datasets.synthetic.flights.mucosa import TexturePart
 from unmissed.inference.endoscopy.frame.clarity import LEGIBLE, MODEL, REASONS
 from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
+from unmissed.training.gauges import FittedGauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 
 _PASSED = 0.985  # of the legible validation rows of either source, at a score of 0.5
-_FLIGHTS: dict[Part, tuple[int, int]] = {"calibration": (30, 4000), "validation": (10, 5000), "test": (12, 6000)}
-_PICTURES: dict[Part, int] = {"calibration": 250, "validation": 60, "test": 100}
+_FLIGHTS: dict[TexturePart, tuple[int, int]] = {"calibration": (30, 4000), "validation": (10, 5000), "test": (12, 6000)}
+_PICTURES: dict[TexturePart, int] = {"calibration": 250, "validation": 60, "test": 100}
 _COPIES = 6
 _WORDS = {
     LEGIBLE: ("Legible", "清晰可辨"),
@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> None:
     given = reader.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     cv2.setNumThreads(1)
-    parts: list[Part] = ["calibration", "validation", "test"]
+    parts: list[TexturePart] = ["calibration", "validation", "test"]
     rows = {part: rows_of(part, given.pictures, given.cache) for part in parts}
     gauge = fit(rows["calibration"], rows["validation"])
     metrics = judge(gauge, rows["test"])
@@ -59,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> None:
     ship(gauge, given.output, metrics, rows)
 
 
-def rows_of(part: Part, pictures: Sequence[Path], cache: Path) -> dict[str, ClarityRows]:
+def rows_of(part: TexturePart, pictures: Sequence[Path], cache: Path) -> dict[str, ClarityRows]:
     """Rows of a part by source, "flights" and "pictures"."""
     flights, seed = _FLIGHTS[part]
     found = []
@@ -73,7 +73,7 @@ def rows_of(part: Part, pictures: Sequence[Path], cache: Path) -> dict[str, Clar
     return {"flights": ClarityRows.joined(found), "pictures": ClarityRows.joined(real)}
 
 
-def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, ClarityRows]) -> Gauge:
+def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, ClarityRows]) -> FittedGauge:
     """Fit the gauge; the sources, and legible and illegible rows of each, count alike.
 
     The score is shifted so that at 0.5 the gate passes 99 % of the legible validation rows of either source: flights,
@@ -93,12 +93,12 @@ def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, Clarity
     return _shifted(gauge, high)
 
 
-def judge(gauge: Gauge, test: Mapping[str, ClarityRows]) -> dict[str, Metric]:
+def judge(gauge: FittedGauge, test: Mapping[str, ClarityRows]) -> dict[str, Metric]:
     """Share of legible rows passed and of illegible ones blocked, by source and reason; reasons told right."""
     found = {}
     for source, rows in test.items():
-        told = gauge.of(rows.values)
-        passed, legible = told[:, 0] >= 0.5, rows.reason == ""
+        outputs = gauge.predict(rows.values)
+        passed, legible = outputs[:, 0] >= 0.5, rows.reason == ""
         on = f"{len(np.unique(rows.group))} {source} of the test part"
         found[f"{source}_passed"] = Metric(
             value=float(passed[legible].mean()), on=f"{on}, {legible.sum()} legible rows"
@@ -106,7 +106,7 @@ def judge(gauge: Gauge, test: Mapping[str, ClarityRows]) -> dict[str, Metric]:
         found[f"{source}_blocked"] = Metric(
             value=float((~passed[~legible]).mean()), on=f"{on}, {(~legible).sum()} illegible rows"
         )
-        named = np.array([reason.value for reason in REASONS])[told[:, 1:].argmax(axis=1)]
+        named = np.array([reason.value for reason in REASONS])[outputs[:, 1:].argmax(axis=1)]
         blocked = ~passed & ~legible
         found[f"{source}_reason"] = Metric(
             value=float((named == rows.reason)[blocked].mean()), on=f"{on}, blocked rows: the reason is right"
@@ -121,7 +121,10 @@ def judge(gauge: Gauge, test: Mapping[str, ClarityRows]) -> dict[str, Metric]:
 
 
 def ship(
-    gauge: Gauge, folder: Path, metrics: Mapping[str, Metric], rows: Mapping[Part, Mapping[str, ClarityRows]]
+    gauge: FittedGauge,
+    folder: Path,
+    metrics: Mapping[str, Metric],
+    rows: Mapping[TexturePart, Mapping[str, ClarityRows]],
 ) -> None:
     """Write the gauge with its card."""
     data = [
@@ -173,13 +176,13 @@ def _weights(rows: ClarityRows) -> np.ndarray:
     return weights
 
 
-def _share_passed(gauge: Gauge, rows: ClarityRows) -> float:
+def _share_passed(gauge: FittedGauge, rows: ClarityRows) -> float:
     """Of the legible rows that were not spoiled on purpose."""
     natural = (rows.reason == "") & ~np.isin(rows.kind, degradations.KINDS)
-    return float(np.mean(gauge.of(rows.values[natural])[:, 0] >= 0.5))
+    return float(np.mean(gauge.predict(rows.values[natural])[:, 0] >= 0.5))
 
 
-def _shifted(gauge: Gauge, shift: float) -> Gauge:
+def _shifted(gauge: FittedGauge, shift: float) -> FittedGauge:
     """The same gauge, the logit of its first output higher by a shift."""
     members = []
     for layers in gauge.members:

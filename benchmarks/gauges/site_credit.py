@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unmissed.benchmarks.gauges.site_exams import Conditions, blind_spots, figures_of, simulate, standard, varied
+from unmissed.benchmarks.gauges.site_exams import ExamConditions, blind_spots, figures_of, simulate, standard, varied
 from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
+from unmissed.training.gauges import FittedGauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> None:
     ship(gauge, given.output, fitted_on, metrics, given.exams, given.tests)
 
 
-def cases(conditions: Sequence[Conditions], first_seed: int) -> Cases:
+def cases(conditions: Sequence[ExamConditions], first_seed: int) -> Cases:
     """Simulate examinations, one for each of the conditions."""
     protocol = load_protocol("gastroscopy")
     exams = [simulate(protocol, item, first_seed + index) for index, item in enumerate(conditions)]
@@ -71,27 +71,27 @@ def cases(conditions: Sequence[Conditions], first_seed: int) -> Cases:
     )
 
 
-def choose(fitted_on: Cases, chosen_on: Cases) -> Gauge:
+def choose(fitted_on: Cases, chosen_on: Cases) -> FittedGauge:
     """The gauge, of several sizes, with the least log loss on other examinations."""
     losses = []
     for hidden in _CANDIDATES:
         gauge = fit_gauge(
             FEATURES, fitted_on.figures, fitted_on.seen, "probability", hidden=hidden, epochs=40, weight_decay=1e-2
         )
-        credit = np.clip(gauge.of(chosen_on.figures)[:, 0], 1e-4, 1 - 1e-4)
+        credit = np.clip(gauge.predict(chosen_on.figures)[:, 0], 1e-4, 1 - 1e-4)
         loss = float(-np.log(np.where(chosen_on.seen, credit, 1 - credit)).mean())
         log.info("hidden %s: log loss %.4f", hidden, loss)
         losses.append((loss, gauge))
     return min(losses, key=lambda item: item[0])[1]
 
 
-def judge(gauge: Gauge, tested_on: Cases, title: str) -> dict[str, Metric]:
+def judge(gauge: FittedGauge, tested_on: Cases, title: str) -> dict[str, Metric]:
     """Accuracy of an examination, and precision and recall of its blind spots, with intervals by examination."""
-    seen, said = tested_on.by_exam(tested_on.seen), tested_on.by_exam(gauge.of(tested_on.figures)[:, 0] >= 0.5)
-    found = blind_spots(seen, said)
+    seen, credited = tested_on.by_exam(tested_on.seen), tested_on.by_exam(gauge.predict(tested_on.figures)[:, 0] >= 0.5)
+    found = blind_spots(seen, credited)
     rng = np.random.default_rng(0)
     drawn = [
-        blind_spots([seen[i] for i in rows], [said[i] for i in rows])
+        blind_spots([seen[i] for i in rows], [credited[i] for i in rows])
         for rows in rng.integers(len(seen), size=(400, len(seen)))
     ]
     metrics = {}
@@ -104,7 +104,9 @@ def judge(gauge: Gauge, tested_on: Cases, title: str) -> dict[str, Metric]:
     return metrics
 
 
-def ship(gauge: Gauge, folder: Path, fitted_on: Cases, metrics: dict[str, Metric], exams: int, tests: int) -> None:
+def ship(
+    gauge: FittedGauge, folder: Path, fitted_on: Cases, metrics: dict[str, Metric], exams: int, tests: int
+) -> None:
     """Write the model and its card."""
     seen = int(fitted_on.seen.sum())
     ship_gauge(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unmissed.datasets.synthetic.exams.scripted import ROUTE, Habits, Script, neighbour_table, write_script
+from unmissed.datasets.synthetic.exams.scripted import ROUTE, ExamScript, Habits, neighbour_table, write_script
 from unmissed.datasets.synthetic.exams.site_noise import ClassifierNoise, site_probabilities
 from unmissed.inference.endoscopy.monitors.credit import FEATURES, site_figures
 from unmissed.inference.endoscopy.monitors.samples import SampleJoiner, with_nowhere
@@ -16,7 +16,7 @@ SEEN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class ExamConditions:
     """How an examination is simulated.
 
     Attributes
@@ -54,15 +54,15 @@ class SimulatedExam:
     seen: np.ndarray
 
 
-def standard(accuracy: float, kind: str = "scores", fps: float = 5.0) -> Conditions:
+def standard(accuracy: float, kind: str = "scores", fps: float = 5.0) -> ExamConditions:
     """The conditions of the published figures: errors 30 % for a visit, 40 % for 0.8 s, 30 % for a frame."""
     noise = ClassifierNoise(accuracy, accuracy, "mistakes" if kind == "mistakes" else "scores", next_door=0.5)
     if kind == "mistakes":
         noise = replace(noise, next_door=0.7, runner_up=0.3)
-    return Conditions(Habits(glanced=0.5, glance_s=(0.2, 0.9), shortest_s=2.0), noise, fps)
+    return ExamConditions(Habits(glanced=0.5, glance_s=(0.2, 0.9), shortest_s=2.0), noise, fps)
 
 
-def varied(seed: int) -> Conditions:
+def varied(seed: int) -> ExamConditions:
     """Conditions drawn at random around the standard ones, so that a fit does not lean on one kind of error."""
     rng = np.random.default_rng([seed, 1])
     accuracy = rng.uniform(0.6, 0.93)
@@ -88,24 +88,24 @@ def varied(seed: int) -> Conditions:
         transition_s=(0.05, rng.uniform(0.2, 1.5)),
     )
     fps = float(rng.choice([2.0, 5.0, 5.0, 5.0, 8.0, 12.5, 25.0]))
-    return Conditions(habits, noise, fps, listed=float(rng.uniform(0.15, 1.0)) if rng.random() < 0.25 else 1.0)
+    return ExamConditions(habits, noise, fps, listed=float(rng.uniform(0.15, 1.0)) if rng.random() < 0.25 else 1.0)
 
 
-def simulate(protocol: Protocol, conditions: Conditions, seed: int) -> SimulatedExam:
+def simulate(protocol: Protocol, conditions: ExamConditions, seed: int) -> SimulatedExam:
     """One examination; the same seed gives the same one."""
-    script: Script = write_script([seed, 2], habits=conditions.habits, route=ROUTE)
+    script: ExamScript = write_script([seed, 2], habits=conditions.habits, route=ROUTE)
     table = neighbour_table(script.sites, {site.code: site.neighbours for site in protocol.sites})
     rng = np.random.default_rng([seed, 3])
     step_s = 1 / conditions.fps
     times_s = np.arange(rng.uniform(0, step_s), script.duration_s, step_s)
-    said = site_probabilities(script, times_s, table, conditions.noise, [seed, 4])
+    probabilities = site_probabilities(script, times_s, table, conditions.noise, [seed, 4])
     count = max(3, round(conditions.listed * len(script.sites)))
     kept = np.sort(rng.permutation(len(script.sites))[:count])
     return SimulatedExam(
         tuple(script.sites[index] for index in kept),
         times_s,
         np.array([stretch.legible for stretch in script.stretches])[script.at(times_s)],
-        said[:, kept],
+        probabilities[:, kept],
         table[np.ix_(kept, kept)],
         script.clear_seconds()[kept] >= SEEN_S,
     )
@@ -124,12 +124,12 @@ def figures_of(exam: SimulatedExam) -> np.ndarray:
     return np.stack([figures[name] for name in FEATURES], axis=1)
 
 
-def blind_spots(seen: Sequence[np.ndarray], said: Sequence[np.ndarray]) -> dict[str, float]:
+def blind_spots(seen: Sequence[np.ndarray], credited: Sequence[np.ndarray]) -> dict[str, float]:
     """Per-examination accuracy, and precision and recall of the sites that were missed, over all examinations."""
-    truth, decided = ~np.concatenate(seen), ~np.concatenate(said)
+    truth, decided = ~np.concatenate(seen), ~np.concatenate(credited)
     hits = float((truth & decided).sum())
     return {
-        "accuracy": float(np.mean([(a == b).mean() for a, b in zip(seen, said, strict=True)])),
+        "accuracy": float(np.mean([(a == b).mean() for a, b in zip(seen, credited, strict=True)])),
         "precision": hits / max(1.0, float(decided.sum())),
         "recall": hits / max(1.0, float(truth.sum())),
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.files import make_folder, write_whole
-from unmissed.datasets.synthetic.flights.mucosa import Part, textures
+from unmissed.datasets.synthetic.flights.mucosa import TexturePart, textures
 from unmissed.datasets.synthetic.flights.render import FlightPlan, FlightTruth, plan_flight, render_flight
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.frame.content import ContentFinder
@@ -41,7 +41,9 @@ class Recording:
     segment: np.ndarray
 
 
-def record(kind: str, seed: int, pictures: Path, part: Part, cache: Path, *, duration_s: float, size_px: int) -> Path:
+def record(
+    kind: str, seed: int, pictures: Path, part: TexturePart, cache: Path, *, duration_s: float, size_px: int
+) -> Path:
     """Render a flight, unless it was recorded before, and keep what the monitors see of it.
 
     Parameters

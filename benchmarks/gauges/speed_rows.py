@@ -8,7 +8,7 @@ from unmissed.benchmarks.gauges.speed_flights import Recording
 from unmissed.inference.endoscopy.monitors.speed_features import FEATURES, WINDOW_S, SpeedWindow
 from unmissed.inference.endoscopy.motion.motion import MotionMeter
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
-from unmissed.inference.endoscopy.values import Box, View
+from unmissed.inference.endoscopy.values import Box, FrameView
 
 RADIUS_MM = 20.0
 """Lumen radius at which the gauge's scale is told in mm/s."""
@@ -86,9 +86,9 @@ def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
         seen = interval[-every:]
         small = flight.small[seen].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[seen[0]]
         box = Box(0, 0, small.shape[1], small.shape[0])
-        view = View(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[seen[-1]]])
-        alike[row] = similarity.of(view)
-        moved = motion.of(view)
+        view = FrameView(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[seen[-1]]])
+        alike[row] = similarity.update(view)
+        moved = motion.update(view)
         trust[row] = moved.trust
         window.add(times[row], 1 / fps if row else 0.0, alike[row], moved)
         features = window.features()

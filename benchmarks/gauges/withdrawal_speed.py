@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from unmissed.benchmarks.gauges.speed_flights import load_recording, record
 from unmissed.benchmarks.gauges.speed_rows import FlightRows, gauge_of, rows_of
-from unmissed.datasets.synthetic.flights.mucosa import Part
+from unmissed.datasets.synthetic.flights.mucosa import TexturePart
 from unmissed.inference.endoscopy.monitors.speed import BLUR, FUSED, MOTION, SIMILARITY
 from unmissed.inference.endoscopy.monitors.speed_features import (
     BLUR_GROUP,
@@ -21,7 +21,7 @@ from unmissed.inference.endoscopy.monitors.speed_features import (
     SIMILARITY_GROUP,
 )
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.gauges import Gauge, fit_gauge, ship_gauge
+from unmissed.training.gauges import FittedGauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Plan:
 VARIANTS = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2))
 """How each calibration flight is seen: (frames averaged to one, one of so many kept), see ``rows_of``."""
 
-PLANS: dict[Part, Plan] = {
+PLANS: dict[TexturePart, Plan] = {
     "calibration": Plan(("mixed", "plain", "mixed", "plain", "still", "plain"), 30, 1000, 16.0, 320),
     "validation": Plan(("mixed", "plain", "mixed", "plain", "mixed", "still"), 6, 2000, 16.0, 480),
 }
@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def flights_of(
-    part: Part, pictures: Path, cache: Path, variants: Sequence[tuple[int, int]] = ((1, 1),)
+    part: TexturePart, pictures: Path, cache: Path, variants: Sequence[tuple[int, int]] = ((1, 1),)
 ) -> list[FlightRows]:
     """Rows of all flights of a part.
 
@@ -116,7 +116,7 @@ def usable(rows: FlightRows) -> np.ndarray:
     return result
 
 
-def fit(features: Sequence[str], flights: Sequence[FlightRows], seed: int = 0) -> Gauge:
+def fit(features: Sequence[str], flights: Sequence[FlightRows], seed: int = 0) -> FittedGauge:
     """Fit a gauge of the given columns; the truth is told in lumen radii, scaled to 20 mm.
 
     Every flight is shown twice with noise, and its figures of texture with another level: flights of other cameras and
@@ -143,23 +143,23 @@ def targets_of(rows: FlightRows) -> np.ndarray:
     return np.stack([gauge_of(rows.at_radius(speed)) for speed in (rows.second_mm_s, rows.soon_mm_s)], axis=1)
 
 
-def judge(gauge: Gauge, flights: Sequence[FlightRows]) -> dict[str, Metric]:
+def judge(gauge: FittedGauge, flights: Sequence[FlightRows]) -> dict[str, Metric]:
     """Rank correlation with the true speed, and the mean error of the gauge."""
     columns = [FEATURES.index(name) for name in gauge.features]
     kept = [(rows, usable(rows)) for rows in flights]
-    told = np.concatenate([gauge.of(rows.values[use][:, columns])[:, 0] for rows, use in kept])
+    predicted = np.concatenate([gauge.predict(rows.values[use][:, columns])[:, 0] for rows, use in kept])
     true = np.concatenate([rows.second_mm_s[use] for rows, use in kept])
     radii = np.concatenate([rows.at_radius(rows.second_mm_s)[use] for rows, use in kept])
     on = f"{len(flights)} rendered validation flights, legible frames"
     return {
-        "spearman_mm_s": Metric(value=float(spearmanr(told, true).statistic), on=on),
-        "spearman_radii_s": Metric(value=float(spearmanr(told, radii).statistic), on=on),
-        "mean_error": Metric(value=float(np.abs(told - gauge_of(radii)).mean()), on=on),
+        "spearman_mm_s": Metric(value=float(spearmanr(predicted, true).statistic), on=on),
+        "spearman_radii_s": Metric(value=float(spearmanr(predicted, radii).statistic), on=on),
+        "mean_error": Metric(value=float(np.abs(predicted - gauge_of(radii)).mean()), on=on),
     }
 
 
 def ship(
-    gauge: Gauge,
+    gauge: FittedGauge,
     folder: Path,
     name: str,
     metrics: dict[str, Metric],

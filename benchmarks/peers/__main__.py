@@ -17,7 +17,7 @@ from unmissed.benchmarks.peers.environments import python_of
 from unmissed.benchmarks.peers.network import write_network
 from unmissed.benchmarks.peers.parity import largest_difference, our_maps
 from unmissed.benchmarks.peers.registry import Peer, chosen_peers
-from unmissed.benchmarks.peers.runs import Run, Target, run_ours, run_peer
+from unmissed.benchmarks.peers.runs import ContenderRun, Target, run_ours, run_peer
 from unmissed.benchmarks.peers.sweep import sweep
 from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import run_child
@@ -28,7 +28,7 @@ from unmissed.benchmarks.speed.slides.page_cache import make_warm
 from unmissed.benchmarks.speed.values import Bench
 from unmissed.datasets.basis.errors import ConfigError, ExitCode, UnmissedError, run_main
 from unmissed.datasets.basis.hardware import physical_cores
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 from unmissed.models.zoo import resolve
 
 _FINDERS = {1.0: "nucleus-finder-coarse", 0.5: "nucleus-finder"}  # um/px -> what triage walks there
@@ -75,7 +75,7 @@ def main(
         contenders = _ours(target, model, Path(folder))
         contenders += _theirs(recorder, chosen, environments, target, small, model)
         make_warm(slide)
-        run_rounds(contenders, rounds, _say)
+        run_rounds(contenders, rounds, _print_status)
     recorder.rows[:0] = rows_of(contenders, target.mpx)
     recorder.notes += odd_means(contenders)
     bench = recorder.bench()
@@ -84,7 +84,7 @@ def main(
     title = f"{slide.name} at {um_per_px:g} um/px, the same network: seconds"
     left_out = write_bench(output, bench, [partial(draw, bench, contenders, title)])
     for warning in (*warnings(bench.load), *left_out):
-        _say(warning)
+        _print_status(warning)
     if any(one.failed for one in contenders):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -124,10 +124,10 @@ def _ours(target: Target, model: str, folder: Path) -> list[Contender]:
     return [*contenders, Contender("triage", "Unmissed, `unmissed triage`", "default preset", whole)]
 
 
-def _triage(slide: Path, folder: Path) -> Run:
+def _triage(slide: Path, folder: Path) -> ContenderRun:
     with TemporaryDirectory(dir=folder) as output:
         child = run_child(["unmissed.cli.app", "triage", str(slide), "-o", str(Path(output) / "out")])
-    return Run(process_s=child.seconds, peak_bytes=child.peak_bytes)
+    return ContenderRun(process_s=child.seconds, peak_bytes=child.peak_bytes)
 
 
 def _theirs(
@@ -141,18 +141,22 @@ def _theirs(
         try:
             python_of(peer, environments)
             facts["largest_difference_of_maps"] = largest_difference(peer, environments, target, patches, maps)
-            _say(f"{peer.title}: its maps differ by at most {facts['largest_difference_of_maps']:.1e} from ours")
+            _print_status(
+                f"{peer.title}: its maps differ by at most {facts['largest_difference_of_maps']:.1e} from ours"
+            )
             if small is not None:
                 run = partial(run_peer, peer, environments, small)
-                best = sweep(run, peer, physical_cores(), recorder.rows, _say)
+                best = sweep(run, peer, physical_cores(), recorder.rows, _print_status)
         except UnmissedError as error:
             failed = str(error)
-            _say(f"{peer.title}: {error}")
+            _print_status(f"{peer.title}: {error}")
         for kind, settings in (("best", best), ("usual", peer.usual)):
             if settings is not None:
                 run = partial(run_peer, peer, environments, target, settings)
-                told, about = f"{kind}: {settings.told()}", {"settings": settings.model_dump(), **facts}
-                contenders.append(Contender(f"{peer.name}-{kind}", peer.title, told, run, dict(about), failed=failed))
+                description, about = f"{kind}: {settings.in_words()}", {"settings": settings.model_dump(), **facts}
+                contenders.append(
+                    Contender(f"{peer.name}-{kind}", peer.title, description, run, dict(about), failed=failed)
+                )
     return contenders
 
 
@@ -180,7 +184,7 @@ def _note_models(recorder: Recorder, model: str) -> None:
         recorder.models[f"{model} {variant}"] = {"file": spec.file, "variant": variant, "sha256": spec.sha256}
 
 
-def _say(text: str) -> None:
+def _print_status(text: str) -> None:
     typer.echo(text, err=True)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from unmissed.benchmarks.peers.runs import Run
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.peers.runs import ContenderRun
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 from unmissed.datasets.basis.errors import UnmissedError
 
 MEAN_ALLOWED = 0.02  # the edges of patches and another way to shrink pixels moved the mean by 0.008 (16,384 px slide)
@@ -27,20 +27,20 @@ class Contender:
     name: str
     title: str
     settings: str
-    run: Callable[[], Run]
+    run: Callable[[], ContenderRun]
     facts: dict[str, object] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[ContenderRun] = field(default_factory=list)
     failed: str = ""
 
 
-def run_rounds(contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]) -> None:
+def run_rounds(contenders: Sequence[Contender], rounds: int, notify: Callable[[str], None]) -> None:
     """Run A B C, A B C ...: what else the machine does then hits all alike.
 
     Parameters
     ----------
     contenders : get their runs; one that fails takes no part in later rounds.
     rounds : how many.
-    say : told of every run.
+    notify : told of every run.
     """
     for number in range(rounds):
         for contender in contenders:
@@ -50,14 +50,14 @@ def run_rounds(contenders: Sequence[Contender], rounds: int, say: Callable[[str]
                 run = contender.run()
             except UnmissedError as error:
                 contender.failed = str(error)
-                say(f"{contender.title}: {error}")
+                notify(f"{contender.title}: {error}")
                 continue
             contender.runs.append(run)
             walk = f", reading and inference {run.answer.work_s:.2f} s" if run.answer else ""
-            say(f"round {number + 1}: {contender.title}, {contender.settings}: {run.process_s:.2f} s{walk}")
+            notify(f"round {number + 1}: {contender.title}, {contender.settings}: {run.process_s:.2f} s{walk}")
 
 
-def rows_of(contenders: Sequence[Contender], mpx: float) -> list[Row]:
+def rows_of(contenders: Sequence[Contender], mpx: float) -> list[BenchRow]:
     """One row for each contender.
 
     Parameters
@@ -70,7 +70,7 @@ def rows_of(contenders: Sequence[Contender], mpx: float) -> list[Row]:
     for one in contenders:
         what = {"contender": one.title, "settings": one.settings}
         if one.failed or not one.runs:
-            rows.append(Row(what=what, facts=one.facts, not_measured=one.failed or "no round was run"))
+            rows.append(BenchRow(what=what, facts=one.facts, not_measured=one.failed or "no round was run"))
             continue
         figures = {"process": Figure(unit="s", rounds=tuple(run.process_s for run in one.runs))}
         walks = walks_of(one.runs)
@@ -83,11 +83,11 @@ def rows_of(contenders: Sequence[Contender], mpx: float) -> list[Row]:
                 figures |= ratios(one.runs, base, name)
         peak = tuple(run.peak_bytes / 2**20 for run in one.runs)
         figures["peak memory"] = Figure(unit="MiB", rounds=peak)
-        rows.append(Row(what=what, figures=figures, facts={**one.facts, **_told(one.runs)}))
+        rows.append(BenchRow(what=what, figures=figures, facts={**one.facts, **_answer_facts(one.runs)}))
     return rows
 
 
-def ratios(runs: Sequence[Run], base: Sequence[Run], name: str) -> dict[str, Figure]:
+def ratios(runs: Sequence[ContenderRun], base: Sequence[ContenderRun], name: str) -> dict[str, Figure]:
     """How many times longer each run took than ours of the same round: of whole processes, and of the walks alone."""
     pairs = list(zip(runs, base, strict=True))
     processes = tuple(run.process_s / ours.process_s for run, ours in pairs)
@@ -102,7 +102,7 @@ def ratios(runs: Sequence[Run], base: Sequence[Run], name: str) -> dict[str, Fig
     return figures
 
 
-def walks_of(runs: Sequence[Run]) -> tuple[float, ...]:
+def walks_of(runs: Sequence[ContenderRun]) -> tuple[float, ...]:
     """Seconds of reading and inference of each run that tells them."""
     return tuple(run.answer.work_s for run in runs if run.answer is not None)
 
@@ -122,7 +122,7 @@ def odd_means(contenders: Sequence[Contender]) -> list[str]:
     return found
 
 
-def _told(runs: Sequence[Run]) -> dict[str, object]:
+def _answer_facts(runs: Sequence[ContenderRun]) -> dict[str, object]:
     answers = [run.answer for run in runs if run.answer is not None]
     if not answers:
         return {}

@@ -21,10 +21,10 @@ def main(
 ) -> None:
     """Walk a finder over a slide and print what it took, as JSON."""
     from unmissed.datasets.basis.files import json_line
-    from unmissed.datasets.slides.registry import open_slide
+    from unmissed.datasets.slides.opening import open_slide
     from unmissed.datasets.slides.tile_cache import TileCache
     from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-    from unmissed.inference.cytology.screening.models import Models
+    from unmissed.inference.cytology.screening.models import ScreenerModels
     from unmissed.inference.cytology.screening.scan import scan
     from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings, load_preset
     from unmissed.inference.cytology.screening.threads import Stopwatch
@@ -38,7 +38,7 @@ def main(
         grade=policy.grade,
         threads=threads,
     )
-    models = Models.load(settings)
+    models = ScreenerModels.load(settings)
     finder = models.scanning
     with open_slide(slide) as source:
         started = perf_counter()
@@ -46,14 +46,14 @@ def main(
         walk_s = perf_counter() - started
     models.close()
     nucleus, abnormal = float(seen.nucleus.mean()), float(seen.abnormal.mean())
-    told = {
+    result = {
         "start_s": perf_counter() - _STARTED - walk_s,
         "work_s": walk_s,
         "patches": seen.canvases - seen.empty,
         "means": [1 - nucleus, nucleus - abnormal, abnormal],
         "versions": {},
     }
-    typer.echo(json_line(told))
+    typer.echo(json_line(result))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def our_maps(target: Target, model: str) -> tuple[np.ndarray, np.ndarray]:
     patches : uint8 (4, 512, 512, 3).
     maps : float32 (4, K, h, w).
     """
-    from unmissed.datasets.slides.registry import open_slide
+    from unmissed.datasets.slides.opening import open_slide
     from unmissed.datasets.slides.view import read_area, view_at
     from unmissed.inference.runtimes.registry import select
     from unmissed.models.zoo import resolve

@@ -26,7 +26,7 @@ class Settings(BaseModel):
     threads: int = Field(ge=1, le=256)
     mode: str
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In one line."""
         return f"{self.patch_px} px, batch {self.batch}, {self.workers} workers, {self.threads} threads, {self.mode}"
 

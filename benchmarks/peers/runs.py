@@ -42,7 +42,7 @@ class Target(BaseModel):
         return self.width_px * self.height_px * (self.slide_um_per_px / self.um_per_px) ** 2 / 1e6
 
 
-class Answer(BaseModel):
+class RunnerAnswer(BaseModel):
     """What a runner tells; see ``runners/jobs.py``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -54,7 +54,7 @@ class Answer(BaseModel):
     versions: Mapping[str, str]
 
 
-class Run(BaseModel):
+class ContenderRun(BaseModel):
     """One run: what the outside saw, and what the process told.
 
     Attributes
@@ -68,10 +68,10 @@ class Run(BaseModel):
 
     process_s: float
     peak_bytes: int
-    answer: Answer | None = None
+    answer: RunnerAnswer | None = None
 
 
-def run_peer(peer: Peer, environments: Path, target: Target, settings: Settings) -> Run:
+def run_peer(peer: Peer, environments: Path, target: Target, settings: Settings) -> ContenderRun:
     """Run a peer over the slide once.
 
     Raises
@@ -117,12 +117,12 @@ def check_maps(peer: Peer, environments: Path, job: Mapping[str, str]) -> None:
         run_command(command, timeout_s=_TIMEOUT_S, environment=_environment(1))
 
 
-def run_ours(words: Sequence[str]) -> Run:
+def run_ours(words: Sequence[str]) -> ContenderRun:
     """Run a module of ours that tells what it did as JSON."""
     return run_of(run_child(words, timeout_s=_TIMEOUT_S))
 
 
-def run_of(child: ChildRun) -> Run:
+def run_of(child: ChildRun) -> ContenderRun:
     """Read the answer: the last line of what the process printed.
 
     Raises
@@ -132,12 +132,12 @@ def run_of(child: ChildRun) -> Run:
     """
     last = child.stdout.strip().rsplit("\n", 1)[-1]
     try:
-        answer = Answer.model_validate_json(last)
+        answer = RunnerAnswer.model_validate_json(last)
     except ValidationError as error:
         raise PeerError(
             f"a runner told no answer: {last[:200]!r}", fix="run it by itself to see all it says"
         ) from error
-    return Run(process_s=child.seconds, peak_bytes=child.peak_bytes, answer=answer)
+    return ContenderRun(process_s=child.seconds, peak_bytes=child.peak_bytes, answer=answer)
 
 
 def _environment(threads: int) -> dict[str, str]:

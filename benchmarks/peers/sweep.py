@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from unmissed.benchmarks.peers.registry import Peer, Settings
-from unmissed.benchmarks.peers.runs import Run
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.peers.runs import ContenderRun
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 from unmissed.datasets.basis.errors import UnmissedError
 
 _SHARES = ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2))  # workers and threads, for a machine of two cores
@@ -12,10 +12,10 @@ _PATCHES_PX = (224, 256, 512, 1024)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _MOST_MPX = 2.2  # of a batch: 2 patches of 1,024 px; on CPUs larger ones only leave the caches
 
-RunSettings = Callable[[Settings], Run]
+RunSettings = Callable[[Settings], ContenderRun]
 
 
-def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row], say: Callable[[str], None]) -> Settings:
+def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[BenchRow], notify: Callable[[str], None]) -> Settings:
     """Try one knob after the other, each from the best that was found before.
 
     The knobs depend on each other too little to try hundreds of settings: how the cores are shared comes first, then
@@ -27,7 +27,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row], say: Callab
     peer : whose modes are tried; from its best settings so far.
     cores : threads and workers are tried up to this many, at least 2.
     rows : gets a row for each setting that was tried.
-    say : told of every one of them.
+    notify : told of every one of them.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row], say: Callab
                 continue
             tried.add(settings)
             speed = _speed(run, peer.title, settings, rows)
-            say(f"{peer.title}: {settings.told()}: {speed:.1f} Mpx/s")
+            notify(f"{peer.title}: {settings.in_words()}: {speed:.1f} Mpx/s")
             if speed > fastest:
                 best, fastest = settings, speed
     if not fastest:
@@ -55,13 +55,13 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[Row], say: Callab
     return best
 
 
-def _speed(run: RunSettings, title: str, settings: Settings, rows: list[Row]) -> float:
+def _speed(run: RunSettings, title: str, settings: Settings, rows: list[BenchRow]) -> float:
     """Megapixels of patches a second; 0 when it did not run."""
     what = {"settings tried": title, **{name: str(value) for name, value in settings.model_dump().items()}}
     try:
         found = run(settings)
     except UnmissedError as error:
-        rows.append(Row(what=what, not_measured=str(error)))
+        rows.append(BenchRow(what=what, not_measured=str(error)))
         return 0.0
     if found.answer is None:
         raise UnmissedError(f"{title} told nothing of itself")
@@ -71,7 +71,7 @@ def _speed(run: RunSettings, title: str, settings: Settings, rows: list[Row]) ->
         "patches": Figure(unit="Mpx/s", rounds=(speed,), better=""),
         "process": Figure(unit="s", rounds=(found.process_s,), better=""),
     }
-    rows.append(Row(what=what, figures=figures))
+    rows.append(BenchRow(what=what, figures=figures))
     return speed
 
 

@@ -24,7 +24,7 @@ from unmissed.benchmarks.processors.playing import (
     unhidden,
 )
 from unmissed.benchmarks.processors.rows import row_of
-from unmissed.benchmarks.processors.worker import Answer, Question
+from unmissed.benchmarks.processors.worker import FileAnswers, Question
 from unmissed.benchmarks.speed.machine import warnings
 from unmissed.benchmarks.speed.markdown import tables
 from unmissed.benchmarks.speed.results import Recorder, write_bench
@@ -83,9 +83,9 @@ def main(
     bench = recorder.bench()
     for line in tables(bench.rows):
         typer.echo(line)
-    told = [*wrong, *warnings(bench.load), *(write_bench(output, bench) if output else ())]
-    for text in told:
-        _say(text)
+    messages = [*wrong, *warnings(bench.load), *(write_bench(output, bench) if output else ())]
+    for text in messages:
+        _print_status(text)
     if wrong:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -100,7 +100,7 @@ def _masked(recorder: Recorder, folder: Path) -> list[Processor]:
         mask = compile_mask(folder)
     except NoMaskError as error:
         recorder.notes.append(f"No processor was played by hiding instruction sets: {error}")
-        _say(recorder.notes[-1])
+        _print_status(recorder.notes[-1])
         return []
     return masked(mask, run_worker(unhidden(mask), []).features)[::-1]
 
@@ -113,7 +113,7 @@ def _emulated(recorder: Recorder, names: str | None) -> list[Processor]:
         return [emulated(name) for name in _EMULATED]
     except ProcessorError as error:
         recorder.notes.append(f"No processor was emulated: {error}")
-        _say(recorder.notes[-1])
+        _print_status(recorder.notes[-1])
         return []
 
 
@@ -123,21 +123,21 @@ def _ask(
     questions: Sequence[Question],
     rounds: int,
     seconds: float,
-) -> Mapping[str, Mapping[tuple[str, str], Answer]]:
+) -> Mapping[str, Mapping[tuple[str, str], FileAnswers]]:
     """Processor -> model and variant -> answer. Those that are timed run in turn; their best round counts."""
-    answers: dict[str, dict[tuple[str, str], Answer]] = {}
+    answers: dict[str, dict[tuple[str, str], FileAnswers]] = {}
     for number in range(rounds):
         for processor in timed:
-            _say(f"round {number + 1} of {rounds}: {processor.name}")
+            _print_status(f"round {number + 1} of {rounds}: {processor.name}")
             _keep_best(answers.setdefault(processor.name, {}), processor, questions, seconds)
     for processor in others:
-        _say(f"{processor.name}: some minutes")
+        _print_status(f"{processor.name}: some minutes")
         _keep_best(answers.setdefault(processor.name, {}), processor, questions, 0.0)
     return answers
 
 
 def _keep_best(
-    kept: dict[tuple[str, str], Answer], processor: Processor, questions: Sequence[Question], seconds: float
+    kept: dict[tuple[str, str], FileAnswers], processor: Processor, questions: Sequence[Question], seconds: float
 ) -> None:
     found = run_worker(processor, questions, seconds=seconds).answers
     for question, answer in zip(questions, found, strict=True):
@@ -147,7 +147,7 @@ def _keep_best(
             kept[key] = answer
 
 
-def _say(text: str) -> None:
+def _print_status(text: str) -> None:
     typer.echo(text, err=True)
 
 

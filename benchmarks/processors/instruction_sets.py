@@ -56,7 +56,7 @@ BITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProcessorKind:
     """A class of processors, told by what its kernels need.
 
     Attributes
@@ -78,11 +78,11 @@ _SKYLAKE = frozenset({"AVX512F", "AVX512CD", "AVX512BW", "AVX512DQ", "AVX512VL"}
 _AFTER_AVX2 = _AVX512 | _AMX | {name for name in BITS if name.startswith("avx")} | {"GFNI", "VAES", "VPCLMULQDQ"}
 _AVX2 = frozenset({"AVX", "AVX2", "FMA3", "F16C", "BMI", "BMI2"})
 # A class for each way that ONNX Runtime's matrix kernels go on x86 (core/mlas/lib/platform.cpp), the oldest first.
-SSE4 = Kind("SSE4", "Nehalem, Atom to Tremont", frozenset({"SSE42"}), frozenset(BITS))
-AVX2 = Kind("AVX2", "Haswell to Comet Lake, Zen 1 to 3", _AVX2, _AFTER_AVX2)
-AVX_VNNI = Kind("AVX-VNNI", "Alder Lake and later", _AVX2 | {"avx_vnni"}, _AFTER_AVX2 - {"avx_vnni"})
-AVX512 = Kind("AVX-512", "Skylake-X", _AVX2 | _SKYLAKE, _AFTER_AVX2 - _SKYLAKE)
-VNNI = Kind(
+SSE4 = ProcessorKind("SSE4", "Nehalem, Atom to Tremont", frozenset({"SSE42"}), frozenset(BITS))
+AVX2 = ProcessorKind("AVX2", "Haswell to Comet Lake, Zen 1 to 3", _AVX2, _AFTER_AVX2)
+AVX_VNNI = ProcessorKind("AVX-VNNI", "Alder Lake and later", _AVX2 | {"avx_vnni"}, _AFTER_AVX2 - {"avx_vnni"})
+AVX512 = ProcessorKind("AVX-512", "Skylake-X", _AVX2 | _SKYLAKE, _AFTER_AVX2 - _SKYLAKE)
+VNNI = ProcessorKind(
     "AVX-512 VNNI",
     "Cascade Lake, Ice Lake, Zen 4",
     _AVX2 | _SKYLAKE | {"AVX512VNNI"},

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from unmissed.benchmarks.processors.instruction_sets import AVX2, AVX512, KINDS, SSE4, VNNI, Kind
+from unmissed.benchmarks.processors.instruction_sets import AVX2, AVX512, KINDS, SSE4, VNNI, ProcessorKind
 from unmissed.benchmarks.processors.mask import hiding
-from unmissed.benchmarks.processors.worker import Question, Report, Task
+from unmissed.benchmarks.processors.worker import Question, WorkerReport, WorkerTask
 from unmissed.benchmarks.speed.child import run_command
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.words import unknown_name
@@ -20,7 +20,7 @@ from unmissed.datasets.basis.words import unknown_name
 _WORKER = "unmissed.benchmarks.processors.worker"
 _EMULATOR = "qemu-x86_64"
 # CPU models of the emulator whose class is checked; what it does not know of them it leaves out with a warning.
-EMULATED: Mapping[str, Kind] = {
+EMULATED: Mapping[str, ProcessorKind] = {
     "Nehalem": SSE4,
     "Haswell": AVX2,
     "Skylake-Server": AVX512,
@@ -59,7 +59,7 @@ NATIVE = Processor("native")
 
 def run_worker(
     processor: Processor, asked: Sequence[Question], *, seconds: float = 0.0, timeout_s: float | None = None
-) -> Report:
+) -> WorkerReport:
     """Ask files on a processor.
 
     Parameters
@@ -76,12 +76,12 @@ def run_worker(
         When it fails.
     """
     timed_s = seconds if processor.is_timed else 0.0
-    task = Task(asked=tuple(asked), has=processor.has, lacks=processor.lacks, seconds=timed_s)
+    task = WorkerTask(asked=tuple(asked), has=processor.has, lacks=processor.lacks, seconds=timed_s)
     command = [*processor.before, sys.executable, "-P", "-m", _WORKER, task.model_dump_json()]
     environment = {**os.environ, **_ONE_THREAD, **processor.variables}
     run = run_command(command, timeout_s=timeout_s, environment=environment)
     try:
-        report = Report.model_validate_json(run.stdout)
+        report = WorkerReport.model_validate_json(run.stdout)
     except ValidationError as error:
         raise ProcessorError(f"the worker on {processor.name} told {run.stdout[-200:]!r}") from error
     if wrong := task.wrong(report.features):

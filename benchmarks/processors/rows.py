@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from unmissed.benchmarks.processors.playing import NATIVE
-from unmissed.benchmarks.processors.worker import Answer
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.processors.worker import FileAnswers
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 from unmissed.models.cards import KnownAnswers
 from unmissed.models.known_answers import INTEGER_STEP, difference
 from unmissed.models.zoo import ModelFile
 
 
-def row_of(name: str, file: ModelFile, answers: Mapping[str, Answer]) -> tuple[Row, list[str]]:
+def row_of(name: str, file: ModelFile, answers: Mapping[str, FileAnswers]) -> tuple[BenchRow, list[str]]:
     """A row of the table, and sentences on what is wrong in it.
 
     Parameters
@@ -24,7 +24,7 @@ def row_of(name: str, file: ModelFile, answers: Mapping[str, Answer]) -> tuple[R
     what = {"model": name, "variant": file.variant}
     known = file.card.known_for(file.variant)
     if known is None or not answers:
-        return Row(what=what, not_measured="its card has no known answers"), []
+        return BenchRow(what=what, not_measured="its card has no known answers"), []
     apart = {processor: from_fp32(known, answer) for processor, answer in answers.items()}
     between = {
         processor: from_other(answer, answers[NATIVE.name])
@@ -44,23 +44,23 @@ def row_of(name: str, file: ModelFile, answers: Mapping[str, Answer]) -> tuple[R
             if not found <= INTEGER_STEP
         ]
     if not np.isfinite([*apart.values(), *between.values()]).all():
-        return Row(what=what, not_measured="it gives no numbers on some processor"), wrong
-    figures = {"from fp32": Figure(unit="", rounds=(max(apart.values()),)), "allowed": _told(allowed)}
+        return BenchRow(what=what, not_measured="it gives no numbers on some processor"), wrong
+    figures = {"from fp32": Figure(unit="", rounds=(max(apart.values()),)), "allowed": _figure(allowed)}
     if between:
         figures = {"between processors": Figure(unit="", rounds=(max(between.values()),)), **figures}
     for processor, answer in answers.items():
         if answer.ms is not None:
             figures[processor] = Figure(unit="ms", rounds=(answer.ms,))
-    return Row(what=what, figures=figures, facts={"from_fp32": apart, "from_native": between}), wrong
+    return BenchRow(what=what, figures=figures, facts={"from_fp32": apart, "from_native": between}), wrong
 
 
-def from_fp32(known: KnownAnswers, answer: Answer) -> float:
+def from_fp32(known: KnownAnswers, answer: FileAnswers) -> float:
     """Largest difference from the card's answers to as many questions as were asked; infinite for no numbers."""
     numbers = _numbers(answer)
     return difference(known.model_copy(update={"outputs": known.outputs[: len(numbers)]}), numbers)
 
 
-def from_other(answer: Answer, other: Answer) -> float:
+def from_other(answer: FileAnswers, other: FileAnswers) -> float:
     """Largest difference between two processors on the questions that both were asked; infinite for no numbers."""
     one, two = _numbers(answer), _numbers(other)
     asked = min(len(one), len(two))
@@ -68,9 +68,9 @@ def from_other(answer: Answer, other: Answer) -> float:
     return apart if np.isfinite(apart) else float("inf")
 
 
-def _numbers(answer: Answer) -> np.ndarray:
+def _numbers(answer: FileAnswers) -> np.ndarray:
     return np.array(answer.numbers, np.float64)  # None becomes NaN
 
 
-def _told(value: float) -> Figure:
+def _figure(value: float) -> Figure:
     return Figure(unit="", rounds=(value,), better="")

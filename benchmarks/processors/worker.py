@@ -38,7 +38,7 @@ class Question(BaseModel):
     sha256: str = ""
 
 
-class Task(BaseModel):
+class WorkerTask(BaseModel):
     """What a worker has to do.
 
     Attributes
@@ -61,7 +61,7 @@ class Task(BaseModel):
         return [f"no {name}" for name in missing] + [f"{name}, which it should not have" for name in hidden]
 
 
-class Answer(BaseModel):
+class FileAnswers(BaseModel):
     """What came of a file.
 
     Attributes
@@ -76,24 +76,24 @@ class Answer(BaseModel):
     ms: float | None = None
 
 
-class Report(BaseModel):
+class WorkerReport(BaseModel):
     """What a worker prints; ``answers`` are in the order of the task, none where the processor was not as meant."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: frozenset[str]
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[FileAnswers, ...] = ()
 
 
-def work(task: Task) -> Report:
+def work(task: WorkerTask) -> WorkerReport:
     """Look at the processor, then ask the files."""
     features = visible()
     if task.wrong(features):
-        return Report(features=features)
-    return Report(features=features, answers=tuple(_answer(question, task.seconds) for question in task.asked))
+        return WorkerReport(features=features)
+    return WorkerReport(features=features, answers=tuple(_answer(question, task.seconds) for question in task.asked))
 
 
-def _answer(question: Question, seconds: float) -> Answer:
+def _answer(question: Question, seconds: float) -> FileAnswers:
     """A picture at a time on one thread, as ``unmissed doctor`` asks; a verdict that is kept plays no part."""
     file = resolve(question.model, question.variant)
     if question.sha256 and file.card.files[question.variant].sha256 != question.sha256:
@@ -110,11 +110,11 @@ def _answer(question: Question, seconds: float) -> Answer:
             session.run(asked)
             best = min(best, perf_counter() - started)
     finite = tuple(tuple(number if abs(number) < float("inf") else None for number in row) for row in numbers)
-    return Answer(numbers=finite, ms=1000 * best if seconds else None)
+    return FileAnswers(numbers=finite, ms=1000 * best if seconds else None)
 
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(work(Task.model_validate(json.loads(sys.argv[1]))).model_dump_json() + "\n")
+        sys.stdout.write(work(WorkerTask.model_validate(json.loads(sys.argv[1]))).model_dump_json() + "\n")
     except UnmissedError as error:
         sys.exit(str(error))

@@ -21,7 +21,7 @@ class ChildError(UnmissedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class MemorySample:
     """What a command used at a moment.
 
     Attributes
@@ -58,7 +58,7 @@ def run_child(
     arguments: Sequence[str],
     *,
     look_s: float = _LOOK_S,
-    on_sample: Callable[[Sample], None] | None = None,
+    on_sample: Callable[[MemorySample], None] | None = None,
     timeout_s: float | None = None,
 ) -> ChildRun:
     """Run ``python -m`` with these arguments and wait for its end; see ``run_command``.
@@ -76,7 +76,7 @@ def run_command(
     command: Sequence[str],
     *,
     look_s: float = _LOOK_S,
-    on_sample: Callable[[Sample], None] | None = None,
+    on_sample: Callable[[MemorySample], None] | None = None,
     timeout_s: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> ChildRun:
@@ -121,7 +121,9 @@ def run_command(
 class _Watch:
     """Looks at a process and its descendants from a thread of its own."""
 
-    def __init__(self, pid: int, started: float, look_s: float, on_sample: Callable[[Sample], None] | None) -> None:
+    def __init__(
+        self, pid: int, started: float, look_s: float, on_sample: Callable[[MemorySample], None] | None
+    ) -> None:
         self.peak_bytes, self.cpu_s = 0, 0.0
         self._pid, self._started, self._look_s, self._on_sample = pid, started, look_s, on_sample
         self._done = threading.Event()
@@ -145,7 +147,7 @@ class _Watch:
             if total:
                 self.peak_bytes = max(self.peak_bytes, total)
                 if self._on_sample is not None:
-                    self._on_sample(Sample(perf_counter() - self._started, total))
+                    self._on_sample(MemorySample(perf_counter() - self._started, total))
             self.cpu_s = thread_time()
 
 

@@ -24,8 +24,8 @@ LARGE = 25.0  # ... and only a change by more per cent than this is believed
 _TIMES = ("s", "ms", "us", "min", "fps")
 _WHERE_TO = frozenset({"-o", "--output"})
 
-Verdict = Literal["slower", "worse", "too few rounds", "only in A", "only in B", "faster", "better", "same"]
-_ORDER: tuple[Verdict, ...] = get_args(Verdict)  # as they stand in tables
+ChangeVerdict = Literal["slower", "worse", "too few rounds", "only in A", "only in B", "faster", "better", "same"]
+_ORDER: tuple[ChangeVerdict, ...] = get_args(ChangeVerdict)  # as they stand in tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Change:
     unit: str
     before: Figure | None
     after: Figure | None
-    verdict: Verdict
+    verdict: ChangeVerdict
     same_machine: bool
     why_missing: str = ""
 
@@ -131,7 +131,7 @@ def chance_apart(rounds: int, others: int) -> float:
     return 2 / math.comb(rounds + others, rounds)
 
 
-def judge(before: Figure, after: Figure, tolerance: float = TOLERANCE) -> Verdict:
+def judge(before: Figure, after: Figure, tolerance: float = TOLERANCE) -> ChangeVerdict:
     """Whether a figure has changed beyond noise; the module says what that means.
 
     Parameters
@@ -173,15 +173,15 @@ _Key = tuple[tuple[tuple[str, str], ...], int, str, str]
 
 
 def _changes(bench: str, old: Bench, new: Bench, tolerance: float) -> list[Change]:
-    olds, news = _figures(old), _figures(new)
+    olds, new_figures = _figures(old), _figures(new)
     same_machine = old.machine_class == new.machine_class
     changes = []
-    for key in dict.fromkeys((*olds, *news)):
+    for key in dict.fromkeys((*olds, *new_figures)):
         what, _, name, unit = key
-        before, after = olds.get(key), news.get(key)
+        before, after = olds.get(key), new_figures.get(key)
         if (after or before or Figure(rounds=(0,), unit="")).better == "":
             continue
-        verdict: Verdict = "only in B" if before is None else "only in A"
+        verdict: ChangeVerdict = "only in B" if before is None else "only in A"
         if before is not None and after is not None:
             verdict = judge(before, after, tolerance)
         why = _why_missing(old if before is None else new, what) if before is None or after is None else ""

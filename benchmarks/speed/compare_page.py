@@ -3,7 +3,7 @@
 from typing import Any
 
 from unmissed.benchmarks.speed.compare import Change, Comparison
-from unmissed.benchmarks.speed.markdown import number, table_line, told
+from unmissed.benchmarks.speed.markdown import format_figure, number, table_line
 from unmissed.benchmarks.speed.values import Figure
 
 _HEADS = ("what", "figure", "A", "B", "B / A", "verdict")
@@ -53,7 +53,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 def _row(change: Change) -> str:
     what = ", ".join(f"{key} {value}" for key, value in change.what.items() if value)
     name = f"{change.name}, {change.unit}" if change.unit else change.name
-    sides = ["" if figure is None else told(figure) for figure in (change.before, change.after)]
+    sides = ["" if figure is None else format_figure(figure) for figure in (change.before, change.after)]
     ratio = "" if change.ratio is None else number(change.ratio)
     verdict = f"**{change.verdict}**" if change.is_worse else change.verdict
     if change.why_missing:

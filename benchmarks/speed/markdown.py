@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from unmissed.benchmarks.speed.values import Bench, Figure, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Figure
 from unmissed.datasets.basis.names import printable
 
 _GIB = 2**30
@@ -31,7 +31,7 @@ def as_markdown(bench: Bench) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tables(rows: Sequence[Row]) -> list[str]:
+def tables(rows: Sequence[BenchRow]) -> list[str]:
     """Lines of one table for all rows that are told apart by the same words, and one for each ``Figure.table``."""
     lines: list[str] = []
     for words in dict.fromkeys(tuple(row.what) for row in rows):
@@ -44,21 +44,21 @@ def tables(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _table(words: Sequence[str], rows: Sequence[Row], table: str) -> list[str]:
+def _table(words: Sequence[str], rows: Sequence[BenchRow], table: str) -> list[str]:
     units = {name: one.unit for row in rows for name, one in row.figures.items() if one.table == table}
     heads = [*words, *(f"{name}, {unit}" if unit else name for name, unit in units.items())]
     if not units:
         heads.append("")  # for the reasons why nothing was measured
     lines = [table_line(heads), "|" + "---|" * len(heads)]
     for row in rows:
-        cells = [told(row.figures[name]) if name in row.figures else "" for name in units]
+        cells = [format_figure(row.figures[name]) if name in row.figures else "" for name in units]
         if row.not_measured:
             cells = [f"not measured: {row.not_measured}", *cells[1:]]
         lines.append(table_line([*row.what.values(), *cells]))
     return lines
 
 
-def told(figure: Figure) -> str:
+def format_figure(figure: Figure) -> str:
     """The median, with the smallest and the largest round where there are several."""
     if len(figure.rounds) == 1:
         return number(figure.median)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from unmissed.benchmarks.speed.machine import OtherLoad, machine_class, warnings
 from unmissed.benchmarks.speed.markdown import as_markdown
-from unmissed.benchmarks.speed.values import Bench, Results, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Results
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import make_folder, write_json, write_text
 from unmissed.datasets.basis.hardware import describe
@@ -43,7 +43,7 @@ class Recorder:
     name: str
     command: Sequence[str] | None = None
     models: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[BenchRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -46,7 +46,7 @@ class Figure(BaseModel):
         return max(self.rounds)
 
 
-class Row(BaseModel):
+class BenchRow(BaseModel):
     """What was measured of one thing.
 
     Attributes
@@ -118,7 +118,7 @@ class Bench(BaseModel):
     load: Load
     versions: Mapping[str, str]
     models: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
-    rows: tuple[Row, ...] = Field(max_length=_MOST_ROWS)
+    rows: tuple[BenchRow, ...] = Field(max_length=_MOST_ROWS)
     notes: tuple[str, ...] = ()
 
 

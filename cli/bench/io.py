@@ -40,7 +40,7 @@ def bench_io(
     counts = _numbers(threads)
     if slide is None:
         maker = SlideMaker(folder or default_folder())
-        slide = maker.make(reference_slide("small"), say=partial(typer.echo, err=True))
+        slide = maker.make(reference_slide("small"), notify=partial(typer.echo, err=True))
     recorder = begin("io", output)
     with ProgressBar("Reading") as bar:
         measure_readers(recorder, slide, threads=counts, rounds=rounds, areas=areas, progress=bar.update)

@@ -85,7 +85,7 @@ def bench_slide(
         all_runtimes,
         rounds=rounds,
         caches=CACHES if cold else CACHES[:1],
-        say=partial(typer.echo, err=True),
+        notify=partial(typer.echo, err=True),
     )
     report(recorder, output, draw_chart)
     typer.echo(f"-> {output / 'bench-slide.md'}", err=True)
@@ -104,4 +104,4 @@ def _made(maker: "SlideMaker", slide: "ReferenceSlide") -> Path:
     from unmissed.datasets.basis.progress import ProgressBar
 
     with ProgressBar() as bar:
-        return maker.make(slide, say=bar.say, progress=bar.update)
+        return maker.make(slide, notify=bar.say, progress=bar.update)

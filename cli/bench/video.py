@@ -54,14 +54,14 @@ def bench_video(
     protocol_name = load_protocol(protocol).name
     pairs, rates = _sizes(sizes), _rates(fps)
 
-    def say(text: str) -> None:
+    def notify(text: str) -> None:
         typer.echo(text, err=True)
 
     recorder = begin("video", output)
     recorder.notes += NOTES
     with tempfile.TemporaryDirectory() as folder:
         if clip is None:
-            say("drawing a colonoscopy of ten seconds")
+            notify("drawing a colonoscopy of ten seconds")
         plan = VideoPlan(
             clip=clip or str(draw_clip(Path(folder))),
             clip_name=Path(clip).name if clip else DRAWN,
@@ -75,11 +75,11 @@ def bench_video(
             models=not no_models,
             unpaced=unpaced,
         )
-        failed = measure_video(recorder, plan, say) if seconds else 0
+        failed = measure_video(recorder, plan, notify) if seconds else 0
         if minutes:
             if recorder.rows:  # an hour is long, and may be interrupted
                 write_bench(output, recorder.bench())
-            failed += measure_soak(recorder, plan, minutes, say)
+            failed += measure_soak(recorder, plan, minutes, notify)
     report(recorder, output, draw_charts)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -63,11 +63,13 @@ def make_slides(
     start = perf_counter()
     with ProgressBar() as bar:
 
-        def say(slide: "MadeSlide") -> None:
+        def print_slide(slide: "MadeSlide") -> None:
             size = f"{spec.width_px:,} x {spec.height_px:,} px, {slide.bytes / 1e6:,.1f} MB"
             bar.say(f"{slide.path}: {size}, {slide.worst}")
 
-        made = make_cohort(output, library, spec, plan, look=look, threads=threads, progress=bar.update, finished=say)
+        made = make_cohort(
+            output, library, spec, plan, look=look, threads=threads, progress=bar.update, finished=print_slide
+        )
     seconds = perf_counter() - start
     area = len(made) * spec.width_px * spec.height_px
     typer.echo(

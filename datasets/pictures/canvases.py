@@ -8,11 +8,11 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
 
-Run = Callable[[np.ndarray], np.ndarray]
+InferBatch = Callable[[np.ndarray], np.ndarray]
 
 
 def heat_map(
-    image: np.ndarray, run: Run, *, size_px: int, stride_px: int, halo_px: int, at_once: int = 8
+    image: np.ndarray, run: InferBatch, *, size_px: int, stride_px: int, halo_px: int, at_once: int = 8
 ) -> np.ndarray:
     """Run a fully convolutional model over a picture of any size; what lies outside the picture is mirrored.
 

@@ -67,8 +67,8 @@ def _suppress(heat: np.ndarray, threshold: float, disk: np.ndarray) -> np.ndarra
     rank = ranks.reshape(heat.shape)
     kept = np.zeros(heat.shape, bool)
     while left.any():
-        standing = np.where(left, rank, 0)
-        highest = left & (standing >= cv2.dilate(standing, disk))
+        ranks_left = np.where(left, rank, 0)
+        highest = left & (ranks_left >= cv2.dilate(ranks_left, disk))
         kept |= highest
         left &= cv2.dilate(highest.astype(np.uint8), disk) == 0
     return kept

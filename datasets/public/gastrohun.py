@@ -10,7 +10,7 @@ from unmissed.datasets.registry import register
 from unmissed.datasets.splits import SplitName
 from unmissed.datasets.trees import check_classes, read_table, report_absent, require_folder
 
-Agreement = Literal["Complete agreement", "Triple agreement", "FG agreement", "G agreement"]
+LabelAgreement = Literal["Complete agreement", "Triple agreement", "FG agreement", "G agreement"]
 
 _WALLS = {
     "A": ("anterior wall", "前壁"),
@@ -66,7 +66,7 @@ def read(root: Path) -> list[Record]:
     return read_agreed(root, "Complete agreement")
 
 
-def read_agreed(root: Path, agreement: Agreement) -> list[Record]:
+def read_agreed(root: Path, agreement: LabelAgreement) -> list[Record]:
     """Read the pictures on whose site the named raters agree; the others are left out.
 
     Raises

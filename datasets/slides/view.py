@@ -16,7 +16,7 @@ _SAME_UM = 0.02  # resolutions that differ by less are taken as one: a nucleus o
 
 
 @dataclass(frozen=True)
-class View:
+class LevelView:
     """A level of a slide, read at 1/scale.
 
     Attributes
@@ -75,7 +75,7 @@ class View:
         return self.slide.levels[self.level]
 
 
-def view_at(slide: Slide, um_per_px: float, tolerance: float = 0.06) -> View:
+def view_at(slide: Slide, um_per_px: float, tolerance: float = 0.06) -> LevelView:
     """Choose what to read for a resolution.
 
     Parameters
@@ -105,7 +105,7 @@ def view_at(slide: Slide, um_per_px: float, tolerance: float = 0.06) -> View:
 
 
 def read_area(
-    view: View, x_px: int, y_px: int, width_px: int, height_px: int, cache: TileCache | None = None
+    view: LevelView, x_px: int, y_px: int, width_px: int, height_px: int, cache: TileCache | None = None
 ) -> np.ndarray:
     """Cut a rectangle out of a view.
 
@@ -134,7 +134,7 @@ def read_area(
     return area
 
 
-def _copy_tiles(area: np.ndarray, view: View, x_px: int, y_px: int, cache: TileCache | None) -> bool:
+def _copy_tiles(area: np.ndarray, view: LevelView, x_px: int, y_px: int, cache: TileCache | None) -> bool:
     """Copy what the tiles hold of an area into it; returns whether they cover all of it."""
     height_px, width_px = area.shape[:2]
     read = view.slide.read if cache is None else lambda *tile: cache.read(view.slide, *tile)
@@ -223,9 +223,11 @@ def thumbnail(slide: Slide, longest_px: int = 1600) -> np.ndarray:
     return picture
 
 
-def _views(slide: Slide) -> list[View]:
+def _views(slide: Slide) -> list[LevelView]:
     """Every level at every scale, level 0 at full scale first."""
-    return [View(slide, number, scale) for number, level in enumerate(slide.levels) for scale in sorted(level.scales)]
+    return [
+        LevelView(slide, number, scale) for number, level in enumerate(slide.levels) for scale in sorted(level.scales)
+    ]
 
 
 def _um_per_px(slide: Slide) -> float:

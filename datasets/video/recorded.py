@@ -75,7 +75,7 @@ class RecordedVideo(VideoSource):
                 stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 image = read(self._capture)
                 if image is not None:
-                    return Frame(index, self._clock.of(stamp_s), image)
+                    return Frame(index, self._clock.update(stamp_s), image)
         return None
 
     def _how_it_ended(self, count: int, last_s: float) -> str:

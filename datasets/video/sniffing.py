@@ -45,12 +45,12 @@ def no_video(path: Path, source: str) -> VideoError:
     """The error for a file in which no video was found."""
     with path.open("rb") as stream:
         head = stream.read(16)
-    kind = _of(head, _PICTURES) or ("WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else "")
+    kind = _kind_of(head, _PICTURES) or ("WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else "")
     if kind:
         return VideoError(
             f"{source} is a picture ({kind})", expected=_EXPECTED, fix="for pictures use `unmissed predict`"
         )
-    kind = _of(head, _SOUNDS) or ("WAV" if head[:4] == b"RIFF" and head[8:12] == b"WAVE" else "")
+    kind = _kind_of(head, _SOUNDS) or ("WAV" if head[:4] == b"RIFF" and head[8:12] == b"WAVE" else "")
     if kind or head[4:11] == b"ftypM4A":
         return VideoError(f"{source} is an audio file ({kind or 'M4A'})", expected=_EXPECTED)
     if head.startswith(_PLAYLISTS):
@@ -70,7 +70,7 @@ def no_video(path: Path, source: str) -> VideoError:
     )
 
 
-def _of(head: bytes, kinds: dict[bytes, str]) -> str:
+def _kind_of(head: bytes, kinds: dict[bytes, str]) -> str:
     return next((name for magic, name in kinds.items() if head.startswith(magic)), "")
 
 

@@ -27,7 +27,7 @@ class StreamClock:
         self._offset_s = self._last_s = 0.0
         self.repaired = 0
 
-    def of(self, stamp_s: float) -> float:
+    def update(self, stamp_s: float) -> float:
         """Stream time of the next frame."""
         if self._stamp_s is None:
             self._stamp_s = stamp_s if math.isfinite(stamp_s) else 0.0

@@ -174,6 +174,10 @@ class ThreadSeconds:
     judge: _Seconds = 0.0
 
 
+Count = Literal["canvases", "canvases_empty", "places_looked_at_again", "candidates", "crops_judged"]
+"""What is counted of a slide."""
+
+
 @dataclass(frozen=True)
 class SlideResult:
     """What triage found on one slide; says nothing yet of its place among other slides.
@@ -198,7 +202,7 @@ class SlideResult:
     reading : how the file could be read.
     times_s : wall time of the stages.
     thread_s : what the threads did meanwhile.
-    counts : to show and for nothing else: canvases, candidates, crops judged ...
+    counts : to show and for nothing else; what is not counted is missing.
     provenance : models with versions and hashes, preset, runtime.
     """
 
@@ -221,5 +225,5 @@ class SlideResult:
     reading: SlideReading
     times_s: StageSeconds
     thread_s: ThreadSeconds
-    counts: Mapping[str, float]
+    counts: Mapping[Count, float]
     provenance: Mapping[str, Any] = field(default_factory=dict)

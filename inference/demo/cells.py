@@ -86,7 +86,7 @@ def run_demo(folder: Path, *, model: str = MODEL, runtime: str = "onnx-cpu") -> 
             note=NOTE,
             note_zh=NOTE_ZH,
         )
-    write_page(page_path, [PageRow.of(row) for row in rows], file.card, run)
+    write_page(page_path, [PageRow.from_row(row) for row in rows], file.card, run)
     return DemoResult(
         page=page_path,
         table=table_path,

@@ -12,8 +12,8 @@ from unmissed.datasets.synthetic.slides.outline import Spot
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run.entries import Input
-from unmissed.inference.cytology.run.jobs import Progress
 from unmissed.inference.cytology.run.loading import screener_for
+from unmissed.inference.cytology.run.messages import TriageProgress
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 
 SLIDES = 4
@@ -50,7 +50,7 @@ class TriageDemo:
         return self.failed == (BROKEN,)
 
 
-def run_triage_demo(folder: Path, report: Callable[[Progress], None] = lambda progress: None) -> TriageDemo:
+def run_triage_demo(folder: Path, report: Callable[[TriageProgress], None] = lambda progress: None) -> TriageDemo:
     """Draw slides, triage them and write the pages.
 
     Parameters

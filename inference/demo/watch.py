@@ -12,8 +12,8 @@ from unmissed.datasets.synthetic.flights.mucosa import drawn_texture
 from unmissed.datasets.synthetic.flights.scripts import plan_flight
 from unmissed.datasets.video import Frame, Gap, VideoSource, open_video
 from unmissed.inference.endoscopy.protocol import load_protocol
-from unmissed.inference.endoscopy.values import ExamResult, Scene, Sight, View
-from unmissed.inference.endoscopy.watching.watch import Moment, Wish, watch
+from unmissed.inference.endoscopy.values import ExamResult, FrameView, Scene, Sight
+from unmissed.inference.endoscopy.watching.watch import Request, WatchStatus, watch
 from unmissed.inference.endoscopy.watching.watcher import Watcher
 
 COLONOSCOPY, GASTROSCOPY = "colonoscopy", "gastroscopy"
@@ -83,12 +83,12 @@ def _watch_flight(video: Path, caecum_s: float, output: Path) -> ExamResult:
     """The drawn video, with a user who presses the key at the caecum: no shipped model recognises a drawn one."""
     is_marked = False
 
-    def press(moment: Moment) -> Wish:
+    def press(status: WatchStatus) -> Request:
         nonlocal is_marked
-        if is_marked or moment.time_s < caecum_s:
-            return Wish.NONE
+        if is_marked or status.time_s < caecum_s:
+            return Request.NONE
         is_marked = True
-        return Wish.CAECUM
+        return Request.CAECUM
 
     protocol = load_protocol(COLONOSCOPY)
     return watch(open_video(str(video)), protocol, output, overwrite=True, notes=(NOTE,), on_frame=press)
@@ -102,10 +102,10 @@ def _caecum_s(truth: Path) -> float:
 
 def _watch_script(scripted: list[ScriptedFrame], output: Path) -> ExamResult:
     """The drawn frames, with what the script says in place of a classifier."""
-    said = {item.frame.time_s: Sight(Scene(item.scene), dict(item.probabilities)) for item in scripted}
+    sights = {item.frame.time_s: Sight(Scene(item.scene), dict(item.probabilities)) for item in scripted}
 
-    def sighting(view: View, outside: float) -> Sight:
-        return said[view.time_s]
+    def sighting(view: FrameView, outside: float) -> Sight:
+        return sights[view.time_s]
 
     return watch(
         _Scripted(scripted),

@@ -15,7 +15,7 @@ from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.versions import version_of, versions_of
 from unmissed.datasets.locate import DATA_VARIABLE, dataset_root
 from unmissed.inference.doctor.answers import BASE_RUNTIME, examine_answers
-from unmissed.inference.doctor.row import Check, Status
+from unmissed.inference.doctor.row import Check, CheckStatus
 from unmissed.inference.doctor.self_test import try_runtime
 from unmissed.inference.runtimes import registry as runtime_registry
 from unmissed.inference.runtimes.base import Runtime
@@ -39,15 +39,15 @@ def examine() -> Iterator[Check]:
             yield from check()
         except Exception as error:  # the doctor must finish on any machine
             name = check.__name__.removeprefix("_").replace("_", " ")
-            yield Check(name, Status.FAIL, f"{type(error).__name__}: {error}", "report this with the full output")
+            yield Check(name, CheckStatus.FAIL, f"{type(error).__name__}: {error}", "report this with the full output")
 
 
 def _python() -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < _OLDEST_PYTHON:
-        yield Check("python", Status.FAIL, found, "install Python 3.11 or newer")
+        yield Check("python", CheckStatus.FAIL, found, "install Python 3.11 or newer")
     else:
-        yield Check("python", Status.PASS, found)
+        yield Check("python", CheckStatus.PASS, found)
 
 
 def _packages() -> Iterator[Check]:
@@ -70,11 +70,11 @@ def _packages() -> Iterator[Check]:
         title = f"packages, extra {extra!r}" if extra else "packages"
         fix = f"pip install 'unmissed[{extra}]'" if extra else "pip install --upgrade unmissed"
         if not lacking:
-            yield Check(title, Status.PASS, ", ".join(installed))
+            yield Check(title, CheckStatus.PASS, ", ".join(installed))
         elif extra:
-            yield Check(title, Status.INFO, ", ".join(lacking), f"if you need it: {fix}")
+            yield Check(title, CheckStatus.INFO, ", ".join(lacking), f"if you need it: {fix}")
         else:
-            yield Check(title, Status.FAIL, ", ".join(lacking), fix)
+            yield Check(title, CheckStatus.FAIL, ", ".join(lacking), fix)
 
 
 def _rival_packages() -> Iterator[Check]:
@@ -82,7 +82,9 @@ def _rival_packages() -> Iterator[Check]:
         found = list(versions_of((first, second)).values())
         if len(found) == 2:
             both = f"{first} {found[0]} and {second} {found[1]} overwrite each other"
-            yield Check("packages", Status.WARN, both, f"pip uninstall {first} {second}, then install the one you need")
+            yield Check(
+                "packages", CheckStatus.WARN, both, f"pip uninstall {first} {second}, then install the one you need"
+            )
 
 
 def _runtimes() -> Iterator[Check]:
@@ -96,79 +98,81 @@ def _try_runtime(runtime: Runtime) -> Check:
     is_base = runtime.name == BASE_RUNTIME
     available = runtime.is_available()
     if not available.ok:
-        status = Status.FAIL if is_base else Status.INFO
+        status = CheckStatus.FAIL if is_base else CheckStatus.INFO
         return Check(title, status, available.reason, available.fix)
     with tempfile.TemporaryDirectory(prefix="unmissed-doctor-", ignore_cleanup_errors=True) as folder:
         try:
-            return Check(title, Status.PASS, f"runs on {try_runtime(runtime, Path(folder))}")
+            return Check(title, CheckStatus.PASS, f"runs on {try_runtime(runtime, Path(folder))}")
         except UnmissedError as error:
-            return Check(title, Status.FAIL if is_base else Status.WARN, error.found, error.fix)
+            return Check(title, CheckStatus.FAIL if is_base else CheckStatus.WARN, error.found, error.fix)
         except ArithmeticError as error:
-            return Check(title, Status.FAIL, str(error), "do not use this runtime; update its driver and package")
+            return Check(title, CheckStatus.FAIL, str(error), "do not use this runtime; update its driver and package")
 
 
 def _processor() -> Iterator[Check]:
-    yield Check("processor", Status.PASS, f"{hardware.processor()}, {hardware.physical_cores()} cores to use")
+    yield Check("processor", CheckStatus.PASS, f"{hardware.processor()}, {hardware.physical_cores()} cores to use")
     features = hardware.cpu_features()
     if features is None or hardware.is_arm():
         return
     if "avx2" not in features:
-        yield Check("processor", Status.WARN, "no AVX2: models run several times slower", "use a newer machine")
+        yield Check("processor", CheckStatus.WARN, "no AVX2: models run several times slower", "use a newer machine")
     fast_int8 = sorted(features & {"avx512_vnni", "avx_vnni"})
     if fast_int8:
-        yield Check("processor", Status.PASS, f"{', '.join(fast_int8)}: int8 models run faster than fp32")
+        yield Check("processor", CheckStatus.PASS, f"{', '.join(fast_int8)}: int8 models run faster than fp32")
     else:
-        yield Check("processor", Status.INFO, "no VNNI: int8 files gain less; --variant auto takes what is faster here")
+        yield Check(
+            "processor", CheckStatus.INFO, "no VNNI: int8 files gain less; --variant auto takes what is faster here"
+        )
 
 
 def _memory() -> Iterator[Check]:
     free = hardware.memory_bytes("MemAvailable")
     if free is None:
         return
-    status = Status.PASS if free >= _LEAST_MEMORY else Status.WARN
-    fix = "" if status is Status.PASS else "close other programs, or use fewer --workers"
+    status = CheckStatus.PASS if free >= _LEAST_MEMORY else CheckStatus.WARN
+    fix = "" if status is CheckStatus.PASS else "close other programs, or use fewer --workers"
     yield Check("memory", status, f"{free / _GIB:.1f} GiB free", fix)
 
 
 def _disk() -> Iterator[Check]:
     here = Path.cwd()
     free = shutil.disk_usage(here).free
-    status = Status.PASS if free >= _LEAST_DISK else Status.WARN
-    fix = "" if status is Status.PASS else "free some space, or work in another folder"
+    status = CheckStatus.PASS if free >= _LEAST_DISK else CheckStatus.WARN
+    fix = "" if status is CheckStatus.PASS else "free some space, or work in another folder"
     yield Check("disk", status, f"{free / _GIB:.1f} GiB free in the current folder", fix)
     try:
         with tempfile.TemporaryFile(dir=here):
             pass
     except OSError as error:
         found = f"the current folder cannot be written: {error.strerror}"
-        yield Check("disk", Status.WARN, found, "work in a folder of your own")
+        yield Check("disk", CheckStatus.WARN, found, "work in a folder of your own")
 
 
 def _datasets() -> Iterator[Check]:
     base = os.environ.get(DATA_VARIABLE, "")
     if not base:
         fix = f"to train or measure, set {DATA_VARIABLE} to the folder of the datasets"
-        yield Check("datasets", Status.INFO, f"{DATA_VARIABLE} is not set", fix)
+        yield Check("datasets", CheckStatus.INFO, f"{DATA_VARIABLE} is not set", fix)
     elif not Path(base).expanduser().is_dir():
-        yield Check("datasets", Status.WARN, f"{DATA_VARIABLE}={base} is no folder", "correct the variable")
+        yield Check("datasets", CheckStatus.WARN, f"{DATA_VARIABLE}={base} is no folder", "correct the variable")
     else:
         found = [name for name in dataset_registry.names() if dataset_root(name).is_dir()]
-        yield Check("datasets", Status.PASS if found else Status.INFO, ", ".join(found) or f"none in {base}")
+        yield Check("datasets", CheckStatus.PASS if found else CheckStatus.INFO, ", ".join(found) or f"none in {base}")
 
 
 def _models() -> Iterator[Check]:
     """Every file of every shipped model against the hash in its card."""
     if not zoo.names():
-        yield Check("models", Status.INFO, "no models are shipped", "name your own export")
+        yield Check("models", CheckStatus.INFO, "no models are shipped", "name your own export")
     for name in zoo.names():
         try:
             variants = list(load_card(zoo.find_card(name)).files)
             for variant in variants:
                 zoo.resolve(name, variant)
         except UnmissedError as error:
-            yield Check(f"model {name}", Status.FAIL, error.found, "pip install --force-reinstall unmissed")
+            yield Check(f"model {name}", CheckStatus.FAIL, error.found, "pip install --force-reinstall unmissed")
         else:
-            yield Check(f"model {name}", Status.PASS, f"{', '.join(variants)}: hashes agree with the card")
+            yield Check(f"model {name}", CheckStatus.PASS, f"{', '.join(variants)}: hashes agree with the card")
 
 
 def _installed(name: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """The outcome of a check."""
 
     PASS = "PASS"  # noqa: S105
@@ -22,6 +22,6 @@ class Check:
     """One row: what was looked at, what was found, what to do."""
 
     name: str
-    status: Status
+    status: CheckStatus
     found: str
     fix: str = ""

@@ -23,7 +23,7 @@ class Site(_Part):
     neighbours: tuple[str, ...] = Field((), description="Codes of sites that classifiers mistake it for.")
 
 
-class Models(_Part):
+class ProtocolModels(_Part):
     """Who tells what; a name of a shipped model or the path of an .onnx file, null for nobody."""
 
     site: str | None = Field(None, description="Classifier of sites and scenes.")
@@ -69,8 +69,8 @@ class Protocol(_Part):
     minimum_s: float = Field(gt=0, description="Least time of the whole examination, or of the withdrawal.")
     minimum_of: Literal["examination", "withdrawal"]
     sites: tuple[Site, ...] = ()
-    models: Models = Models()
-    speed: SpeedLimits | None = Field(None, description="Null: the speed is measured and not judged.")
+    models: ProtocolModels = ProtocolModels()
+    speed: SpeedLimits | None = Field(None, description="Null: the speed is measured and not assessed.")
     lesion: LesionLimits = LesionLimits()
     coverage: CoverageLimits = CoverageLimits()
 

@@ -19,7 +19,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class FrameView:
     """A frame cut to what the endoscope sees, with what several stages need of it.
 
     Attributes
@@ -106,12 +106,14 @@ class SpeedState(StrEnum):
     """Fast."""
     RED = "red"
     """Too fast: the alarm."""
+    NOT_ASSESSED = "not_assessed"
+    """Measured, but the protocol has no limits to judge it by."""
     GREY = "grey"
-    """Not told: the picture is not legible, frozen, or outside."""
+    """Not measurable: the picture is not legible, frozen, or outside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class WithdrawalSpeed:
     """Withdrawal speed, 0..100, rising with the true speed; the last three are each gauge alone.
 
     ``speed`` is what the monitor shows (the fused gauge); None in all of them while the state is grey.
@@ -188,7 +190,7 @@ class FrameSignals:
     frozen: bool
     similarity: float
     motion: Motion
-    speed: Speed
+    speed: WithdrawalSpeed
     sight: Sight
     lesions: tuple[Lesion, ...]
     alert: bool

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 LARGEST_PX = 100_000_000  # of a picture brought to the model's scale, as of one that is read
 
 
-class Finder(Closing):
+class FindPipeline(Closing):
     """A loaded heat-map model that finds places in pictures.
 
     Parameters

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from unmissed.datasets.basis.errors import ImageError
 from unmissed.datasets.basis.paths import SUFFIXES, find_images, without_duplicates
-from unmissed.inference.pictures.rows import Row
+from unmissed.inference.pictures.rows import PredictionRow
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class PictureInputs:
     """What the user named.
 
     Attributes
@@ -22,10 +22,10 @@ class Inputs:
     """
 
     paths: tuple[Path, ...]
-    problems: tuple[Row, ...]
+    problems: tuple[PredictionRow, ...]
 
 
-def expand(inputs: Sequence[str]) -> Inputs:
+def expand(inputs: Sequence[str]) -> PictureInputs:
     """Expand files, folders (with their subfolders) and patterns (``*``, ``?``, ``[...]``, ``**``).
 
     Patterns are expanded here because the Windows shell does not. A file that is named is taken whatever its suffix;
@@ -37,19 +37,19 @@ def expand(inputs: Sequence[str]) -> Inputs:
         When no input names a picture.
     """
     found: list[Path] = []
-    problems: list[Row] = []
+    problems: list[PredictionRow] = []
     for text in inputs:
         try:
             found += _expand_one(text)
         except ImageError as error:
-            problems.append(Row(Path(text), None, str(error)))
+            problems.append(PredictionRow(Path(text), None, str(error)))
     paths = tuple(without_duplicates(found))
     if not paths:
         raise ImageError(
             "; ".join(str(row.error) for row in problems) or "no inputs were named",
             expected="at least one picture",
         )
-    return Inputs(paths, tuple(problems))
+    return PictureInputs(paths, tuple(problems))
 
 
 def _expand_one(text: str) -> list[Path]:

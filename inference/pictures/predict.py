@@ -14,7 +14,7 @@ from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.records import Record
 from unmissed.inference.pictures.fitting import Prepare, RecordReader, path_reader
 from unmissed.inference.pictures.ordered import chunks, in_order
-from unmissed.inference.pictures.rows import Row
+from unmissed.inference.pictures.rows import PredictionRow
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.zoo import ModelFile
 
@@ -76,7 +76,7 @@ class Predictor(Closing):
         self.session = engine.load(model, device=device, batch_size=batch_size, threads=self.threads)
         cv2.setNumThreads(1)  # the workers are the parallelism
 
-    def predict(self, paths: Iterable[Path]) -> Iterator[Row]:
+    def predict(self, paths: Iterable[Path]) -> Iterator[PredictionRow]:
         """Classify pictures; one row each, in order.
 
         A picture that cannot be read becomes a row with its error and never stops the rest. Only a few batches are in
@@ -92,7 +92,7 @@ class Predictor(Closing):
         stop = threading.Event()
         local = threading.local()
 
-        def work(chunk: Sequence[Path]) -> list[Row]:
+        def work(chunk: Sequence[Path]) -> list[PredictionRow]:
             if not hasattr(local, "buffer"):
                 local.buffer = self._new_buffer()
             return _classify(chunk, self._prepare, self.session.run, local.buffer, stop)
@@ -153,7 +153,7 @@ def predict_paths(
     threads: int | None = None,
     device: str | None = None,
     um_per_px: float | None = None,
-) -> Iterator[Row]:
+) -> Iterator[PredictionRow]:
     """Load a model, classify pictures and free the model; see ``Predictor``."""
     with Predictor(
         model,
@@ -190,7 +190,7 @@ def _classify(
     run: Callable[[np.ndarray], np.ndarray],
     buffer: np.ndarray,
     stop: threading.Event,
-) -> list[Row]:
+) -> list[PredictionRow]:
     errors: dict[int, str] = {}
     used = 0
     for index, path in enumerate(paths):
@@ -206,6 +206,6 @@ def _classify(
             used += 1
     found = iter(run(buffer[:used]))
     return [
-        Row(path, None, errors[index]) if index in errors else Row(path, next(found))
+        PredictionRow(path, None, errors[index]) if index in errors else PredictionRow(path, next(found))
         for index, path in enumerate(paths)
     ]

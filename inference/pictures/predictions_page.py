@@ -18,7 +18,7 @@ from unmissed.datasets.basis.jpeg import jpeg_address
 from unmissed.datasets.basis.names import readable
 from unmissed.datasets.basis.versions import version_of
 from unmissed.datasets.pictures.images import read_image, shrink_to
-from unmissed.inference.pictures.rows import Row
+from unmissed.inference.pictures.rows import PredictionRow
 from unmissed.inference.reports.numbers import percent as _percent
 from unmissed.models.cards import Card, Metric
 
@@ -46,7 +46,7 @@ class PageRow:
     error: str = ""
 
     @classmethod
-    def of(cls, row: Row) -> Self:
+    def from_row(cls, row: PredictionRow) -> Self:
         """The page's view of a row of the prediction."""
         return cls(row.path, () if row.probabilities is None else tuple(row.probabilities.tolist()), row.error or "")
 

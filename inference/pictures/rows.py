@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class PredictionRow:
     """What came out for one picture: probabilities, or the reason why there are none.
 
     Attributes

@@ -11,7 +11,7 @@ from typing import Self
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import make_folder, output_error
 from unmissed.datasets.basis.names import path_cell, table_cell
-from unmissed.inference.pictures.rows import Find, FindRow, Row
+from unmissed.inference.pictures.rows import Find, FindRow, PredictionRow
 from unmissed.models.cards import Card
 
 
@@ -131,11 +131,11 @@ class PredictionTable(Table):
         groups = [f"g_{name}" for name in self._groups]
         super().__init__(path, ["path", "class", "probability", *probabilities, *groups, "error"])
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Iterable[PredictionRow]) -> None:
         """Append rows."""
         self.add([self._cells(row) for row in rows])
 
-    def _cells(self, row: Row) -> list[str]:
+    def _cells(self, row: PredictionRow) -> list[str]:
         path = path_cell(row.path)
         if row.probabilities is None:
             blanks = [""] * (2 + len(self._class_ids) + len(self._groups))

@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class PageScript:
     """A script of a page.
 
     Attributes
@@ -28,11 +28,11 @@ class Script:
     policy: str
 
 
-def script(*paths: Path) -> Script:
+def script(*paths: Path) -> PageScript:
     """The script that every page has, which remembers the language, and after it those of the files."""
     text = "\n".join(path.read_text("utf-8") for path in (_HERE / "language.js", *paths))
     digest = base64.b64encode(sha256(text.encode()).digest()).decode("ascii")
-    return Script(Markup(text), f"sha256-{digest}")  # noqa: S704 -- our own file, nothing from outside in it
+    return PageScript(Markup(text), f"sha256-{digest}")  # noqa: S704 -- our own file, nothing from outside in it
 
 
 def environment(folder: Path, *styles: str) -> Environment:

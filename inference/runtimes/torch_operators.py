@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-Inputs = list[torch.Tensor | None]
+OperatorInputs = list[torch.Tensor | None]
 Attributes = dict[str, Any]
 Operator = Callable[[Any, Attributes], torch.Tensor]
 
@@ -59,7 +59,7 @@ OPERATORS |= {
 
 
 @operator("Constant")
-def _constant(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
+def _constant(inputs: OperatorInputs, attributes: Attributes) -> torch.Tensor:
     (value,) = attributes.values()
     return value if isinstance(value, torch.Tensor) else torch.tensor(value)
 
@@ -77,7 +77,7 @@ def _transpose(inputs: Sequence[torch.Tensor], attributes: Attributes) -> torch.
 
 
 @operator("Pad")
-def _pad(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
+def _pad(inputs: OperatorInputs, attributes: Attributes) -> torch.Tensor:
     images, pads = inputs[0], inputs[1]
     mode = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}.get(attributes.get("mode", "constant"))
     if images is None or pads is None or mode is None or (len(inputs) > 3 and inputs[3] is not None):
@@ -143,7 +143,7 @@ def _global_average_pool(inputs: Sequence[torch.Tensor], attributes: Attributes)
 
 
 @operator("ReduceMean")
-def _reduce_mean(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
+def _reduce_mean(inputs: OperatorInputs, attributes: Attributes) -> torch.Tensor:
     axes = _axes(inputs, attributes)
     return inputs[0].mean(dim=axes, keepdim=bool(attributes.get("keepdims", 1)))  # type: ignore[union-attr]
 
@@ -154,7 +154,7 @@ def _mean(inputs: Sequence[torch.Tensor], attributes: Attributes) -> torch.Tenso
 
 
 @operator("Clip")
-def _clip(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
+def _clip(inputs: OperatorInputs, attributes: Attributes) -> torch.Tensor:
     low, high = (*inputs[1:], None, None)[:2]
     return torch.clamp(inputs[0], low, high)  # type: ignore[arg-type]
 
@@ -199,13 +199,13 @@ def _reshape(inputs: Sequence[torch.Tensor], attributes: Attributes) -> torch.Te
 
 
 @operator("Squeeze")
-def _squeeze(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
+def _squeeze(inputs: OperatorInputs, attributes: Attributes) -> torch.Tensor:
     axes = _axes(inputs, attributes)
     return inputs[0].squeeze() if axes is None else inputs[0].squeeze(axes)  # type: ignore[union-attr]
 
 
 @operator("Unsqueeze")
-def _unsqueeze(inputs: Inputs, attributes: Attributes) -> torch.Tensor:
+def _unsqueeze(inputs: OperatorInputs, attributes: Attributes) -> torch.Tensor:
     value, axes = inputs[0], _axes(inputs, attributes) or ()
     rank = value.dim() + len(axes)  # type: ignore[union-attr]
     for axis in sorted(axis % rank for axis in axes):
@@ -262,7 +262,7 @@ def _padded(images: torch.Tensor, attributes: Attributes, value: float) -> tuple
     return F.pad(images, (left, right, top, bottom), value=value), (0, 0)
 
 
-def _axes(inputs: Inputs, attributes: Attributes) -> tuple[int, ...] | None:
+def _axes(inputs: OperatorInputs, attributes: Attributes) -> tuple[int, ...] | None:
     """Axes as an input (newer opsets) or as an attribute (older ones)."""
     if len(inputs) > 1 and inputs[1] is not None:
         return tuple(inputs[1].reshape(-1).tolist())

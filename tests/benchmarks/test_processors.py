@@ -22,7 +22,7 @@ from unmissed.benchmarks.processors.playing import (
     unhidden,
 )
 from unmissed.benchmarks.processors.rows import from_fp32, from_other, row_of
-from unmissed.benchmarks.processors.worker import Answer, Question, Task
+from unmissed.benchmarks.processors.worker import FileAnswers, Question, WorkerTask
 from unmissed.benchmarks.speed.child import ChildError
 from unmissed.datasets.basis.files import sha256_of
 from unmissed.models import zoo
@@ -43,7 +43,7 @@ EMULATED_S = 400  # what a slow machine may take
 
 
 @pytest.fixture(scope="module")
-def native() -> tuple[Answer, ...]:
+def native() -> tuple[FileAnswers, ...]:
     return run_worker(NATIVE, QUESTIONS).answers
 
 
@@ -62,7 +62,7 @@ def playable(cpu: str) -> Processor:
         pytest.skip(f"no processor can be emulated: {error}")
 
 
-def check(name: str, answers: tuple[Answer, ...], native: tuple[Answer, ...]) -> None:
+def check(name: str, answers: tuple[FileAnswers, ...], native: tuple[FileAnswers, ...]) -> None:
     """The claims of the cards, for each file that was asked."""
     assert len(answers) == len(native) == len(QUESTIONS)
     for question, answer, own in zip(QUESTIONS, answers, native, strict=True):
@@ -78,12 +78,12 @@ def check(name: str, answers: tuple[Answer, ...], native: tuple[Answer, ...]) ->
         assert wrong == []
 
 
-def test_this_processor_gives_the_known_answers(native: tuple[Answer, ...]) -> None:
+def test_this_processor_gives_the_known_answers(native: tuple[FileAnswers, ...]) -> None:
     check("native", native, native)
 
 
 @pytest.mark.parametrize("cpu", ["Nehalem", "Haswell", "Cascadelake-Server"])
-def test_an_emulated_processor_gives_the_same(cpu: str, native: tuple[Answer, ...]) -> None:
+def test_an_emulated_processor_gives_the_same(cpu: str, native: tuple[FileAnswers, ...]) -> None:
     processor = playable(cpu)
     try:
         answers = run_worker(processor, QUESTIONS, timeout_s=EMULATED_S).answers
@@ -94,7 +94,7 @@ def test_an_emulated_processor_gives_the_same(cpu: str, native: tuple[Answer, ..
     check(processor.name, answers, native)
 
 
-def test_with_instruction_sets_hidden_it_gives_the_same(mask: Path, native: tuple[Answer, ...]) -> None:
+def test_with_instruction_sets_hidden_it_gives_the_same(mask: Path, native: tuple[FileAnswers, ...]) -> None:
     found = run_worker(unhidden(mask), []).features
     processors = masked(mask, found)
     if not processors:
@@ -185,9 +185,9 @@ def test_a_machine_without_the_tools_says_what_is_missing(tmp_path: Path, monkey
 class TestRows:
     FILE = zoo.resolve("slide-score", "fp32")
 
-    def answer(self, change: Callable[[np.ndarray], np.ndarray] = lambda numbers: numbers) -> Answer:
+    def answer(self, change: Callable[[np.ndarray], np.ndarray] = lambda numbers: numbers) -> FileAnswers:
         numbers = change(np.array(self.FILE.card.known_for("fp32").outputs))
-        return Answer(numbers=[[None if np.isnan(x) else x for x in row] for row in numbers.tolist()], ms=1.0)
+        return FileAnswers(numbers=[[None if np.isnan(x) else x for x in row] for row in numbers.tolist()], ms=1.0)
 
     def test_the_worst_processor_counts(self) -> None:
         answers = {
@@ -213,7 +213,7 @@ class TestRows:
 
 
 def test_a_task_says_how_a_processor_is_not_as_meant() -> None:
-    task = Task(has=frozenset({"AVX2"}), lacks=frozenset({"AVX512F"}))
+    task = WorkerTask(has=frozenset({"AVX2"}), lacks=frozenset({"AVX512F"}))
     assert task.wrong(frozenset({"AVX2", "SSE2"})) == []
     assert task.wrong(frozenset({"AVX512F"})) == ["no AVX2", "AVX512F, which it should not have"]
 

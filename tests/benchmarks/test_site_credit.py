@@ -5,7 +5,7 @@ import pytest
 
 from unmissed.benchmarks.gauges.site_credit import cases, judge, ship
 from unmissed.benchmarks.gauges.site_exams import blind_spots, figures_of, simulate, standard, varied
-from unmissed.inference.endoscopy.frame.gauges import Gauge
+from unmissed.inference.endoscopy.frame.gauges import GaugeModel
 from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.training.gauges import fit_gauge
@@ -50,6 +50,6 @@ def test_a_gauge_is_fitted_judged_and_shipped(few, tmp_path):
     metrics = judge(gauge, few, "0.88")
     assert metrics["accuracy, frames right 0.88"].value > 0.9
     ship(gauge, tmp_path, few, metrics, exams=12, tests=12)
-    shipped = Gauge(str(tmp_path / "site-credit.onnx"), FEATURES)
+    shipped = GaugeModel(str(tmp_path / "site-credit.onnx"), FEATURES)
     row = dict(zip(FEATURES, few.figures[0].tolist(), strict=True))
-    assert shipped.of(row)["credit"] == pytest.approx(float(gauge.of(few.figures[:1])[0, 0]), abs=1e-4)
+    assert shipped.predict(row)["credit"] == pytest.approx(float(gauge.predict(few.figures[:1])[0, 0]), abs=1e-4)

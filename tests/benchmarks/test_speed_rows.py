@@ -58,4 +58,4 @@ def test_a_fit_takes_usable_rows_and_gives_both_outputs(recording: Recording) ->
     assert usable(rows)[20]
     assert targets_of(rows).shape == (48, 2)
     gauge = fit(FEATURES[:4], [rows])
-    assert gauge.of(rows.values[:, :4]).shape == (48, 2)
+    assert gauge.predict(rows.values[:, :4]).shape == (48, 2)

@@ -67,7 +67,7 @@ def test_a_runtime_that_computes_nonsense_is_a_failure(monkeypatch):
 
     monkeypatch.setattr(type(runtime), "load", load)
     row = doctor._try_runtime(runtime)
-    assert row.status is doctor.Status.FAIL
+    assert row.status is doctor.CheckStatus.FAIL
     assert "wrong probabilities" in row.found
 
 
@@ -98,7 +98,7 @@ def test_a_check_that_breaks_down_does_not_stop_the_rest(monkeypatch):
 
     monkeypatch.setattr(doctor, "_CHECKS", (broken, doctor._python))
     first, second = doctor.examine()
-    assert first.status is doctor.Status.FAIL
+    assert first.status is doctor.CheckStatus.FAIL
     assert "oops" in first.found
     assert second.name == "python"
 

@@ -98,7 +98,7 @@ def nothing_but_receipts(root):
 def test_fetch_unpack_read_and_leave_a_receipt(server, tmp_path):
     server.files["set.zip"] = GOOD
     lines = []
-    assert prepare(server.dataset("set.zip"), tmp_path, accept_licence=True, say=lines.append) == 2
+    assert prepare(server.dataset("set.zip"), tmp_path, accept_licence=True, notify=lines.append) == 2
     receipt = json.loads((tmp_path / ".unmissed" / "set.zip.json").read_text())
     assert receipt["sha256"] == hashlib.sha256(GOOD).hexdigest() and receipt["files"] == 2
     assert nothing_but_receipts(tmp_path) == ["set/cat/a.png", "set/dog/b.png"]

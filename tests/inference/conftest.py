@@ -235,7 +235,7 @@ def make_slide_result(
         "reading": SlideReading(tiles_read=15_625, tiles_damaged=12, thumbnail_grey=221.5),
         "times_s": StageSeconds(open=0.1, scan=9.8, look_again=1.2, judge=2.1, total=13.4),
         "thread_s": ThreadSeconds(read=7.9, finder=11.25),
-        "counts": {"candidates": 2_140, "crops_judged": 600, "area_mm2": 256.0},
+        "counts": {"canvases": 1_024, "places_looked_at_again": 310, "candidates": 2_140, "crops_judged": 600},
         "provenance": {
             "preset": "default",
             "runtime": "onnx-cpu",

@@ -11,7 +11,7 @@ from unmissed.training.classifiers.few_shot import _fit, _leave_one_out
 from unmissed.training.evaluation.predictions import load_predictions
 from unmissed.training.export import export_run
 from unmissed.training.loading import load_pictures
-from unmissed.training.parts import Part
+from unmissed.training.parts import SplitPart
 
 SETTINGS = ("few_shot.views=3", "few_shot.shrinkage=0.5")
 
@@ -58,7 +58,7 @@ def test_what_is_judged_was_not_learned():
     """Features that are pure noise, one class to a group: leaving the group out must leave chance."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(60, 2, 200))
-    part = Part([Record(str(i)) for i in range(60)], rng.integers(0, 3, 60), np.empty(0))
+    part = SplitPart([Record(str(i)) for i in range(60)], rng.integers(0, 3, 60), np.empty(0))
     fitted = features[:, 0] @ _fit(features, part.labels, 3, 0.01)[0].T
     judged = _leave_one_out(features, part, 3, 0.01)
     assert (fitted.argmax(axis=1) == part.labels).mean() > 0.9
@@ -69,7 +69,7 @@ def test_a_class_of_one_picture_is_never_told_without_it():
     rng = np.random.default_rng(1)
     labels = np.array([0] * 8 + [1] * 8 + [2] * 8 + [3])
     features = rng.normal(size=(25, 1, 6)) + labels[:, None, None]
-    judged = _leave_one_out(features, Part([Record(str(i)) for i in range(25)], labels, np.empty(0)), 4, 0.5)
+    judged = _leave_one_out(features, SplitPart([Record(str(i)) for i in range(25)], labels, np.empty(0)), 4, 0.5)
     assert np.isfinite(judged).all()
     assert judged[24].argmax() != 3
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.inference.endoscopy.frame.gauges import Gauge
+from unmissed.inference.endoscopy.frame.gauges import GaugeModel
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
 from unmissed.models.cards import CardClass
@@ -41,15 +41,15 @@ def shipped(tmp_path_factory):
 
 def test_it_learns_what_there_is(shipped):
     values, truth = table(seed=1)
-    assert np.abs(shipped[0].of(values)[:, 0] - truth).mean() < 0.1
+    assert np.abs(shipped[0].predict(values)[:, 0] - truth).mean() < 0.1
 
 
 def test_the_file_gives_what_was_fitted(shipped):
     gauge, path = shipped
-    loaded = Gauge(str(path), (*FEATURES, "another"))
+    loaded = GaugeModel(str(path), (*FEATURES, "another"))
     row = dict(zip(FEATURES, (3.4, -2.0, 0.5), strict=True))
-    expected = gauge.of(np.array([list(row.values())]))[0, 0]
-    assert loaded.of({**row, "another": 1.0}) == {"level": pytest.approx(expected, abs=1e-5)}
+    expected = gauge.predict(np.array([list(row.values())]))[0, 0]
+    assert loaded.predict({**row, "another": 1.0}) == {"level": pytest.approx(expected, abs=1e-5)}
 
 
 def test_it_is_a_model_like_any_other(shipped):
@@ -58,21 +58,21 @@ def test_it_is_a_model_like_any_other(shipped):
 
 
 def test_far_values_stay_in_range(shipped):
-    found = Gauge(str(shipped[1]), FEATURES).of({"size": 1e9, "colour": float("nan"), "noise": -1e30})
+    found = GaugeModel(str(shipped[1]), FEATURES).predict({"size": 1e9, "colour": float("nan"), "noise": -1e30})
     assert 0 <= found["level"] <= 1
 
 
 def test_the_same_seed_fits_the_same():
     values, truth = table(200)
     first, second = (fit_gauge(FEATURES, values, truth, "probability", epochs=3, members=1) for _ in range(2))
-    assert np.array_equal(first.of(values), second.of(values))
+    assert np.array_equal(first.predict(values), second.predict(values))
 
 
 def test_a_gauge_that_needs_more_than_is_computed_is_refused(shipped):
     with pytest.raises(ModelError, match="needs noise"):
-        Gauge(str(shipped[1]), ("size", "colour"))
+        GaugeModel(str(shipped[1]), ("size", "colour"))
 
 
 def test_another_kind_of_model_is_refused():
     with pytest.raises(ModelError, match="expected a gauge"):
-        Gauge("cell-sipakmed", FEATURES)
+        GaugeModel("cell-sipakmed", FEATURES)

@@ -11,8 +11,8 @@ import torch
 import yaml
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.fields import Field, Point
-from unmissed.inference.pictures.find import Finder
+from unmissed.datasets.fields import MarkedField, Point
+from unmissed.inference.pictures.find import FindPipeline
 from unmissed.models import zoo
 from unmissed.training.augment import Augmenter
 from unmissed.training.evaluation.finds import load_finds
@@ -111,7 +111,7 @@ def settings(**fields) -> HeatmapConfig:
 
 def load(tmp_path, points, *, complete, config=None, scale=None, mask=None, size=(120, 150)):
     draw(tmp_path / "f.png", [], size)
-    field = Field(tmp_path / "f.png", 1.0, "g", tuple(Point(*p) for p in points), complete, mask)
+    field = MarkedField(tmp_path / "f.png", 1.0, "g", tuple(Point(*p) for p in points), complete, mask)
     (loaded,) = load_fields([field], tmp_path, config or settings(), scale or Scale(1.0, None, 8), "HSIL", lambda: None)
     return loaded
 
@@ -313,7 +313,7 @@ class TestRuns:
         assert card.training["fields"]["train"]
         finds, *_ = load_finds(found / "test_finds.json")
         wanted = next(field for field in finds if field.scores)
-        with Finder(zoo.resolve(str(path), "fp32"), um_per_px=1.0, threshold=1e-3) as finder:
+        with FindPipeline(zoo.resolve(str(path), "fp32"), um_per_px=1.0, threshold=1e-3) as finder:
             (row,) = finder.find([fields_folder / wanted.name])
         scores = [find.score for find in row.finds]
         for score in filter(None, wanted.scores):
@@ -359,7 +359,7 @@ class TestRuns:
         assert facts["data"][2]["counts"] == {"train": {"bbps-0": 1}}
         card, path = export_run(tmp_path / "run", tmp_path / "out", fixed_batch=None, int8=False)
         assert (card.heatmap.box_px, len(card.data)) == (None, 3)
-        with Finder(zoo.resolve(str(path.with_suffix(".onnx"))), threshold=0.0) as finder:
+        with FindPipeline(zoo.resolve(str(path.with_suffix(".onnx"))), threshold=0.0) as finder:
             (row,) = finder.find([tmp_path / "kvasir-seg" / "images" / "0.png"])
         assert row.finds and all(find.width_px > 0 and find.x_px + find.width_px <= 150 for find in row.finds)
 

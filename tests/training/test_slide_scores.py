@@ -65,7 +65,7 @@ def test_a_trained_score_ranks_slides_and_serves_triage(recipe, tmp_path):
     file = resolve(str(tmp_path / "out" / "my-score.onnx"))
     score = SlideScore(file.path, file.card.input.features)
     rng = np.random.default_rng(9)
-    calm, bad = (np.mean([score.of(features_of(kind, rng)) for _ in range(20)]) for kind in (False, True))
+    calm, bad = (np.mean([score.predict(features_of(kind, rng)) for _ in range(20)]) for kind in (False, True))
     assert 0 <= calm < 0.5 < bad <= 1
     rows = list(csv.DictReader((tmp_path / "out" / "scores.csv").open()))
     assert len(rows) == 120
@@ -79,7 +79,7 @@ def test_a_finding_more_never_lowers_the_score(recipe, tmp_path):
     base = features_of(False, np.random.default_rng(3))
     for name in FEATURES:
         if name != "area_mm2":
-            assert score.of(base | {name: base[name] + 1}) >= score.of(base) - 1e-6
+            assert score.predict(base | {name: base[name] + 1}) >= score.predict(base) - 1e-6
 
 
 def test_a_missing_result_is_named(recipe, tmp_path):

@@ -22,7 +22,7 @@ from unmissed.training.loading import EpochSampler, TrainingPictures, training_l
 from unmissed.training.loop import train
 from unmissed.training.parts import (
     Data,
-    Part,
+    SplitPart,
     data_spec,
     gallery,
     only_split,
@@ -38,7 +38,7 @@ from unmissed.training.task import begin, shown, weights_of
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class ClassifierTestResult:
     """What a trained split says about its test part (its validation part, where nothing is tested)."""
 
     predictions: Predictions
@@ -57,7 +57,7 @@ class ClassifierTask:
         self._more = [] if table is None else read_more_places(table, self.records)
         _check_fit(config, self._data)
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> Tested:
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> ClassifierTestResult:
         """Train one split and write its results; without a test part no report is written."""
         config, data = self._config, only_split(self._data, split)
         accelerator = begin(config, data.records, split, folder, title)
@@ -65,7 +65,7 @@ class ClassifierTask:
         more = [place for place in self._more if place.group in trained]
         train_indices = (*split.train, *range(len(data.records), len(data.records) + len(more)))
         data = replace(data, records=[*data.records, *more])
-        parts: dict[str, Part] = {}
+        parts: dict[str, SplitPart] = {}
         for name, indices in (("train", train_indices), ("validation", split.validation), ("test", split.test)):
             size_px = config.input.cached_px if name == "train" else config.input.size_px
             parts[name] = read_part(data, indices, size_px, config.input, progress.reading(name, len(indices)))
@@ -103,9 +103,11 @@ class ClassifierTask:
             facts |= environment(accelerator)
             _write_split(config, folder, predictions, temperature, facts, parts["test"].records)
         accelerator.wait_for_everyone()
-        return Tested(predictions.get("test", predictions["validation"]), temperature, parts["test"].records)
+        return ClassifierTestResult(
+            predictions.get("test", predictions["validation"]), temperature, parts["test"].records
+        )
 
-    def pool(self, folder: Path, results: dict[str, Tested]) -> None:
+    def pool(self, folder: Path, results: dict[str, ClassifierTestResult]) -> None:
         """Evaluate the folds together."""
         config = self._config
         write_fold_evaluation(

@@ -17,7 +17,7 @@ from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation
-from unmissed.training.parts import Part, data_spec, gallery, predictions_of, read_data, read_part
+from unmissed.training.parts import SplitPart, data_spec, gallery, predictions_of, read_data, read_part
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import FewShotConfig, TrainConfig
 from unmissed.training.recipes.loading import save_recipe
@@ -88,7 +88,7 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     return output
 
 
-def _views(config: TrainConfig, few_shot: FewShotConfig, cached: Part) -> Iterator[np.ndarray]:
+def _views(config: TrainConfig, few_shot: FewShotConfig, cached: SplitPart) -> Iterator[np.ndarray]:
     """Augmented copies of all pictures, one after the other: uint8 (N, S, S, 3)."""
     augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
     augment.check(cached.pictures[0])
@@ -138,7 +138,7 @@ def _fit(features: np.ndarray, labels: np.ndarray, classes: int, shrinkage: floa
     return weights, bias
 
 
-def _leave_one_out(features: np.ndarray, part: Part, classes: int, shrinkage: float) -> np.ndarray:
+def _leave_one_out(features: np.ndarray, part: SplitPart, classes: int, shrinkage: float) -> np.ndarray:
     """Logits (N, K) of the plain pictures, each from a layer that has not seen its group."""
     groups = np.array([record.group for record in part.records])
     if len(set(groups)) < 2:

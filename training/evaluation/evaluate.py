@@ -201,8 +201,8 @@ def _coarse(labels: IntArray, probabilities: FloatArray, positive: IntArray) -> 
 def _group_statistics(
     labels: IntArray, probabilities: FloatArray, weights: FloatArray | None, positive: IntArray
 ) -> dict[str, FloatArray]:
-    truth, score, said = _coarse(labels, probabilities, positive)
-    matrices = metrics.confusion_matrices(truth, said, 2, weights)
+    truth, score, predicted = _coarse(labels, probabilities, positive)
+    matrices = metrics.confusion_matrices(truth, predicted, 2, weights)
     by_class = metrics.shares(matrices)
     return {
         "auc": metrics.areas_under_roc(truth == 1, score, weights),
@@ -215,21 +215,21 @@ def _group_result(
     labels: IntArray, probabilities: FloatArray, split: tuple[str, str, IntArray], found: Mapping[str, Estimate]
 ) -> GroupResult:
     reference, positive, is_positive = split
-    truth, _, said = _coarse(labels, probabilities, is_positive)
-    counts = metrics.confusion_matrices(truth, said, 2)[0].astype(np.int64)
+    truth, _, predicted = _coarse(labels, probabilities, is_positive)
+    counts = metrics.confusion_matrices(truth, predicted, 2)[0].astype(np.int64)
     exact = {"accuracy": clopper_pearson(int(np.trace(counts)), int(counts.sum()), LEVEL)} | _exact_shares(counts, 1)
     values = {name.removeprefix("group:"): value for name, value in found.items() if name.startswith("group:")}
     return GroupResult(reference, positive, values | {f"{name}_exact": value for name, value in exact.items()}, counts)
 
 
 def _exact_shares(counts: IntArray, i: int) -> dict[str, Estimate]:
-    right, truth, said, total = counts[i, i], counts[i].sum(), counts[:, i].sum(), counts.sum()
-    right_no = total - truth - said + right
+    right, truth, predicted, total = counts[i, i], counts[i].sum(), counts[:, i].sum(), counts.sum()
+    right_no = total - truth - predicted + right
     pairs = {
         "sensitivity": (right, truth),
         "specificity": (right_no, total - truth),
-        "ppv": (right, said),
-        "npv": (right_no, total - said),
+        "ppv": (right, predicted),
+        "npv": (right_no, total - predicted),
     }
     return {name: clopper_pearson(int(part), int(whole), LEVEL) for name, (part, whole) in pairs.items()}
 

@@ -34,15 +34,15 @@ def confusion_matrices(
 def shares(matrices: FloatArray) -> dict[str, FloatArray]:
     """Per class, from confusion matrices (B, K, K): arrays (B, K) of sensitivity, specificity, ppv, npv and f1."""
     right = np.diagonal(matrices, axis1=1, axis2=2)
-    truth, said = matrices.sum(axis=2), matrices.sum(axis=1)
+    truth, predicted = matrices.sum(axis=2), matrices.sum(axis=1)
     total = matrices.sum(axis=(1, 2))[:, None]
-    right_no = total - truth - said + right
+    right_no = total - truth - predicted + right
     return {
         "sensitivity": _ratio(right, truth),
         "specificity": _ratio(right_no, total - truth),
-        "ppv": _ratio(right, said),
-        "npv": _ratio(right_no, total - said),
-        "f1": np.where(truth > 0, _ratio(2 * right, truth + said), np.nan),
+        "ppv": _ratio(right, predicted),
+        "npv": _ratio(right_no, total - predicted),
+        "f1": np.where(truth > 0, _ratio(2 * right, truth + predicted), np.nan),
     }
 
 
@@ -53,10 +53,10 @@ def averages(matrices: FloatArray) -> dict[str, FloatArray]:
     truth or the prediction has a single class.
     """
     by_class = shares(matrices)
-    truth, said = matrices.sum(axis=2), matrices.sum(axis=1)
+    truth, predicted = matrices.sum(axis=2), matrices.sum(axis=1)
     total, right = matrices.sum(axis=(1, 2)), np.trace(matrices, axis1=1, axis2=2)
-    covariance = right * total - np.sum(truth * said, axis=1)
-    spread = (total**2 - np.sum(truth**2, axis=1)) * (total**2 - np.sum(said**2, axis=1))
+    covariance = right * total - np.sum(truth * predicted, axis=1)
+    spread = (total**2 - np.sum(truth**2, axis=1)) * (total**2 - np.sum(predicted**2, axis=1))
     return {
         "accuracy": _ratio(right, total),
         "balanced_accuracy": mean_where_defined(by_class["sensitivity"]),

@@ -42,8 +42,8 @@ def confident_mistakes(
     picture : gives the RGB pixels (H, W, 3) of picture ``index`` of the predictions, or None where it has none.
     """
     probabilities = predictions.probabilities(temperature)
-    said, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(said != predictions.labels)
+    predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != predictions.labels)
     mistakes = []
     for index in wrong[np.argsort(-top[wrong], kind="stable")][:limit]:
         pixels = None if picture is None else picture(int(index))
@@ -51,7 +51,7 @@ def confident_mistakes(
             Mistake(
                 path=predictions.paths[index],
                 truth=predictions.classes[predictions.labels[index]].id,
-                predicted=predictions.classes[said[index]].id,
+                predicted=predictions.classes[predicted[index]].id,
                 probability=float(top[index]),
                 thumbnail="" if pixels is None else thumbnail(pixels),
             )

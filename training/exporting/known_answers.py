@@ -69,14 +69,14 @@ def _ask(
         about = {"drawing": DRAWING, "seeds": tuple(chosen.tolist()), "size_px": side}
     answers = {name: found[chosen].round(_DIGITS) for name, found in outputs.items()}
     apart = {name: float(np.abs(found - answers[reference]).max()) for name, found in answers.items()}
-    told = {name: tuple(map(tuple, found.tolist())) for name, found in answers.items()}
+    rows_by_file = {name: tuple(map(tuple, found.tolist())) for name, found in answers.items()}
     return KnownAnswers(
         **about,
-        outputs=told[reference],
+        outputs=rows_by_file[reference],
         tolerance={
             name: PARITY if files[name].precision == "fp32" else round(apart[name] + _INT8_STEP, 4) for name in files
         },
-        integer_outputs={name: rows for name, rows in told.items() if files[name].precision == "int8"},
+        integer_outputs={name: rows for name, rows in rows_by_file.items() if files[name].precision == "int8"},
     )
 
 

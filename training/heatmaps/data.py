@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
-from unmissed.datasets.fields import Field, mask_objects
+from unmissed.datasets.fields import MarkedField, mask_objects
 from unmissed.datasets.pictures.images import read_image, scale_image
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 
@@ -36,7 +36,7 @@ class Scale:
         """A length of the recipe in pixels of the resized picture."""
         return length_um / (self.um_per_px or 1.0)
 
-    def factor(self, field: Field, width_px: int, height_px: int) -> float:
+    def factor(self, field: MarkedField, width_px: int, height_px: int) -> float:
         """By how much a field is resized.
 
         Raises
@@ -86,7 +86,7 @@ class LabelledField:
 
 
 def load_fields(
-    fields: Sequence[Field],
+    fields: Sequence[MarkedField],
     root: Path,
     config: HeatmapConfig,
     scale: Scale,
@@ -107,7 +107,7 @@ def load_fields(
     """
     failures: list[str] = []
 
-    def load(field: Field) -> LabelledField | None:
+    def load(field: MarkedField) -> LabelledField | None:
         try:
             loaded = _load(field, root, config, scale, mask_label)
         except ImageError as error:
@@ -126,7 +126,7 @@ def load_fields(
     return [field for field in loaded if field is not None]
 
 
-def _load(field: Field, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str) -> LabelledField:
+def _load(field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str) -> LabelledField:
     image = read_image(field.path)
     factor = scale.factor(field, image.shape[1], image.shape[0])
     image = scale_image(image, factor)

@@ -20,7 +20,7 @@ from unmissed.training.recipes.heatmaps import HeatmapConfig
 BATCH = 2  # canvases that run together
 LARGEST_LOSS_POINTS = 1.0  # of recall at the operating point, that int8 may cost
 
-Run = Callable[[np.ndarray], np.ndarray]
+InferBatch = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Compared:
     halo_px: int
     bootstrap: int
 
-    def finds(self, run: Run) -> list[FieldFinds]:
+    def finds(self, run: InferBatch) -> list[FieldFinds]:
         """What a variant finds."""
         settings = {"size_px": self.config.canvas_px, "stride_px": self.scale.stride_px, "halo_px": self.halo_px}
         return [

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.fields import Field, fields_of
+from unmissed.datasets.fields import MarkedField, fields_of
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import DatasetInfo
 from unmissed.datasets.registry import get
@@ -43,7 +43,7 @@ class Negatives:
             raise ConfigError(f"{name} has no picture of {', '.join(missing)}", fix="correct data.negatives")
         chosen = [record for record in records if record.label in labels]
         self._counts = {label: sum(record.label == label for record in chosen) for label in labels}
-        self.fields = [Field(record.path, dataset.info.um_per_px, record.group, (), True) for record in chosen]
+        self.fields = [MarkedField(record.path, dataset.info.um_per_px, record.group, (), True) for record in chosen]
 
     def load(self, on_read: Callable[[], None]) -> list[LabelledField]:
         """Read the pictures."""
@@ -101,7 +101,7 @@ class FieldSource:
         if not self.fields:
             raise DatasetError(f"{name} marks nothing in its pictures", expected="labelled places or masks")
 
-    def load(self, fields: Sequence[Field], on_read: Callable[[], None]) -> list[LabelledField]:
+    def load(self, fields: Sequence[MarkedField], on_read: Callable[[], None]) -> list[LabelledField]:
         """Read fields, in their order."""
         return load_fields(fields, self.root, self._heatmap, self._scale, self._mask_label, on_read)
 

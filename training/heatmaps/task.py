@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from unmissed.datasets.basis.files import write_json, write_text
 from unmissed.datasets.basis.hardware import logical_cores
-from unmissed.datasets.fields import Field
+from unmissed.datasets.fields import MarkedField
 from unmissed.datasets.splits import Split
 from unmissed.models.architectures import Scaled, freeze
 from unmissed.models.heatmap import PLAIN, build_heatmap
@@ -42,7 +42,7 @@ Parts = dict[str, list[LabelledField]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class HeatmapTestResult:
     """The finds of a trained split in its test part."""
 
     finds: list[FieldFinds]
@@ -62,7 +62,7 @@ class HeatmapTask:
         ]
         self.records = self._source.records
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> Tested:
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> HeatmapTestResult:
         """Train one split and write its results; without a test part no report is written."""
         config, heatmap = self._config, self._heatmap
         accelerator = begin(config, self.records, split, folder, title)
@@ -99,12 +99,12 @@ class HeatmapTask:
         facts |= {"epochs": len(history), "seconds": round(sum(row.seconds for row in history), 1)}
         return self._finish(scaled, parts, accelerator, folder, facts)
 
-    def pool(self, folder: Path, results: dict[str, Tested]) -> None:
+    def pool(self, folder: Path, results: dict[str, HeatmapTestResult]) -> None:
         """Evaluate the folds together."""
         finds = [field for result in results.values() for field in result.finds]
         self._write_finds(folder, finds, {"Folds": ", ".join(results)})
 
-    def _part(self, indices: Sequence[int]) -> list[Field]:
+    def _part(self, indices: Sequence[int]) -> list[MarkedField]:
         groups = {self.records[index].group for index in indices}
         return [field for field in self._source.fields if field.group in groups]
 
@@ -126,7 +126,7 @@ class HeatmapTask:
 
     def _finish(
         self, scaled: nn.Module, parts: Parts, accelerator: Accelerator, folder: Path, facts: dict[str, Any]
-    ) -> Tested:
+    ) -> HeatmapTestResult:
         """Choose temperature and threshold on the validation part, and measure the test part."""
         heatmap, stride_px = self._heatmap, self._scale.stride_px
         maps = {
@@ -152,7 +152,7 @@ class HeatmapTask:
             if finds["test"]:
                 self._write_finds(folder, finds["test"], finds_facts(facts["data"]))
         accelerator.wait_for_everyone()
-        return Tested(finds["test"])
+        return HeatmapTestResult(finds["test"])
 
     def _write_finds(self, folder: Path, finds: list[FieldFinds], facts: dict[str, object]) -> None:
         unit = "picture" if self._scale.um_per_px is None else "mm2"

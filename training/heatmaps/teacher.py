@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.fields import Field
+from unmissed.datasets.fields import MarkedField
 from unmissed.datasets.pictures.canvases import heat_map
 from unmissed.datasets.pictures.images import read_image, scale_image
 from unmissed.models.architectures import Scaled
@@ -78,7 +78,7 @@ class Teacher:
                 fix="train both with the same data section",
             )
 
-    def teach(self, field: Field, pupil: LabelledField) -> LabelledField:
+    def teach(self, field: MarkedField, pupil: LabelledField) -> LabelledField:
         """Add the teacher's probabilities to a field's target, times 255."""
         original = read_image(field.path)
         image = scale_image(original, self._scale.factor(field, original.shape[1], original.shape[0]))

@@ -23,7 +23,7 @@ class LinearScore:
     weights: np.ndarray
     bias: float
 
-    def of(self, values: np.ndarray) -> np.ndarray:
+    def predict(self, values: np.ndarray) -> np.ndarray:
         """Scores (N,) of features (N, F)."""
         logits = ((values - self.mean) / self.scale) @ self.weights + self.bias
         scores: np.ndarray = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))

@@ -71,7 +71,7 @@ def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dic
     if any(cohort.features != features for cohort in cohorts):
         raise DatasetError("the cohorts have different features", fix="triage all of them with one version")
     make_folder(output)
-    scores = [_fit(config, [c for c in cohorts if c is not held]).of(held.values) for held in cohorts]
+    scores = [_fit(config, [c for c in cohorts if c is not held]).predict(held.values) for held in cohorts]
     measures = _measures(config, cohorts, scores)
     _write_scores(output / "scores.csv", cohorts, scores)
     told = {part: {name: one.to_json() for name, one in found.items()} for part, found in measures.items()}
@@ -114,7 +114,7 @@ def _write_scores(path: Path, cohorts: Sequence[Cohort], scores: Sequence[np.nda
 
 def _parity(path: Path, score: LinearScore, cohorts: Sequence[Cohort]) -> float:
     values = np.concatenate([cohort.values for cohort in cohorts])
-    difference = float(np.abs(onnx_runner(path, 1)(values.astype(np.float32)) - score.of(values)).max())
+    difference = float(np.abs(onnx_runner(path, 1)(values.astype(np.float32)) - score.predict(values)).max())
     if difference > PARITY:
         raise ModelError(f"{path.name} differs from the fit by {difference:.2g}", expected=f"at most {PARITY:g}")
     return difference

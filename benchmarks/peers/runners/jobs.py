@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, TypedDict
 
 
-class Job(TypedDict):
+class PeerJob(TypedDict):
     """One run over a slide.
 
     Attributes
@@ -38,7 +38,7 @@ class Job(TypedDict):
 _STARTED = perf_counter()
 
 
-def read_job() -> Job:
+def read_job() -> PeerJob:
     """The job from the JSON file that the command line names."""
     return json.loads(Path(sys.argv[1]).read_text("utf-8"))
 
@@ -54,11 +54,11 @@ def answer(work_s: float, patches: int, means: Any, versions: Mapping[str, str])
     versions : package -> version of what ran.
     """
     total_s = perf_counter() - _STARTED
-    told = {
+    result = {
         "start_s": total_s - work_s,
         "work_s": work_s,
         "patches": patches,
         "means": [float(mean) for mean in means],
         "versions": dict(versions),
     }
-    print(f"\n{json.dumps(told)}", flush=True)
+    print(f"\n{json.dumps(result)}", flush=True)

@@ -18,7 +18,7 @@ def main() -> None:
     from tiatoolbox.models.engine.patch_predictor import PatchPredictor
     from tiatoolbox.models.models_abc import ModelABC
 
-    class Finder(ModelABC):
+    class ToolboxModel(ModelABC):
         """The finder as the toolbox wants a model: one row of numbers for each patch."""
 
         def __init__(self, network: Any) -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         stride_shape=side,
     )
     predictor = PatchPredictor(
-        model=Finder(network), batch_size=job["batch"], num_workers=job["workers"], device="cpu", verbose=False
+        model=ToolboxModel(network), batch_size=job["batch"], num_workers=job["workers"], device="cpu", verbose=False
     )
     started = perf_counter()
     written = predictor.run(

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from jobs import Job, answer, read_job
+from jobs import PeerJob, answer, read_job
 from patch_grid import corners
 from plain_network import load_network
 
@@ -66,7 +66,7 @@ def main() -> None:
     answer(work_s, len(rows), found.mean(axis=0), {"torch": torch.__version__, "wsinfer": wsinfer.__version__})
 
 
-def _write_model(job: Job, path: Path) -> None:
+def _write_model(job: PeerJob, path: Path) -> None:
     """The network as TorchScript, as WSInfer wants it: float32 (N, 3, H, W) of 0 to 1 in, one row for each patch out.
 
     WSInfer takes the softmax of what comes out. The classes of every cell add up to 1, so do their means over a map,
@@ -94,7 +94,7 @@ def _write_model(job: Job, path: Path) -> None:
         trace(Means().eval(), example).save(str(path))
 
 
-def _write_patches(job: Job, path: Path) -> None:
+def _write_patches(job: PeerJob, path: Path) -> None:
     """All patches of the slide in WSInfer's file for them: corners in pixels of level 0."""
     import h5py
     import openslide

@@ -25,7 +25,7 @@ _WARM_UP_S = 0.3
 _ACCELERATORS = ("cuda", "npu")
 
 
-class Job(BaseModel):
+class CellJob(BaseModel):
     """What to measure.
 
     Attributes
@@ -53,7 +53,7 @@ class Job(BaseModel):
     outputs: Path | None = None
 
 
-class Told(BaseModel):
+class CellResult(BaseModel):
     """What came of it.
 
     Attributes
@@ -77,33 +77,33 @@ class Told(BaseModel):
 def main() -> None:
     """Do the job in the first argument (JSON) and print what came of it as the last line."""
     # Compilers of accelerators print into stdout, and some of them past Python.
-    told, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
+    output, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
     os.dup2(2, 1)
-    with told:
-        told.write(done(Job.model_validate_json(sys.argv[1])).model_dump_json() + "\n")
+    with output:
+        output.write(done(CellJob.model_validate_json(sys.argv[1])).model_dump_json() + "\n")
 
 
-def done(job: Job) -> Told:
+def done(job: CellJob) -> CellResult:
     """Do a job; what cannot be measured is told with its reason."""
     try:
         with redirect_stdout(sys.stderr):
             return _measured(job) if job.model else _tried(job)
     except UnmissedError as error:
-        return Told(not_measured=str(error))
+        return CellResult(not_measured=str(error))
     except ArithmeticError as error:
-        return Told(not_measured=f"{job.runtime}: {error}")
+        return CellResult(not_measured=f"{job.runtime}: {error}")
 
 
-def _tried(job: Job) -> Told:
+def _tried(job: CellJob) -> CellResult:
     runtime = _engine(job)
     available = runtime.is_available()
     if not available.ok:
         raise RuntimeUnavailableError(available.reason, fix=available.fix)
     with TemporaryDirectory(prefix="unmissed-bench-") as folder:
-        return Told(provider=try_runtime(runtime, Path(folder)))
+        return CellResult(provider=try_runtime(runtime, Path(folder)))
 
 
-def _measured(job: Job) -> Told:
+def _measured(job: CellJob) -> CellResult:
     inputs = np.load(job.inputs, allow_pickle=False)
     if len(inputs) < job.batch:
         raise ConfigError(f"{len(inputs)} inputs for batches of {job.batch}", expected="as many or more")
@@ -121,7 +121,7 @@ def _measured(job: Job) -> Told:
             with write_whole(job.outputs, "wb") as stream:
                 np.save(stream, session.run(inputs), allow_pickle=False)
         _times(session, batches, _WARM_UP_S, 1)
-        return Told(
+        return CellResult(
             provider=session.provider,
             load_s=load_s,
             batch_ms=_times(session, batches, job.seconds, LEAST_BATCHES),
@@ -143,7 +143,7 @@ def _times(session: Session, batches: list[np.ndarray], seconds: float, least: i
     return tuple(found)
 
 
-def _engine(job: Job) -> Runtime:
+def _engine(job: CellJob) -> Runtime:
     runtime = select(job.runtime)
     if not job.half:
         return runtime

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmissed.benchmarks.speed.models.cell import Job, Told
+from unmissed.benchmarks.speed.models.cell import CellJob, CellResult
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.runtimes import registry
 from unmissed.inference.runtimes.torch import TorchRuntime
@@ -59,9 +59,9 @@ class Cell:
     """
 
     card: Card
-    job: Job
+    job: CellJob
     problem: str = ""
-    rounds: list[Told] = field(default_factory=list)
+    rounds: list[CellResult] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
     outputs: np.ndarray | None = None
 
@@ -102,7 +102,7 @@ def cells_of(plan: ModelPlan, folder: Path) -> list[Cell]:
                     if precision == "half" and not can_half:
                         continue
                     for batch in plan.batches:
-                        job = Job(
+                        job = CellJob(
                             runtime=runtime,
                             model=model,
                             variant=variant,

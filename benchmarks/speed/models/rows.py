@@ -25,7 +25,7 @@ from unmissed.inference.endoscopy.monitors.speed_features import SpeedWindow
 from unmissed.inference.endoscopy.motion.motion import MotionMeter
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.protocol import load_protocol
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 from unmissed.models.cards import Card, TableInput
 
 _FPS, _FRAME_PX = 12.5, 320
@@ -73,7 +73,7 @@ def _finding(rng: np.random.Generator, severity: float) -> Finding:
     return Finding(0.0, 0.0, 192.0, best, probabilities[best], abnormal, probabilities, score)
 
 
-def _frames(count: int, seed: int) -> Iterator[View]:
+def _frames(count: int, seed: int) -> Iterator[FrameView]:
     """Views of a rendered flight."""
     plan = plan_flight("mixed", seed, duration_s=max(2.0, (count + 1) / _FPS), fps=_FPS, size_px=_FRAME_PX)
     content = ContentFinder()
@@ -87,7 +87,7 @@ def _clarity(count: int, seed: int) -> Iterator[dict[str, float]]:
 def _speed(count: int, seed: int) -> Iterator[Mapping[str, float]]:
     window, similarity, motion = SpeedWindow(), SimilarityMeter(), MotionMeter()
     for view in _frames(count, seed):
-        window.add(view.time_s, 1 / _FPS, similarity.of(view), motion.of(view))
+        window.add(view.time_s, 1 / _FPS, similarity.update(view), motion.update(view))
         yield window.features()
 
 
@@ -98,8 +98,8 @@ def _credit(count: int, seed: int) -> Iterator[dict[str, float]]:
         script = write_script([seed, 4])
         times_s = np.arange(0, script.duration_s, _SAMPLE_S)
         table = neighbour_table(script.sites, named)
-        said = site_probabilities(script, times_s, table, ClassifierNoise(_ACCURACY, _ACCURACY), [seed, 5])
-        full = with_nowhere(said)
+        probabilities = site_probabilities(script, times_s, table, ClassifierNoise(_ACCURACY, _ACCURACY), [seed, 5])
+        full = with_nowhere(probabilities)
         figures = site_figures(Samples(np.full(len(times_s), _SAMPLE_S), full, log_of(full)), table)
         for site in range(len(script.sites)):
             yield {name: float(values[site]) for name, values in figures.items()}

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import ChildError, run_child
-from unmissed.benchmarks.speed.models.cell import Job, Told
+from unmissed.benchmarks.speed.models.cell import CellJob, CellResult
 from unmissed.benchmarks.speed.models.inputs import inputs_for
 from unmissed.benchmarks.speed.models.plan import Cell, ModelPlan, cells_of
 from unmissed.benchmarks.speed.results import Recorder
-from unmissed.benchmarks.speed.values import Bench, Figure, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Figure
 from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.models import zoo
 from unmissed.models.cards import TableInput
@@ -44,12 +44,12 @@ class Reference:
     values: np.ndarray | None
 
 
-def measure_models(plan: ModelPlan, recorder: Recorder, say: Callable[[str], None]) -> None:
+def measure_models(plan: ModelPlan, recorder: Recorder, notify: Callable[[str], None]) -> None:
     """Measure what the plan asks for, and give rows, models and notes to the recorder.
 
     Parameters
     ----------
-    say : told what is measured now.
+    notify : told what is measured now.
 
     Raises
     ------
@@ -58,12 +58,12 @@ def measure_models(plan: ModelPlan, recorder: Recorder, say: Callable[[str], Non
     """
     with TemporaryDirectory(prefix="unmissed-bench-") as name:
         folder = Path(name)
-        cells, missing = _that_can_run(cells_of(plan, folder), say)
-        references = _references(cells, plan, say)
+        cells, missing = _that_can_run(cells_of(plan, folder), notify)
+        references = _references(cells, plan, notify)
         for number in range(plan.rounds):
             for cell in cells:
                 if not cell.problem:
-                    say(f"round {number + 1} of {plan.rounds}: {', '.join(cell.what.values())}")
+                    notify(f"round {number + 1} of {plan.rounds}: {', '.join(cell.what.values())}")
                     _one_round(cell, folder)
     for cell in cells:
         file = zoo.resolve(cell.job.model, cell.job.variant)
@@ -77,30 +77,30 @@ def measure_models(plan: ModelPlan, recorder: Recorder, say: Callable[[str], Non
             recorder.notes.append(f"{model} has no fp32 file: it is compared with {reference.name}.")
 
 
-def _that_can_run(cells: list[Cell], say: Callable[[str], None]) -> tuple[list[Cell], list[Row]]:
+def _that_can_run(cells: list[Cell], notify: Callable[[str], None]) -> tuple[list[Cell], list[BenchRow]]:
     """Cells whose runtime works here, and one row for each other runtime, with what it says is missing."""
     missing = {}
     for runtime in dict.fromkeys(cell.job.runtime for cell in cells):
-        say(f"trying {runtime}")
-        told, _ = _told(Job(runtime=runtime))
-        if told.not_measured:
+        notify(f"trying {runtime}")
+        result, _ = _measure_cell(CellJob(runtime=runtime))
+        if result.not_measured:
             what = {"model": "all", "runtime": runtime, "variant": "", "batch": ""}
-            missing[runtime] = Row(what=what, not_measured=told.not_measured)
+            missing[runtime] = BenchRow(what=what, not_measured=result.not_measured)
     return [cell for cell in cells if cell.job.runtime not in missing], list(missing.values())
 
 
-def _references(cells: list[Cell], plan: ModelPlan, say: Callable[[str], None]) -> dict[str, Reference]:
+def _references(cells: list[Cell], plan: ModelPlan, notify: Callable[[str], None]) -> dict[str, Reference]:
     """Write the inputs of every model, and see what the reference makes of them."""
     found: dict[str, Reference] = {}
     for cell in cells:
         if cell.job.model in found:
             continue
-        say(f"inputs and reference of {cell.card.name}")
+        notify(f"inputs and reference of {cell.card.name}")
         inputs = inputs_for(cell.card, max(LEAST_INPUTS, *plan.batches), images=plan.images)
         np.save(cell.job.inputs, inputs, allow_pickle=False)
         variant = REFERENCE_VARIANT if REFERENCE_VARIANT in cell.card.files else cell.card.default_variant
         spec, outputs = cell.card.files[variant], cell.job.inputs.with_suffix(".reference.npy")
-        job = Job(
+        job = CellJob(
             runtime=REFERENCE_RUNTIME,
             model=cell.job.model,
             variant=variant,
@@ -110,8 +110,8 @@ def _references(cells: list[Cell], plan: ModelPlan, say: Callable[[str], None]) 
             inputs=cell.job.inputs,
             outputs=outputs,
         )
-        told, _ = _told(job)
-        values = None if told.not_measured else np.load(outputs, allow_pickle=False)
+        result, _ = _measure_cell(job)
+        values = None if result.not_measured else np.load(outputs, allow_pickle=False)
         found[cell.job.model] = Reference(f"{variant} in {REFERENCE_RUNTIME}", spec.precision, values)
     return found
 
@@ -119,40 +119,40 @@ def _references(cells: list[Cell], plan: ModelPlan, say: Callable[[str], None]) 
 def _one_round(cell: Cell, folder: Path) -> None:
     is_first = not cell.rounds
     outputs = folder / "outputs.npy"
-    told, peak = _told(cell.job.model_copy(update={"outputs": outputs if is_first else None}))
-    cell.problem = told.not_measured
+    result, peak = _measure_cell(cell.job.model_copy(update={"outputs": outputs if is_first else None}))
+    cell.problem = result.not_measured
     if not cell.problem:
-        cell.rounds.append(told)
+        cell.rounds.append(result)
         cell.peaks.append(peak)
         if is_first:
             cell.outputs = np.load(outputs, allow_pickle=False)
 
 
-def _told(job: Job) -> tuple[Told, int]:
+def _measure_cell(job: CellJob) -> tuple[CellResult, int]:
     """Do a job in a process of its own: what it tells, and its peak of memory in bytes."""
     try:
         run = run_child([_MODULE, job.model_dump_json()], timeout_s=_CELL_TIMEOUT_S)
-        return Told.model_validate_json(run.stdout.splitlines()[-1]), run.peak_bytes
+        return CellResult.model_validate_json(run.stdout.splitlines()[-1]), run.peak_bytes
     except ChildError as error:
         first, *others = error.found.splitlines()
         reason = ": ".join([first.partition(":")[0], *others[-1:]])
-        return Told(not_measured=reason), 0
+        return CellResult(not_measured=reason), 0
     except (ValidationError, IndexError):
-        return Told(not_measured="its process ended without a word"), 0
+        return CellResult(not_measured="its process ended without a word"), 0
 
 
-def _row(cell: Cell, reference: Reference, notes: list[str]) -> Row:
+def _row(cell: Cell, reference: Reference, notes: list[str]) -> BenchRow:
     if cell.problem:
-        return Row(what=cell.what, not_measured=cell.problem)
-    speeds = [cell.job.batch * len(told.batch_ms) / sum(told.batch_ms) * 1000 for told in cell.rounds]
+        return BenchRow(what=cell.what, not_measured=cell.problem)
+    speeds = [cell.job.batch * len(result.batch_ms) / sum(result.batch_ms) * 1000 for result in cell.rounds]
     is_table = isinstance(cell.card.input, TableInput)
     figures = {"speed": Figure(unit="rows/s" if is_table else "images/s", rounds=tuple(speeds), better="higher")}
     facts = {
         "provider": cell.rounds[0].provider,
         "reference": reference.name,
         "threads": cell.job.threads or physical_cores(),
-        "load_s": [round(told.load_s, 3) for told in cell.rounds],
-        "batches_timed": sum(len(told.batch_ms) for told in cell.rounds),
+        "load_s": [round(result.load_s, 3) for result in cell.rounds],
+        "batches_timed": sum(len(result.batch_ms) for result in cell.rounds),
     }
     if not is_table:
         facts["input_px"] = cell.card.picture_input.size_px
@@ -162,7 +162,7 @@ def _row(cell: Cell, reference: Reference, notes: list[str]) -> Row:
     for name, percent in (("batch p50", 50), ("batch p99", 99)):
         figures[name] = Figure(unit="ms", rounds=tuple(float(np.percentile(t.batch_ms, percent)) for t in cell.rounds))
     figures["memory"] = Figure(unit="MiB", rounds=tuple(peak / _MIB for peak in cell.peaks))
-    on_device = tuple(told.device_bytes / _MIB for told in cell.rounds if told.device_bytes is not None)
+    on_device = tuple(result.device_bytes / _MIB for result in cell.rounds if result.device_bytes is not None)
     if on_device:
         figures["device memory"] = Figure(unit="MiB", rounds=on_device)
     if reference.values is not None and cell.outputs is not None and reference.values.shape == cell.outputs.shape:
@@ -174,7 +174,7 @@ def _row(cell: Cell, reference: Reference, notes: list[str]) -> Row:
         if precision == reference.precision == "fp32" and not off <= TOLERANCE:
             words = ", ".join(cell.what.values())
             notes.append(f"{words}: differs by {off:.1e} from {reference.name}; expected {TOLERANCE:g} or less")
-    return Row(what=cell.what, figures=figures, facts=facts)
+    return BenchRow(what=cell.what, figures=figures, facts=facts)
 
 
 def draw_speeds(folder: Path, bench: Bench) -> None:

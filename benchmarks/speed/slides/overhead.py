@@ -54,7 +54,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of A B.")] = 10,
 ) -> None:
     """Compare the watched command with the bare one."""
-    path = slide or SlideMaker(default_folder()).make(reference_slide("small"), say=typer.echo)
+    path = slide or SlideMaker(default_folder()).make(reference_slide("small"), notify=typer.echo)
     load = OtherLoad()
     make_warm(path)
     bare(path)  # from here on Python's modules and the models are in memory

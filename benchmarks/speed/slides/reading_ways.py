@@ -12,7 +12,7 @@ import numpy as np
 from unmissed.datasets.slides.base import Slide, SlideError
 
 How = Literal["level 0", "decoded small", "shrunk", "pyramid level"]
-Place = tuple[int, int]
+TilePosition = tuple[int, int]
 
 SCALES = (1, 2, 4)
 _SAME = 0.01  # a level whose downsample is nearer than this to a scale is of that scale
@@ -46,7 +46,7 @@ class Way:
     shrink: int
     tile_px: tuple[int, int]
     grid: tuple[int, int]
-    decode_all: Callable[[Slide, Sequence[Place]], None] | None = None
+    decode_all: Callable[[Slide, Sequence[TilePosition]], None] | None = None
 
     @property
     def in_turn(self) -> tuple[int, int]:
@@ -61,7 +61,7 @@ class Way:
         height, width = (-(-side // self.shrink) for side in tile.shape[:2])
         return np.asarray(cv2.resize(tile, (width, height), interpolation=cv2.INTER_AREA))
 
-    def tiles_of(self, area: "Area") -> list[Place]:
+    def tiles_of(self, area: "Area") -> list[TilePosition]:
         """Column and row of the tiles that make up an area."""
         columns, rows = (
             range(start // tile, min(-(-(start + area.side_px) // tile), count))

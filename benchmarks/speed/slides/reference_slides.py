@@ -125,7 +125,7 @@ class SlideMaker:
     def make(
         self,
         slide: ReferenceSlide,
-        say: Callable[[str], None] = lambda words: None,
+        notify: Callable[[str], None] = lambda words: None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Path:
         """Make a slide if it is not there.
@@ -133,7 +133,7 @@ class SlideMaker:
         Parameters
         ----------
         slide : which.
-        say : told that it is made, and how large it gets.
+        notify : told that it is made, and how large it gets.
         progress : called with pixels done and in all.
 
         Returns
@@ -151,7 +151,7 @@ class SlideMaker:
         make_folder(self.folder)
         expected = slide.estimated_bytes(self._bytes_per_px)
         self._check_room(slide.name, expected)
-        say(
+        notify(
             f"making {path}: {slide.side_px:,} x {slide.side_px:,} px, {slide.words}; "
             f"about {expected / 1e6:,.0f} MB, kept for the next time"
         )

@@ -18,12 +18,12 @@ from unmissed.benchmarks.speed.slides.plain_tiff import PlainTiff
 from unmissed.benchmarks.speed.slides.reading_ways import Area, Way, choose_areas, ways_of
 from unmissed.benchmarks.speed.slides.same_pixels import compare_pixels, peer_of
 from unmissed.benchmarks.speed.slides.tile_copies import copy_to_deep_zoom, copy_to_folder
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.formats.picture import PictureSlide
 from unmissed.datasets.slides.formats.tile_folder import TileFolder
-from unmissed.datasets.slides.registry import READERS, open_slide
+from unmissed.datasets.slides.opening import READERS, open_slide
 
 Times = dict[tuple[Way, int], list[float]]
 
@@ -80,10 +80,10 @@ def measure_readers(
             figures["largest difference"] = Figure(unit="grey levels", rounds=(difference.largest,), better="")
         more = {} if difference is None else {"mean_difference": round(difference.mean, 3)}
         recorder.rows.append(
-            Row(what=_what(path, way, count), figures=figures, facts={**facts, "tiles": tiles, **more})
+            BenchRow(what=_what(path, way, count), figures=figures, facts={**facts, "tiles": tiles, **more})
         )
-    recorder.rows += [Row(what=_what(path, way, ""), not_measured=why) for way, why in wrong.items()]
-    recorder.rows += [Row(what=_what(path, reader, ""), not_measured=why) for reader, why in missing.items()]
+    recorder.rows += [BenchRow(what=_what(path, way, ""), not_measured=why) for way, why in wrong.items()]
+    recorder.rows += [BenchRow(what=_what(path, reader, ""), not_measured=why) for reader, why in missing.items()]
 
 
 def _what(path: Path, way: Way | str, threads: int | str) -> dict[str, str]:

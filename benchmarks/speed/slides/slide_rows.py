@@ -9,8 +9,8 @@ from unmissed.benchmarks.speed.bars import stacked_bars
 from unmissed.benchmarks.speed.child import ChildRun
 from unmissed.benchmarks.speed.machine import warnings
 from unmissed.benchmarks.speed.slides.slide_stages import STAGES
-from unmissed.benchmarks.speed.values import Bench, Figure, Row
-from unmissed.inference.cytology.results.stored import StoredResult
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Figure
+from unmissed.inference.cytology.results.reading import StoredResult
 
 REFERENCE_S = 36.0  # a slide, Huawei Cloud and KingMed, 2019; on which hardware was not said
 BY_HAND_S = 360.0  # a slide, a cytologist, in the same announcement
@@ -37,7 +37,7 @@ class SlideRun:
     threads: int
 
 
-def slide_row(what: Mapping[str, str], file_bytes: int, runs: Sequence[SlideRun]) -> Row:
+def slide_row(what: Mapping[str, str], file_bytes: int, runs: Sequence[SlideRun]) -> BenchRow:
     """Figures of all rounds, and the facts of the first; every round finds the same."""
     seconds = [run.child.seconds for run in runs]
     size = runs[0].result
@@ -56,7 +56,7 @@ def slide_row(what: Mapping[str, str], file_bytes: int, runs: Sequence[SlideRun]
     }
     for stage in STAGES:
         figures[stage] = Figure(unit="s", rounds=[run.stages[stage] for run in runs], better="", table="stages")
-    return Row(what=what, figures=figures, facts=_facts(file_bytes, runs[0]))
+    return BenchRow(what=what, figures=figures, facts=_facts(file_bytes, runs[0]))
 
 
 def models_of(result: StoredResult) -> dict[str, dict[str, str]]:

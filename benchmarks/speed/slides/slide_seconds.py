@@ -15,10 +15,10 @@ from unmissed.benchmarks.speed.results import Recorder
 from unmissed.benchmarks.speed.slides.page_cache import CacheError, make_cold, make_warm
 from unmissed.benchmarks.speed.slides.slide_rows import SlideRun, area_mm2, models_of, slide_row
 from unmissed.benchmarks.speed.slides.slide_stages import stage_seconds
-from unmissed.benchmarks.speed.values import Row
+from unmissed.benchmarks.speed.values import BenchRow
 from unmissed.datasets.basis.errors import ConfigError, RuntimeUnavailableError, UnmissedError
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.results.stored import read_slide_result
+from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 
 CACHES = ("warm", "cold")
@@ -57,10 +57,10 @@ class _Case:
             return f"{run.child.seconds:.1f} s"
         return f"not measured, {self.not_measured}"
 
-    def row(self) -> Row:
+    def row(self) -> BenchRow:
         """The figures of all rounds, or the reason why there are none."""
         if self.not_measured:
-            return Row(what=self.what, not_measured=self.not_measured)
+            return BenchRow(what=self.what, not_measured=self.not_measured)
         return slide_row(self.what, self.path.stat().st_size, self.runs)
 
 
@@ -72,7 +72,7 @@ def measure_slides(
     *,
     rounds: int = 3,
     caches: Sequence[str] = CACHES,
-    say: Callable[[str], None] = lambda words: None,
+    notify: Callable[[str], None] = lambda words: None,
 ) -> int:
     """Measure every slide with every preset and runtime, rounds interleaved so that a drift hits all alike.
 
@@ -83,7 +83,7 @@ def measure_slides(
     presets, runtimes : by name.
     rounds : how often each is run.
     caches : "warm" brings the file into memory before each run, "cold" puts it out of memory.
-    say : told what was measured.
+    notify : told what was measured.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def measure_slides(
         for number, case in product(range(1, rounds + 1), cases):
             if not case.not_measured:
                 went = case.add_round()
-                say(f"{', '.join(case.what.values())}, round {number} of {rounds}: {went}")
+                notify(f"{', '.join(case.what.values())}, round {number} of {rounds}: {went}")
         failed += sum(case.has_failed for case in cases)
         for case in cases:
             recorder.rows.append(case.row())
@@ -174,10 +174,10 @@ def run_slide(path: Path, preset: str, runtime: str) -> SlideRun:
     with tempfile.TemporaryDirectory(prefix="unmissed-bench-") as folder:
         output = Path(folder) / "out"
         child = run_child(triage_words(path, output, preset, runtime))
-        sitting = json.loads((output / "run.json").read_text("utf-8"))["sittings"][-1]
+        invocation = json.loads((output / "run.json").read_text("utf-8"))["sittings"][-1]
         result = read_slide_result(next((output / "slides").iterdir()))
-    stages = stage_seconds(child.seconds, sitting, result.times_s, result.thread_s)
-    return SlideRun(child, stages, result, sitting["arguments"]["threads"])
+    stages = stage_seconds(child.seconds, invocation, result.times_s, result.thread_s)
+    return SlideRun(child, stages, result, invocation["arguments"]["threads"])
 
 
 def _prepare(path: Path, cache: str) -> None:
@@ -191,8 +191,8 @@ def _prepare(path: Path, cache: str) -> None:
 
 def _last_words(error: UnmissedError) -> str:
     """The end of what a command said, in one line."""
-    _, _, said = error.found.partition("\n")
-    return " ".join((said or error.found).split())[-_LAST_CHARACTERS:]
+    _, _, detail = error.found.partition("\n")
+    return " ".join((detail or error.found).split())[-_LAST_CHARACTERS:]
 
 
 def named_slides(files: Sequence[Path]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ class StagesError(UnmissedError):
 
 
 def stage_seconds(
-    seconds: float, sitting: Mapping[str, Any], times_s: StageSeconds, thread_s: ThreadSeconds
+    seconds: float, invocation: Mapping[str, Any], times_s: StageSeconds, thread_s: ThreadSeconds
 ) -> dict[str, float]:
     """Divide the wall time of a command among its stages.
 
@@ -35,7 +35,7 @@ def stage_seconds(
     Parameters
     ----------
     seconds : wall time of the command, s.
-    sitting : of ``run.json``: its ``seconds`` and ``load_s``.
+    invocation : of ``run.json``: its ``seconds`` and ``load_s``.
     times_s, thread_s : of the slide's ``result.json``.
 
     Returns
@@ -60,7 +60,7 @@ def stage_seconds(
     }
     # Rounding, and what lies between two stages: less than a millisecond.
     found["aggregate"] += times_s.total - sum(found.values())
-    found["write"] = float(sitting["seconds"]) - float(sitting["load_s"]) - times_s.total
+    found["write"] = float(invocation["seconds"]) - float(invocation["load_s"]) - times_s.total
     found["start"] = seconds - sum(found.values())
     if min(found.values()) < -0.01:
         raise StagesError(f"the stages of a triage do not fit into its {seconds:.2f} s: {found}")

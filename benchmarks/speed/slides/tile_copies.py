@@ -6,10 +6,10 @@ from pathlib import Path
 from unmissed.benchmarks.speed.slides.plain_tiff import PlainTiff
 from unmissed.datasets.slides.base import UnsupportedSlideError
 
-Place = tuple[int, int]
+TilePosition = tuple[int, int]
 
 
-def copy_to_folder(slide: PlainTiff, tiles: Iterable[Place], folder: Path) -> Path:
+def copy_to_folder(slide: PlainTiff, tiles: Iterable[TilePosition], folder: Path) -> Path:
     """Write some tiles of level 0 as files; the others are left out, which the reader takes for empty glass.
 
     Parameters
@@ -73,7 +73,7 @@ def copy_to_deep_zoom(slide: PlainTiff, tiles: Iterable[tuple[int, int, int]], p
     return path
 
 
-def _copy(slide: PlainTiff, level: int, place: Place, file: Path) -> None:
+def _copy(slide: PlainTiff, level: int, place: TilePosition, file: Path) -> None:
     shape = slide.levels[level]
     if shape.tile_size(*place) != (shape.tile_width_px, shape.tile_height_px):
         raise UnsupportedSlideError("a tile at the edge of the slide cannot be copied as it is")

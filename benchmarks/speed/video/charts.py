@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.benchmarks.speed.bars import COLOURS, stacked_bars
-from unmissed.benchmarks.speed.values import Bench, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow
 from unmissed.benchmarks.speed.video.soak import BY_MINUTE
 from unmissed.datasets.basis.files import write_whole
 
@@ -68,12 +68,12 @@ def draw_soak(path: Path, title: str, points: Sequence[Mapping[str, Any]], note:
         picture.savefig(stream, format="png")
 
 
-def _label(row: Row) -> str:
+def _label(row: BenchRow) -> str:
     runtime = "" if row.what["runtime"] == "onnx-cpu" else f", {row.what['runtime']}"
     return f"{row.what['size']}, {row.what['fps']} fps{runtime}"
 
 
-def _parts(row: Row) -> dict[str, float]:
+def _parts(row: BenchRow) -> dict[str, float]:
     """Lengths that add up to the 99th percentile."""
     half, most, nearly = (row.figures[name].median for name in ("latency p50", "p95", "p99"))
     return {"p50": half, "to p95": most - half, "to p99": nearly - most}

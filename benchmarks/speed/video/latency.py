@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmissed.benchmarks.speed.child import ChildError, ChildRun, Sample, run_child
+from unmissed.benchmarks.speed.child import ChildError, ChildRun, MemorySample, run_child
 from unmissed.benchmarks.speed.results import Recorder
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 from unmissed.benchmarks.speed.video.orders import WatchOrder, WatchReport
 from unmissed.datasets.basis.files import write_json
 
@@ -83,7 +83,7 @@ class VideoPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchRun:
     """One run of the process that watches.
 
     Attributes
@@ -103,14 +103,14 @@ class Watched:
         return self.report.cpu_s / max(self.report.seconds, 1e-9)
 
 
-def measure_video(recorder: Recorder, plan: VideoPlan, say: Callable[[str], None]) -> int:
+def measure_video(recorder: Recorder, plan: VideoPlan, notify: Callable[[str], None]) -> int:
     """Add a row for each runtime, size and frame rate, and one for each size at full speed.
 
     Parameters
     ----------
     recorder : gets the rows, and the models that ran.
     plan : what is measured.
-    say : told what is measured now.
+    notify : told what is measured now.
 
     Returns
     -------
@@ -123,11 +123,11 @@ def measure_video(recorder: Recorder, plan: VideoPlan, say: Callable[[str], None
             for fps in plan.fps:
                 order = plan.order(runtime, size, fps, paced=True)
                 what = {**plan.words(order), "fps": f"{fps:g}"}
-                failed += measure_row(recorder, what, order, paced_row, say)
+                failed += measure_row(recorder, what, order, paced_row, notify)
             if plan.unpaced:
                 order = plan.order(runtime, size, plan.fps[0], paced=False)
                 what = {**plan.words(order), "pace": "as fast as it goes"}
-                failed += measure_row(recorder, what, order, unpaced_row, say)
+                failed += measure_row(recorder, what, order, unpaced_row, notify)
     return failed
 
 
@@ -135,30 +135,30 @@ def measure_row(
     recorder: Recorder,
     what: dict[str, str],
     order: WatchOrder,
-    make_row: Callable[[dict[str, str], Watched], Row],
-    say: Callable[[str], None],
+    make_row: Callable[[dict[str, str], WatchRun], BenchRow],
+    notify: Callable[[str], None],
 ) -> bool:
     """Run an order and add its row; a row says so when it was not measured. Tells whether the run failed."""
-    say(f"{', '.join(what.values())}: {order.seconds:g} s of the stream")
+    notify(f"{', '.join(what.values())}: {order.seconds:g} s of the stream")
     try:
         watched = run_order(order)
     except ChildError as error:
-        say(str(error))
-        recorder.rows.append(Row(what=what, not_measured=error.found.splitlines()[-1]))
+        notify(str(error))
+        recorder.rows.append(BenchRow(what=what, not_measured=error.found.splitlines()[-1]))
         return True
     report = watched.report
     if report.not_measured:
-        recorder.rows.append(Row(what=what, not_measured=report.not_measured))
+        recorder.rows.append(BenchRow(what=what, not_measured=report.not_measured))
         return False
     if report.analysed < _LEAST_FRAMES:
-        recorder.rows.append(Row(what=what, not_measured=f"only {report.analysed} frames: {report.ended}"))
+        recorder.rows.append(BenchRow(what=what, not_measured=f"only {report.analysed} frames: {report.ended}"))
         return True
     recorder.models.update(report.models)
     recorder.rows.append(make_row(what, watched))
     return False
 
 
-def run_order(order: WatchOrder) -> Watched:
+def run_order(order: WatchOrder) -> WatchRun:
     """Watch as ordered in a process of its own, and look at its memory on the way.
 
     Raises
@@ -166,7 +166,7 @@ def run_order(order: WatchOrder) -> Watched:
     ChildError
         When the process fails or takes far too long.
     """
-    samples: list[Sample] = []
+    samples: list[MemorySample] = []
     longest_s = _LOADING_S + order.seconds * (2 if order.paced else _SLOWEST)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "order.json"
@@ -184,14 +184,14 @@ def run_order(order: WatchOrder) -> Watched:
         raise ChildError(f"the process that watches did not report: {child.stdout[-200:]!r}") from error
     before_s = report.begun_at - started_at
     memory = tuple((one.time_s - before_s, float(one.memory_bytes - report.clip_bytes)) for one in samples)
-    return Watched(report, child, memory)
+    return WatchRun(report, child, memory)
 
 
-def paced_row(what: dict[str, str], watched: Watched) -> Row:
+def paced_row(what: dict[str, str], watched: WatchRun) -> BenchRow:
     """Latency, dropped frames, CPU and memory of a stream in real time."""
     report = watched.report
     late = report.stages["latency"]
-    return Row(
+    return BenchRow(
         what=what,
         figures={
             "latency p50": Figure(unit="ms", rounds=(late["p50"],)),
@@ -204,11 +204,11 @@ def paced_row(what: dict[str, str], watched: Watched) -> Row:
     )
 
 
-def unpaced_row(what: dict[str, str], watched: Watched) -> Row:
+def unpaced_row(what: dict[str, str], watched: WatchRun) -> BenchRow:
     """How many frames a second are possible."""
     report = watched.report
     fps = (report.analysed - 1) / max(report.seconds, 1e-9)
-    return Row(
+    return BenchRow(
         what=what,
         figures={
             "most": Figure(unit="fps", rounds=(fps,), better="higher"),
@@ -219,7 +219,7 @@ def unpaced_row(what: dict[str, str], watched: Watched) -> Row:
     )
 
 
-def facts(watched: Watched) -> dict[str, object]:
+def facts(watched: WatchRun) -> dict[str, object]:
     """What is told beside the figures: stages, the clip, and what looking on cost."""
     report, child = watched.report, watched.child
     stages = {name: times["p50"] for name, times in report.stages.items() if name != "latency"}
@@ -233,7 +233,7 @@ def facts(watched: Watched) -> dict[str, object]:
     }
 
 
-def _common(watched: Watched) -> dict[str, Figure]:
+def _common(watched: WatchRun) -> dict[str, Figure]:
     report = watched.report
     peak = max((amount for _, amount in watched.memory), default=watched.child.peak_bytes - report.clip_bytes)
     return {

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from unmissed.benchmarks.speed.results import Recorder
-from unmissed.benchmarks.speed.values import Figure, Row
-from unmissed.benchmarks.speed.video.latency import VideoPlan, Watched, facts, measure_row
+from unmissed.benchmarks.speed.values import BenchRow, Figure
+from unmissed.benchmarks.speed.video.latency import VideoPlan, WatchRun, facts, measure_row
 
 BY_MINUTE = "by_minute"
 
@@ -48,7 +48,7 @@ class SoakParts:
         return self.total_s - _PART_MINUTES * self.minute_s, self.total_s
 
 
-def measure_soak(recorder: Recorder, plan: VideoPlan, minutes: float, say: Callable[[str], None]) -> bool:
+def measure_soak(recorder: Recorder, plan: VideoPlan, minutes: float, notify: Callable[[str], None]) -> bool:
     """Add the row of a long paced run at the first runtime, size and frame rate; tells whether it failed.
 
     Memory growth is from the median of the sixth minute to that of the last one; drift of the 99th percentile of the
@@ -59,25 +59,25 @@ def measure_soak(recorder: Recorder, plan: VideoPlan, minutes: float, say: Calla
     recorder : gets the row.
     plan : what is watched.
     minutes : how long.
-    say : told what is measured now.
+    notify : told what is measured now.
     """
     parts = SoakParts(60 * minutes)
     order = plan.order(plan.runtimes[0], plan.sizes[0], plan.fps[0], paced=True, seconds=parts.total_s)
     spans = {"first": parts.first_s, "last": parts.last_s}
     order = order.model_copy(update={"window_s": parts.minute_s, "spans_s": spans})
     what = {**plan.words(order), "fps": f"{order.fps:g}", "soak": f"{minutes:g} min"}
-    return measure_row(recorder, what, order, lambda told, watched: soak_row(told, watched, parts), say)
+    return measure_row(recorder, what, order, lambda what, watched: soak_row(what, watched, parts), notify)
 
 
-def soak_row(what: dict[str, str], watched: Watched, parts: SoakParts) -> Row:
+def soak_row(what: dict[str, str], watched: WatchRun, parts: SoakParts) -> BenchRow:
     """Growth of memory and drift of latency."""
     report = watched.report
     settled = _memory(watched, parts.settled_s, parts.settled_s + parts.minute_s)
     end = _memory(watched, parts.total_s - parts.minute_s, parts.total_s)
     first, last = report.spans.get("first"), report.spans.get("last")
     if settled is None or end is None or first is None or last is None:
-        return Row(what=what, not_measured=f"the stream ended early: {report.ended}")
-    return Row(
+        return BenchRow(what=what, not_measured=f"the stream ended early: {report.ended}")
+    return BenchRow(
         what=what,
         figures={
             "memory settled": Figure(unit="MiB", rounds=(settled,)),
@@ -98,7 +98,7 @@ def soak_row(what: dict[str, str], watched: Watched, parts: SoakParts) -> Row:
     )
 
 
-def _by_minute(watched: Watched, parts: SoakParts) -> list[dict[str, float | None]]:
+def _by_minute(watched: WatchRun, parts: SoakParts) -> list[dict[str, float | None]]:
     found: list[dict[str, float | None]] = []
     for window in watched.report.windows:
         memory = _memory(watched, window.start_s, window.start_s + parts.minute_s)
@@ -116,7 +116,7 @@ def _by_minute(watched: Watched, parts: SoakParts) -> list[dict[str, float | Non
     return found
 
 
-def _memory(watched: Watched, start_s: float, end_s: float) -> float | None:
+def _memory(watched: WatchRun, start_s: float, end_s: float) -> float | None:
     """Median of the samples of a part in MiB; None where there are none."""
     found = [amount / _MIB for time_s, amount in watched.memory if start_s <= time_s < end_s]
     return median(found) if found else None

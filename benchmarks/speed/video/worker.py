@@ -13,7 +13,7 @@ from unmissed.datasets.basis.errors import ConfigError, UnmissedError
 from unmissed.inference.endoscopy.protocol import Protocol, load_protocol
 from unmissed.inference.endoscopy.values import ExamResult
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
-from unmissed.inference.endoscopy.watching.watch import Moment, Wish, watch
+from unmissed.inference.endoscopy.watching.watch import Request, WatchStatus, watch
 from unmissed.inference.endoscopy.watching.watcher import Watcher
 from unmissed.models import zoo
 
@@ -56,11 +56,11 @@ class Latencies:
     def finish(self) -> dict[str, Window]:
         """Close the last window; returns the spans that had frames."""
         self._close()
-        return {name: span.told() for name, span in self._spans.items() if span.frames}
+        return {name: span.window() for name, span in self._spans.items() if span.frames}
 
     def _close(self) -> None:
         if self._open is not None and len(self.windows) < MOST_WINDOWS:
-            self.windows.append(self._open.told())
+            self.windows.append(self._open.window())
         self._open = None
 
 
@@ -74,7 +74,7 @@ class _Stretch:
         self._dropped += dropped
         self._times.add(_LATENCY, milliseconds)
 
-    def told(self) -> Window:
+    def window(self) -> Window:
         found = self._times.summary()[_LATENCY]
         return Window(
             start_s=self.start_s,
@@ -95,16 +95,16 @@ class _Observer:
         self._parent = os.getppid()
         self.begun_at = self.begun_s = self.begun_cpu_s = self.last_s = self.last_cpu_s = 0.0
 
-    def __call__(self, moment: Moment) -> Wish:
-        if moment.analysed == self._analysed:  # nothing came
-            return Wish.NONE
+    def __call__(self, status: WatchStatus) -> Request:
+        if status.analysed == self._analysed:  # nothing came
+            return Request.NONE
         self.last_s, self.last_cpu_s = time.perf_counter(), time.process_time()
         if self._analysed == 0:
             self.begun_at, self.begun_s, self.begun_cpu_s = time.time(), self.last_s, self.last_cpu_s
-        if moment.latency_ms is not None:
-            self._latencies.add(moment.time_s, moment.latency_ms, moment.dropped - self._dropped)
-        self._analysed, self._dropped = moment.analysed, moment.dropped
-        return Wish.NONE if os.getppid() == self._parent else Wish.STOP
+        if status.latency_ms is not None:
+            self._latencies.add(status.time_s, status.latency_ms, status.dropped - self._dropped)
+        self._analysed, self._dropped = status.analysed, status.dropped
+        return Request.NONE if os.getppid() == self._parent else Request.STOP
 
 
 def measure(order: WatchOrder) -> WatchReport:
@@ -117,8 +117,8 @@ def measure(order: WatchOrder) -> WatchReport:
     """
     protocol = load_protocol(order.protocol)
     if not order.models:
-        nobody = protocol.models.model_copy(update={"site": None, "lesion": None})
-        protocol = protocol.model_copy(update={"models": nobody})
+        no_models = protocol.models.model_copy(update={"site": None, "lesion": None})
+        protocol = protocol.model_copy(update={"models": no_models})
     images = read_images(order.clip, order.start_s, order.width_px, order.height_px)
     source = LoopedClip(images, order.fps, max(2, round(order.fps * order.seconds)))
     latencies = Latencies(order.window_s, order.spans_s)

@@ -20,7 +20,7 @@ _NAMES = (
     re.compile(r"(?P<y>\d{1,7})[_-](?P<x>\d{1,7})"),
 )
 
-Place = tuple[int, int]
+TilePosition = tuple[int, int]
 
 
 class TileFolder(Slide):
@@ -28,7 +28,7 @@ class TileFolder(Slide):
 
     reader = "tiles"
 
-    def __init__(self, path: Path, level: Level, tiles: Mapping[Place, Path]) -> None:
+    def __init__(self, path: Path, level: Level, tiles: Mapping[TilePosition, Path]) -> None:
         self.path = path
         self.levels = (level,)
         self._tiles = tiles
@@ -81,7 +81,7 @@ class TileFolder(Slide):
             return None
 
 
-def _places(folder: Path) -> dict[Place, Path]:
+def _places(folder: Path) -> dict[TilePosition, Path]:
     """The tiles by the numbers in their names; empty when a picture has a name that no one rule explains."""
     names = []
     try:
@@ -101,13 +101,13 @@ def _places(folder: Path) -> dict[Place, Path]:
     return {}
 
 
-def _outermost(tiles: Mapping[Place, Path]) -> dict[Place, Path]:
+def _outermost(tiles: Mapping[TilePosition, Path]) -> dict[TilePosition, Path]:
     """The first and last tile of each axis: those tell the tile size and the size of the slide."""
     chosen = [pick(tiles, key=lambda place: (place[a], place[1 - a])) for pick in (min, max) for a in (0, 1)]
     return {place: tiles[place] for place in chosen}
 
 
-def _on_grid(places: Mapping[Place, Path], width: int, height: int) -> dict[Place, Path]:
+def _on_grid(places: Mapping[TilePosition, Path], width: int, height: int) -> dict[TilePosition, Path]:
     """Column and row of each tile: the names give them, or they give the pixel where the tile begins."""
     in_pixels = max(max(place) for place in places) >= min(width, height) and all(
         x % width == 0 and y % height == 0 for x, y in places

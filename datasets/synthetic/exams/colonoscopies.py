@@ -10,7 +10,7 @@ _OUTSIDE, _INSIDE, _CAECUM, _INSTRUMENT = range(4)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ScriptedScene:
     """Some time of an examination.
 
     Attributes
@@ -43,7 +43,7 @@ class TrueClocks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ScenesSaid:
+class SimulatedScenes:
     """What a classifier says of the frames of an examination.
 
     Attributes
@@ -61,7 +61,7 @@ class ScenesSaid:
     gaps: tuple[tuple[float, float], ...]
 
 
-def write_colonoscopy(seed: int | Sequence[int]) -> tuple[Part, ...]:
+def write_colonoscopy(seed: int | Sequence[int]) -> tuple[ScriptedScene, ...]:
     """Script of a colonoscopy: insertion, caecum, withdrawal with therapy, blurred views, frozen pictures, a gap."""
     rng = np.random.default_rng(seed)
     writer = _Writer(rng)
@@ -83,7 +83,7 @@ def write_colonoscopy(seed: int | Sequence[int]) -> tuple[Part, ...]:
     return tuple(writer.parts)
 
 
-def true_clocks(parts: Sequence[Part]) -> TrueClocks:
+def true_clocks(parts: Sequence[ScriptedScene]) -> TrueClocks:
     """What the clocks should show."""
     caecum_s = next(part.start_s for part in parts if part.scene == "caecum")
     inside = [part for part in parts if part.scene != "outside" and not part.gap]
@@ -101,8 +101,8 @@ def true_clocks(parts: Sequence[Part]) -> TrueClocks:
     )
 
 
-def say_scenes(
-    parts: Sequence[Part],
+def simulate_scenes(
+    parts: Sequence[ScriptedScene],
     seed: int | Sequence[int],
     *,
     fps: float = 25.0,
@@ -110,7 +110,7 @@ def say_scenes(
     bursts_per_min: float = 2.0,
     burst_s: float = 0.6,
     caecum_known: float = 0.85,
-) -> ScenesSaid:
+) -> SimulatedScenes:
     """What a classifier says: single wrong frames, and runs of wrong ones.
 
     Parameters
@@ -124,16 +124,16 @@ def say_scenes(
     starts = np.array([part.start_s for part in parts])
     where = np.searchsorted(starts, times_s, side="right") - 1
     shown = [parts[index] for index in where]
-    said = np.array([SCENES.index(part.scene) for part in shown])
-    said[(said == _CAECUM) & (rng.random(len(said)) > caecum_known)] = _INSIDE
+    classes = np.array([SCENES.index(part.scene) for part in shown])
+    classes[(classes == _CAECUM) & (rng.random(len(classes)) > caecum_known)] = _INSIDE
     for start_s in rng.uniform(0, times_s[-1], rng.poisson(bursts_per_min * times_s[-1] / 60)):
-        said[(times_s >= start_s) & (times_s < start_s + rng.uniform(0.1, burst_s))] = rng.integers(len(SCENES))
-    alone = rng.random(len(said)) < wrong
-    said[alone] = rng.integers(len(SCENES), size=int(alone.sum()))
+        classes[(times_s >= start_s) & (times_s < start_s + rng.uniform(0.1, burst_s))] = rng.integers(len(SCENES))
+    alone = rng.random(len(classes)) < wrong
+    classes[alone] = rng.integers(len(SCENES), size=int(alone.sum()))
     sent = np.array([not part.gap for part in shown])
-    return ScenesSaid(
+    return SimulatedScenes(
         times_s[sent],
-        tuple(SCENES[index] for index in said[sent]),
+        tuple(SCENES[index] for index in classes[sent]),
         np.array([part.legible and part.scene != "outside" for part in shown])[sent],
         np.array([part.frozen for part in shown])[sent],
         tuple((part.start_s, part.end_s) for part in parts if part.gap),
@@ -144,13 +144,13 @@ class _Writer:
     """Puts one part behind the other."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[ScriptedScene] = []
         self._rng, self._time_s = rng, 0.0
 
     def add(self, seconds: float, scene: int, *, legible: bool = True, frozen: bool = False, gap: bool = False) -> None:
         """One part."""
         end_s = self._time_s + seconds
-        self.parts.append(Part(self._time_s, end_s, SCENES[scene], legible, frozen, gap))
+        self.parts.append(ScriptedScene(self._time_s, end_s, SCENES[scene], legible, frozen, gap))
         self._time_s = end_s
 
     def look(self, seconds: float, scene: int = _INSIDE, *, blurred: float) -> None:
@@ -164,5 +164,5 @@ class _Writer:
                 self.add(self._rng.uniform(0.5, 4.0), scene, legible=False)
 
 
-def _seconds(parts: Sequence[Part]) -> float:
+def _seconds(parts: Sequence[ScriptedScene]) -> float:
     return sum(part.end_s - part.start_s for part in parts)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from unmissed.datasets.synthetic.exams.scripted import NOWHERE, Habits, Script, Stretch, neighbour_table, write_script
+from unmissed.datasets.synthetic.exams.scripted import (
+    NOWHERE,
+    ExamScript,
+    Habits,
+    ScriptedSite,
+    neighbour_table,
+    write_script,
+)
 from unmissed.datasets.synthetic.exams.site_noise import ClassifierNoise, site_probabilities
 from unmissed.datasets.synthetic.flights.mucosa import SIDE_PX, drawn_texture
 from unmissed.datasets.video import Frame
@@ -52,7 +59,7 @@ class ScriptedFrame:
     legible: bool
 
 
-def demo_script(seed: int) -> Script:
+def demo_script(seed: int) -> ExamScript:
     """A gastroscopy of four to six minutes with some sites left out; seed 28: 257 s, without A2, G1, DB, P6 and L5."""
     return write_script([seed, 5], habits=Habits(withheld=0.15, glanced=0.5))
 
@@ -79,10 +86,10 @@ def scripted_gastroscopy(
     before = round(_OUTSIDE_S * fps)
     times_s = np.arange(0, script.duration_s, 1 / fps)
     table = neighbour_table(script.sites, neighbours)
-    said = site_probabilities(script, times_s, table, ClassifierNoise(accuracy, accuracy), [seed, 6])
+    scores = site_probabilities(script, times_s, table, ClassifierNoise(accuracy, accuracy), [seed, 6])
     for index in range(before):
         yield ScriptedFrame(Frame(index, index / fps, painter.outside()), "outside", {}, "", legible=False)
-    for index, (time_s, row) in enumerate(zip(times_s.tolist(), said, strict=True), before):
+    for index, (time_s, row) in enumerate(zip(times_s.tolist(), scores, strict=True), before):
         stretch = script.stretches[int(script.at(np.array(time_s)))]
         frame = Frame(index, index / fps, painter.inside(time_s, stretch))
         probabilities = dict(zip(script.sites, row.tolist(), strict=True))
@@ -95,7 +102,7 @@ def scripted_gastroscopy(
 class _Painter:
     """Draws views: mucosa of a site around a dark lumen, in the round picture of an endoscope."""
 
-    def __init__(self, seed: int, script: Script) -> None:
+    def __init__(self, seed: int, script: ExamScript) -> None:
         rng = np.random.default_rng([seed, 7])
         self._sites = script.sites
         textures = [drawn_texture(seed * 10 + number) for number in range(_TEXTURES)]
@@ -112,7 +119,7 @@ class _Painter:
         self._drawn = 0
         self._last = 0
 
-    def inside(self, time_s: float, stretch: Stretch) -> np.ndarray:
+    def inside(self, time_s: float, stretch: ScriptedSite) -> np.ndarray:
         """The view at a time."""
         if stretch.site != NOWHERE:
             self._last = stretch.site

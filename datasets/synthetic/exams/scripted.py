@@ -35,7 +35,7 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ScriptedSite:
     """Some time of an examination with one thing in view.
 
     Attributes
@@ -76,7 +76,7 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class ExamScript:
     """An examination as it is meant to go.
 
     Attributes
@@ -86,7 +86,7 @@ class Script:
     """
 
     sites: tuple[str, ...]
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[ScriptedSite, ...]
 
     @property
     def duration_s(self) -> float:
@@ -109,7 +109,7 @@ class Script:
 
 def write_script(
     seed: int | Sequence[int], *, habits: Habits | None = None, route: Sequence[Sequence[str]] = ROUTE
-) -> Script:
+) -> ExamScript:
     """Write the script of a gastroscopy; the same seed gives the same one."""
     rng = np.random.default_rng(seed)
     habits = habits or Habits()
@@ -129,7 +129,7 @@ def write_script(
         elif rng.random() < habits.glanced * share:
             writer.glance(site)
     writer.between()
-    return Script(sites, tuple(writer.stretches))
+    return ExamScript(sites, tuple(writer.stretches))
 
 
 def _passes(rng: np.random.Generator, route: Sequence[Sequence[str]], sites: Sequence[str]) -> list[tuple[int, float]]:
@@ -146,7 +146,7 @@ class _Writer:
     """Puts one stretch behind the other."""
 
     def __init__(self, rng: np.random.Generator, habits: Habits) -> None:
-        self.stretches: list[Stretch] = []
+        self.stretches: list[ScriptedSite] = []
         self._rng, self._habits, self._time_s = rng, habits, 0.0
         self._glanced: set[int] = set()
 
@@ -172,7 +172,7 @@ class _Writer:
         self._add(self._rng.uniform(*self._habits.transition_s), NOWHERE, legible=self._rng.random() > 0.3)
 
     def _add(self, seconds: float, site: int, *, legible: bool) -> None:
-        self.stretches.append(Stretch(self._time_s, self._time_s + seconds, site, legible))
+        self.stretches.append(ScriptedSite(self._time_s, self._time_s + seconds, site, legible))
         self._time_s += seconds
 
 

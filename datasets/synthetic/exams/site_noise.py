@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.synthetic.exams.scripted import NOWHERE, Script
+from unmissed.datasets.synthetic.exams.scripted import NOWHERE, ExamScript
 
 _DRAWS = 6000
 _STEPS = 24
@@ -70,7 +70,7 @@ class _Shown:
 
 
 def site_probabilities(
-    script: Script, times_s: np.ndarray, table: np.ndarray, noise: ClassifierNoise, seed: int | list[int]
+    script: ExamScript, times_s: np.ndarray, table: np.ndarray, noise: ClassifierNoise, seed: int | list[int]
 ) -> np.ndarray:
     """What the classifier says at the given times.
 
@@ -100,7 +100,7 @@ def site_probabilities(
     return np.asarray((odds / odds.sum(axis=1, keepdims=True))[:, : len(table)], np.float32)
 
 
-def _shown(script: Script, times_s: np.ndarray) -> _Shown:
+def _shown(script: ExamScript, times_s: np.ndarray) -> _Shown:
     stretch = script.at(times_s)
     site = np.array([item.site for item in script.stretches])[stretch]
     legible = np.array([item.legible for item in script.stretches])[stretch]
@@ -118,7 +118,7 @@ def _profile(table: np.ndarray, noise: ClassifierNoise) -> np.ndarray:
     return profile
 
 
-def _signal(script: Script, shown: _Shown, table: np.ndarray, noise: ClassifierNoise) -> np.ndarray:
+def _signal(script: ExamScript, shown: _Shown, table: np.ndarray, noise: ClassifierNoise) -> np.ndarray:
     profile = _profile(table, noise)
     stretches = script.stretches
     signal = profile[shown.site] * shown.legible[:, None]
@@ -151,7 +151,7 @@ def _errors(rng: np.random.Generator, shown: _Shown, table: np.ndarray, noise: C
 
 
 def _mistaken(
-    rng: np.random.Generator, script: Script, shown: _Shown, table: np.ndarray, noise: ClassifierNoise
+    rng: np.random.Generator, script: ExamScript, shown: _Shown, table: np.ndarray, noise: ClassifierNoise
 ) -> np.ndarray:
     """Scores of a classifier that takes whole visits, moments and single frames for another site."""
     steps = len(shown.times_s)

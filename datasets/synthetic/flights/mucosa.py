@@ -14,7 +14,7 @@ from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.pictures.images import find_images, read_image
 
 SIDE_PX = 1024
-Part = Literal["calibration", "validation", "test"]
+TexturePart = Literal["calibration", "validation", "test"]
 _LOG = logging.getLogger(__name__)
 _LARGEST_PX = 50_000_000
 _WORK_PX = 640  # longest side of the picture that the texture is cut from
@@ -69,7 +69,7 @@ def texture_from_image(path: Path) -> np.ndarray:
     return _quilted(patch, np.random.default_rng(patch.shape[0]))
 
 
-def textures(folder: Path | None, part: Part, seed: int) -> Iterator[np.ndarray]:
+def textures(folder: Path | None, part: TexturePart, seed: int) -> Iterator[np.ndarray]:
     """Textures of one part, endlessly, in random order.
 
     A picture belongs to a part by the hash of its name: textures of one part never serve another, in no run.

@@ -8,7 +8,7 @@ import numpy as np
 
 from unmissed.datasets.synthetic.cells.drawn import draw_density
 from unmissed.datasets.synthetic.cells.looks import DYSKARYOTIC, HAEMATOXYLIN, LOOKS, Look
-from unmissed.datasets.synthetic.slides.fields import Field, FieldLibrary, Nucleus
+from unmissed.datasets.synthetic.slides.fields import CellField, FieldLibrary, Nucleus
 from unmissed.datasets.synthetic.slides.placements import Placement, turned
 
 _WIDTH_PX, _HEIGHT_PX = 1280, 960
@@ -83,7 +83,7 @@ def _draw_stock(sort: _Sort, um_per_px: float, rng: np.random.Generator) -> list
 
 def _draw_field(
     name: str, stocks: dict[_Sort, list[_Cell]], worst: _Sort | None, um_per_px: float, rng: np.random.Generator
-) -> Field:
+) -> CellField:
     """Throw cells on glass; the sparse rim lets fields overlap without seams."""
     area_mm2 = _WIDTH_PX * _HEIGHT_PX * (um_per_px / 1000) ** 2
     count = round(_CELLS_PER_MM2 * area_mm2 * rng.uniform(0.7, 1.3))
@@ -100,7 +100,7 @@ def _draw_field(
     _scatter(density, um_per_px, area_mm2, rng)
     light = np.exp(-density) * np.array(_GLASS, np.float32)
     pixels = np.clip(np.round(light), 0, 255).astype(np.uint8)
-    return Field(name, name, _WIDTH_PX, _HEIGHT_PX, tuple(nuclei), partial(_same, pixels))
+    return CellField(name, name, _WIDTH_PX, _HEIGHT_PX, tuple(nuclei), partial(_same, pixels))
 
 
 def _same(pixels: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ class Nucleus:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CellField:
     """One picture of cells, in the pixels of the slide.
 
     Attributes
@@ -83,7 +83,13 @@ class FieldLibrary:
     """
 
     def __init__(
-        self, fields: Sequence[Field], *, um_per_px: float, glass: tuple[int, int, int], see_through: bool, source: str
+        self,
+        fields: Sequence[CellField],
+        *,
+        um_per_px: float,
+        glass: tuple[int, int, int],
+        see_through: bool,
+        source: str,
     ) -> None:
         self.fields = tuple(fields)
         self.um_per_px = um_per_px
@@ -153,7 +159,7 @@ def read_fields(root: Path, um_per_px: float = 0.25, only: Iterable[str] | None 
     )
 
 
-def _field(root: Path, path: Path, records: tuple[Record, ...], um_per_px: float) -> Field:
+def _field(root: Path, path: Path, records: tuple[Record, ...], um_per_px: float) -> CellField:
     own = records[0].um_per_px or um_per_px
     if not _UM_PER_PX[0] <= own <= _UM_PER_PX[1]:
         raise DatasetError(
@@ -173,7 +179,7 @@ def _field(root: Path, path: Path, records: tuple[Record, ...], um_per_px: float
         if record.centre_px is not None
     )
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    return Field(name, records[0].group, width, height, nuclei, partial(_decode, path, width, height))
+    return CellField(name, records[0].group, width, height, nuclei, partial(_decode, path, width, height))
 
 
 def _decode(path: Path, width: int, height: int) -> np.ndarray:
@@ -184,7 +190,7 @@ def _decode(path: Path, width: int, height: int) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def _chosen(fields: list[Field], wanted: set[str], root: Path) -> list[Field]:
+def _chosen(fields: list[CellField], wanted: set[str], root: Path) -> list[CellField]:
     found = [field for field in fields if field.name in wanted or Path(field.name).name in wanted]
     absent = wanted - {field.name for field in found} - {Path(field.name).name for field in found}
     if absent:
@@ -196,7 +202,7 @@ def _chosen(fields: list[Field], wanted: set[str], root: Path) -> list[Field]:
     return found
 
 
-def _glass_of(fields: Sequence[Field]) -> tuple[int, int, int]:
+def _glass_of(fields: Sequence[CellField]) -> tuple[int, int, int]:
     """Colour of empty glass: the bright end of each field, then the middle over the fields."""
     bright = [np.percentile(field.decode()[::8, ::8].reshape(-1, 3), _GLASS_PERCENTILE, axis=0) for field in fields]
     red, green, blue = (round(float(value)) for value in np.median(bright, axis=0))

@@ -11,7 +11,7 @@ from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.pages.parts import HERE, environment
 from unmissed.inference.cytology.pages.slide_page import SlidePages
 from unmissed.inference.cytology.pages.words import DISPOSITIONS
-from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.results.reading import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.results.summary import EXCLUDED, summarise
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, in_order
 from unmissed.inference.reports.templates import script

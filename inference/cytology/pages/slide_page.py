@@ -11,8 +11,8 @@ from urllib.parse import quote
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.pages.parts import HERE, environment
-from unmissed.inference.cytology.results import pictures, stored
-from unmissed.inference.cytology.results.stored import StoredFinding, StoredResult
+from unmissed.inference.cytology.results import pictures, reading
+from unmissed.inference.cytology.results.reading import StoredFinding, StoredResult
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
 from unmissed.inference.reports.templates import script
 
@@ -77,7 +77,7 @@ class SlidePages:
             stages=asdict(result.times_s),
             counted=_counted(result),
             facts=list(_flat(result.provenance)),
-            files=stored,
+            files=reading,
             pictures=pictures,
             gradient=self._gradient,
             worklist=_way(row.folder, "index.html"),

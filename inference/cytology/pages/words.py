@@ -44,35 +44,35 @@ ADEQUACY = {
     "empty": Word("Empty", "空白", "Nothing to look at.", "无可判读内容。", "bad"),
 }
 
-# Names of stages and counts that results use; one that is not here is shown as it is.
+# Stages of a slide, what is counted of it, and work of its threads; one that is not here is shown as it is.
 STAGES_ZH = {
-    "total": "总计",
     "open": "打开",
-    "read": "读取",
     "scan": "扫描",
     "regions": "区域",
     "look_again": "复看",
-    "reading": "读取",
-    "foreground": "前景",
-    "focus": "清晰度",
-    "finder": "检出",
-    "find": "检出",
     "candidates": "候选",
-    "crops": "截图",
     "judge": "判读",
-    "score": "评分",
     "aggregate": "汇总",
-    "adequacy": "满意度",
-    "thumbnail": "缩略图",
     "hash": "校验",
-    "write": "写入",
+    "total": "总计",
     "tiles_read": "已读图块",
     "tiles_damaged": "损坏图块",
     "thumbnail_grey": "平均灰度",
+    "canvases": "分析画幅",
+    "canvases_empty": "空白画幅",
+    "places_looked_at_again": "复看位置",
+    "crops_judged": "已判读截图",
+    "thread_s_read": "线程用时（秒）：读取",
+    "thread_s_foreground": "线程用时（秒）：前景",
+    "thread_s_finder": "线程用时（秒）：检出",
+    "thread_s_read_again": "线程用时（秒）：复看读取",
+    "thread_s_finder_again": "线程用时（秒）：复看检出",
+    "thread_s_read_crops": "线程用时（秒）：读取截图",
+    "thread_s_judge": "线程用时（秒）：判读",
 }
 
 
 def stage(name: str) -> Word:
-    """The words of a stage or count."""
-    plain = name.replace("_", " ")
+    """The words of a stage, a count or, as ``thread_s_WORK``, the work of threads."""
+    plain = name.replace("thread_s_", "thread seconds: ").replace("_", " ")
     return Word(plain, STAGES_ZH.get(name, plain))

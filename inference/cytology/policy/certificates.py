@@ -47,7 +47,7 @@ class Certificate(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class ScreeningConditions:
     """What a slide was really screened with; empty where the result does not tell, which no certificate matches.
 
     Attributes
@@ -66,7 +66,7 @@ class Conditions:
     answers: Mapping[str, Sequence[float]]
 
     @classmethod
-    def of(cls, provenance: Mapping[str, Any]) -> Self:
+    def from_provenance(cls, provenance: Mapping[str, Any]) -> Self:
         """Read them from the provenance of a result, where ``settings`` holds what the run asked for."""
         settings = _mapping(provenance.get("settings"))
         models = _mapping(provenance.get("models"))
@@ -145,7 +145,7 @@ def refusal(certificate: Certificate, threshold: float, sensitivity: float, conf
     return ""
 
 
-def mismatch(certificate: Certificate, conditions: Conditions) -> str:
+def mismatch(certificate: Certificate, conditions: ScreeningConditions) -> str:
     """Say in what a slide was screened otherwise than the certificate was issued for; empty when in nothing."""
     for name, wanted, found in (
         ("models", certificate.models, conditions.models),

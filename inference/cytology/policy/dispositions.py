@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from unmissed.inference.cytology.policy.certificates import Conditions, mismatch
+from unmissed.inference.cytology.policy.certificates import ScreeningConditions, mismatch
 from unmissed.inference.cytology.policy.policy import AdequacyLimits, Exclusion, Policy, Preparation
-from unmissed.inference.cytology.results.stored import StoredResult
+from unmissed.inference.cytology.results.reading import StoredResult
 from unmissed.inference.cytology.values import AdequacyVerdict
 
 _BLACK_GREY = 32.0  # of 255: glass, even badly lit, is several times brighter
@@ -59,15 +59,15 @@ class Case:
     is_black: bool
     tile_errors: float
     doubts: tuple[str, ...]
-    conditions: Conditions
+    conditions: ScreeningConditions
 
     @classmethod
     def failed(cls, slide: str, error: str) -> "Case":
         """A slide without a result."""
-        return cls(slide, error, None, "", None, "", False, 1.0, (), Conditions.of({}))
+        return cls(slide, error, None, "", None, "", False, 1.0, (), ScreeningConditions.from_provenance({}))
 
     @classmethod
-    def of(cls, result: StoredResult, slide: str, policy: Policy, preparation: Preparation) -> "Case":
+    def from_result(cls, result: StoredResult, slide: str, policy: Policy, preparation: Preparation) -> "Case":
         """Read a slide's stored result, made under the policy's rules for adequacy and grade."""
         damaged = result.reading.tiles_damaged
         tiles = damaged + result.reading.tiles_read
@@ -86,7 +86,7 @@ class Case:
             is_black=result.reading.thumbnail_grey < _BLACK_GREY,
             tile_errors=damaged / tiles if tiles else 1.0,
             doubts=tuple(dict.fromkeys(doubts)),
-            conditions=Conditions.of(result.provenance),
+            conditions=ScreeningConditions.from_provenance(result.provenance),
         )
 
 

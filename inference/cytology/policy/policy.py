@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from unmissed.datasets.basis.configs import Configs
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
-from unmissed.inference.cytology.results.stored import StoredFinding
+from unmissed.inference.cytology.results.reading import StoredFinding
 from unmissed.inference.cytology.values import Finding
 
 _NORMAL = "NILM"

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.basis.names import table_cell
@@ -68,14 +67,13 @@ class TriageRun:
     operating_point : the certified operating point that excluded slides, in words; empty when there is none, and then
         no slide may be excluded.
     no_certificate : why there is none, in words ("the certificate was issued for another finder").
-    preset, preparation, policy : what was asked for.
+    preset, preparation, policy : names of what was asked for.
     runtime : what ran the models.
     machine : processor and cores, in words.
     models : name -> version, variant or hash, in words.
     notes : what the reader should know about the whole run.
     note, note_zh : shown large on every page ("These cells are drawn").
     finished : when the run ended.
-    details : anything else worth keeping; shown as it is.
     """
 
     seconds: float
@@ -91,7 +89,6 @@ class TriageRun:
     note: str = ""
     note_zh: str = ""
     finished: datetime = field(default_factory=lambda: datetime.now().astimezone())
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def in_order(rows: Iterable[WorklistRow]) -> list[WorklistRow]:

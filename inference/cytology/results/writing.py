@@ -24,9 +24,9 @@ from unmissed.datasets.basis.files import (
 from unmissed.datasets.basis.jpeg import jpeg
 from unmissed.datasets.basis.names import readable, table_cell
 from unmissed.datasets.basis.words import problems
-from unmissed.inference.cytology.results import pictures, stored
+from unmissed.inference.cytology.results import pictures, reading
 from unmissed.inference.cytology.results.geojson import feature_collection
-from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.results.reading import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.values import Finding, SlideResult, StageSeconds, ThreadSeconds
 
 __all__ = ["COLUMNS", "StoredResult", "read_slide_result", "write_slide_result"]
@@ -61,18 +61,18 @@ def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 
     values = pictures.fitted(result.heat_map, (result.width_px, result.height_px), (width, height))
     scale = result.pixel_size.um_per_px * result.width_px / width
     jobs: list[Callable[[], None]] = [
-        lambda: write_bytes(folder / stored.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
-        lambda: write_bytes(folder / stored.THUMBNAIL, jpeg(result.thumbnail)),
-        lambda: write_bytes(folder / stored.OVERLAY, pictures.overlay_png(values)),
-        lambda: write_bytes(folder / stored.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
-        lambda: _write_findings(folder / stored.FINDINGS_TABLE, result.slide, result.findings),
-        lambda: write_text(folder / stored.FINDINGS_GEOJSON, json_line(feature_collection(result.findings)) + "\n"),
+        lambda: write_bytes(folder / reading.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
+        lambda: write_bytes(folder / reading.THUMBNAIL, jpeg(result.thumbnail)),
+        lambda: write_bytes(folder / reading.OVERLAY, pictures.overlay_png(values)),
+        lambda: write_bytes(folder / reading.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
+        lambda: _write_findings(folder / reading.FINDINGS_TABLE, result.slide, result.findings),
+        lambda: write_text(folder / reading.FINDINGS_GEOJSON, json_line(feature_collection(result.findings)) + "\n"),
     ]
     jobs += [partial(_write_crop, folder / name, crop) for name, crop in zip(gallery, result.crops, strict=False)]
     with ThreadPoolExecutor(_WRITERS) as pool:
         for written in [pool.submit(job) for job in jobs]:
             written.result()
-    write_json(folder / stored.RESULT_FILE, record)
+    write_json(folder / reading.RESULT_FILE, record)
 
 
 def _check_empty(folder: Path) -> None:
@@ -87,7 +87,7 @@ def _check_empty(folder: Path) -> None:
 def _gallery_names(result: SlideResult, max_gallery: int) -> tuple[str, ...]:
     pairs = list(zip(result.findings, result.crops, strict=False))[:max_gallery]
     return tuple(
-        f"{stored.GALLERY}/{number:03}_{_plain(finding.class_id)}_{finding.probability:.2f}.jpg"
+        f"{reading.GALLERY}/{number:03}_{_plain(finding.class_id)}_{finding.probability:.2f}.jpg"
         for number, (finding, _) in enumerate(pairs, 1)
     )
 

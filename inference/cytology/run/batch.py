@@ -8,20 +8,28 @@ from time import monotonic
 from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
-from unmissed.inference.cytology.results.stored import ResultError
+from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.worklist import WorklistRow
-from unmissed.inference.cytology.run.jobs import Done, Entry, Failed, Job, MakeScreener, Message, Progress
 from unmissed.inference.cytology.run.ledger import Ledger
+from unmissed.inference.cytology.run.messages import (
+    Done,
+    Entry,
+    Failed,
+    MakeScreener,
+    Message,
+    SlideJob,
+    TriageProgress,
+)
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
-from unmissed.inference.cytology.run.workers import Worker
+from unmissed.inference.cytology.run.worker_handle import Worker
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0  # how often clocks are looked at while nothing happens
-_MOST_DEATHS = 2  # a worker may die once for reasons of its own; twice on the same slide is the slide's doing
+_MOST_CRASHES = 2  # a worker may die once for reasons of its own; twice on the same slide is the slide's doing
 
 
-class Batch:
+class Dispatcher:
     """One sitting of a run: everything that is not finished yet, once.
 
     Parameters
@@ -57,21 +65,21 @@ class Batch:
         self._ledger, self._make, self._settings = ledger, make_screener, dict(settings)
         self._count, self._timeout_s, self._hashed = workers, timeout_s, hashed
         self._entries = {entry.slide: entry for entry in entries}
-        self._prints: dict[str, Fingerprint] = {}
+        self._fingerprints: dict[str, Fingerprint] = {}
         self._workers: list[Worker] = []
-        self._deaths: Counter[str] = Counter()
-        self._deaths_in_a_row = 0
+        self._crashes: Counter[str] = Counter()
+        self._crashes_in_a_row = 0
         self.first_ready: float | None = None
         finished = [entry for entry in entries if self._is_finished(entry, retry_failed)]
-        told = {entry.slide for entry in finished}
-        self._queue = deque(entry for entry in entries if entry.slide not in told)
+        finished_slides = {entry.slide for entry in finished}
+        self._queue = deque(entry for entry in entries if entry.slide not in finished_slides)
         # Started before anything heavy is imported or read here, so that loading the models overlaps with it.
-        self._staff()
+        self._start_workers()
         self._load(finished)
         self.total = len(self._queue)
         self.done = self.failed = 0
 
-    def run(self, report: Callable[[Progress], None]) -> None:
+    def run(self, report: Callable[[TriageProgress], None]) -> None:
         """Do what is to be done.
 
         Whatever ends it, the workers are gone afterwards, and everything that was finished is on the disk.
@@ -85,25 +93,25 @@ class Batch:
         """
         try:
             while self._queue or any(worker.job for worker in self._workers):
-                self._feed(report)
-                self._listen(report)
+                self._assign_slides(report)
+                self._poll_workers(report)
             for worker in self._workers:
-                worker.leave()
+                worker.stop()
         finally:
             self._stop()
 
     def _is_finished(self, entry: Entry, retry_failed: bool) -> bool:
         if entry.slide not in self._ledger.states:  # so that a new file is not looked at before its turn
             return False
-        self._prints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
-        return self._ledger.is_finished(entry.slide, self._prints[entry.slide], retry_failed=retry_failed)
+        self._fingerprints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
+        return self._ledger.is_finished(entry.slide, self._fingerprints[entry.slide], retry_failed=retry_failed)
 
     def _load(self, finished: Iterable[Entry]) -> None:
         """Read the results that are there; a slide whose result is gone or damaged is done again."""
         self._queue.extend(entry for entry in finished if self._is_gone(entry.slide))
         for entry in list(self._queue):
             state = self._ledger.states.get(entry.slide)
-            if state and state.fingerprint == self._prints[entry.slide] and self._ledger.recover(entry.slide):
+            if state and state.fingerprint == self._fingerprints[entry.slide] and self._ledger.recover(entry.slide):
                 self._queue.remove(entry)
         for slide in self._ledger.states.keys() - self._entries.keys():
             if self._is_gone(slide):
@@ -112,31 +120,31 @@ class Batch:
     def _is_gone(self, slide: str) -> bool:
         return self._ledger.states[slide].status == "done" and not self._ledger.load_result(slide)
 
-    def _staff(self) -> None:
+    def _start_workers(self) -> None:
         """Start workers, as many as have something to do."""
         busy = sum(worker.job is not None for worker in self._workers)
         waiting = sum(not entry.problem for entry in self._queue)
         while len(self._workers) < min(self._count, busy + waiting):
             self._workers.append(Worker(self._make))
 
-    def _feed(self, report: Callable[[Progress], None]) -> None:
+    def _assign_slides(self, report: Callable[[TriageProgress], None]) -> None:
         """Give a slide to every worker that waits for one."""
         for entry in [entry for entry in self._queue if entry.problem]:
             self._queue.remove(entry)
             self._ledger.begin(entry.slide, entry.path, fingerprint_of(entry.path, entry.um_per_px))
             self._fail(entry.slide, entry.problem, 0.0, report)
-        self._staff()
+        self._start_workers()
         for worker in self._workers:
             if worker.is_ready and not worker.job and self._queue:
-                self._give(worker, self._queue.popleft())
+                self._assign(worker, self._queue.popleft())
 
-    def _give(self, worker: Worker, entry: Entry) -> None:
+    def _assign(self, worker: Worker, entry: Entry) -> None:
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
-        self._prints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
-        self._ledger.begin(entry.slide, entry.path, self._prints[entry.slide])
-        worker.give(
-            Job(
+        self._fingerprints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
+        self._ledger.begin(entry.slide, entry.path, self._fingerprints[entry.slide])
+        worker.assign(
+            SlideJob(
                 slide=entry.slide,
                 path=str(entry.path),
                 folder=self._ledger.folder.partial(entry.slide),
@@ -147,7 +155,7 @@ class Batch:
             )
         )
 
-    def _listen(self, report: Callable[[Progress], None]) -> None:
+    def _poll_workers(self, report: Callable[[TriageProgress], None]) -> None:
         if not self._workers:
             return
         if not wait([item for worker in self._workers for item in worker.waits_for], timeout=_LOOK_S):
@@ -160,18 +168,18 @@ class Batch:
                     fix="raise --timeout-s if the slide is large and the machine slow",
                     seconds=worker.seconds,
                 )
-                self._dismiss(worker)
+                self._drop_worker(worker)
             if message is not None:
-                self._hear(worker, message, report)
+                self._handle(worker, message, report)
 
-    def _hear(self, worker: Worker, message: Message, report: Callable[[Progress], None]) -> None:
+    def _handle(self, worker: Worker, message: Message, report: Callable[[TriageProgress], None]) -> None:
         job, worker.job = worker.job, None
         if not isinstance(message, Failed):
-            self._deaths_in_a_row = 0
+            self._crashes_in_a_row = 0
             if isinstance(message, Done) and job:
                 self._accept(job.slide, message.seconds, report)
-        elif message.is_death:
-            self._bury(worker, job, message, report)
+        elif message.worker_died:
+            self._handle_crash(worker, job, message, report)
         elif message.stops_run:
             if job:
                 self._ledger.interrupt(job.slide, message.found, message.seconds)
@@ -179,25 +187,27 @@ class Batch:
         elif job:
             self._fail(job.slide, str(message), message.seconds, report)
 
-    def _bury(self, worker: Worker, job: Job | None, message: Failed, report: Callable[[Progress], None]) -> None:
-        """A worker has died; ``_staff`` replaces it."""
-        self._dismiss(worker)
+    def _handle_crash(
+        self, worker: Worker, job: SlideJob | None, message: Failed, report: Callable[[TriageProgress], None]
+    ) -> None:
+        """A worker has died; ``_start_workers`` replaces it."""
+        self._drop_worker(worker)
         if job is None:
-            self._deaths_in_a_row += 1
-            if self._deaths_in_a_row >= _MOST_DEATHS:
+            self._crashes_in_a_row += 1
+            if self._crashes_in_a_row >= _MOST_CRASHES:
                 raise UnmissedError(message.found, fix="run `unmissed doctor`; if memory is short, use fewer --workers")
             return
-        self._deaths[job.slide] += 1
-        if self._deaths[job.slide] >= _MOST_DEATHS:
+        self._crashes[job.slide] += 1
+        if self._crashes[job.slide] >= _MOST_CRASHES:
             self._fail(job.slide, str(message), message.seconds, report)
             return
         log.warning("%s: %s; it is tried once more", job.slide, message.found)
         self._ledger.interrupt(job.slide, message.found, message.seconds)
         self._queue.append(self._entries[job.slide])
 
-    def _accept(self, slide: str, seconds: float, report: Callable[[Progress], None]) -> None:
+    def _accept(self, slide: str, seconds: float, report: Callable[[TriageProgress], None]) -> None:
         entry = self._entries[slide]
-        if fingerprint_of(entry.path, entry.um_per_px) != self._prints[slide]:
+        if fingerprint_of(entry.path, entry.um_per_px) != self._fingerprints[slide]:
             problem = UnmissedError(f"{entry.path} changed while it was read", fix="run again when it is complete")
             self._fail(slide, str(problem), seconds, report)
             return
@@ -206,27 +216,27 @@ class Batch:
         except ResultError as error:
             self._fail(slide, str(error), seconds, report)
             return
-        self._tell(slide, report)
+        self._report(slide, report)
 
-    def _fail(self, slide: str, error: str, seconds: float, report: Callable[[Progress], None]) -> None:
+    def _fail(self, slide: str, error: str, seconds: float, report: Callable[[TriageProgress], None]) -> None:
         self._ledger.fail(slide, error, seconds)
         self.failed += 1
-        self._tell(slide, report)
+        self._report(slide, report)
 
-    def _tell(self, slide: str, report: Callable[[Progress], None]) -> None:
+    def _report(self, slide: str, report: Callable[[TriageProgress], None]) -> None:
         self.done += 1
         rows = self._ledger.write_worklist()
         report(self._progress(next(row for row in rows if row.slide == slide)))
 
-    def _progress(self, row: WorklistRow | None = None) -> Progress:
+    def _progress(self, row: WorklistRow | None = None) -> TriageProgress:
         passed = 0.0 if self.first_ready is None else monotonic() - self.first_ready
         if not self.done or passed <= 0:
-            return Progress(self.done, self.total, row=row)
-        return Progress(
+            return TriageProgress(self.done, self.total, row=row)
+        return TriageProgress(
             self.done, self.total, 3600 * self.done / passed, passed / self.done * (self.total - self.done), row
         )
 
-    def _dismiss(self, worker: Worker) -> None:
+    def _drop_worker(self, worker: Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.names import readable
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 from unmissed.inference.cytology.run.entries import Input, name_entries
-from unmissed.inference.cytology.run.jobs import Entry
+from unmissed.inference.cytology.run.messages import Entry
 
 
 @dataclass(frozen=True, slots=True)

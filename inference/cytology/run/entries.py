@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.names import readable
-from unmissed.inference.cytology.run.jobs import Entry
+from unmissed.inference.cytology.run.messages import Entry
 from unmissed.inference.cytology.run.state import stored_path
 
 

@@ -11,7 +11,7 @@ from unmissed.datasets.basis.names import readable
 from unmissed.inference.cytology.policy.certificates import mismatch
 from unmissed.inference.cytology.policy.dispositions import Case, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
-from unmissed.inference.cytology.results.stored import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.results.reading import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.results.worklist import WorklistRow, write_worklist
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.state import Fingerprint, SlideState, stored_path
@@ -169,7 +169,7 @@ class Ledger:
         return next((item.provenance for item in self._screened.values()), {})
 
     def _keep(self, result: StoredResult, slide: str) -> None:
-        case = Case.of(result, slide, self._policy, self._preparation)
+        case = Case.from_result(result, slide, self._policy, self._preparation)
         abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
         self._screened[slide] = _Screened(case, abnormal, result.times_s.total, result.provenance)
 

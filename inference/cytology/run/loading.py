@@ -8,7 +8,7 @@ from typing import Any
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.policy.policy import Policy, Preparation
-from unmissed.inference.cytology.run.jobs import MakeScreener
+from unmissed.inference.cytology.run.messages import MakeScreener
 from unmissed.inference.cytology.run.worker_process import load_screener
 from unmissed.inference.cytology.screening.models import choose_model
 from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings, load_preset

@@ -11,7 +11,7 @@ from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.run.folder import RunFolder
 
 
-class Sitting:
+class RunRecord:
     """The record of a run, ``run.json``, with this process as its newest sitting.
 
     Parameters

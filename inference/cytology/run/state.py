@@ -14,7 +14,7 @@ from unmissed.datasets.basis.words import one_line
 _EDGE_BYTES = 64 * 1024  # headers stand at the start, the directories of TIFF files often at the end
 _MOST_BYTES = 2**24
 
-Status = Literal["running", "interrupted", "done", "failed"]
+SlideStatus = Literal["running", "interrupted", "done", "failed"]
 
 
 class _Part(BaseModel):
@@ -50,7 +50,7 @@ class SlideState(_Part):
     schema_version: Literal[1] = 1
     slide: str
     path: str
-    status: Status
+    status: SlideStatus
     fingerprint: Fingerprint
     attempts: tuple[Attempt, ...] = ()
 
@@ -69,7 +69,7 @@ class SlideState(_Part):
         attempts = (*self.attempts, Attempt(started=started))
         return self.model_copy(update={"status": "running", "fingerprint": fingerprint, "attempts": attempts})
 
-    def ended(self, status: Status, finished: str, seconds: float | None, error: str = "") -> "SlideState":
+    def ended(self, status: SlideStatus, finished: str, seconds: float | None, error: str = "") -> "SlideState":
         """With the end of the attempt that was going on."""
         last = self.attempts[-1].model_copy(update={"finished": finished, "seconds": seconds, "error": error})
         return self.model_copy(update={"status": status, "attempts": (*self.attempts[:-1], last)})

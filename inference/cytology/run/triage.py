@@ -12,12 +12,12 @@ from unmissed.datasets.basis.files import plain_values
 from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
-from unmissed.inference.cytology.run.batch import Batch
+from unmissed.inference.cytology.run.batch import Dispatcher
 from unmissed.inference.cytology.run.entries import Input, name_entries
 from unmissed.inference.cytology.run.folder import RunFolder
-from unmissed.inference.cytology.run.jobs import MakeScreener, Progress
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.record import Sitting, check_settings
+from unmissed.inference.cytology.run.messages import MakeScreener, TriageProgress
+from unmissed.inference.cytology.run.record import RunRecord, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class TriageOutcome:
         return sum(bool(row.error) for row in self.rows)
 
 
-def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcome:
+def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> TriageOutcome:
     """Screen all slides that are not finished yet and write worklist, summary, record and pages.
 
     Parameters
@@ -113,10 +113,10 @@ def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcom
         exclusion = Exclusion.under(plan.policy)
         if exclusion.refusal:
             log.warning("no slide will be excluded: %s", exclusion.refusal)
-        sitting = Sitting(folder, record, settings, plan.arguments)
-        sitting.save()
+        run_record = RunRecord(folder, record, settings, plan.arguments)
+        run_record.save()
         ledger = Ledger(folder, plan.policy, plan.preparation, exclusion)
-        batch = Batch(
+        batch = Dispatcher(
             ledger,
             name_entries(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
             plan.make_screener,
@@ -127,21 +127,21 @@ def triage(plan: TriagePlan, report: Callable[[Progress], None]) -> TriageOutcom
             hashed=plan.hashed,
         )
 
-        def told(progress: Progress) -> None:
+        def on_progress(progress: TriageProgress) -> None:
             if batch.first_ready is not None:
-                sitting.loaded(batch.first_ready)
+                run_record.loaded(batch.first_ready)
             if progress.row:
-                sitting.count(batch.done, batch.failed)
+                run_record.count(batch.done, batch.failed)
             report(progress)
 
         try:
-            batch.run(told)
+            batch.run(on_progress)
         finally:
-            sitting.end()
+            run_record.end()
             rows = ledger.write_worklist()
-        run = _told(plan, ledger, exclusion, rows, sitting.seconds)
+        run = _run_summary(plan, ledger, exclusion, rows, run_record.seconds)
         _write_reports(folder.path, rows, run)
-        sitting.save(_about(plan, ledger, exclusion, rows))
+        run_record.save(_about(plan, ledger, exclusion, rows))
     return TriageOutcome(tuple(rows), run, batch.done)
 
 
@@ -156,7 +156,7 @@ def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
     return plain_values(settings)  # as they will be read back, so that they compare equal
 
 
-def _told(
+def _run_summary(
     plan: TriagePlan, ledger: Ledger, exclusion: Exclusion, rows: Sequence[WorklistRow], seconds: float
 ) -> TriageRun:
     """What summary and pages say about the run."""
@@ -177,7 +177,7 @@ def _told(
         seconds=seconds,
         operating_point=words,
         no_certificate="" if is_certified else "; ".join(refusals),
-        preset=str(plan.settings.get("preset", "")),
+        preset=_name_of(plan.settings.get("preset", "")),
         preparation=plan.preparation.value,
         policy=plan.policy.name,
         runtime=str(provenance.get("runtime", plan.settings.get("runtime", ""))),
@@ -187,6 +187,11 @@ def _told(
         note=plan.note,
         note_zh=plan.note_zh,
     )
+
+
+def _name_of(preset: Any) -> str:
+    """Its values stand in ``run.json``."""
+    return str(preset.get("name", "")) if isinstance(preset, Mapping) else str(preset)
 
 
 def _models_in_words(models: Any) -> dict[str, str]:

@@ -13,13 +13,21 @@ from time import perf_counter
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import make_folder, sha256_of
-from unmissed.inference.cytology.run.jobs import Done, Failed, Job, MakeScreener, Message, Ready, Screens
+from unmissed.inference.cytology.run.messages import (
+    Done,
+    Failed,
+    MakeScreener,
+    Message,
+    Ready,
+    ScreenerProtocol,
+    SlideJob,
+)
 from unmissed.inference.cytology.screening.settings import ScreenSettings
 
 log = logging.getLogger(__name__)
 
 
-def load_screener(settings: ScreenSettings) -> Screens:
+def load_screener(settings: ScreenSettings) -> ScreenerProtocol:
     """Load the models that the settings name; the import of the pipeline costs the run's own process nothing.
 
     Raises
@@ -32,7 +40,7 @@ def load_screener(settings: ScreenSettings) -> Screens:
     return Screener.load(settings)
 
 
-def work(connection: Connection, make_screener: MakeScreener) -> None:
+def worker_main(connection: Connection, make_screener: MakeScreener) -> None:
     """Load the models and screen slides until the pipe or the parent ends; the main function of a worker process.
 
     Parameters
@@ -46,11 +54,11 @@ def work(connection: Connection, make_screener: MakeScreener) -> None:
 
 
 def serve(connection: Connection, make_screener: MakeScreener) -> None:
-    """Load the models, say so, and answer every job with a message; see ``work``."""
+    """Load the models, say so, and answer every job with a message; see ``worker_main``."""
     try:
         screener = make_screener()
     except UnmissedError as error:
-        connection.send(Failed.of(error, stops_run=True))
+        connection.send(Failed.from_error(error, stops_run=True))
         return
     connection.send(Ready())
     try:
@@ -69,15 +77,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _screen(screener: Screens, job: Job) -> Message:
+def _screen(screener: ScreenerProtocol, job: SlideJob) -> Message:
     """Screen one slide and write its result; whatever goes wrong becomes a message."""
     started = perf_counter()
     try:
         _screen_into(screener, job)
     except OutputError as error:
-        return Failed.of(error, stops_run=True)  # a full disk fails every slide
+        return Failed.from_error(error, stops_run=True)  # a full disk fails every slide
     except UnmissedError as error:
-        return Failed.of(error, perf_counter() - started)
+        return Failed.from_error(error, perf_counter() - started)
     except OSError as error:
         found = f"{job.path} cannot be read: {error.strerror or error}"
         return Failed(found, fix="check the file and its permissions", seconds=perf_counter() - started)
@@ -94,8 +102,8 @@ def _screen(screener: Screens, job: Job) -> Message:
     return Done(perf_counter() - started)
 
 
-def _screen_into(screener: Screens, job: Job) -> None:
-    from unmissed.datasets.slides.registry import open_slide
+def _screen_into(screener: ScreenerProtocol, job: SlideJob) -> None:
+    from unmissed.datasets.slides.opening import open_slide
     from unmissed.inference.cytology.results.writing import write_slide_result
 
     path, started = Path(job.path), perf_counter()

@@ -7,7 +7,7 @@ import numpy as np
 
 from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.slides.tile_cache import TileCache
-from unmissed.datasets.slides.view import View, read_area, view_at
+from unmissed.datasets.slides.view import LevelView, read_area, view_at
 
 SAME_SCALE = 0.06  # a view this close to the model's pixel size is used as it is
 
@@ -25,7 +25,7 @@ class CanvasGrid:
     stride_px : model pixels per cell of the heat map; divides both.
     """
 
-    view: View
+    view: LevelView
     um_per_px: float
     ratio: float
     core_px: int

@@ -26,7 +26,7 @@ ACCELERATOR_BATCH_PX = 4_000_000  # large enough to fill a device, small enough 
 
 
 @dataclass(frozen=True)
-class Finder:
+class HeatMapModel:
     """A heat-map model, loaded for canvases of one size.
 
     Attributes
@@ -50,7 +50,7 @@ class Finder:
     radius_cells: float
 
     @classmethod
-    def of(cls, session: Session, card: Card, size_px: int) -> Self:
+    def from_card(cls, session: Session, card: Card, size_px: int) -> Self:
         """Take over what the card says.
 
         Raises
@@ -70,7 +70,7 @@ class Finder:
 
 
 @dataclass(frozen=True)
-class Models:
+class ScreenerModels:
     """What a screener runs.
 
     Attributes
@@ -82,8 +82,8 @@ class Models:
     chosen : role -> the file that runs and why, for the record.
     """
 
-    scanning: Finder
-    windows: Finder | None
+    scanning: HeatMapModel
+    windows: HeatMapModel | None
     judge: Session
     judge_card: Card
     judge_um_per_px: float
@@ -211,9 +211,9 @@ def _is_float(file: ModelFile) -> bool:
     return file.card.files[file.variant].precision == "fp32"
 
 
-def _finder(file: ModelFile, settings: ScreenSettings, core_px: int, batch: int) -> Finder:
+def _finder(file: ModelFile, settings: ScreenSettings, core_px: int, batch: int) -> HeatMapModel:
     size_px = core_px + 2 * _halo_px(_spec(file.card))
-    return Finder.of(_load(file, settings, batch, size_px), file.card, size_px)
+    return HeatMapModel.from_card(_load(file, settings, batch, size_px), file.card, size_px)
 
 
 def _load(file: ModelFile, settings: ScreenSettings, batch: int, canvas_px: int | None = None) -> Session:

@@ -70,7 +70,7 @@ class SlideScore:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def of(self, features: Mapping[str, float]) -> float:
+    def predict(self, features: Mapping[str, float]) -> float:
         """Score of one slide, 0..1."""
         table = np.array([[features[name] for name in FEATURES]], np.float32)
         return float(np.clip(self._session.run(["score"], {"features": table})[0].ravel()[0], 0, 1))

@@ -20,7 +20,7 @@ from unmissed.inference.cytology.screening.adequacy import assess
 from unmissed.inference.cytology.screening.damage import ForgivingSlide
 from unmissed.inference.cytology.screening.judging import judge
 from unmissed.inference.cytology.screening.known_slide import known_answers
-from unmissed.inference.cytology.screening.models import Models
+from unmissed.inference.cytology.screening.models import ScreenerModels
 from unmissed.inference.cytology.screening.refine import PLACES_PER_CROP, Refined, choose_places, refine
 from unmissed.inference.cytology.screening.regions import Regions, find_regions
 from unmissed.inference.cytology.screening.scan import Scan, scan
@@ -60,7 +60,7 @@ class Screener(Closing):
     known_slide : what a drawn slide gives here, for certificates; see ``known_slide.known_answers``.
     """
 
-    def __init__(self, settings: ScreenSettings, models: Models) -> None:
+    def __init__(self, settings: ScreenSettings, models: ScreenerModels) -> None:
         self.settings, self.models = settings, models
         self.threads = settings.threads or physical_cores()
         self.known_slide: tuple[float, ...] = ()
@@ -74,7 +74,7 @@ class Screener(Closing):
         ModelError, RuntimeUnavailableError
             When a model is missing or damaged, or cannot run here.
         """
-        screener = cls(settings, Models.load(settings))
+        screener = cls(settings, ScreenerModels.load(settings))
         try:
             screener.known_slide = known_answers(screener.screen, screener.models.fingerprint(settings))
         except UnmissedError as error:  # a preset of other pixel sizes, say: it can run, and cannot be certified
@@ -124,7 +124,7 @@ class Screener(Closing):
         findings = self._judge(source, pixel_size, candidates, cache, watch)
         judged = perf_counter()
         features = slide_features(findings, regions.foreground_mm2)
-        score = models.slide_score.of(features)
+        score = models.slide_score.predict(features)
         crops = self._gallery(source, findings, cache)
         thumbnail = _thumbnail(seen, slide)
         ended = perf_counter()

@@ -17,7 +17,7 @@ def _seconds() -> dict[str, float]:
 
 
 @dataclass(slots=True)
-class Stretch:
+class TimelineStretch:
     """Some frames that follow each other; seconds are those from the frame before, gaps left out.
 
     Attributes
@@ -57,10 +57,10 @@ class Stretch:
     @property
     def state(self) -> SpeedState:
         """The fastest state, which has to stay visible however few points there are; grey where nothing else was."""
-        order = (SpeedState.RED, SpeedState.AMBER, SpeedState.GREEN)
+        order = (SpeedState.RED, SpeedState.AMBER, SpeedState.GREEN, SpeedState.NOT_ASSESSED)
         return next((state for state in order if state.value in self.states), SpeedState.GREY)
 
-    def take(self, other: "Stretch") -> None:
+    def take(self, other: "TimelineStretch") -> None:
         """Add a later one."""
         self.end_s = max(self.end_s, other.end_s)
         if other.speed_low is not None and other.speed_high is not None:
@@ -90,14 +90,14 @@ class Timeline:
 
     def __init__(self) -> None:
         self._width_s = _FIRST_WIDTH_S
-        self._stretches: dict[int, Stretch] = {}
+        self._stretches: dict[int, TimelineStretch] = {}
         self._last: FrameSignals | None = None
         self._illegible_s = 0.0
         self.longest_illegible_s = 0.0
         self.frames = self.legible = 0
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
+    def stretches(self) -> tuple[TimelineStretch, ...]:
         """In time order."""
         return tuple(self._stretches[place] for place in sorted(self._stretches))
 
@@ -138,7 +138,7 @@ class Timeline:
     def _place(self, time_s: float) -> int:
         while time_s / self._width_s >= MOST_STRETCHES:
             self._width_s *= 2
-            joined: dict[int, Stretch] = {}
+            joined: dict[int, TimelineStretch] = {}
             for place in sorted(self._stretches):
                 if place // 2 in joined:
                     joined[place // 2].take(self._stretches[place])
@@ -148,10 +148,10 @@ class Timeline:
         return max(0, int(time_s / self._width_s))
 
 
-def _stretch(signals: FrameSignals, seconds: float) -> Stretch:
+def _stretch(signals: FrameSignals, seconds: float) -> TimelineStretch:
     """One frame as a stretch."""
     speed, sight = signals.speed, signals.sight
-    made = Stretch(signals.time_s, signals.time_s, speed.speed, speed.speed)
+    made = TimelineStretch(signals.time_s, signals.time_s, speed.speed, speed.speed)
     made.states[speed.state.value] = seconds
     made.scenes[sight.scene.value] = seconds
     if not signals.clarity.legible:

@@ -13,7 +13,7 @@ _GROW_PX = 5
 _MOST_SHARE = 0.15  # of the picture; more is no writing but a picture that hardly moves
 
 
-class OverlayFinder:
+class BurntInTextFinder:
     """Finds writing in small pictures of one size."""
 
     def __init__(self) -> None:

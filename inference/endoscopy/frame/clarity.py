@@ -3,8 +3,8 @@
 from collections import deque
 
 from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES, Masks, measure_clarity
-from unmissed.inference.endoscopy.frame.gauges import Gauge
-from unmissed.inference.endoscopy.values import Clarity, Reason, View
+from unmissed.inference.endoscopy.frame.gauges import GaugeModel
+from unmissed.inference.endoscopy.values import Clarity, FrameView, Reason
 
 MODEL = "frame-clarity"
 LEGIBLE = "legible"
@@ -23,12 +23,12 @@ class ClarityMeter:
     """
 
     def __init__(self, model: str = MODEL) -> None:
-        self._gauge = Gauge(model, CLARITY_FEATURES)
+        self._gauge = GaugeModel(model, CLARITY_FEATURES)
         self._scores: deque[tuple[float, float]] = deque()
         self._legible = True
         self._masks = Masks()
 
-    def of(self, view: View, previous: View | None) -> Clarity:
+    def update(self, view: FrameView, previous: FrameView | None) -> Clarity:
         """Judge a frame.
 
         Parameters
@@ -41,10 +41,10 @@ class ClarityMeter:
         Clarity
             ``score`` is that of the last 0.15 s. The reason is the most probable one of this frame.
         """
-        told = self._gauge.of(measure_clarity(view, self._masks))
+        outputs = self._gauge.predict(measure_clarity(view, self._masks))
         if previous is None:
             self._scores.clear()
-        self._scores.append((view.time_s, told[LEGIBLE]))
+        self._scores.append((view.time_s, outputs[LEGIBLE]))
         while not view.time_s - _SPAN_S <= self._scores[0][0] <= view.time_s:
             self._scores.popleft()
         score = sum(found for _, found in self._scores) / len(self._scores)
@@ -52,5 +52,5 @@ class ClarityMeter:
             self._legible = score >= _THRESHOLD
         elif abs(score - _THRESHOLD) > _MARGIN:
             self._legible = score > _THRESHOLD
-        reason = Reason.NONE if self._legible else max(REASONS, key=lambda name: told[name.value])
+        reason = Reason.NONE if self._legible else max(REASONS, key=lambda name: outputs[name.value])
         return Clarity(score, self._legible, reason)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from unmissed.inference.endoscopy.frame.shrinking import shrink
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 
 WORK_PX = 480
 """Longer side of the picture that is measured. A share of the width means the same to the wall on every processor."""
@@ -57,7 +57,7 @@ class Masks:
         self.inner = tuple(inner)
 
 
-def measure_clarity(view: View, masks: Masks | None = None) -> dict[str, float]:
+def measure_clarity(view: FrameView, masks: Masks | None = None) -> dict[str, float]:
     """All figures of a frame, finite; see ``CLARITY_FEATURES`` for the names.
 
     The bands are those of a Laplacian pyramid (Burt and Adelson 1983): structure of about 1, 2, 4 and 8 px of a picture
@@ -154,7 +154,7 @@ def _light(grey: np.ndarray, mask: np.ndarray, small: np.ndarray, small_mask: np
     }
 
 
-def _colour(view: View) -> dict[str, float]:
+def _colour(view: FrameView) -> dict[str, float]:
     step = max(1, max(view.grey.shape) // _COLOUR_PX)
     sample = cv2.blur(view.image[::step, ::step], (3, 3))
     mask = cv2.resize(view.small_mask, sample.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0

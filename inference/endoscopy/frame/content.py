@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.video import Frame
-from unmissed.inference.endoscopy.frame.burnt_in_text import OverlayFinder
+from unmissed.inference.endoscopy.frame.burnt_in_text import BurntInTextFinder
 from unmissed.inference.endoscopy.frame.picture_area import find_area
 from unmissed.inference.endoscopy.frame.shrinking import shrink
-from unmissed.inference.endoscopy.values import SMALL_PX, Box, View
+from unmissed.inference.endoscopy.values import SMALL_PX, Box, FrameView
 
 _LEARN_PX = 240  # longer side of the thumbnail that the area is learned on
 _FIRST = 8  # frames that are all learned from; later ones every _EVERY_S
@@ -43,9 +43,9 @@ class ContentFinder:
         self._area: np.ndarray | None = None
         self._edges = (0, 0, 0, 0)
         self._mask: np.ndarray | None = None
-        self._overlay = OverlayFinder()
+        self._overlay = BurntInTextFinder()
 
-    def view(self, frame: Frame) -> View:
+    def view(self, frame: Frame) -> FrameView:
         """Cut a frame.
 
         Parameters
@@ -54,7 +54,7 @@ class ContentFinder:
 
         Returns
         -------
-        View
+        FrameView
             ``image`` is a numpy view into the frame. A frame on which no picture can be told is taken whole.
         """
         size = frame.image.shape[:2]
@@ -71,7 +71,7 @@ class ContentFinder:
         if self._overlay.learn(small, frame.time_s) or self._mask is None:
             self._mask = self._small_mask(small.shape)
         box = Box(float(left), float(top), float(right - left), float(bottom - top))
-        return View(frame.time_s, box, image, grey, small, self._mask)
+        return FrameView(frame.time_s, box, image, grey, small, self._mask)
 
     def _learn(self, frame: Frame) -> None:
         self._next_s = frame.time_s + _EVERY_S
@@ -91,7 +91,7 @@ class ContentFinder:
         edges = _edges(area, self._size)
         if max(abs(new - old) for new, old in zip(edges, self._edges, strict=True)) > _SHIFT_SHARE * max(self._size):
             self._edges = edges
-            self._overlay = OverlayFinder()
+            self._overlay = BurntInTextFinder()
             self._mask = None
         if self._area is None or cv2.countNonZero(cv2.absdiff(area, self._area)):
             self._area = area

@@ -8,7 +8,7 @@ from unmissed.datasets.basis.errors import ModelError
 from unmissed.inference.runtimes.variants import choose
 
 
-class Gauge:
+class GaugeModel:
     """A shipped gauge.
 
     Parameters
@@ -40,7 +40,7 @@ class Gauge:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(file.path), options, providers=["CPUExecutionProvider"])
 
-    def of(self, values: Mapping[str, float]) -> dict[str, float]:
+    def predict(self, values: Mapping[str, float]) -> dict[str, float]:
         """Outputs by name, 0..1, of one row of features."""
         row = np.array([[values[name] for name in self._columns]], np.float32)
         found = self._session.run(["values"], {"features": np.nan_to_num(row)})[0][0]

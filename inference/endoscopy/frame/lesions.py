@@ -4,8 +4,8 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.inference.endoscopy.frame.shrinking import shrink
-from unmissed.inference.endoscopy.values import Box, Lesion, View
-from unmissed.inference.pictures.find import Finder
+from unmissed.inference.endoscopy.values import Box, FrameView, Lesion
+from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.runtimes.variants import Choice, choose
 
 _MUCH = 0.5
@@ -34,7 +34,7 @@ class LesionModel(Closing):
         if self.choice is not None:
             spec = self.choice.file.card.heatmap
             self._picture_px = (spec.picture_px if spec else None) or _ANY_PX
-            self._finder = Finder(
+            self._finder = FindPipeline(
                 self.choice.file,
                 runtime=runtime,
                 batch_size=1,
@@ -44,7 +44,7 @@ class LesionModel(Closing):
                 max_per_image=_MOST,
             )
 
-    def of(self, view: View) -> tuple[Lesion, ...]:
+    def detect(self, view: FrameView) -> tuple[Lesion, ...]:
         """Lesions of a frame, the highest score first."""
         if self._finder is None:
             return ()

@@ -9,7 +9,7 @@ import math
 import cv2
 import numpy as np
 
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 
 _SAMPLE_PX = 96  # pixels along the longer side that are looked at
 _DARK, _BURNT = 40, 235  # of the brightest and the darkest channel: beyond them a pixel has no colour to tell
@@ -22,7 +22,7 @@ _HALF = 0.3  # share of warm pixels at which both are alike: real pictures insid
 _STEEPNESS = 25.0
 
 
-def is_outside(view: View) -> float:
+def outside_probability(view: FrameView) -> float:
     """Probability that the endoscope is not in the body.
 
     A picture without colour (black, burnt out, full of dye) gives 0.3: nothing is known, and nothing is changed by it.
@@ -41,7 +41,7 @@ def is_outside(view: View) -> float:
     dyed = (blue > _DYE_BLUE * red) & (high - low > _DYE_SATURATION * high)
     warm = np.maximum(red, green) > _WARM * blue
     teal = (green > _TEAL * red) & (green >= blue) & ~warm
-    telling = (high > _DARK) & (low < _BURNT) & ~dyed & ~teal
-    if telling.mean() < _LEAST_SHARE:
+    informative = (high > _DARK) & (low < _BURNT) & ~dyed & ~teal
+    if informative.mean() < _LEAST_SHARE:
         return _UNKNOWN
-    return 1 / (1 + math.exp(_STEEPNESS * (float(warm[telling].mean()) - _HALF)))
+    return 1 / (1 + math.exp(_STEEPNESS * (float(warm[informative].mean()) - _HALF)))

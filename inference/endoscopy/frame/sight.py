@@ -9,14 +9,14 @@ import numpy as np
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.pictures.images import fit_image
-from unmissed.inference.endoscopy.protocol import Models
-from unmissed.inference.endoscopy.values import Scene, Sight, View
+from unmissed.inference.endoscopy.protocol import ProtocolModels
+from unmissed.inference.endoscopy.values import FrameView, Scene, Sight
 from unmissed.inference.runtimes.registry import select
 from unmissed.inference.runtimes.variants import Choice, choose
 
 Name = TypeVar("Name", str, Scene)
 
-_UNTOLD = (
+_NO_CLASSIFIER = (
     "No classifier of sites: coverage is not assessed, and the caecum is told by key alone. "
     "没有部位分类模型：不评估部位覆盖，盲肠需手动标记。"
 )
@@ -44,11 +44,11 @@ class SightModel(Closing):
         When the model cannot be used.
     """
 
-    def __init__(self, models: Models, *, runtime: str = "onnx-cpu") -> None:
+    def __init__(self, models: ProtocolModels, *, runtime: str = "onnx-cpu") -> None:
         self.choice: Choice | None = choose(models.site, runtime) if models.site else None
         self._session = None
         if self.choice is None:
-            self.notes: tuple[str, ...] = (_UNTOLD,)
+            self.notes: tuple[str, ...] = (_NO_CLASSIFIER,)
             return
         self.notes = self.choice.notes
         card = self.choice.file.card
@@ -71,7 +71,7 @@ class SightModel(Closing):
         self._input = card.picture_input
         self._session = select(runtime).load(self.choice.file, batch_size=1, threads=1)
 
-    def of(self, view: View, outside: float) -> Sight:
+    def classify(self, view: FrameView, outside: float) -> Sight:
         """What a frame shows.
 
         Parameters

@@ -61,7 +61,7 @@ class LesionAlerts:
         self._last_s = float("-inf")
         self._frame_px = (0, 0)
 
-    def of(
+    def update(
         self, time_s: float, lesions: tuple[Lesion, ...], legible: bool, frame_px: tuple[int, int]
     ) -> tuple[bool, Event | None]:
         """Take the boxes of a frame that was looked at; one that was not neither shows an area nor misses it.

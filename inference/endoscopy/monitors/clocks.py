@@ -5,12 +5,12 @@ from bisect import bisect_right
 
 from unmissed.datasets.basis.clock import clock
 from unmissed.inference.endoscopy.monitors.scenes import SceneSmoother
-from unmissed.inference.endoscopy.monitors.stretches import Run, Seen, Sums, Turn
+from unmissed.inference.endoscopy.monitors.stretches import ClockTotals, FrameTotals, SceneStretch, TurningPoint
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, Scene
 
 _LONGEST_FRAME_S = 2.0  # a frame stands for no more time than this; what is missing is no observation
-_REMEMBERED_S = 1.0
+_PAST_STEP_S = 1.0
 _LONG_ILLEGIBLE_S = 10.0
 _LONG_FROZEN_S = 0.5
 
@@ -34,16 +34,16 @@ class Clocks:
         self._protocol = protocol
         self._scenes = SceneSmoother()
         self._last: tuple[float, Scene, bool, bool] | None = None
-        self._seen, self._seen_until_s = Seen(), float("-inf")
+        self._frame_totals, self._counted_until_s = FrameTotals(), float("-inf")
         self._past_s, self._past = array("d"), (array("d"), array("d"), array("d"))
         self._marked_s: float | None = None
-        self._seen_at_mark: Seen | None = None  # None as long as the mark lies ahead
-        self._sums_at_mark: Sums | None = None  # None as long as the scene at the mark can change
-        self._told: Run | None = None
-        self._is_short_told = False
+        self._frame_totals_at_mark: FrameTotals | None = None  # None as long as the mark lies ahead
+        self._clock_totals_at_mark: ClockTotals | None = None  # None as long as the scene at the mark can change
+        self._reported: SceneStretch | None = None
+        self._short_reported = False
         self._illegible_s = self._frozen_s = 0.0
 
-    def of(self, time_s: float, scene: Scene, legible: bool, frozen: bool) -> list[Event]:
+    def update(self, time_s: float, scene: Scene, legible: bool, frozen: bool) -> list[Event]:
         """Take a frame; returns what is certain now, which may have happened a moment ago.
 
         Parameters
@@ -54,7 +54,7 @@ class Clocks:
         """
         found = self._count(time_s)
         self._last = (time_s, scene, legible, frozen)
-        return found + self._news()
+        return found + self._new_events()
 
     def gap(self, start_s: float, end_s: float) -> None:
         """Nothing was watched from one time to another."""
@@ -69,23 +69,23 @@ class Clocks:
         ----------
         time_s : of the last frame, or later: exact. What was seen up to an earlier time is known to about a second.
         """
-        self._marked_s, self._seen_at_mark = time_s, self._seen_at(time_s)
-        self._sums_at_mark = None
+        self._marked_s, self._frame_totals_at_mark = time_s, self._frame_totals_at(time_s)
+        self._clock_totals_at_mark = None
         return [_caecum(time_s, "by key", "手动标记")]
 
     def finish(self, time_s: float) -> list[Event]:
         """The stream ends; returns what had not been told yet."""
         found = self._count(time_s)
         self._last = None
-        found += self._tell(self._scenes.best())
+        found += self._events_up_to(self._scenes.best())
         return sorted(found + self._short(time_s), key=lambda event: event.time_s)
 
     def result(self) -> ClockTimes:
         """The clocks as they stand."""
-        run = self._scenes.best()
-        now = Sums() if run is None else run.sums_at(self._seen)
-        turn = self._turning_point(run, now)
-        before = Sums() if turn is None else turn.before
+        stretch = self._scenes.best()
+        now = ClockTotals() if stretch is None else stretch.clock_totals_at(self._frame_totals)
+        turn = self._turning_point(stretch, now)
+        before = ClockTotals() if turn is None else turn.before
         return ClockTimes(
             examination_s=now.open_s + now.therapy_s,
             withdrawal_s=None if turn is None else now.open_s - before.open_s,
@@ -104,18 +104,18 @@ class Clocks:
         end_s = min(time_s, start_s + _LONGEST_FRAME_S)
         if end_s <= start_s:
             return []
-        if self._marked_s is not None and self._seen_at_mark is None and self._marked_s < end_s:
+        if self._marked_s is not None and self._frame_totals_at_mark is None and self._marked_s < end_s:
             past_s = max(0.0, self._marked_s - start_s)
-            self._seen_at_mark = self._seen.plus(past_s, legible=legible, frozen=frozen)
-        before = self._seen
-        self._remember(start_s)
-        self._seen, self._seen_until_s = before.plus(end_s - start_s, legible=legible, frozen=frozen), end_s
+            self._frame_totals_at_mark = self._frame_totals.plus(past_s, legible=legible, frozen=frozen)
+        before = self._frame_totals
+        self._keep_past(start_s)
+        self._frame_totals, self._counted_until_s = before.plus(end_s - start_s, legible=legible, frozen=frozen), end_s
         if frozen:
-            self._scenes.of(start_s, end_s, None, seen=before)
+            self._scenes.update(start_s, end_s, None, frame_totals=before)
         elif legible or scene is Scene.OUTSIDE:
-            self._scenes.of(start_s, end_s, scene, seen=before)
+            self._scenes.update(start_s, end_s, scene, frame_totals=before)
         else:
-            self._scenes.of(start_s, end_s, None, seen=before, only_not=Scene.OUTSIDE)
+            self._scenes.update(start_s, end_s, None, frame_totals=before, only_not=Scene.OUTSIDE)
         is_blind = not legible and not frozen and scene is not Scene.OUTSIDE
         return self._stretches(end_s, end_s - start_s, frozen=frozen, is_blind=is_blind)
 
@@ -139,37 +139,37 @@ class Clocks:
             )
         return found
 
-    def _news(self) -> list[Event]:
+    def _new_events(self) -> list[Event]:
         last, until_s = self._scenes.settled()
         if last is not None and self._marked_s is not None and self._marked_s < until_s:
-            self._sums_at_mark = self._sums_at_mark or self._find_sums_at_mark(last)
-        return self._tell(last)
+            self._clock_totals_at_mark = self._clock_totals_at_mark or self._find_clock_totals_at_mark(last)
+        return self._events_up_to(last)
 
-    def _tell(self, last: Run | None) -> list[Event]:
+    def _events_up_to(self, last: SceneStretch | None) -> list[Event]:
         """Events of the stretches up to this one that were not told yet."""
-        fresh: list[Run] = []
+        fresh: list[SceneStretch] = []
         step = last
-        while step is not None and step is not self._told:
+        while step is not None and step is not self._reported:
             fresh.append(step)
             step = step.before
         if last is not None:
-            self._told = last
-        return [event for run in reversed(fresh) for event in self._events_of(run)]
+            self._reported = last
+        return [event for stretch in reversed(fresh) for event in self._events_of(stretch)]
 
-    def _events_of(self, run: Run) -> list[Event]:
-        before = Scene.OUTSIDE if run.before is None else run.before.scene
+    def _events_of(self, stretch: SceneStretch) -> list[Event]:
+        before = Scene.OUTSIDE if stretch.before is None else stretch.before.scene
         found = []
-        if run.scene is Scene.OUTSIDE and run.before is not None:
-            found.append(Event(run.start_s, EventKind.LEFT, "Left the body", "镜身退出体外"))
-            found += self._short(run.start_s)
-        elif run.scene is not Scene.OUTSIDE and before is Scene.OUTSIDE:
-            found.append(Event(run.start_s, EventKind.ENTERED, "Entered the body", "进镜"))
-        if run.scene is Scene.CAECUM and self._marked_s is None and run.opens_a_stay:
-            found.append(_caecum(run.start_s, "by picture", "图像识别"))
-        if run.scene is Scene.INSTRUMENT:
-            found.append(Event(run.start_s, EventKind.THERAPY, "Instrument in view", "器械进入视野", {"on": True}))
+        if stretch.scene is Scene.OUTSIDE and stretch.before is not None:
+            found.append(Event(stretch.start_s, EventKind.LEFT, "Left the body", "镜身退出体外"))
+            found += self._short(stretch.start_s)
+        elif stretch.scene is not Scene.OUTSIDE and before is Scene.OUTSIDE:
+            found.append(Event(stretch.start_s, EventKind.ENTERED, "Entered the body", "进镜"))
+        if stretch.scene is Scene.CAECUM and self._marked_s is None and stretch.opens_a_stay:
+            found.append(_caecum(stretch.start_s, "by picture", "图像识别"))
+        if stretch.scene is Scene.INSTRUMENT:
+            found.append(Event(stretch.start_s, EventKind.THERAPY, "Instrument in view", "器械进入视野", {"on": True}))
         elif before is Scene.INSTRUMENT:
-            found.append(Event(run.start_s, EventKind.THERAPY, "Instrument gone", "器械离开视野", {"on": False}))
+            found.append(Event(stretch.start_s, EventKind.THERAPY, "Instrument gone", "器械离开视野", {"on": False}))
         return found
 
     def _short(self, time_s: float) -> list[Event]:
@@ -178,52 +178,52 @@ class Clocks:
         is_withdrawal = self._protocol.minimum_of == "withdrawal"
         seconds = times.withdrawal_s if is_withdrawal else times.examination_s
         minimum_s = self._protocol.minimum_s
-        if self._is_short_told or not seconds or seconds >= minimum_s:
+        if self._short_reported or not seconds or seconds >= minimum_s:
             return []
-        self._is_short_told = True
+        self._short_reported = True
         what, what_zh = ("Withdrawal", "退镜时间") if is_withdrawal else ("Examination", "检查时间")
         text = f"{what} of {clock(seconds)}: shorter than {clock(minimum_s)}"
         text_zh = f"{what_zh}{clock(seconds)}，短于{clock(minimum_s)}"
         return [Event(time_s, EventKind.SHORT, text, text_zh, {"seconds": round(seconds, 1), "minimum_s": minimum_s})]
 
-    def _turning_point(self, run: Run | None, now: Sums) -> Turn | None:
+    def _turning_point(self, stretch: SceneStretch | None, now: ClockTotals) -> TurningPoint | None:
         """Start of the last stay in the caecum; what the user marked comes first."""
         if self._marked_s is None:
-            return None if run is None else run.turn
-        if run is None or self._seen_at_mark is None:
-            return Turn(self._marked_s, now)
-        return Turn(self._marked_s, self._sums_at_mark or self._find_sums_at_mark(run))
+            return None if stretch is None else stretch.turn
+        if stretch is None or self._frame_totals_at_mark is None:
+            return TurningPoint(self._marked_s, now)
+        return TurningPoint(self._marked_s, self._clock_totals_at_mark or self._find_clock_totals_at_mark(stretch))
 
-    def _find_sums_at_mark(self, run: Run) -> Sums:
+    def _find_clock_totals_at_mark(self, stretch: SceneStretch) -> ClockTotals:
         """What was counted before the mark, if this is the last stretch."""
-        if self._marked_s is None or self._seen_at_mark is None:
-            return Sums()
-        end = self._seen
-        while run.start_s > self._marked_s and run.before is not None:
-            end, run = run.seen, run.before
-        return run.sums_at(self._seen_at_mark.between(run.seen, end))
+        if self._marked_s is None or self._frame_totals_at_mark is None:
+            return ClockTotals()
+        end = self._frame_totals
+        while stretch.start_s > self._marked_s and stretch.before is not None:
+            end, stretch = stretch.frame_totals, stretch.before
+        return stretch.clock_totals_at(self._frame_totals_at_mark.between(stretch.frame_totals, end))
 
-    def _remember(self, time_s: float) -> None:
+    def _keep_past(self, time_s: float) -> None:
         """Keep what was seen up to now, once a second."""
-        if self._past_s and time_s - self._past_s[-1] < _REMEMBERED_S:
+        if self._past_s and time_s - self._past_s[-1] < _PAST_STEP_S:
             return
         self._past_s.append(time_s)
-        for column, seconds in zip(self._past, self._seen.parts, strict=True):
+        for column, seconds in zip(self._past, self._frame_totals.parts, strict=True):
             column.append(seconds)
 
-    def _seen_at(self, time_s: float) -> Seen | None:
+    def _frame_totals_at(self, time_s: float) -> FrameTotals | None:
         """What was seen up to a time, to about a second; None for a time that is still to come."""
-        if time_s >= self._seen_until_s:
+        if time_s >= self._counted_until_s:
             return None
         after = bisect_right(self._past_s, time_s)
         if after == 0:
-            return Seen()
+            return FrameTotals()
         is_last = after == len(self._past_s)
-        start_s, end_s = self._past_s[after - 1], self._seen_until_s if is_last else self._past_s[after]
-        ends = self._seen.parts if is_last else tuple(column[after] for column in self._past)
+        start_s, end_s = self._past_s[after - 1], self._counted_until_s if is_last else self._past_s[after]
+        ends = self._frame_totals.parts if is_last else tuple(column[after] for column in self._past)
         share = (time_s - start_s) / (end_s - start_s)
         starts = (column[after - 1] for column in self._past)
-        return Seen(*(start + share * (end - start) for start, end in zip(starts, ends, strict=True)))
+        return FrameTotals(*(start + share * (end - start) for start, end in zip(starts, ends, strict=True)))
 
 
 def _caecum(time_s: float, how: str, how_zh: str) -> Event:

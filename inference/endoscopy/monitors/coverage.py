@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.pictures.images import shrink_to
-from unmissed.inference.endoscopy.frame.gauges import Gauge
+from unmissed.inference.endoscopy.frame.gauges import GaugeModel
 from unmissed.inference.endoscopy.monitors.credit import FEATURES, filter_step, site_figures
 from unmissed.inference.endoscopy.monitors.samples import Sample, SampleJoiner, with_nowhere
 from unmissed.inference.endoscopy.protocol import Protocol
@@ -52,16 +52,16 @@ class CoverageTracker:
 
     def __init__(self, protocol: Protocol, gauge: str = "site-credit") -> None:
         self._protocol = protocol
-        self._gauge = Gauge(gauge, FEATURES) if protocol.sites else None
+        self._gauge = GaugeModel(gauge, FEATURES) if protocol.sites else None
         self._codes = tuple(site.code for site in protocol.sites)
         self._neighbours = np.array([[b in a.neighbours for b in self._codes] for a in protocol.sites], bool)
         self._joiner = SampleJoiner(len(self._codes))
         self._belief = np.full(len(self._codes) + 1, 1 / (len(self._codes) + 1))
         self._certain_s = np.zeros(len(self._codes))
         self._best: dict[int, _Best] = {}
-        self._is_told = False
+        self._has_probabilities = False
 
-    def of(
+    def update(
         self, time_s: float, legible: bool, sight: Sight, picture: Callable[[], np.ndarray] | None = None
     ) -> list[Event]:
         """Take a frame; returns the sites that are certain now.
@@ -77,10 +77,10 @@ class CoverageTracker:
             return []
         row = None
         if sight.probabilities:
-            self._is_told = True
+            self._has_probabilities = True
             if legible:
-                told = np.array([sight.probabilities.get(code, 0.0) for code in self._codes])
-                row = with_nowhere(np.clip(np.nan_to_num(told), 0.0, 1.0))
+                listed = np.array([sight.probabilities.get(code, 0.0) for code in self._codes])
+                row = with_nowhere(np.clip(np.nan_to_num(listed), 0.0, 1.0))
         events = [event for sample in self._joiner.add(time_s, row) for event in self._follow(time_s, sample)]
         if row is not None and picture is not None:
             self._keep_best(time_s, row, picture)
@@ -91,7 +91,7 @@ class CoverageTracker:
         samples = self._joiner.all()
         if samples is None or self._gauge is None:
             nothing = tuple(SiteCredit(code, 0.0, False, 0.0, None, None) for code in self._codes)
-            return Coverage(nothing, 0.0 if self._is_told else None)
+            return Coverage(nothing, 0.0 if self._has_probabilities else None)
         figures = site_figures(samples, self._neighbours)
         sites = tuple(self._credit(index, self._gauge, figures) for index in range(len(self._codes)))
         return Coverage(sites, 100.0 * sum(site.seen for site in sites) / len(sites))
@@ -110,8 +110,8 @@ class CoverageTracker:
         data = {"site": site.code, "sites": count, "of": len(self._codes)}
         return Event(time_s, EventKind.SITE, f"Seen: {site.name}", f"已观察：{site.name_zh}", data)
 
-    def _credit(self, index: int, gauge: Gauge, figures: dict[str, np.ndarray]) -> SiteCredit:
-        credit = gauge.of({name: float(values[index]) for name, values in figures.items()})["credit"]
+    def _credit(self, index: int, gauge: GaugeModel, figures: dict[str, np.ndarray]) -> SiteCredit:
+        credit = gauge.predict({name: float(values[index]) for name, values in figures.items()})["credit"]
         seconds = max(0.0, float(np.exp(figures["smooth_s"][index]) - 0.1))
         limits = self._protocol.coverage
         seen = credit >= limits.credit and (limits.seconds <= _FITTED_S or seconds >= limits.seconds)

@@ -2,7 +2,7 @@
 
 from unmissed.datasets.video import Gap
 from unmissed.inference.endoscopy.monitors.alerts import LOST_S
-from unmissed.inference.endoscopy.values import Event, EventKind, LesionLooks, Motion, Speed, SpeedState
+from unmissed.inference.endoscopy.values import Event, EventKind, LesionLooks, Motion, SpeedState, WithdrawalSpeed
 
 _MEMORY_S = 0.7
 _SELDOM = 1.1  # frames for each look of the lesion model from which the user is told
@@ -38,34 +38,34 @@ def resized(time_s: float, before: tuple[int, int], now: tuple[int, int]) -> Eve
     return Event(time_s, EventKind.CHANGED, f"The picture changed: {words}", f"图像尺寸改变：{words}")
 
 
-def seldom(looks: LesionLooks | None) -> tuple[str, ...]:
+def lesion_pace_notes(looks: LesionLooks | None) -> tuple[str, ...]:
     """Notes on a lesion model that cannot look at every frame; none where it keeps up."""
     if looks is None or looks.frames_per_look is None or looks.frames_per_look < _SELDOM:
         return ()
     each, ms, count, frames = f"{looks.frames_per_look:.1f}", f"{looks.median_ms:.0f}", looks.looks, looks.frames
-    told = (
+    note = (
         f"The lesion model takes {ms} ms a look on this machine: it looked at one frame in {each} "
         f"({count:,} of {frames:,}), and its boxes are held in between. "
         f"病灶模型在本机单次用时 {ms} 毫秒：平均每 {each} 帧检测一次"
         f"（{frames:,} 帧中 {count:,} 帧），其间沿用上次结果。"
     )
     if looks.frames_per_look * looks.interval_ms <= 1000 * LOST_S:
-        return (told,)
-    return (told, "That is too seldom for alerts of high risk. 检测过于稀疏，无法给出高危提示。")
+        return (note,)
+    return (note, "That is too seldom for alerts of high risk. 检测过于稀疏，无法给出高危提示。")
 
 
-class SpeedTeller:
+class SpeedEvents:
     """What the gauge has to tell beyond its needle: withdrawal became too fast, the tip slipped.
 
     Insertion may be fast; the gauge shows it, nobody is told.
     """
 
     def __init__(self) -> None:
-        self._is_told = False
+        self._reported = False
         self._drawn_back = 0.0
         self._time_s: float | None = None
 
-    def of(self, time_s: float, speed: Speed, motion: Motion) -> list[Event]:
+    def update(self, time_s: float, speed: WithdrawalSpeed, motion: Motion) -> list[Event]:
         """Events of a frame."""
         self._follow(time_s, motion)
         found = []
@@ -73,10 +73,10 @@ class SpeedTeller:
             text_zh = "镜头滑脱，请退回重新观察"
             found.append(Event(time_s, EventKind.SLIP, "The picture jumped: go back and look", text_zh))
         is_red = speed.state is SpeedState.RED and self._drawn_back > 0
-        if is_red and not self._is_told:
+        if is_red and not self._reported:
             data = {"state": speed.state.value, "speed": speed.speed}
             found.append(Event(time_s, EventKind.SPEED, "Withdrawal too fast", "退镜过快", data))
-        self._is_told = is_red or (self._is_told and speed.state is SpeedState.RED)
+        self._reported = is_red or (self._reported and speed.state is SpeedState.RED)
         return found
 
     def _follow(self, time_s: float, motion: Motion) -> None:

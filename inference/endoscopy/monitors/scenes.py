@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from unmissed.inference.endoscopy.monitors.stretches import Run, Seen, next_run
+from unmissed.inference.endoscopy.monitors.stretches import FrameTotals, SceneStretch, next_stretch
 from unmissed.inference.endoscopy.values import Scene
 
 # Seconds that entering a scene has to be worth. A scene within another one is believed when it is seen for longer than
@@ -26,42 +26,50 @@ class SceneSmoother:
 
     def __init__(self) -> None:
         self._cost: dict[Scene, float] = {}
-        self._run: dict[Scene, Run] = {}
-        self._root: Run | None = None
+        self._stretch: dict[Scene, SceneStretch] = {}
+        self._root: SceneStretch | None = None
 
-    def of(
-        self, start_s: float, end_s: float, scene: Scene | None, *, seen: Seen, only_not: Scene | None = None
+    def update(
+        self,
+        start_s: float,
+        end_s: float,
+        scene: Scene | None,
+        *,
+        frame_totals: FrameTotals,
+        only_not: Scene | None = None,
     ) -> None:
         """Take what was seen from one time to another.
 
         Parameters
         ----------
         scene : what a frame said; None for nothing.
-        seen : all frames before ``start_s``.
+        frame_totals : all frames before ``start_s``.
         only_not : with no scene, the one that it certainly is not.
         """
-        if not self._run:
-            self._run = {item: next_run(item, start_s, None, seen) for item in Scene}
+        if not self._stretch:
+            self._stretch = {item: next_stretch(item, start_s, None, frame_totals) for item in Scene}
             self._cost = dict.fromkeys(Scene, 0.0)
         cheapest = min(self._cost, key=self._cost.__getitem__)
         least = self._cost[cheapest]
-        runs, costs = {}, {}
+        stretches, costs = {}, {}
         for item in Scene:
             entered = least + _ENTRY_S[item]
             # On a tie the later start: nothing spoke for the scene until now.
             is_new = item is not cheapest and entered <= self._cost[item] + _TIE_S
-            runs[item] = next_run(item, start_s, self._run[cheapest], seen) if is_new else self._run[item]
+            stretches[item] = (
+                next_stretch(item, start_s, self._stretch[cheapest], frame_totals) if is_new else self._stretch[item]
+            )
             disagrees = item is only_not if scene is None else item is not scene
             costs[item] = (entered if is_new else self._cost[item]) - least + (end_s - start_s) * disagrees
-        self._run, self._cost = runs, costs
+        self._stretch, self._cost = stretches, costs
 
-    def best(self) -> Run | None:
+    def best(self) -> SceneStretch | None:
         """The last stretch as it looks now; the ones before hang on it."""
-        return self._run[min(self._cost, key=self._cost.__getitem__)] if self._run else None
+        return self._stretch[min(self._cost, key=self._cost.__getitem__)] if self._stretch else None
 
-    def settled(self) -> tuple[Run | None, float]:
+    def settled(self) -> tuple[SceneStretch | None, float]:
         """The last stretch that all alternatives agree on, and the time until which they do."""
-        chains = [self._since_root(run) for run in self._run.values()]
+        chains = [self._since_root(stretch) for stretch in self._stretch.values()]
         depth = 0
         while all(depth < len(chain) and chain[depth] is chains[0][depth] for chain in chains) and chains:
             depth += 1
@@ -70,9 +78,9 @@ class SceneSmoother:
         self._root = chains[0][depth - 1]
         return self._root, min(chain[depth].start_s for chain in chains if depth < len(chain))
 
-    def _since_root(self, run: Run) -> list[Run]:
+    def _since_root(self, stretch: SceneStretch) -> list[SceneStretch]:
         """A stretch and those before it, back to the last one that was settled before; the oldest first."""
-        found = [run]
+        found = [stretch]
         while found[-1] is not self._root and found[-1].before is not None:
             found.append(found[-1].before)
         return found[::-1]

@@ -4,10 +4,10 @@ from collections import deque
 
 import numpy as np
 
-from unmissed.inference.endoscopy.frame.gauges import Gauge
+from unmissed.inference.endoscopy.frame.gauges import GaugeModel
 from unmissed.inference.endoscopy.monitors.speed_features import FEATURES, SpeedWindow
 from unmissed.inference.endoscopy.protocol import SpeedLimits
-from unmissed.inference.endoscopy.values import Clarity, Motion, Speed, SpeedState
+from unmissed.inference.endoscopy.values import Clarity, Motion, SpeedState, WithdrawalSpeed
 
 FUSED, BLUR, SIMILARITY, MOTION = (
     "withdrawal-speed",
@@ -19,8 +19,6 @@ _GAP_S = 0.5
 _LEAST_S = 0.3  # no speed is told from less
 _FORGET_S = 1.0  # a band is forgotten after the gauge was grey for so long
 
-_UNTOLD = Speed(None, SpeedState.GREY, None, None, None)
-
 
 class SpeedMonitor:
     """Tells the speed of the last second, and how it is to be judged.
@@ -30,7 +28,7 @@ class SpeedMonitor:
 
     Parameters
     ----------
-    limits : of the bands; None: the speed is told and not judged.
+    limits : of the bands; None: the speed is told and the state is always "not assessed".
 
     Raises
     ------
@@ -40,15 +38,17 @@ class SpeedMonitor:
 
     def __init__(self, limits: SpeedLimits | None) -> None:
         self._limits = limits
-        self._fused = Gauge(FUSED, FEATURES)
-        self._alone = tuple(Gauge(name, FEATURES) for name in (BLUR, SIMILARITY, MOTION))
+        self._fused = GaugeModel(FUSED, FEATURES)
+        self._alone = tuple(GaugeModel(name, FEATURES) for name in (BLUR, SIMILARITY, MOTION))
         self._window = SpeedWindow()
         self._bands = Bands(limits) if limits else None
         self._slips = SlipFinder()
         self._time_s: float | None = None
-        self._told_s = 0.0
+        self._assessed_s = 0.0
 
-    def of(self, time_s: float, clarity: Clarity, similarity: float, motion: Motion, frozen: bool) -> Speed:
+    def update(
+        self, time_s: float, clarity: Clarity, similarity: float, motion: Motion, frozen: bool
+    ) -> WithdrawalSpeed:
         """Speed at a frame.
 
         Parameters
@@ -66,18 +66,18 @@ class SpeedMonitor:
             past_s = 0.0
         self._time_s = time_s
         self._window.add(time_s, past_s, similarity, motion)
-        slipped = self._slips.of(time_s, similarity, motion.trust, clarity.legible and not frozen)
+        slipped = self._slips.update(time_s, similarity, motion.trust, clarity.legible and not frozen)
         if frozen or not clarity.legible or self._window.span_s < _LEAST_S:
-            if self._bands and time_s - self._told_s > _FORGET_S:
+            if self._bands and time_s - self._assessed_s > _FORGET_S:
                 self._bands.reset()
-            return _UNTOLD if not slipped else Speed(None, SpeedState.GREY, None, None, None, slipped=True)
-        self._told_s = time_s
+            return WithdrawalSpeed(None, SpeedState.GREY, None, None, None, slipped)
+        self._assessed_s = time_s
         features = self._window.features()
-        fused = self._fused.of(features)
+        fused = self._fused.predict(features)
         speed, soon = 100 * fused["speed"], 100 * fused["soon"]
-        blur, alike, moved = (100 * gauge.of(features)["speed"] for gauge in self._alone)
-        state = self._bands.of(time_s, speed, soon) if self._bands else SpeedState.GREEN
-        return Speed(speed, state, blur, alike, moved, slipped)
+        blur, alike, moved = (100 * gauge.predict(features)["speed"] for gauge in self._alone)
+        state = self._bands.update(time_s, speed, soon) if self._bands else SpeedState.NOT_ASSESSED
+        return WithdrawalSpeed(speed, state, blur, alike, moved, slipped)
 
 
 class Bands:
@@ -97,7 +97,7 @@ class Bands:
         """Start again with green."""
         self._state, self._since_s = SpeedState.GREEN, None
 
-    def of(self, time_s: float, speed: float, soon: float) -> SpeedState:
+    def update(self, time_s: float, speed: float, soon: float) -> SpeedState:
         """The band.
 
         Parameters
@@ -145,7 +145,7 @@ class SlipFinder:
         self._past.clear()
         self._lost_s = None
 
-    def of(self, time_s: float, similarity: float, trust: float, usable: bool) -> bool:
+    def update(self, time_s: float, similarity: float, trust: float, usable: bool) -> bool:
         """Whether the tip slipped at this frame; told once for a slip.
 
         Parameters

@@ -8,7 +8,7 @@ _SAME_STAY_S = 10.0  # the caecum that is told again within this time is still t
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FrameTotals:
     """Seconds of frames from the first one to a moment, whatever they show."""
 
     legible_s: float = 0.0
@@ -20,22 +20,22 @@ class Seen:
         """Legible, illegible, frozen."""
         return self.legible_s, self.illegible_s, self.frozen_s
 
-    def plus(self, seconds: float, *, legible: bool, frozen: bool) -> "Seen":
+    def plus(self, seconds: float, *, legible: bool, frozen: bool) -> "FrameTotals":
         """With one more frame."""
-        return Seen(
+        return FrameTotals(
             self.legible_s + seconds * (legible and not frozen),
             self.illegible_s + seconds * (not legible and not frozen),
             self.frozen_s + seconds * frozen,
         )
 
-    def between(self, least: "Seen", most: "Seen") -> "Seen":
+    def between(self, least: "FrameTotals", most: "FrameTotals") -> "FrameTotals":
         """With no part less or more than in these."""
         parts = zip(self.parts, least.parts, most.parts, strict=True)
-        return Seen(*(min(max(part, low), high) for part, low, high in parts))
+        return FrameTotals(*(min(max(part, low), high) for part, low, high in parts))
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class ClockTotals:
     """Seconds that the clocks have counted up to a moment; outside they stand.
 
     Attributes
@@ -55,15 +55,15 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurningPoint:
     """The turning point, and what was counted before it."""
 
     time_s: float
-    before: Sums
+    before: ClockTotals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class SceneStretch:
     """A stretch of one scene; it lasts until the next one starts.
 
     Attributes
@@ -77,10 +77,10 @@ class Run:
 
     scene: Scene
     start_s: float
-    before: "Run | None" = None
-    seen: Seen = Seen()
-    sums: Sums = Sums()
-    turn: Turn | None = None
+    before: "SceneStretch | None" = None
+    frame_totals: FrameTotals = FrameTotals()
+    clock_totals: ClockTotals = ClockTotals()
+    turn: TurningPoint | None = None
     left_s: float | None = None
 
     @property
@@ -88,36 +88,36 @@ class Run:
         """Whether it is in the caecum, and no caecum was told shortly before."""
         return self.scene is Scene.CAECUM and self.turn is not None and self.turn.time_s == self.start_s
 
-    def sums_at(self, seen: Seen) -> Sums:
+    def clock_totals_at(self, frame_totals: FrameTotals) -> ClockTotals:
         """What the clocks have counted when all frames up to a moment of this stretch are these."""
         if self.scene is Scene.OUTSIDE:
-            return self.sums
-        legible_s = seen.legible_s - self.seen.legible_s
-        illegible_s = seen.illegible_s - self.seen.illegible_s
+            return self.clock_totals
+        legible_s = frame_totals.legible_s - self.frame_totals.legible_s
+        illegible_s = frame_totals.illegible_s - self.frame_totals.illegible_s
         is_therapy = self.scene is Scene.INSTRUMENT
-        return Sums(
-            self.sums.open_s + (legible_s + illegible_s) * (not is_therapy),
-            self.sums.effective_s + legible_s * (not is_therapy),
-            self.sums.therapy_s + (legible_s + illegible_s) * is_therapy,
-            self.sums.illegible_s + illegible_s,
-            self.sums.frozen_s + seen.frozen_s - self.seen.frozen_s,
+        return ClockTotals(
+            self.clock_totals.open_s + (legible_s + illegible_s) * (not is_therapy),
+            self.clock_totals.effective_s + legible_s * (not is_therapy),
+            self.clock_totals.therapy_s + (legible_s + illegible_s) * is_therapy,
+            self.clock_totals.illegible_s + illegible_s,
+            self.clock_totals.frozen_s + frame_totals.frozen_s - self.frame_totals.frozen_s,
         )
 
 
-def next_run(scene: Scene, start_s: float, before: Run | None, seen: Seen) -> Run:
+def next_stretch(scene: Scene, start_s: float, before: SceneStretch | None, frame_totals: FrameTotals) -> SceneStretch:
     """The stretch that follows another one.
 
     Parameters
     ----------
     scene, start_s : of the new one.
     before : None for the first one.
-    seen : all frames before ``start_s``.
+    frame_totals : all frames before ``start_s``.
     """
-    sums = Sums() if before is None else before.sums_at(seen)
+    clock_totals = ClockTotals() if before is None else before.clock_totals_at(frame_totals)
     turn = None if before is None else before.turn
     left_s = None
     if before is not None:
         left_s = start_s if before.scene is Scene.CAECUM else before.left_s
     if scene is Scene.CAECUM and (turn is None or left_s is None or start_s - left_s > _SAME_STAY_S):
-        turn = Turn(start_s, sums)
-    return Run(scene, start_s, before, seen, sums, turn, left_s)
+        turn = TurningPoint(start_s, clock_totals)
+    return SceneStretch(scene, start_s, before, frame_totals, clock_totals, turn, left_s)

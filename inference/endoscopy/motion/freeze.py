@@ -5,7 +5,7 @@ from collections import deque
 import cv2
 import numpy as np
 
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 
 _SAME = 0.35  # mean grey values; the noise of a live sensor alone makes consecutive frames differ by more
 _SPAN_S = 0.4
@@ -27,7 +27,7 @@ class FreezeMeter:
         self._last_s = 0.0
         self._differences: deque[tuple[float, float]] = deque()
 
-    def of(self, view: View) -> bool:
+    def update(self, view: FrameView) -> bool:
         """True once the picture has stood still for 0.4 s by its time stamps."""
         step = max(1, max(view.grey.shape) // _SAMPLE_PX)
         sample = np.ascontiguousarray(view.grey[::step, ::step])

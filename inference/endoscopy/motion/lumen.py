@@ -18,7 +18,7 @@ class LumenFinder:
         """Forget where it was."""
         self._place = None
 
-    def of(self, small: np.ndarray, small_mask: np.ndarray, past_s: float) -> np.ndarray:
+    def update(self, small: np.ndarray, small_mask: np.ndarray, past_s: float) -> np.ndarray:
         """Centre of the lumen, float64 (2,): x and y in pixels of the small picture.
 
         Parameters

@@ -7,7 +7,7 @@ from unmissed.inference.endoscopy.motion.flow import Tracks, follow, grid_corner
 from unmissed.inference.endoscopy.motion.lumen import LumenFinder
 from unmissed.inference.endoscopy.motion.smear import SMEAR_FEATURES, SmearMeter
 from unmissed.inference.endoscopy.motion.tube_fit import VIEW_RAD, TubeFit, fit_scale, fit_tube, rays
-from unmissed.inference.endoscopy.values import Motion, View
+from unmissed.inference.endoscopy.values import FrameView, Motion
 
 _GAP_S = 0.5
 _LEAST_S = 0.028  # nearer frames move too little to measure: at 50 and 60 a second every other one is compared
@@ -31,11 +31,11 @@ class MotionMeter:
 
     def __init__(self) -> None:
         self._lumen, self._smear = LumenFinder(), SmearMeter()
-        self._before: View | None = None
+        self._before: FrameView | None = None
         self._corners = np.empty((0, 2), np.float32)
         self._last = nothing()
 
-    def of(self, view: View) -> Motion:
+    def update(self, view: FrameView) -> Motion:
         """Motion since the frame before; ``nothing`` for the first, after a gap and after a change of size."""
         before = self._before
         past_s = view.time_s - before.time_s if before is not None else 0.0
@@ -50,10 +50,10 @@ class MotionMeter:
         self._corners = grid_corners(view.small, usable(view.small, view.small_mask))
         return self._last
 
-    def _between(self, before: View, view: View, past_s: float) -> Motion:
-        lumen = self._lumen.of(view.small, view.small_mask, past_s)
+    def _between(self, before: FrameView, view: FrameView, past_s: float) -> Motion:
+        lumen = self._lumen.update(view.small, view.small_mask, past_s)
         features = dict.fromkeys(MOTION_FEATURES, 0.0)
-        features |= self._smear.of(view.small, view.small_mask, lumen)
+        features |= self._smear.measure(view.small, view.small_mask, lumen)
         features["change"] = _change(before, view)
         features["interval"] = past_s
         tracks = follow(before.small, view.small, self._corners)
@@ -75,7 +75,7 @@ def nothing() -> Motion:
     return Motion(0.0, 0.0, 0.0, 0.0, dict.fromkeys(MOTION_FEATURES, 0.0))
 
 
-def _change(before: View, view: View) -> float:
+def _change(before: FrameView, view: FrameView) -> float:
     """Mean grey difference over the spread of grey values."""
     level, spread = cv2.meanStdDev(view.small, mask=view.small_mask)
     inside = max(1, cv2.countNonZero(view.small_mask))

@@ -5,7 +5,7 @@ from collections import deque
 import cv2
 import numpy as np
 
-from unmissed.inference.endoscopy.values import View
+from unmissed.inference.endoscopy.values import FrameView
 
 _SIDE = 8
 _REACH_S = 0.36  # nine frames at 25 a second
@@ -41,7 +41,7 @@ class SimilarityMeter:
         self._past: deque[tuple[float, np.ndarray]] = deque(maxlen=64)
         self._shape: tuple[int, ...] = ()
 
-    def of(self, view: View) -> float:
+    def update(self, view: FrameView) -> float:
         """Similarity, 0..1; 1 for the first frame, after a gap of half a second and after a change of size."""
         bits = dhash(view.small)
         past = self._past

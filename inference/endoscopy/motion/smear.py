@@ -19,7 +19,7 @@ class SmearMeter:
         self._inner = np.zeros((1, 1), bool)
         self._x = self._y = np.zeros((1, 1), np.float32)
 
-    def of(self, small: np.ndarray, small_mask: np.ndarray, lumen: np.ndarray) -> dict[str, float]:
+    def measure(self, small: np.ndarray, small_mask: np.ndarray, lumen: np.ndarray) -> dict[str, float]:
         """Named figures; 0 where nothing can be told.
 
         Parameters

@@ -34,7 +34,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class SiteCard:
     """A site of the gallery; ``picture`` is a data address, empty without one."""
 
     site: StoredSite
@@ -62,15 +62,15 @@ def verdict(exam: StoredExam) -> Word:
     limited = [kpi for kpi in exam.kpis if _has_limit(kpi)]
     failed = [words.kpi(kpi.name) for kpi in limited if kpi.met is False]
     open_ones = [words.kpi(kpi.name) for kpi in limited if kpi.met is None]
-    said = []
+    sentences = []
     if failed:
-        said.append((f"✗ Not met: {_listed(failed)}", f"✗ 未达到要求：{_listed_zh(failed)}"))
+        sentences.append((f"✗ Not met: {_listed(failed)}", f"✗ 未达到要求：{_listed_zh(failed)}"))
     if open_ones:
-        said.append((f"? Not judged: {_listed(open_ones)}", f"? 无法评估：{_listed_zh(open_ones)}"))
-    if not said:
+        sentences.append((f"? Not judged: {_listed(open_ones)}", f"? 无法评估：{_listed_zh(open_ones)}"))
+    if not sentences:
         return Word("✓ As the protocol asks", "✓ 符合方案要求", tone="calm")
     tone = "bad" if failed else "warn"
-    return Word(" · ".join(en for en, _ in said), " · ".join(zh for _, zh in said), tone=tone)
+    return Word(" · ".join(en for en, _ in sentences), " · ".join(zh for _, zh in sentences), tone=tone)
 
 
 def ending(exam: StoredExam) -> Word | None:
@@ -89,10 +89,10 @@ def tiles(exam: StoredExam) -> list[Tile]:
     return [_tile(kpi, exam) for kpi in ordered]
 
 
-def cards(exam: StoredExam, result: ExamResult) -> list[Card]:
+def cards(exam: StoredExam, result: ExamResult) -> list[SiteCard]:
     """The sites with their best frames, in the order of the protocol."""
     pictures = {site.code: site.best for site in result.coverage.sites}
-    return [Card(site, _embedded(pictures.get(site.code)), _mark(site, exam)) for site in exam.sites]
+    return [SiteCard(site, _embedded(pictures.get(site.code)), _mark(site, exam)) for site in exam.sites]
 
 
 def missed(exam: StoredExam) -> list[StoredSite]:

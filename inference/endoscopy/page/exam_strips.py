@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unmissed.inference.endoscopy.exam.schema import StoredExam
-from unmissed.inference.endoscopy.exam.timeline import LONGEST_STEP_S, Stretch, Timeline
+from unmissed.inference.endoscopy.exam.timeline import LONGEST_STEP_S, Timeline, TimelineStretch
 from unmissed.inference.endoscopy.page.words import REASONS, SCENES, STATES
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import Reason, Scene, SpeedState
 from unmissed.inference.reports.words import Word
 
 WIDTH = 1000.0
+Bar = tuple[float, float, float, float]
 
 _LEAST_WIDTH = 0.8
 # Of a stretch with several values each one is shown that lasted for this share of it.
@@ -42,9 +43,17 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class SpeedChart:
-    """The gauge over time: ``bars`` are (start, width, low, high), values 0..100; ``grey`` where it told nothing."""
+    """The gauge over time.
 
-    bars: tuple[tuple[float, float, float, float], ...]
+    Attributes
+    ----------
+    bars : (start, width, low, high) of what was held against limits, values 0..100.
+    not_assessed : the same of what was measured without limits.
+    grey : (start, width) where nothing could be measured.
+    """
+
+    bars: tuple[Bar, ...]
+    not_assessed: tuple[Bar, ...]
     grey: tuple[tuple[float, float], ...]
 
 
@@ -74,7 +83,7 @@ class Strips:
         count = min(int(self.duration_s / step_s), 10 * _MOST_TICKS)
         return tuple((self.place(self.start_s + index * step_s), index * step_s) for index in range(count + 1))
 
-    def runs(self, is_on: Callable[[Stretch], bool]) -> tuple[tuple[float, float], ...]:
+    def runs(self, is_on: Callable[[TimelineStretch], bool]) -> tuple[tuple[float, float], ...]:
         """Stretches for which something holds, neighbours joined."""
         found: list[tuple[float, float]] = []
         for stretch, end_s in zip(self._stretches, self._ends, strict=True):
@@ -88,12 +97,15 @@ class Strips:
 
     def speed(self) -> SpeedChart:
         """The gauge."""
-        bars = tuple(
-            (*self._span(stretch.start_s, end_s), round(stretch.speed_low, 1), round(stretch.speed_high, 1))
-            for stretch, end_s in zip(self._stretches, self._ends, strict=True)
-            if stretch.speed_low is not None and stretch.speed_high is not None
-        )
-        return SpeedChart(bars, self.runs(lambda stretch: stretch.state is SpeedState.GREY))
+        bars: list[Bar] = []
+        not_assessed: list[Bar] = []
+        for stretch, end_s in zip(self._stretches, self._ends, strict=True):
+            if stretch.speed_low is not None and stretch.speed_high is not None:
+                low, high = round(stretch.speed_low, 1), round(stretch.speed_high, 1)
+                found = not_assessed if stretch.state is SpeedState.NOT_ASSESSED else bars
+                found.append((*self._span(stretch.start_s, end_s), low, high))
+        grey = self.runs(lambda stretch: stretch.state is SpeedState.GREY)
+        return SpeedChart(tuple(bars), tuple(not_assessed), grey)
 
     def red(self) -> Lane:
         """Where the gauge was red."""
@@ -149,7 +161,7 @@ class Strips:
     ) -> tuple[tuple[float, float], ...]:
         """Where a value was told for a good part of the stretch; of a site with that probability at least."""
 
-        def is_on(stretch: Stretch) -> bool:
+        def is_on(stretch: TimelineStretch) -> bool:
             seconds: dict[str, float] = getattr(stretch, kind)
             if value not in seconds or stretch.probability.get(value, 1.0) < least:
                 return False
@@ -171,5 +183,5 @@ class Strips:
         return start, round(max(self.place(end_s) - start, _LEAST_WIDTH), 2)
 
 
-def _lasts(stretch: Stretch, seconds: float) -> bool:
+def _lasts(stretch: TimelineStretch, seconds: float) -> bool:
     return seconds >= _LEAST_SHARE * stretch.seconds

@@ -52,7 +52,7 @@ _RETROFLEXED_PLACES = {"Middle and upper body": (366.0, 228.0), "Upper body": (3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MapSite:
     """A site on the map.
 
     Attributes
@@ -85,7 +85,7 @@ class Region:
     label_x: float
     label_y: float
     is_ring: bool
-    places: tuple[Place, ...]
+    places: tuple[MapSite, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class StomachView:
 
     word: Word
     regions: tuple[Region, ...]
-    rest: tuple[Place, ...]
+    rest: tuple[MapSite, ...]
     height: int
 
     @property
@@ -128,7 +128,7 @@ def _view(word: Word, sites: list[StoredSite], exam: StoredExam) -> StomachView:
             stations.setdefault(station, []).append(site)
     regions = tuple(_region(station, here, exam) for station, here in stations.items())
     below = tuple(
-        Place(site, _state(site, exam), "", 70 + 90.0 * (place % 5), 470 + 36.0 * (place // 5))
+        MapSite(site, _state(site, exam), "", 70 + 90.0 * (place % 5), 470 + 36.0 * (place // 5))
         for place, site in enumerate(rest)
     )
     return StomachView(word, regions, below, 455 if not rest else 500 + 36 * ((len(rest) - 1) // 5))
@@ -149,14 +149,14 @@ def _region(station: _Station, sites: list[StoredSite], exam: StoredExam) -> Reg
     for count, site in enumerate(round_ones):
         along = count + _BESIDE_RING if ring else count
         x, y = station.x + along * station.step[0], station.y + along * station.step[1]
-        places.append(Place(site, _state(site, exam), "", x, y))
+        places.append(MapSite(site, _state(site, exam), "", x, y))
     label_x, label_y = (
         (station.x, station.y + RADIUS + 15) if ring else (station.x + station.label[0], station.y + station.label[1])
     )
     return Region(station.word, station.x, station.y, label_x, label_y, bool(ring), tuple(places))
 
 
-def _sector(station: _Station, wall: str, site: StoredSite, exam: StoredExam) -> Place:
+def _sector(station: _Station, wall: str, site: StoredSite, exam: StoredExam) -> MapSite:
     middle = _WALLS[wall] + station.turn
     low, high = math.radians(middle - 45), math.radians(middle + 45)
 
@@ -169,7 +169,7 @@ def _sector(station: _Station, wall: str, site: StoredSite, exam: StoredExam) ->
     )
     centre = (RADIUS + _HOLE) / 2
     angle = math.radians(middle)
-    return Place(
+    return MapSite(
         site,
         _state(site, exam),
         path,

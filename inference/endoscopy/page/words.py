@@ -25,7 +25,8 @@ STATES = {
     SpeedState.GREEN: Word("Safe", "安全", tone="calm"),
     SpeedState.AMBER: Word("Fast", "偏快", tone="warn"),
     SpeedState.RED: Word("Too fast", "过快", tone="bad"),
-    SpeedState.GREY: Word("Not told", "无法判断"),
+    SpeedState.NOT_ASSESSED: Word("Not assessed", "未评估"),
+    SpeedState.GREY: Word("Not measurable", "无法测量"),
 }
 
 EVENTS = {
@@ -78,7 +79,7 @@ KPIS = {
     "coverage": Word("Sites seen", "已观察部位", "Of the protocol.", "按检查方案。"),
     "speed_red": Word("Too fast", "过快占比", "Share of the withdrawal.", "占退镜时间。"),
     "speed_amber": Word("Fast", "偏快占比", "Share of the withdrawal.", "占退镜时间。"),
-    "speed_grey": Word("Speed not told", "速度无法判断", "Share of the withdrawal.", "占退镜时间。"),
+    "speed_grey": Word("Speed not measurable", "速度无法测量", "Share of the withdrawal.", "占退镜时间。"),
     "speed_alarms": Word("Speed alarms", "速度报警次数", "Withdrawal too fast.", "退镜过快。"),
     "slips": Word("Slips", "滑镜次数", "The picture jumped.", "画面突变。"),
     "lesion_alerts": Word(
@@ -105,6 +106,13 @@ STAGES_ZH = {
 
 
 ROLES = {"site": Word("Model of sites", "部位模型"), "lesion": Word("Model of lesions", "病灶模型")}
+
+
+def states(is_assessed: bool) -> dict[SpeedState, Word]:
+    """The states that the gauge can show: with limits all but "not assessed", without them no colour."""
+    bands = (SpeedState.GREEN, SpeedState.AMBER, SpeedState.RED)
+    hidden = (SpeedState.NOT_ASSESSED,) if is_assessed else bands
+    return {state: word for state, word in STATES.items() if state not in hidden}
 
 
 def role(name: str) -> Word:

@@ -13,13 +13,13 @@ from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import output_error
 from unmissed.datasets.video import Frame, VideoSource
 from unmissed.inference.endoscopy.values import FrameSignals
-from unmissed.inference.endoscopy.watching.overlay import Overlay, Standing
+from unmissed.inference.endoscopy.watching.overlay import ExamProgress, Overlay
 
 log = logging.getLogger(__name__)
 
 _WAITING = 4  # frames
 _HOLD_S = 2.0  # the last picture is held so long; then "no picture" is shown
-_Job = tuple[Frame, FrameSignals | None, Standing]
+_Job = tuple[Frame, FrameSignals | None, ExamProgress]
 
 
 class AnnotatedVideo(Closing):
@@ -46,7 +46,7 @@ class AnnotatedVideo(Closing):
         self._fps = round(source.fps, 3)
         self._written = self._left_out = 0
         self._last_s = 0.0
-        self._standing: Standing | None = None
+        self._standing: ExamProgress | None = None
         self._canvas: np.ndarray | None = None
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         self._writer: cv2.VideoWriter | None = None
@@ -54,7 +54,7 @@ class AnnotatedVideo(Closing):
         self._thread = threading.Thread(target=self._run, name="annotate", daemon=True)
         self._thread.start()
 
-    def add(self, frame: Frame, signals: FrameSignals | None, now: Standing) -> None:
+    def add(self, frame: Frame, signals: FrameSignals | None, now: ExamProgress) -> None:
         """Take a frame with what was told of it."""
         try:
             self._jobs.put((frame, signals, now), block=self._every_frame)
@@ -98,7 +98,7 @@ class AnnotatedVideo(Closing):
         if self._writer is not None:
             self._writer.release()
 
-    def _write(self, frame: Frame, signals: FrameSignals | None, now: Standing) -> None:
+    def _write(self, frame: Frame, signals: FrameSignals | None, now: ExamProgress) -> None:
         due = round(frame.time_s * self._fps)
         held = round((self._last_s + _HOLD_S) * self._fps)
         while self._canvas is not None and self._written < due:

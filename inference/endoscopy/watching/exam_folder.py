@@ -181,7 +181,7 @@ class ExamFolder(Closing):
 
 def _row(signals: FrameSignals) -> list[object]:
     speed, sight, clarity = signals.speed, signals.sight, signals.clarity
-    is_told = speed.state is not SpeedState.GREY
+    is_assessed = speed.state is not SpeedState.GREY
     gauges = (speed.blur, speed.similarity, speed.motion)
     return [
         f"{signals.time_s:.3f}",
@@ -191,9 +191,9 @@ def _row(signals: FrameSignals) -> list[object]:
         f"{signals.similarity:.4f}",
         f"{signals.motion.expansion_s:.4f}",
         f"{signals.motion.rotation_deg_s:.2f}",
-        _gauge(speed.speed if is_told else None),
+        _gauge(speed.speed if is_assessed else None),
         speed.state.value,
-        *(_gauge(value if is_told else None) for value in gauges),
+        *(_gauge(value if is_assessed else None) for value in gauges),
         sight.scene.value,
         sight.site,
         f"{sight.site_probability:.4f}",

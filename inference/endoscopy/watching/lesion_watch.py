@@ -11,7 +11,7 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.inference.endoscopy.monitors.alerts import LOST_S, LesionAlerts
-from unmissed.inference.endoscopy.values import Box, Event, Lesion, LesionLooks, View
+from unmissed.inference.endoscopy.values import Box, Event, FrameView, Lesion, LesionLooks
 from unmissed.inference.endoscopy.watching.look_pace import LookPace
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
 
@@ -20,11 +20,11 @@ _WAIT_SHARE = 0.75  # of the time between two frames: so long a result waits for
 _TRIALS = 3  # looks before the first frame; the first of them is slower than any later one
 _NICENESS = 5  # of the model's thread, on Linux: frames that are due go first
 
-Find = Callable[[View], tuple[Lesion, ...]]
+DetectLesions = Callable[[FrameView], tuple[Lesion, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LesionStatus:
     """What is known of suspicious areas at a frame.
 
     Attributes
@@ -68,7 +68,7 @@ class LesionWatch(Closing):
     beside : runs the looks until ``keep_pace``.
     """
 
-    def __init__(self, find: Find | None, alerts: LesionAlerts, times: StageTimes, beside: Executor) -> None:
+    def __init__(self, find: DetectLesions | None, alerts: LesionAlerts, times: StageTimes, beside: Executor) -> None:
         self._find, self._alerts, self._times = find, alerts, times
         self._executor = beside
         self._own: ThreadPoolExecutor | None = None
@@ -100,12 +100,12 @@ class LesionWatch(Closing):
             return
         image = np.random.default_rng(0).integers(0, 256, (height_px, width_px, 3), np.uint8)
         grey = image[..., 1]
-        view = View(0.0, Box(0.0, 0.0, width_px, height_px), image, grey, grey, grey)
+        view = FrameView(0.0, Box(0.0, 0.0, width_px, height_px), image, grey, grey, grey)
         trials = [self._own.submit(_timed, self._find, view).result()[1] for _ in range(_TRIALS)]
         for milliseconds in trials[1:]:
             self._pace.add_look(milliseconds)
 
-    def start(self, view: View, index: int, is_inside: bool, frame_px: tuple[int, int]) -> None:
+    def start(self, view: FrameView, index: int, is_inside: bool, frame_px: tuple[int, int]) -> None:
         """A frame is analysed from now on; has it looked at if its turn has come.
 
         Parameters
@@ -132,7 +132,7 @@ class LesionWatch(Closing):
             self._looked = index
             self._running = _Look(view.time_s, frame_px, self._executor.submit(_timed, self._find, view))
 
-    def finish(self, time_s: float, legible: bool) -> Told:
+    def finish(self, time_s: float, legible: bool) -> LesionStatus:
         """The frame is analysed but for its lesions: what is to be shown of them.
 
         Raises
@@ -144,7 +144,7 @@ class LesionWatch(Closing):
         if look is not None and look.job is not None and look.time_s == time_s:
             look.legible = legible
             wait([look.job], self._patience_s())
-        return self._tell(time_s)
+        return self._status(time_s)
 
     def forget(self) -> None:
         """The picture is another one now: what was found before it is not shown any more."""
@@ -163,7 +163,7 @@ class LesionWatch(Closing):
         """
         if self._running is not None and self._running.job is not None:
             wait([self._running.job])
-        return self._tell(time_s).events
+        return self._status(time_s).events
 
     def summary(self) -> LesionLooks | None:
         """How often the model looked; None where it looks at every frame anyway, or nobody looks."""
@@ -209,11 +209,11 @@ class LesionWatch(Closing):
         if self._running is not None:
             self._running.is_void = True
 
-    def _tell(self, time_s: float) -> Told:
+    def _status(self, time_s: float) -> LesionStatus:
         self._collect()
         events = []
         for look in self._ready:
-            _, event = self._alerts.of(look.time_s, look.lesions, look.legible, look.frame_px)
+            _, event = self._alerts.update(look.time_s, look.lesions, look.legible, look.frame_px)
             self._held = None if look.job is None else (look.time_s, look.lesions)
             if event is not None:
                 late = {} if look.time_s == time_s else {"frame_s": round(look.time_s, 3)}
@@ -222,10 +222,10 @@ class LesionWatch(Closing):
         if self._held is not None and time_s - self._held[0] > LOST_S:
             self._held = None
         frame_s, lesions = self._held or (None, ())
-        return Told(lesions, frame_s, self._alerts.is_alert(time_s), tuple(events))
+        return LesionStatus(lesions, frame_s, self._alerts.is_alert(time_s), tuple(events))
 
 
-def _timed(find: Find, view: View) -> tuple[tuple[Lesion, ...], float]:
+def _timed(find: DetectLesions, view: FrameView) -> tuple[tuple[Lesion, ...], float]:
     """What is found, and the milliseconds that it took."""
     start_s = perf_counter()
     found = find(view)

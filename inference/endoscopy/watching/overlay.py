@@ -10,7 +10,8 @@ import numpy as np
 
 from unmissed.datasets.basis.clock import clock
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
-from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, Reason, Speed, SpeedState
+from unmissed.inference.endoscopy.page.words import STATES
+from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, Reason, SpeedState, WithdrawalSpeed
 
 HIGH_RISK = "高危，请仔细观察 / high risk, look carefully"
 NO_PICTURE = "无图像 / no picture"
@@ -19,14 +20,10 @@ _COLOURS = {  # BGR
     SpeedState.GREEN: (96, 174, 39),
     SpeedState.AMBER: (0, 165, 255),
     SpeedState.RED: (48, 48, 224),
+    SpeedState.NOT_ASSESSED: (216, 200, 184),
     SpeedState.GREY: (128, 128, 128),
 }
-_STATES = {
-    SpeedState.GREEN: "安全 safe",
-    SpeedState.AMBER: "偏快 fast",
-    SpeedState.RED: "过快 too fast",
-    SpeedState.GREY: "不评 not told",
-}
+_STATES = {state: f"{word.zh} {word.en.lower()}" for state, word in STATES.items()}
 _REASONS = {
     Reason.NONE: "清晰 clear",
     Reason.DARK: "过暗 dark",
@@ -43,7 +40,7 @@ _ROWS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExamProgress:
     """How the examination stands: clocks, sites seen, sites of the protocol (0 where it lists none)."""
 
     clocks: ClockTimes
@@ -70,7 +67,7 @@ class Overlay:
         self._font = cv2.FontFace("sans")
 
     def draw(
-        self, image: np.ndarray | None, size: tuple[int, int], signals: FrameSignals | None, now: Standing
+        self, image: np.ndarray | None, size: tuple[int, int], signals: FrameSignals | None, now: ExamProgress
     ) -> np.ndarray:
         """Put the band below a picture.
 
@@ -98,8 +95,8 @@ class Overlay:
             self._boxes(canvas[:height], signals)
         first, second = height + round(1.2 * text_px), height + row_px + round(1.2 * text_px)
         speed = signals.speed if signals is not None else None
-        self._gauge(canvas, speed, (height, row_px), first, text_px)
-        self._right(canvas, _clock_words(now.clocks), first, text_px)
+        end_x = self._right(canvas, _clock_words(now.clocks), first, text_px)
+        self._gauge(canvas, speed, (height, row_px), first, text_px, end_x)
         if now.sites:
             self._right(canvas, f"部位 sites {now.seen}/{now.sites}", second, text_px)
         if is_alert:
@@ -117,19 +114,27 @@ class Overlay:
             opposite = round(box.x_px + box.width_px) + thickness, round(box.y_px + box.height_px) + thickness
             cv2.rectangle(picture, corner, opposite, _COLOURS[SpeedState.RED], thickness)
 
-    def _gauge(self, canvas: np.ndarray, speed: Speed | None, band: tuple[int, int], base_y: int, text_px: int) -> None:
-        """A bar that fills with the speed, in the colour of its state, and what that means."""
+    def _gauge(
+        self,
+        canvas: np.ndarray,
+        speed: WithdrawalSpeed | None,
+        band: tuple[int, int],
+        base_y: int,
+        text_px: int,
+        end_x: int,
+    ) -> None:
+        """A bar that fills with the speed, in the colour of its state, and what that means; all before ``end_x``."""
         state = speed.state if speed is not None else SpeedState.GREY
         value = speed.speed if speed is not None else None
         x = self._text(canvas, "速度 speed", text_px // 2, base_y, text_px, _FAINT) + text_px // 2
         top, bottom = band[0] + band[1] // 4, band[0] + 3 * band[1] // 4
-        length = canvas.shape[1] // 5
+        words_px = max(self._end(canvas, _words(state, 100.0), 0, base_y, text_px) for state in SpeedState)
+        length = max(2 * text_px, min(canvas.shape[1] // 5, end_x - x - words_px - text_px))
         cv2.rectangle(canvas, (x, top), (x + length, bottom), _TRACK, cv2.FILLED)
         filled = length if value is None else round(length * min(max(value, 0.0), 100.0) / 100)
         if filled:
             cv2.rectangle(canvas, (x, top), (x + filled, bottom), _COLOURS[state], cv2.FILLED)
-        number = "" if value is None else f"{value:.0f} "
-        self._text(canvas, number + _STATES[state], x + length + text_px // 2, base_y, text_px, _WHITE)
+        self._text(canvas, _words(state, value), x + length + text_px // 2, base_y, text_px, _WHITE)
 
     def _alert(self, canvas: np.ndarray, top: int, row_px: int, base_y: int, text_px: int) -> None:
         end = self._end(canvas, HIGH_RISK, text_px // 2, base_y, text_px) + text_px // 2
@@ -141,15 +146,21 @@ class Overlay:
         cv2.putText(canvas, words, (x, y), colour, self._font, text_px, 400)
         return self._end(canvas, words, x, y, text_px)
 
-    def _right(self, canvas: np.ndarray, words: str, y: int, text_px: int) -> None:
-        """Write up to the right edge."""
+    def _right(self, canvas: np.ndarray, words: str, y: int, text_px: int) -> int:
+        """Write up to the right edge; returns where it begins."""
         x = canvas.shape[1] - text_px // 2 - self._end(canvas, words, 0, y, text_px)
         self._text(canvas, words, x, y, text_px, _WHITE)
+        return x
 
     def _end(self, canvas: np.ndarray, words: str, x: int, y: int, text_px: int) -> int:
         size = canvas.shape[1], canvas.shape[0]
         left, _, width, _ = cv2.getTextSize(size, words, (x, y), self._font, text_px, 400)
         return int(left + width)
+
+
+def _words(state: SpeedState, value: float | None) -> str:
+    """The number, where there is one, and what it means."""
+    return _STATES[state] if value is None or state is SpeedState.GREY else f"{value:.0f} {_STATES[state]}"
 
 
 def _clock_words(clocks: ClockTimes) -> str:

@@ -16,7 +16,7 @@ from unmissed.inference.endoscopy.values import ClockTimes, Event, ExamResult, F
 from unmissed.inference.endoscopy.watching.annotate import AnnotatedVideo
 from unmissed.inference.endoscopy.watching.exam_folder import ExamFolder
 from unmissed.inference.endoscopy.watching.feed import Arrival, Feed
-from unmissed.inference.endoscopy.watching.overlay import Standing
+from unmissed.inference.endoscopy.watching.overlay import ExamProgress
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
 from unmissed.inference.endoscopy.watching.watcher import Watcher
 
@@ -27,7 +27,7 @@ _TURN_S = 0.2  # how often the user is listened to while no picture comes
 _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu")
 
 
-class Wish(StrEnum):
+class Request(StrEnum):
     """What the user wants, told between two frames."""
 
     NONE = "none"
@@ -38,7 +38,7 @@ class Wish(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class WatchStatus:
     """How things stand, for the screen.
 
     Attributes
@@ -66,7 +66,7 @@ class Moment:
     frames_per_look: int = 1
 
 
-OnFrame = Callable[[Moment], Wish]
+OnFrame = Callable[[WatchStatus], Request]
 
 
 def watch(
@@ -126,8 +126,10 @@ def watch(
         if not every_frame:
             watcher.looks.keep_pace(source.fps, source.width_px, source.height_px)
         with Feed(source, every_frame=every_frame, paced=paced) as feed:
-            sitting = _Sitting(watcher, folder, feed, video, told_sites(protocol), on_frame or (lambda _: Wish.NONE))
-            ended = sitting.run(limit_s, is_timed=paced or source.is_live)
+            loop = _WatchLoop(
+                watcher, folder, feed, video, assessed_sites(protocol), on_frame or (lambda _: Request.NONE)
+            )
+            ended = loop.run(limit_s, is_timed=paced or source.is_live)
         result = watcher.finish(ended, feed.dropped)
         for event in watcher.new_events():
             folder.add_event(event)
@@ -141,7 +143,7 @@ def watch(
         }
         result = replace(
             result,
-            times_ms={**result.times_ms, **sitting.times.summary()},
+            times_ms={**result.times_ms, **loop.times.summary()},
             notes=(*notes, *result.notes, *source.notes, *of_video),
             provenance={
                 **result.provenance,
@@ -154,7 +156,7 @@ def watch(
     return result
 
 
-class _Sitting:
+class _WatchLoop:
     """The loop over the frames, and what it counts."""
 
     def __init__(
@@ -168,7 +170,7 @@ class _Sitting:
     ) -> None:
         self._watcher, self._folder, self._feed, self._video = watcher, folder, feed, video
         self._sites, self._on_frame = sites, on_frame
-        self._time_s, self._heard_s, self._analysed = 0.0, perf_counter(), 0
+        self._time_s, self._last_frame_s, self._analysed = 0.0, perf_counter(), 0
         self._signals: FrameSignals | None = None
         self._latency_ms: float | None = None
         self.times = StageTimes()
@@ -181,10 +183,10 @@ class _Sitting:
                 if limit_s is not None and isinstance(arrival.item, Frame) and arrival.item.time_s >= limit_s:
                     return STOPPED
                 self._take(arrival, is_timed)
-            wish = self._tell()
-            if wish is Wish.STOP:
+            request = self._report()
+            if request is Request.STOP:
                 return STOPPED
-            if wish is Wish.CAECUM:
+            if request is Request.CAECUM:
                 self._watcher.mark_caecum(self._time_s)
         return self._feed.ended
 
@@ -195,25 +197,25 @@ class _Sitting:
         if is_timed:
             self._latency_ms = 1000 * (perf_counter() - arrival.at_s)
             self.times.add("latency", self._latency_ms)
-        self._signals, self._time_s, self._heard_s = signals, signals.time_s, perf_counter()
+        self._signals, self._time_s, self._last_frame_s = signals, signals.time_s, perf_counter()
         self._analysed += 1
         self._folder.add(signals)
         if self._video is not None:
-            now = Standing(self._watcher.clocks(), self._watcher.seen_sites(), self._sites)
+            now = ExamProgress(self._watcher.clocks(), self._watcher.seen_sites(), self._sites)
             self._video.add(arrival.item, signals, now)
 
-    def _tell(self) -> Wish:
+    def _report(self) -> Request:
         events = tuple(self._watcher.new_events())
         for event in events:
             self._folder.add_event(event)
         return self._on_frame(
-            Moment(
+            WatchStatus(
                 self._time_s,
                 self._signals,
                 self._watcher.clocks(),
                 self._watcher.seen_sites(),
                 events,
-                perf_counter() - self._heard_s,
+                perf_counter() - self._last_frame_s,
                 self._analysed,
                 self._feed.dropped,
                 self._latency_ms,
@@ -222,7 +224,7 @@ class _Sitting:
         )
 
 
-def told_sites(protocol: Protocol) -> int:
+def assessed_sites(protocol: Protocol) -> int:
     """How many sites are counted on the screen; 0 where nothing can tell them, or "0 of 26" would stand there."""
     return len(protocol.sites) if protocol.models.site else 0
 

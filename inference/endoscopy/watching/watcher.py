@@ -14,7 +14,7 @@ from unmissed.datasets.video import Frame, Gap
 from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
 from unmissed.inference.endoscopy.frame.content import ContentFinder
 from unmissed.inference.endoscopy.frame.lesions import LesionModel
-from unmissed.inference.endoscopy.frame.outside import is_outside
+from unmissed.inference.endoscopy.frame.outside import outside_probability
 from unmissed.inference.endoscopy.frame.sight import SightModel
 from unmissed.inference.endoscopy.monitors import events as watch_events
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
@@ -32,18 +32,18 @@ from unmissed.inference.endoscopy.values import (
     EventKind,
     ExamResult,
     FrameSignals,
+    FrameView,
     Motion,
     Reason,
     Scene,
     Sight,
-    View,
 )
-from unmissed.inference.endoscopy.watching.lesion_watch import LesionWatch, Told
+from unmissed.inference.endoscopy.watching.lesion_watch import LesionStatus, LesionWatch
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
 
 _OUTSIDE = 0.5
 
-Sighting = Callable[[View, float], Sight]
+Sighting = Callable[[FrameView, float], Sight]
 
 
 class Watcher(Closing):
@@ -79,18 +79,18 @@ class Watcher(Closing):
         self._sight_model: SightModel | None = None
         if sighting is None:
             self._sight_model = SightModel(protocol.models, runtime=runtime)
-            sighting = self._sight_model.of
+            sighting = self._sight_model.classify
         self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
         self._times = StageTimes()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
-        find, alerts = self._lesions.of if self._lesions.choice else None, LesionAlerts(protocol.lesion)
+        find, alerts = self._lesions.detect if self._lesions.choice else None, LesionAlerts(protocol.lesion)
         self.looks = LesionWatch(find, alerts, self._times, self._beside)
-        self._before: View | None = None
-        self._speed_teller = watch_events.SpeedTeller()
+        self._before: FrameView | None = None
+        self._speed_events = watch_events.SpeedEvents()
         self._events: list[Event] = []
-        self._told = 0
+        self._reported = 0
         self._frames = {"read": 0, "analysed": 0, "dropped": 0, "legible": 0}
         self._size: tuple[int, int] | None = None
         self._span_s = (0.0, 0.0)
@@ -103,21 +103,21 @@ class Watcher(Closing):
             return None
         start = perf_counter()
         if self._size is None:
-            self._happened(watch_events.started(item.time_s))
+            self._add_event(watch_events.started(item.time_s))
             self._span_s = (item.time_s, item.time_s)
         self._note_size(item)
         self._span_s = (self._span_s[0], item.time_s)
         self._frames["read"] += 1
         with self._times.stage("content"):
             view = self._content.view(item)
-        outside = is_outside(view)
+        outside = outside_probability(view)
         classified = self._beside.submit(self._classify, view, outside)
         moved = self._beside.submit(self._follow_points, view)
         self.looks.start(view, item.index, outside <= _OUTSIDE, self._size or (1, 1))
         signals = self._monitor(view, outside, moved)
         sight = classified.result()
-        told = self.looks.finish(view.time_s, signals.clarity.legible)
-        signals = self._follow(replace(signals, sight=sight), told, view)
+        status = self.looks.finish(view.time_s, signals.clarity.legible)
+        signals = self._follow(replace(signals, sight=sight), status, view)
         self._before = view
         self._frames["analysed"] += 1
         self._frames["legible"] += signals.clarity.legible
@@ -127,12 +127,12 @@ class Watcher(Closing):
     def mark_caecum(self, time_s: float) -> None:
         """The user says that the caecum is reached: the withdrawal clock starts."""
         for event in self._clocks.mark_caecum(time_s):
-            self._happened(event)
+            self._add_event(event)
 
     def new_events(self) -> list[Event]:
         """What has happened since the last call, in time order."""
-        found = self._events[self._told :]
-        self._told = len(self._events)
+        found = self._events[self._reported :]
+        self._reported = len(self._events)
         return found
 
     def clocks(self) -> ClockTimes:
@@ -152,9 +152,9 @@ class Watcher(Closing):
         frames_dropped : by the queue before the watcher.
         """
         for event in (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1])):
-            self._happened(event)
+            self._add_event(event)
         looks = self.looks.summary()
-        self._happened(watch_events.ended(self._span_s[1], ended))
+        self._add_event(watch_events.ended(self._span_s[1], ended))
         width, height = self._size or (0, 0)
         return ExamResult(
             source=self._source,
@@ -171,7 +171,7 @@ class Watcher(Closing):
             notes=(
                 *(self._sight_model.notes if self._sight_model else ()),
                 *(self._lesions.choice.notes if self._lesions.choice else ()),
-                *watch_events.seldom(looks),
+                *watch_events.lesion_pace_notes(looks),
             ),
             provenance=self._provenance(),
             lesion_looks=looks,
@@ -185,60 +185,60 @@ class Watcher(Closing):
         if self._sight_model is not None:
             self._sight_model.close()
 
-    def _classify(self, view: View, outside: float) -> Sight:
+    def _classify(self, view: FrameView, outside: float) -> Sight:
         with self._times.stage("site"):
             return self._sighting(view, outside)
 
-    def _follow_points(self, view: View) -> Motion:
+    def _follow_points(self, view: FrameView) -> Motion:
         with self._times.stage("motion"):
-            return self._motion.of(view)
+            return self._motion.update(view)
 
-    def _monitor(self, view: View, outside: float, moved: Future[Motion]) -> FrameSignals:
+    def _monitor(self, view: FrameView, outside: float, moved: Future[Motion]) -> FrameSignals:
         """Everything that is measured on the picture itself."""
         with self._times.stage("clarity"):
-            clarity = self._clarity.of(view, self._before)
+            clarity = self._clarity.update(view, self._before)
             if outside > _OUTSIDE:
                 clarity = Clarity(clarity.score, False, Reason.OUTSIDE)
-            frozen = self._freeze.of(view)
+            frozen = self._freeze.update(view)
         with self._times.stage("similarity"):
-            similarity = self._similarity.of(view)
+            similarity = self._similarity.update(view)
         motion = moved.result()
         with self._times.stage("speed"):
-            speed = self._speed.of(view.time_s, clarity, similarity, motion, frozen)
+            speed = self._speed.update(view.time_s, clarity, similarity, motion, frozen)
         return FrameSignals(
             view.time_s, clarity, frozen, similarity, motion, speed, Sight(Scene.INSIDE, {}), (), alert=False
         )
 
-    def _follow(self, signals: FrameSignals, told: Told, view: View) -> FrameSignals:
+    def _follow(self, signals: FrameSignals, status: LesionStatus, view: FrameView) -> FrameSignals:
         """What frames add up to: clocks, coverage, alerts, and the events of the speed gauge."""
         time_s, legible = signals.time_s, signals.clarity.legible
         with self._times.stage("trackers"):
             observed = legible and not signals.frozen
-            found = self._clocks.of(time_s, signals.sight.scene, legible, signals.frozen)
-            found += self._coverage.of(time_s, observed, signals.sight, lambda: view.image)
-            found += told.events
+            found = self._clocks.update(time_s, signals.sight.scene, legible, signals.frozen)
+            found += self._coverage.update(time_s, observed, signals.sight, lambda: view.image)
+            found += status.events
             if self._protocol.speed is not None:
-                found += self._speed_teller.of(time_s, signals.speed, signals.motion)
+                found += self._speed_events.update(time_s, signals.speed, signals.motion)
         for event in found:
-            self._happened(event)
-        return replace(signals, lesions=told.lesions, alert=told.alert, lesion_time_s=told.frame_s)
+            self._add_event(event)
+        return replace(signals, lesions=status.lesions, alert=status.alert, lesion_time_s=status.frame_s)
 
     def _take_gap(self, gap: Gap) -> None:
         self._clocks.gap(gap.start_s, gap.end_s)
         self._span_s = (self._span_s[0], max(self._span_s[1], gap.end_s))
-        self._happened(watch_events.lost(gap))
+        self._add_event(watch_events.lost(gap))
         self._before = None
         self.looks.forget()
 
     def _note_size(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
         if self._size is not None and self._size != (width, height):
-            self._happened(watch_events.resized(frame.time_s, self._size, (width, height)))
+            self._add_event(watch_events.resized(frame.time_s, self._size, (width, height)))
             self._before = None
             self.looks.forget()
         self._size = (width, height)
 
-    def _happened(self, event: Event) -> None:
+    def _add_event(self, event: Event) -> None:
         self._events.append(event)
 
     def _provenance(self) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from unmissed.benchmarks.peers import __main__ as command
 from unmissed.benchmarks.peers.compare import Contender
-from unmissed.benchmarks.peers.runs import Answer, Run
+from unmissed.benchmarks.peers.runs import ContenderRun, RunnerAnswer
 from unmissed.benchmarks.speed.results import load_results
 from unmissed.datasets.basis.errors import ConfigError
 
@@ -26,8 +26,8 @@ def slide(tmp_path):
 
 def test_peers_that_are_not_installed_are_told_and_the_rest_is_measured(slide, tmp_path, monkeypatch, capsys):
     pytest.importorskip("onnx")
-    answer = Answer(start_s=1.0, work_s=1.0, patches=4, means=(0.5, 0.25, 0.25), versions={})
-    ours = Contender("int8", "ours", "2 threads", partial(Run, process_s=2.0, peak_bytes=1, answer=answer))
+    answer = RunnerAnswer(start_s=1.0, work_s=1.0, patches=4, means=(0.5, 0.25, 0.25), versions={})
+    ours = Contender("int8", "ours", "2 threads", partial(ContenderRun, process_s=2.0, peak_bytes=1, answer=answer))
     monkeypatch.setattr(command, "_ours", lambda target, model, folder: [ours])
     with pytest.raises(typer.Exit) as left:
         command.main(slide, environments=tmp_path / "none", rounds=2, peers="wsinfer", output=tmp_path / "out")

@@ -6,7 +6,7 @@ import pytest
 
 from unmissed.benchmarks.peers.compare import Contender, odd_means, rows_of, run_rounds
 from unmissed.benchmarks.peers.registry import Peer, Settings
-from unmissed.benchmarks.peers.runs import Answer, Run
+from unmissed.benchmarks.peers.runs import ContenderRun, RunnerAnswer
 from unmissed.benchmarks.peers.sweep import sweep
 from unmissed.datasets.basis.errors import UnmissedError
 
@@ -17,10 +17,10 @@ PEER = Peer("a-peer", "a peer", "a.py", "a", ("eager", "channels-last", "frozen"
 def ran(process_s, work_s=None, means=(0.9, 0.1), patches=16):
     answer = None
     if work_s is not None:
-        answer = Answer(
+        answer = RunnerAnswer(
             start_s=process_s - work_s, work_s=work_s, patches=patches, means=means, versions={"torch": "2"}
         )
-    return Run(process_s=process_s, peak_bytes=2**30, answer=answer)
+    return ContenderRun(process_s=process_s, peak_bytes=2**30, answer=answer)
 
 
 def contender(name, runs):

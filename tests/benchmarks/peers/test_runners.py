@@ -17,8 +17,8 @@ from unmissed.benchmarks.peers.runners.patch_grid import corners
 from unmissed.benchmarks.peers.runs import RUNNERS, Target, job_of, run_of
 from unmissed.benchmarks.speed.child import ChildRun
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.slides.registry import open_slide
-from unmissed.datasets.slides.view import View, read_area
+from unmissed.datasets.slides.opening import open_slide
+from unmissed.datasets.slides.view import LevelView, read_area
 from unmissed.models.zoo import resolve
 
 
@@ -67,7 +67,7 @@ def test_the_plain_loop_reads_what_is_on_the_slide_and_white_beyond(runner, slid
     patches = runner("openslide_loop").SlidePatches(str(slide), 2.0, 96)
     assert len(patches) == 4 * 3
     with open_slide(slide) as source:
-        whole = read_area(View(source, 1, 1), 0, 0, 320, 224)
+        whole = read_area(LevelView(source, 1, 1), 0, 0, 320, 224)
     for index, (x, y) in enumerate(corners(320, 224, 96)):
         patch = patches[index]
         inside = whole[y : y + 96, x : x + 96]
@@ -98,7 +98,7 @@ def test_a_job_says_all_that_a_runner_reads(runner, tmp_path, monkeypatch):
     jobs = runner("jobs")
     monkeypatch.setattr(sys, "argv", ["runner.py", str(path)])
     job = jobs.read_job()
-    assert set(job) == set(jobs.Job.__annotations__)
+    assert set(job) == set(jobs.PeerJob.__annotations__)
     assert Settings.model_validate({name: job[name] for name in Settings.model_fields}) == PEERS["wsinfer"].best
     assert (job["um_per_px"], job["slide_um_per_px"]) == (1.0, 0.25)
 

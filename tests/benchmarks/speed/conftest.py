@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from unmissed.benchmarks.speed.values import Bench, Figure, Load, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Figure, Load
 
 QUIET = Load(load_average=0.1, others_before=0.0, others_during=0.01, stolen=0.0)
 
 
-def seconds(*rounds: float, name: str = "total", unit: str = "s", better: str = "lower", **what: str) -> Row:
+def seconds(*rounds: float, name: str = "total", unit: str = "s", better: str = "lower", **what: str) -> BenchRow:
     """A row of one figure; ``what`` tells it from others."""
     figure = Figure(unit=unit, rounds=rounds, better=better)
-    return Row(what=what or {"slide": "small"}, figures={name: figure})
+    return BenchRow(what=what or {"slide": "small"}, figures={name: figure})
 
 
-def made_up(rows: Iterable[Row] = (), **changed: object) -> Bench:
+def made_up(rows: Iterable[BenchRow] = (), **changed: object) -> Bench:
     """A benchmark of a quiet machine; anything may be changed."""
     fields: dict = {
         "name": "slide",
@@ -39,6 +39,6 @@ def bench() -> Callable[..., Bench]:
 
 
 @pytest.fixture
-def row() -> Callable[..., Row]:
+def row() -> Callable[..., BenchRow]:
     """``seconds``."""
     return seconds

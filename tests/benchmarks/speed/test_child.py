@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unmissed.benchmarks.speed import child
-from unmissed.benchmarks.speed.child import ChildError, Sample, run_child
+from unmissed.benchmarks.speed.child import ChildError, MemorySample, run_child
 
 MIB = 2**20
 
@@ -51,7 +51,7 @@ def test_memory_of_grandchildren_counts(module, monkeypatch: pytest.MonkeyPatch)
         "    import time; time.sleep(1.0)\n"
         "    grandchild.communicate()\n"
     )
-    samples: list[Sample] = []
+    samples: list[MemorySample] = []
     run = run_child((name,), look_s=0.02, on_sample=samples.append)
     assert run.peak_bytes > 96 * MIB
     assert run.peak_bytes == max(sample.memory_bytes for sample in samples)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from unmissed.benchmarks.speed.compare import Change, Comparison, chance_apart, compare, judge, moved
 from unmissed.benchmarks.speed.compare_page import as_json, comparison_lines
 from unmissed.benchmarks.speed.results import write_bench
-from unmissed.benchmarks.speed.values import Bench, Figure, Load, Results, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Figure, Load, Results
 from unmissed.cli.bench import app
 from unmissed.datasets.basis.errors import ConfigError
 
@@ -131,7 +131,7 @@ class TestCompare:
         assert [change.verdict for change in found.changes] == ["only in A", "only in B"]
 
     def test_what_is_no_longer_measured_says_why(self, bench: Callable, row: Callable) -> None:
-        gone = Row(what={"slide": "small"}, not_measured="no CUDA device")
+        gone = BenchRow(what={"slide": "small"}, not_measured="no CUDA device")
         found = compared(bench([row(1, 1, 1)]), bench([gone]))
         assert (found.changes[0].verdict, found.changes[0].why_missing) == ("only in A", "no CUDA device")
         assert "only in A (not measured: no CUDA device)" in "\n".join(comparison_lines(found))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from unmissed.benchmarks.speed.markdown import as_markdown, number, printable, table_line, tables, told
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.speed.markdown import as_markdown, format_figure, number, printable, table_line, tables
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_numbers_are_short(value: float, words: str) -> None:
 
 
 def test_a_figure_shows_its_spread_only_when_it_has_one() -> None:
-    assert told(Figure(unit="s", rounds=(1.5,))) == "1.5"
-    assert told(Figure(unit="s", rounds=(2.0, 1.5, 9.0))) == "**2** (1.5 to 9)"
+    assert format_figure(Figure(unit="s", rounds=(1.5,))) == "1.5"
+    assert format_figure(Figure(unit="s", rounds=(2.0, 1.5, 9.0))) == "**2** (1.5 to 9)"
 
 
 def test_rows_with_the_same_columns_share_a_table(row: Callable) -> None:
@@ -45,14 +45,19 @@ def test_rows_with_the_same_columns_share_a_table(row: Callable) -> None:
 
 def test_figures_of_a_table_of_their_own_stand_below(row: Callable) -> None:
     figures = {"total": Figure(unit="s", rounds=(1.0,)), "read": Figure(unit="s", rounds=(0.5,), table="Stages")}
-    lines = tables([Row(what={"slide": "a"}, figures=figures), Row(what={"slide": "b"}, not_measured="no disk")])
+    lines = tables(
+        [BenchRow(what={"slide": "a"}, figures=figures), BenchRow(what={"slide": "b"}, not_measured="no disk")]
+    )
     assert lines[:4] == ["| slide | total, s |", "|---|---|", "| a | 1 |", "| b | not measured: no disk |"]
     assert lines[4:] == ["", "Stages:", "", "| slide | read, s |", "|---|---|", "| a | 0.5 |"]
 
 
 @pytest.mark.parametrize("others", [[], [(1.0, 2.0)]])
 def test_what_was_not_measured_says_why(others: list[tuple[float, ...]], row: Callable) -> None:
-    rows = [*(row(*rounds, slide="a") for rounds in others), Row(what={"slide": "b"}, not_measured="no CUDA device")]
+    rows = [
+        *(row(*rounds, slide="a") for rounds in others),
+        BenchRow(what={"slide": "b"}, not_measured="no CUDA device"),
+    ]
     lines = tables(rows)
     assert lines[-1] == "| b | not measured: no CUDA device |"
     assert {line.count("|") for line in lines} == {3}

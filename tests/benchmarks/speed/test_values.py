@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from unmissed.benchmarks.speed.values import Figure, Row
+from unmissed.benchmarks.speed.values import BenchRow, Figure
 
 SECONDS = Figure(unit="s", rounds=(3.0, 1.0, 2.0))
 
@@ -48,8 +48,8 @@ def test_values_cannot_be_changed() -> None:
 
 
 def test_a_row_has_figures_or_a_reason_and_never_both() -> None:
-    assert Row(what={"slide": "a"}, figures={"total": SECONDS}).not_measured == ""
-    assert Row(what={"slide": "a"}, not_measured="no CUDA device").figures == {}
+    assert BenchRow(what={"slide": "a"}, figures={"total": SECONDS}).not_measured == ""
+    assert BenchRow(what={"slide": "a"}, not_measured="no CUDA device").figures == {}
     for wrong in ({}, {"figures": {"total": SECONDS}, "not_measured": "no CUDA device"}):
         with pytest.raises(ValidationError, match="either figures or the reason"):
-            Row(what={"slide": "a"}, **wrong)
+            BenchRow(what={"slide": "a"}, **wrong)

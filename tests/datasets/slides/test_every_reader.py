@@ -16,7 +16,7 @@ from unmissed.datasets.slides.formats.picture import PictureSlide
 from unmissed.datasets.slides.formats.tiff import TiffSlide
 from unmissed.datasets.slides.formats.tile_folder import TileFolder
 from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
-from unmissed.datasets.slides.view import View, read_area
+from unmissed.datasets.slides.view import LevelView, read_area
 
 LOSSLESS, JPEG = (0, 0), (1.5, 20)  # mean and largest difference, grey levels
 
@@ -62,7 +62,7 @@ def test_every_level_shows_the_picture(opened):
     for number, expected in enumerate(levels):
         height, width = expected.shape[:2]
         assert (slide.levels[number].width_px, slide.levels[number].height_px) == (width, height)
-        difference = np.abs(read_area(View(slide, number, 1), 0, 0, width, height).astype(int) - expected)
+        difference = np.abs(read_area(LevelView(slide, number, 1), 0, 0, width, height).astype(int) - expected)
         # OpenSlide places coarse levels by level-0 pixels, which may fall between theirs.
         blur = 3 if isinstance(slide, OpenSlideSlide) and number else 1
         assert difference.mean() <= mean * blur and difference.max() <= largest * blur
@@ -133,5 +133,5 @@ def test_raw_tiles_are_what_openslide_shows(make, levels, tmp_path):
         path = make.write_tiff(tmp_path / f"{number}.tiff", levels, shared_tables=True, **options)
         with TiffSlide.open(path) as raw, OpenSlideSlide.open(path) as other:
             height, width = levels[0].shape[:2]
-            areas = [read_area(View(slide, 0, 1), 0, 0, width, height).astype(int) for slide in (raw, other)]
+            areas = [read_area(LevelView(slide, 0, 1), 0, 0, width, height).astype(int) for slide in (raw, other)]
         assert np.abs(areas[0] - areas[1]).max() <= 2

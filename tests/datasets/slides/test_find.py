@@ -7,7 +7,7 @@ import pytest
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.formats.tile_folder import TileFolder
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.formats.kfb import KfbSlide
 from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
+from unmissed.datasets.slides.opening import open_slide
 from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
-from unmissed.datasets.slides.registry import open_slide
 from unmissed.datasets.slides.view import thumbnail
 
 APERIO = "Aperio Image Library v12.0.0 \r\n340x212 (64x64) JPEG/RGB Q=70|{fields}"

@@ -11,15 +11,15 @@ from PIL import Image
 
 from unmissed.datasets.slides.base import SlideError, UnsupportedSlideError
 from unmissed.datasets.slides.formats.tiff import TiffSlide
-from unmissed.datasets.slides.registry import open_slide
-from unmissed.datasets.slides.view import View, read_area
+from unmissed.datasets.slides.opening import open_slide
+from unmissed.datasets.slides.view import LevelView, read_area
 
 APERIO = "Aperio Image Library v12.0.0 \r\n340x212 (64x64) JPEG/RGB Q=70|AppMag = 40|MPP = 0.2463|Left = 1.5"
 
 
 def whole(slide, level: int = 0) -> np.ndarray:
     shape = slide.levels[level]
-    return read_area(View(slide, level, 1), 0, 0, shape.width_px, shape.height_px)
+    return read_area(LevelView(slide, level, 1), 0, 0, shape.width_px, shape.height_px)
 
 
 def refused(path: Path, *words: str) -> SlideError:

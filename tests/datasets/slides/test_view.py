@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unmissed.datasets.slides.base import Level, PixelSize, Slide, SlideError
 from unmissed.datasets.slides.tile_cache import TileCache
-from unmissed.datasets.slides.view import View, read_area, read_crop, thumbnail, view_at
+from unmissed.datasets.slides.view import LevelView, read_area, read_crop, thumbnail, view_at
 
 RED = (200, 10, 20)
 
@@ -65,7 +65,7 @@ sides = st.integers(1, 130)
 @settings(deadline=None)
 def test_tiles_cover_a_view_exactly(width, height, eighths, scale):
     slide = MemorySlide([np.zeros((height, width, 3), np.uint8)], 8 * eighths, (1, 2, 4, 8))
-    view = View(slide, 0, scale)
+    view = LevelView(slide, 0, scale)
     level = slide.levels[0]
     assert sum(level.tile_size(column, 0, scale)[0] for column in range(view.columns)) == view.width_px
     assert sum(level.tile_size(0, row, scale)[1] for row in range(view.rows)) == view.height_px
@@ -79,7 +79,7 @@ def test_tiles_cover_a_view_exactly(width, height, eighths, scale):
 def test_an_area_is_the_picture_with_background_around_it(width, height, tile, x, y, area_width, area_height):
     image = numbered(width, height)
     slide = MemorySlide([image], tile)
-    area = read_area(View(slide, 0, 1), x, y, area_width, area_height)
+    area = read_area(LevelView(slide, 0, 1), x, y, area_width, area_height)
     margin = 200
     framed = np.full((height + 3 * margin, width + 3 * margin, 3), RED, np.uint8)
     framed[margin : margin + height, margin : margin + width] = image
@@ -122,7 +122,7 @@ def test_without_a_pixel_size_nothing_is_chosen():
     for question in (
         lambda: view_at(slide, 1.0),
         lambda: read_crop(slide, 5, 5, 8, 0.5),
-        lambda: View(slide, 0, 1).um_per_px,
+        lambda: LevelView(slide, 0, 1).um_per_px,
     ):
         with pytest.raises(SlideError, match="how large its pixels are"):
             question()
@@ -160,7 +160,7 @@ def test_a_disc_keeps_its_size_in_um_whatever_the_slide(um):
 
 def test_the_cache_spares_decoding_and_stays_small():
     slide = MemorySlide([numbered(256, 256)], 32)
-    view, cache = View(slide, 0, 1), TileCache(max_bytes=20 * 32 * 32 * 3)
+    view, cache = LevelView(slide, 0, 1), TileCache(max_bytes=20 * 32 * 32 * 3)
     first = read_area(view, 10, 10, 100, 100, cache)
     count = len(slide.reads)
     np.testing.assert_array_equal(read_area(view, 10, 10, 100, 100, cache), first)
@@ -172,7 +172,7 @@ def test_the_cache_spares_decoding_and_stays_small():
 
 def test_the_cache_serves_threads():
     slide = MemorySlide([numbered(256, 256)], 32)
-    view, cache = View(slide, 0, 1), TileCache(max_bytes=10 * 32 * 32 * 3)
+    view, cache = LevelView(slide, 0, 1), TileCache(max_bytes=10 * 32 * 32 * 3)
     places = [(x, y) for x in range(0, 200, 20) for y in range(0, 200, 20)] * 3
     with ThreadPoolExecutor(8) as pool:
         areas = list(pool.map(lambda place: read_area(view, *place, 50, 50, cache), places))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.synthetic.exams.colonoscopies import say_scenes, true_clocks, write_colonoscopy
+from unmissed.datasets.synthetic.exams.colonoscopies import simulate_scenes, true_clocks, write_colonoscopy
 from unmissed.datasets.synthetic.exams.drawn import demo_script, scripted_gastroscopy
 from unmissed.datasets.synthetic.exams.scripted import NOWHERE, SITES, Habits, neighbour_table, write_script
 from unmissed.datasets.synthetic.exams.site_noise import ClassifierNoise, site_probabilities
@@ -103,13 +103,13 @@ class TestColonoscopies:
 
     def test_nothing_is_sent_in_a_gap(self):
         for seed in range(20):
-            said = say_scenes(write_colonoscopy(seed), seed, fps=5)
+            said = simulate_scenes(write_colonoscopy(seed), seed, fps=5)
             for start_s, end_s in said.gaps:
                 assert not ((said.times_s >= start_s) & (said.times_s < end_s)).any()
 
     def test_without_noise_the_scenes_are_true(self):
         parts = write_colonoscopy(2)
-        said = say_scenes(parts, 2, wrong=0, bursts_per_min=0, caecum_known=1)
+        said = simulate_scenes(parts, 2, wrong=0, bursts_per_min=0, caecum_known=1)
         starts = [part.start_s for part in parts]
         shown = [parts[np.searchsorted(starts, time_s, side="right") - 1].scene for time_s in said.times_s]
         assert list(said.scenes) == shown

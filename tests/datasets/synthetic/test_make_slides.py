@@ -22,7 +22,7 @@ from unmissed.datasets.synthetic.slides.artefacts import ArtefactShares, simulat
 from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
 from unmissed.datasets.synthetic.slides.compose import SlideLook, make_slide
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
-from unmissed.datasets.synthetic.slides.fields import Field, FieldLibrary, Nucleus, read_fields, worst_of
+from unmissed.datasets.synthetic.slides.fields import CellField, FieldLibrary, Nucleus, read_fields, worst_of
 from unmissed.datasets.synthetic.slides.layout import simulate_layout
 from unmissed.datasets.synthetic.slides.outline import Spot
 from unmissed.datasets.synthetic.slides.painter import SlidePainter
@@ -46,7 +46,7 @@ def marked_field(name, worst, seed, size=(320, 240)):
         label = worst if number < 2 else "NILM"
         pixels[y - HALF_PX : y + HALF_PX, x - HALF_PX : x + HALF_PX] = MARKERS[label]
         nuclei.append(Nucleus(float(x), float(y), label))
-    return Field(name, name, *size, tuple(nuclei), lambda: pixels)
+    return CellField(name, name, *size, tuple(nuclei), lambda: pixels)
 
 
 @pytest.fixture(scope="module")

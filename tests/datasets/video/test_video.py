@@ -113,7 +113,7 @@ def test_a_variable_frame_rate_is_kept():
 )
 def test_times_go_forward_whatever_the_container_says(stamps, expected):
     clock = StreamClock(0.04)
-    found = [clock.of(stamp) for stamp in stamps]
+    found = [clock.update(stamp) for stamp in stamps]
     assert found == pytest.approx(expected, abs=1e-6)
     assert all(later > earlier for earlier, later in pairwise(found))
     assert (clock.repaired > 0) == (found != pytest.approx([s - stamps[0] for s in stamps], nan_ok=False))

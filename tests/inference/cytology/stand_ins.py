@@ -9,8 +9,8 @@ from pathlib import Path
 
 from unmissed.benchmarks.quick_screener import QuickScreener
 from unmissed.datasets.basis.errors import ModelError, OutputError
+from unmissed.inference.cytology.run.worker_handle import Worker
 from unmissed.inference.cytology.run.worker_process import serve
-from unmissed.inference.cytology.run.workers import Worker
 
 
 class Troubled(QuickScreener):

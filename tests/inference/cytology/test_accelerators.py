@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields

@@ -11,13 +11,14 @@ from stand_ins import Dying, Local, Troubled, without_models
 
 from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.results.stored import read_slide_result
+from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.run import batch
 from unmissed.inference.cytology.run import triage as triage_module
 from unmissed.inference.cytology.run.entries import Input
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.state import Fingerprint, read_states
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.screening.settings import load_preset
 
 
 @pytest.fixture
@@ -71,6 +72,15 @@ def test_slides_become_results_states_and_a_worklist(go, make_slide):
     assert record["slides"] == 2 and record["failed"] == 0 and record["sittings"][0]["screened"] == 2
     assert record["machine"]["load_average"] and record["versions"]["unmissed"]
     assert (go.out / "index.html").exists() and (go.out / "summary.json").exists()
+
+
+def test_the_page_names_the_preset_and_the_record_has_its_values(go, make_slide, monkeypatch):
+    monkeypatch.setattr(batch, "Worker", Local)
+    values = load_preset("thorough").model_dump(mode="json")
+    go(make_slide("a.tiff"), settings={"preset": values})
+    page = (go.out / "index.html").read_text("utf-8")
+    assert "<dd>thorough</dd>" in page and "fine_search" not in page
+    assert json.loads((go.out / "run.json").read_text())["settings"]["preset"] == values
 
 
 class TestOneBadSlide:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmissed.inference.cytology.policy.certificates import Certificate, Conditions
+from unmissed.inference.cytology.policy.certificates import Certificate, ScreeningConditions
 from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
 from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
@@ -14,7 +14,7 @@ from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading
 
 POLICY = load_policy("screening")
 ANSWERS = {"judge": (0.5,), "known slide": (0.2,)}
-CONDITIONS = Conditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS)
+CONDITIONS = ScreeningConditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS)
 CERTIFIED = Exclusion(
     0.2,
     Certificate(
@@ -63,7 +63,7 @@ def one(case, exclusion=CERTIFIED, policy=NO_QC):
         ({"grade": "strange"}, "review", "never excluded"),
         ({"doubts": ("the pixel size was guessed",)}, "review", "in doubt: the pixel size was guessed"),
         ({"conditions": replace(CONDITIONS, runtime="onnx-cuda")}, "review", "may not be excluded"),
-        ({"conditions": Conditions.of({})}, "review", "may not be excluded"),
+        ({"conditions": ScreeningConditions.from_provenance({})}, "review", "may not be excluded"),
         ({"tile_errors": 0.02}, "process_review", "2.0 % of the tiles"),
         ({"tile_errors": 0.02, "grade": "ASC-US"}, "review", "supports ASC-US"),
         ({"verdict": AdequacyVerdict.SCANT}, "scant", "enough cells"),

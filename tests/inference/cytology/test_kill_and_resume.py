@@ -5,7 +5,14 @@ import sys
 
 import pytest
 
-from unmissed.benchmarks.kill_and_resume import Report, _check_between, disturb, make_slides, snapshot, triage_quickly
+from unmissed.benchmarks.kill_and_resume import (
+    KillReport,
+    _check_between,
+    disturb,
+    make_slides,
+    snapshot,
+    triage_quickly,
+)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
@@ -20,7 +27,7 @@ def test_the_check_sees_lost_half_and_double_results(tmp_path):
     out = tmp_path / "out"
     triage_quickly(str(out), *map(str, slides))
     good = snapshot(out)
-    finished = _check_between(out, {}, report := Report())
+    finished = _check_between(out, {}, report := KillReport())
     assert set(finished) == {"slide0", "slide0-2", "slide1"} and report.problems == []
 
     (out / "slides" / "slide1" / "heatmap.png").unlink()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import (
-    Conditions,
+    ScreeningConditions,
     mismatch,
     read_certificate,
     sensitivity_lower_bound,
@@ -121,11 +121,11 @@ class TestMatch:
         return read_certificate(CERTIFICATE)
 
     def test_the_same_conditions(self):
-        assert mismatch(self.certificate(), Conditions.of(PROVENANCE)) == ""
+        assert mismatch(self.certificate(), ScreeningConditions.from_provenance(PROVENANCE)) == ""
 
     def test_a_release_that_computes_the_same_keeps_it(self):
         settings = {"settings": {"preparation": "liquid", "unmissed": "9.9.9"}}
-        assert mismatch(self.certificate(), Conditions.of(PROVENANCE | settings)) == ""
+        assert mismatch(self.certificate(), ScreeningConditions.from_provenance(PROVENANCE | settings)) == ""
 
     @pytest.mark.parametrize(
         ("change", "words"),
@@ -155,7 +155,7 @@ class TestMatch:
         ],
     )
     def test_other_conditions(self, change, words):
-        assert words in mismatch(self.certificate(), Conditions.of(PROVENANCE | change))
+        assert words in mismatch(self.certificate(), ScreeningConditions.from_provenance(PROVENANCE | change))
 
     @pytest.mark.parametrize(
         "place",
@@ -172,7 +172,7 @@ class TestMatch:
         certificate = read_certificate(CERTIFICATE | {"preset": CERTIFICATE["preset"] | {"variant": None}})
         told = json.loads(json.dumps(PROVENANCE))
         told["preset_values"]["variant"] = None
-        assert mismatch(certificate, Conditions.of(told)) == ""
+        assert mismatch(certificate, ScreeningConditions.from_provenance(told)) == ""
         holder = told
         for name in place[:-1]:
             holder = holder[name]
@@ -181,7 +181,7 @@ class TestMatch:
         else:
             holder[place[-1]] = blank
         is_same = place == ("preset_values", "variant") and blank is None
-        assert bool(mismatch(certificate, Conditions.of(told))) != is_same
+        assert bool(mismatch(certificate, ScreeningConditions.from_provenance(told))) != is_same
 
 
 class TestGrade:

@@ -14,7 +14,7 @@ from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.names import folder_name, readable, table_cell
 from unmissed.datasets.slides.base import PixelSize
 from unmissed.inference.cytology.results import pictures
-from unmissed.inference.cytology.results.stored import ResultError
+from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
 from unmissed.inference.cytology.values import HeatMap, SlideReading, StageSeconds
 

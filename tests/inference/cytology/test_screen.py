@@ -4,24 +4,26 @@ import dataclasses
 import json
 import shutil
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.slides.base import SlideError
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.fields import read_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.datasets.synthetic.slides.writer import write_pyramid
-from unmissed.inference.cytology.policy.certificates import KNOWN_SLIDE, Conditions, mismatch, read_certificate
+from unmissed.inference.cytology.policy.certificates import KNOWN_SLIDE, ScreeningConditions, mismatch, read_certificate
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.screening.models import Models, choose_model
+from unmissed.inference.cytology.screening.models import ScreenerModels, choose_model
 from unmissed.inference.cytology.screening.score import FEATURES
 from unmissed.inference.cytology.screening.screen import Screener
 from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset, preset_names
+from unmissed.inference.cytology.values import Count
 from unmissed.inference.runtimes.variants import choose
 from unmissed.models import zoo
 from unmissed.models.cards import load_card
@@ -68,6 +70,7 @@ def test_every_preset_screens_a_slide(drawn, preset):
         set() if preset == "default" else {"read_again", "finder_again"}
     )
     assert (result.reading.tiles_read > 0, result.reading.tiles_damaged) == (True, 0)
+    assert set(result.counts) == set(get_args(Count))
     assert bool(result.counts["places_looked_at_again"]) == (preset == "default")
     assert (again.score, again.findings) == (result.score, result.findings), "the same slide gives the same result"
 
@@ -75,7 +78,7 @@ def test_every_preset_screens_a_slide(drawn, preset):
 def test_the_provenance_says_what_a_certificate_has_to_match(drawn):
     with screener(max_crops=5) as loaded:
         result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
-    conditions = Conditions.of(result.provenance)
+    conditions = ScreeningConditions.from_provenance(result.provenance)
     assert set(conditions.models) == {"finder", "finer finder", "judge", "slide score"}
     file = choose("cell-bethesda").file
     assert all(conditions.answers.values()) and set(conditions.answers) == {*conditions.models, "known slide"}
@@ -87,7 +90,7 @@ def test_a_certificate_made_of_a_provenance_holds_here_and_not_where_other_answe
     with screener(max_crops=5) as loaded:
         result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
     stored = json.loads(json.dumps({**result.provenance, "settings": {"preparation": "liquid", "unmissed": "0.1.0"}}))
-    here = Conditions.of(stored)
+    here = ScreeningConditions.from_provenance(stored)
     certificate = read_certificate(
         {
             **{"sensitivity_bound": 0.999, "confidence": 0.95, "positives": 2995, "missed": 0, "threshold": 0.2},
@@ -98,10 +101,14 @@ def test_a_certificate_made_of_a_provenance_holds_here_and_not_where_other_answe
     )
     assert mismatch(certificate, here) == ""
     assert (
-        mismatch(certificate, Conditions.of({**stored, "settings": {"preparation": "liquid", "unmissed": "9"}})) == ""
+        mismatch(
+            certificate,
+            ScreeningConditions.from_provenance({**stored, "settings": {"preparation": "liquid", "unmissed": "9"}}),
+        )
+        == ""
     )
     stored["models"]["judge"]["answers"][0] += 0.002
-    assert "answers of the judge differ by 0.002" in mismatch(certificate, Conditions.of(stored))
+    assert "answers of the judge differ by 0.002" in mismatch(certificate, ScreeningConditions.from_provenance(stored))
     assert "known slide were not computed" in mismatch(
         certificate, replace(here, answers={**here.answers, KNOWN_SLIDE: ()})
     )
@@ -164,7 +171,7 @@ def test_a_file_that_was_replaced_since_it_was_chosen_is_not_loaded(tmp_path):
     chosen = {judge: choose(judge)}
     chosen[judge].file.path.write_bytes((zoo.ZOO / "cell-herlev.onnx").read_bytes())
     with pytest.raises(ModelError, match="was replaced"):
-        Models.load(replace(settings, preset=preset, chosen=chosen))
+        ScreenerModels.load(replace(settings, preset=preset, chosen=chosen))
 
 
 def test_a_run_goes_on_with_the_files_it_began_with():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.base import SlideError
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.datasets.synthetic.slides.writer import write_pyramid
 from unmissed.inference.cytology.policy.policy import AdequacyLimits

@@ -6,19 +6,22 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from unmissed.datasets.basis.names import folder_name
 from unmissed.inference.cytology.pages.pages import write_pages
-from unmissed.inference.cytology.results.stored import ResultError
+from unmissed.inference.cytology.pages.words import STAGES_ZH, stage
+from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.summary import write_summary
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, write_worklist
 from unmissed.inference.cytology.results.writing import write_slide_result
+from unmissed.inference.cytology.values import Count, SlideReading, StageSeconds, ThreadSeconds
 
 RUN = TriageRun(seconds=90.0, no_certificate="the policy has no certificate", preset="default", runtime="onnx-cpu")
 FAILED = WorklistRow(
@@ -140,6 +143,29 @@ def test_the_worklist_page_tells_what_matters(triaged):
     assert reader.tags.count("script") == 1
 
 
+@pytest.mark.parametrize(
+    ("failed", "slides", "are", "them"),
+    [(1, "1 slide", "It is", "it"), (2, "2 slides", "They are", "them")],
+)
+def test_one_slide_and_several_that_failed(triaged, failed, slides, are, them):
+    folder, rows = triaged
+    write_pages(folder, [*rows[:3], *(replace(FAILED, slide=f"broken {n}") for n in range(failed))], RUN)
+    text = read(folder / "index.html")[1]
+    assert f"{slides} could not be screened. {failed} 张玻片未能完成筛查。" in text
+    assert f"{are} at the end of the list, with the cause and what to do. Read {them} by hand," in text
+
+
+def test_every_stage_count_and_work_of_threads_has_chinese_words():
+    shown = [field.name for part in (StageSeconds, SlideReading) for field in fields(part)]
+    shown += [f"thread_s_{field.name}" for field in fields(ThreadSeconds)]
+    names = {*shown, *get_args(Count)}
+    assert set(STAGES_ZH) == names  # and no word is left of a stage that is gone
+    for name in names:
+        assert re.search(r"[\u4e00-\u9fff]", stage(name).zh), name
+        assert not re.search(r"_|[\u4e00-\u9fff]", stage(name).en), name
+    assert len({stage(name).zh for name in names}) == len(names)
+
+
 def test_the_slide_page_tells_what_matters(triaged):
     folder, rows = triaged
     write_pages(folder, rows, RUN)
@@ -167,7 +193,9 @@ def test_the_slide_page_tells_what_matters(triaged):
         "tiles damaged 损坏图块 12",
         "thumbnail grey 平均灰度 221.50",
         "candidates 候选 2,140",
-        "thread s finder 11.25",
+        "thread seconds: finder 线程用时（秒）：检出 11.25",
+        "canvases 分析画幅 1,024",
+        "places looked at again 复看位置 310",
     ):
         assert wanted in text, wanted
     assert "/archive" not in text  # a page that is passed on tells no folders of this machine

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.inference.endoscopy.values import Box, View
+from unmissed.inference.endoscopy.values import Box, FrameView
 
-TubeView = Callable[..., View]
+TubeView = Callable[..., FrameView]
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def tube_view() -> TubeView:
 
     def view(
         time_s: float, z: float = 0.0, roll_deg: float = 0.0, pan_deg: float = 0.0, seed: int = 0, light: float = 1.0
-    ) -> View:
+    ) -> FrameView:
         roll, pan = np.radians(roll_deg), np.radians(pan_deg)
         turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
         turn = np.array([[np.cos(pan), 0, np.sin(pan)], [0, 1, 0], [-np.sin(pan), 0, np.cos(pan)]]) @ turn
@@ -47,6 +47,6 @@ def tube_view() -> TubeView:
         )
         small = np.clip(picture * light * np.clip(across * 1.3, 0.05, 1), 0, 255).astype(np.uint8)
         mask = np.full(small.shape, 255, np.uint8)
-        return View(time_s, Box(0, 0, side, side), np.repeat(small[..., None], 3, axis=2), small, small, mask)
+        return FrameView(time_s, Box(0, 0, side, side), np.repeat(small[..., None], 3, axis=2), small, small, mask)
 
     return view

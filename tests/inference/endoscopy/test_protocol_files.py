@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.public import gastrohun, gastrovision, hyperkvasir
 from unmissed.datasets.synthetic.exams.scripted import SITES
-from unmissed.inference.endoscopy.protocol import Models, Protocol, load_protocol, protocol_names
+from unmissed.inference.endoscopy.protocol import Protocol, ProtocolModels, load_protocol, protocol_names
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "protocols.md").read_text("utf-8")
 GASTROSCOPY = load_protocol("gastroscopy")
@@ -97,7 +97,7 @@ class TestPage:
         examples = re.findall(r"```yaml\n(.+?)```", PAGE, re.S)
         assert len(examples) == 2
         for example in examples:
-            Models.model_validate(yaml.safe_load(example)["models"])
+            ProtocolModels.model_validate(yaml.safe_load(example)["models"])
 
 
 def test_a_protocol_with_an_unknown_site_is_a_clear_error(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from unmissed.cli import app as cli
 from unmissed.datasets.basis.errors import ConfigError, ImageError, ModelError
 from unmissed.inference.pictures import find as module
-from unmissed.inference.pictures.find import Finder
+from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.pictures.predict import Predictor
 from unmissed.inference.runtimes.registry import select
 from unmissed.models.cards import Card, CardClass, FileSpec, HeatmapSpec, InputSpec, TableInput, save_card
@@ -105,7 +105,7 @@ SPOTS = [(60, 44, "red"), (200, 100, "blue"), (100, 180, "red")]
 
 
 def test_every_spot_is_found_once_with_its_class_and_box(make_finder):
-    with Finder(make_finder(), um_per_px=0.5) as finder:
+    with FindPipeline(make_finder(), um_per_px=0.5) as finder:
         finds = finder.find_in(picture(230, 310, SPOTS))
     assert len(finds) == 3
     for (name, x, y), (wanted_x, wanted_y, wanted) in zip(
@@ -121,7 +121,7 @@ def test_every_spot_is_found_once_with_its_class_and_box(make_finder):
 @pytest.mark.parametrize("scale", [2, 3])
 def test_finer_pictures_give_the_same_places(make_finder, scale):
     spots = [(x * scale, y * scale, colour) for x, y, colour in SPOTS]
-    with Finder(make_finder(), um_per_px=0.5 / scale) as finder:
+    with FindPipeline(make_finder(), um_per_px=0.5 / scale) as finder:
         finds = finder.find_in(picture(230 * scale, 310 * scale, spots, 7 * scale))
     for (_, x, y), (wanted_x, wanted_y, _) in zip(
         centres(finds), sorted(spots, key=lambda s: (s[2], s[0])), strict=True
@@ -133,7 +133,7 @@ def test_finer_pictures_give_the_same_places(make_finder, scale):
 
 def test_a_model_without_pixel_size_takes_pictures_by_their_longer_side(make_finder):
     model = make_finder(um_per_px=None, picture_px=310)
-    with Finder(model, um_per_px=0.25) as finder:
+    with FindPipeline(model, um_per_px=0.25) as finder:
         finds = finder.find_in(picture(460, 620, [(2 * x, 2 * y, c) for x, y, c in SPOTS], 14))
         assert "ignored" in finder.notes[0]
     assert len(finds) == 3
@@ -141,7 +141,7 @@ def test_a_model_without_pixel_size_takes_pictures_by_their_longer_side(make_fin
 
 
 def test_boxes_end_at_the_border(make_finder):
-    with Finder(make_finder()) as finder:
+    with FindPipeline(make_finder()) as finder:
         (find,) = finder.find_in(picture(64, 64, [(4, 60, "red")]))
         assert "assumed 0.5 um/px" in finder.notes[0]
     assert find.x_px == 0
@@ -150,47 +150,47 @@ def test_boxes_end_at_the_border(make_finder):
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 700), (96, 96), (97, 300)])
 def test_any_size_of_picture(make_finder, size):
-    with Finder(make_finder()) as finder:
+    with FindPipeline(make_finder()) as finder:
         assert finder.find_in(picture(*size, [])) == ()
 
 
 def test_threshold_and_most_finds(make_finder):
     image = picture(230, 310, SPOTS)
     image[:32, :32] = (215, 190, 190)  # a faint one
-    with Finder(make_finder(), threshold=0.02) as finder:
+    with FindPipeline(make_finder(), threshold=0.02) as finder:
         assert len(finder.find_in(image)) > 3
-    with Finder(make_finder(), max_per_image=2) as finder:
+    with FindPipeline(make_finder(), max_per_image=2) as finder:
         assert len(finder.find_in(image)) == 2
 
 
 @pytest.mark.parametrize("um_per_px", [0.0, -1.0, 0.01, 10.0])
 def test_absurd_scales_are_refused(make_finder, um_per_px):
     with pytest.raises(ConfigError, match="um/px"):
-        Finder(make_finder(), um_per_px=um_per_px)
+        FindPipeline(make_finder(), um_per_px=um_per_px)
 
 
 def test_a_picture_that_would_grow_too_large_is_refused(make_finder, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_PX", 10_000)
-    with Finder(make_finder(), um_per_px=1.0) as finder, pytest.raises(ImageError, match="too large"):
+    with FindPipeline(make_finder(), um_per_px=1.0) as finder, pytest.raises(ImageError, match="too large"):
         finder.find_in(picture(60, 60, []))
 
 
 def test_a_classifier_is_no_finder_and_the_other_way_round(make_finder, make_model):
     with pytest.raises(ModelError, match="expected a heat-map model"):
-        Finder(make_model())
+        FindPipeline(make_model())
     with pytest.raises(ModelError, match="heatmap model"):
         Predictor(make_finder())
 
 
 def test_a_graph_that_is_not_the_cards_is_refused(make_finder):
     with pytest.raises(ModelError, match=r"does not fit its card.*heatmap float \[N, 3, 6, 6\]"):
-        Finder(make_finder(stride_px=16))
+        FindPipeline(make_finder(stride_px=16))
 
 
 def test_torch_runs_it_too(make_finder):
     pytest.importorskip("torch")
     image = picture(230, 310, SPOTS)
-    with Finder(make_finder()) as one, Finder(make_finder(), runtime="torch-cpu") as other:
+    with FindPipeline(make_finder()) as one, FindPipeline(make_finder(), runtime="torch-cpu") as other:
         assert centres(one.find_in(image)) == centres(other.find_in(image))
 
 

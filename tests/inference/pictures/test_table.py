@@ -9,11 +9,11 @@ import pytest
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.inference.doctor.self_test import write_model
-from unmissed.inference.pictures.rows import Row
+from unmissed.inference.pictures.rows import PredictionRow
 from unmissed.inference.pictures.table import PredictionTable
 
-GOOD = Row(Path("a.png"), np.array([0.2, 0.5, 0.3], np.float32))
-BAD = Row(Path("b.png"), None, "b.png is empty (0 bytes)")
+GOOD = PredictionRow(Path("a.png"), np.array([0.2, 0.5, 0.3], np.float32))
+BAD = PredictionRow(Path("b.png"), None, "b.png is empty (0 bytes)")
 
 
 @pytest.fixture
@@ -49,7 +49,9 @@ def test_columns(tmp_path, card):
 def test_odd_names_come_back_and_are_no_formula(tmp_path, card, name):
     out = tmp_path / "out.csv"
     with PredictionTable(out, card) as table:
-        table.write([Row(Path(name), GOOD.probabilities), Row(Path(name), None, f"{name} is damaged")])
+        table.write(
+            [PredictionRow(Path(name), GOOD.probabilities), PredictionRow(Path(name), None, f"{name} is damaged")]
+        )
     rows = read(out)
     assert len(rows) == 2
     for row in rows:
@@ -61,7 +63,7 @@ def test_odd_names_come_back_and_are_no_formula(tmp_path, card, name):
 def test_a_name_that_is_no_utf8_comes_back_as_its_bytes(tmp_path, card):
     out = tmp_path / "out.csv"
     with PredictionTable(out, card) as table:
-        table.write([Row(Path(os.fsdecode(b"caf\xe9.png")), GOOD.probabilities)])
+        table.write([PredictionRow(Path(os.fsdecode(b"caf\xe9.png")), GOOD.probabilities)])
     assert b"caf\xe9.png" in out.read_bytes()
     assert os.fsencode(read(out)[0]["path"]) == b"caf\xe9.png"
 

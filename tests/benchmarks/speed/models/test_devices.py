@@ -9,7 +9,7 @@ import pytest
 from unmissed.benchmarks.speed import devices
 from unmissed.benchmarks.speed.devices import Accelerator, device_module, device_name
 from unmissed.benchmarks.speed.models import cell as model_cell
-from unmissed.benchmarks.speed.models.cell import Job, done
+from unmissed.benchmarks.speed.models.cell import CellJob, done
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
 from unmissed.inference.runtimes import registry
 
@@ -106,7 +106,7 @@ class TestBroken:
         assert device_module("npu") is None
 
     def test_the_row_says_what_is_missing(self, package, error):
-        told = done(Job(runtime="torch-npu"))
+        told = done(CellJob(runtime="torch-npu"))
         assert str(error) in told.not_measured
         assert "set_env.sh" in told.not_measured
 
@@ -118,7 +118,7 @@ def test_a_runtime_on_a_stand_in_is_measured_with_its_memory(stand_in, monkeypat
     inputs, outputs = tmp_path / "inputs.npy", tmp_path / "outputs.npy"
     np.save(inputs, np.random.default_rng(0).normal(size=(4, 27)).astype(np.float32))
     job = {"runtime": runtime.name, "model": "slide-score", "batch": 2, "seconds": 0.01, "inputs": inputs}
-    told = done(Job(**job, outputs=outputs))
+    told = done(CellJob(**job, outputs=outputs))
     assert not told.not_measured
     assert told.device_bytes == 3 * 2**20
     assert stand_in.asked == ["reset", "synchronize", "peak"]
@@ -128,6 +128,6 @@ def test_a_runtime_on_a_stand_in_is_measured_with_its_memory(stand_in, monkeypat
 
 def test_without_the_device_the_row_says_what_is_missing(stand_in):
     stand_in.is_available = lambda: False
-    told = done(Job(runtime=f"torch-{stand_in.kind}"))
+    told = done(CellJob(runtime=f"torch-{stand_in.kind}"))
     assert "finds no" in told.not_measured
     assert not told.batch_ms

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from unmissed.benchmarks.speed.child import ChildError, ChildRun
 from unmissed.benchmarks.speed.markdown import tables
 from unmissed.benchmarks.speed.models import speed as model_speed
-from unmissed.benchmarks.speed.models.cell import Job, Told, done
+from unmissed.benchmarks.speed.models.cell import CellJob, CellResult, done
 from unmissed.benchmarks.speed.models.inputs import inputs_for
 from unmissed.benchmarks.speed.models.plan import ModelPlan, cells_of
 from unmissed.benchmarks.speed.models.speed import measure_models
@@ -46,7 +46,7 @@ def at_once(monkeypatch):
     jobs = []
 
     def run(arguments, *, timeout_s):
-        job = Job.model_validate_json(arguments[1])
+        job = CellJob.model_validate_json(arguments[1])
         jobs.append(job)
         return ChildRun(1.0, 1.0, 100 * 2**20, 0.0, done(job).model_dump_json() + "\n")
 
@@ -165,10 +165,10 @@ class TestRows:
 
     def test_speed_is_inputs_over_time_and_a_map_has_an_area(self, monkeypatch):
         def run(arguments, *, timeout_s):
-            job = Job.model_validate_json(arguments[1])
+            job = CellJob.model_validate_json(arguments[1])
             if job.outputs is not None:
                 np.save(job.outputs, np.full(3, 0.0 if "reference" in job.outputs.name else 0.001))
-            told = Told(provider="x", batch_ms=(100.0, 100.0, 200.0, 400.0), device_bytes=5 * 2**20)
+            told = CellResult(provider="x", batch_ms=(100.0, 100.0, 200.0, 400.0), device_bytes=5 * 2**20)
             return ChildRun(1.0, 1.0, 2**20, 0.0, f"noise of a compiler\n{told.model_dump_json()}\n")
 
         monkeypatch.setattr(model_speed, "run_child", run)
@@ -217,7 +217,7 @@ class TestRows:
         honest = model_speed.run_child
 
         def run(arguments, *, timeout_s):
-            job = Job.model_validate_json(arguments[1])
+            job = CellJob.model_validate_json(arguments[1])
             if job.batch == 4 and job.model:
                 raise ChildError("the command failed with exit code -9: a b c\nfirst words\nCUDA out of memory")
             return honest(arguments, timeout_s=timeout_s)

@@ -16,7 +16,7 @@ from unmissed.benchmarks.speed.slides.reference_slides import (
     reference_slide,
 )
 from unmissed.datasets.basis.errors import ConfigError, OutputError
-from unmissed.datasets.slides.registry import open_slide
+from unmissed.datasets.slides.opening import open_slide
 
 TINY = ReferenceSlide("tiny", 2048, 0.4, 1, "for a test")
 
@@ -34,10 +34,10 @@ def test_a_slide_is_made_once_and_comes_out_the_same(tmp_path, monkeypatch):
     drawn_once = lru_cache(reference_slides.draw_fields)
     monkeypatch.setattr(reference_slides, "draw_fields", drawn_once)
     said = []
-    first = SlideMaker(tmp_path / "a").make(TINY, say=said.append)
+    first = SlideMaker(tmp_path / "a").make(TINY, notify=said.append)
     assert "MB" in said.pop()
     before = first.stat().st_mtime_ns
-    assert SlideMaker(tmp_path / "a").make(TINY, say=said.append) == first
+    assert SlideMaker(tmp_path / "a").make(TINY, notify=said.append) == first
     assert (first.stat().st_mtime_ns, said) == (before, [])
     second = SlideMaker(tmp_path / "b").make(TINY)
     assert second.name == first.name

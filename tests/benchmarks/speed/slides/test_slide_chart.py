@@ -6,18 +6,18 @@ import pytest
 from PIL import Image
 
 from unmissed.benchmarks.speed.slides.slide_chart import draw
-from unmissed.benchmarks.speed.values import Bench, Figure, Load, Results, Row
+from unmissed.benchmarks.speed.values import Bench, BenchRow, Figure, Load, Results
 from unmissed.datasets.basis.errors import ConfigError
 
 pytest.importorskip("matplotlib")
 
 
-def row(contender: str, seconds: float, settings: str = "best") -> Row:
+def row(contender: str, seconds: float, settings: str = "best") -> BenchRow:
     what = {"contender": contender, "settings": settings}
-    return Row(what=what, figures={"process": Figure(unit="s", rounds=(seconds,))})
+    return BenchRow(what=what, figures={"process": Figure(unit="s", rounds=(seconds,))})
 
 
-def results(*rows: Row) -> Results:
+def results(*rows: BenchRow) -> Results:
     bench = Bench(
         name="peers",
         started="2026-11-22T12:00:00+00:00",
@@ -38,8 +38,8 @@ def test_each_contender_stands_there_once_at_its_fastest(tmp_path: Path, monkeyp
         "unmissed.benchmarks.speed.slides.slide_chart.stacked_bars",
         lambda path, title, bars, unit, **more: drawn.update(bars=bars, title=title, **more),
     )
-    absent = Row(what={"contender": "gone", "settings": "best"}, not_measured="it is not here")
-    sweep = Row(what={"sweep of": "slow"}, figures={"walk": Figure(unit="s", rounds=(1.0,))})
+    absent = BenchRow(what={"contender": "gone", "settings": "best"}, not_measured="it is not here")
+    sweep = BenchRow(what={"sweep of": "slow"}, figures={"walk": Figure(unit="s", rounds=(1.0,))})
     draw(
         results(sweep, row("slow", 90), row("slow", 70, "usual"), row("Unmissed, `unmissed triage`", 20), absent),
         tmp_path / "chart.png",

@@ -17,7 +17,7 @@ from unmissed.benchmarks.speed.slides.plain_tiff import PlainTiff
 from unmissed.benchmarks.speed.slides.reading_ways import Area, Way, choose_areas, levels_by_factor, ways_of
 from unmissed.benchmarks.speed.slides.same_pixels import largest_difference
 from unmissed.benchmarks.speed.slides.slide_readers import measure_readers
-from unmissed.benchmarks.speed.values import Load, Row
+from unmissed.benchmarks.speed.values import BenchRow, Load
 from unmissed.cli.bench import app
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.slides.base import SlideError, UnsupportedSlideError
@@ -66,18 +66,18 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_slide(tmp_path_factory.mktemp("slides") / "slide.tiff", 2100, 1024)
 
 
-def measured(path: Path, **options: int | tuple[int, ...]) -> tuple[Row, ...]:
+def measured(path: Path, **options: int | tuple[int, ...]) -> tuple[BenchRow, ...]:
     recorder = Recorder("io", command=())
     measure_readers(recorder, path, **{"threads": (1,), "rounds": 1, "areas": 1, **options})
     return recorder.bench().rows
 
 
-def rows_of(rows: tuple[Row, ...], **what: str) -> list[Row]:
+def rows_of(rows: tuple[BenchRow, ...], **what: str) -> list[BenchRow]:
     return [row for row in rows if what.items() <= row.what.items()]
 
 
 @pytest.fixture(scope="module")
-def rows(slide: Path) -> Iterator[tuple[Row, ...]]:
+def rows(slide: Path) -> Iterator[tuple[BenchRow, ...]]:
     """Of one run with two areas, one thread and two."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "OtherLoad", StillMachine)
@@ -87,14 +87,14 @@ def rows(slide: Path) -> Iterator[tuple[Row, ...]]:
 
 
 class TestEveryReader:
-    def test_stands_in_the_table_or_says_why_not(self, rows: tuple[Row, ...]) -> None:
+    def test_stands_in_the_table_or_says_why_not(self, rows: tuple[BenchRow, ...]) -> None:
         ran = {row.what["reader"] for row in rows if row.figures}
         assert ran == {"tiff", "openslide", "tifffile", "deepzoom", "tiles"}
         why = {row.what["reader"]: row.not_measured for row in rows if row.not_measured}
         assert why.pop("picture").startswith("it holds the whole picture in memory")
         assert why == {"kfb": "it reads other formats", GPU_READER: "no CUDA device"}
 
-    def test_reaches_every_scale_in_its_own_way(self, rows: tuple[Row, ...]) -> None:
+    def test_reaches_every_scale_in_its_own_way(self, rows: tuple[BenchRow, ...]) -> None:
         ways = {
             reader: [(row.what["scale"], row.what["from"]) for row in rows_of(rows, reader=reader, threads="2")]
             for reader in ("tiff", "openslide", "tiles", "deepzoom")
@@ -104,7 +104,7 @@ class TestEveryReader:
         assert ways["tiles"] == [("1", "level 0"), ("1/2", "shrunk"), ("1/4", "shrunk")]
         assert ways["tiff"] == [(scale, how.replace("shrunk", "decoded small")) for scale, how in pyramid]
 
-    def test_reads_the_same_areas(self, rows: tuple[Row, ...]) -> None:
+    def test_reads_the_same_areas(self, rows: tuple[BenchRow, ...]) -> None:
         facts = [row.facts for row in rows if row.figures]
         assert {(fact["megapixels"], fact["areas"], fact["side_px"]) for fact in facts} == {(2.097, 2, 1024)}
         (native,) = rows_of(rows, reader="tiff", threads="1", scale="1")
@@ -112,12 +112,12 @@ class TestEveryReader:
         (small,) = rows_of(rows, reader="tiff", threads="1", **{"from": "pyramid level"})
         assert small.facts["tiles"] == native.facts["tiles"] / 4
 
-    def test_gives_the_same_pixels(self, rows: tuple[Row, ...]) -> None:
+    def test_gives_the_same_pixels(self, rows: tuple[BenchRow, ...]) -> None:
         same = [row for row in rows if "largest difference" in row.figures and row.what["from"] != "decoded small"]
         assert len(same) == 2 * sum({"tiff": 2, "tifffile": 4, "deepzoom": 4, "tiles": 3}.values())
         assert max(row.figures["largest difference"].high for row in same) <= 8
 
-    def test_ratios_are_of_the_same_round_and_way(self, rows: tuple[Row, ...]) -> None:
+    def test_ratios_are_of_the_same_round_and_way(self, rows: tuple[BenchRow, ...]) -> None:
         assert all("ratio to OpenSlide" not in row.figures for row in rows_of(rows, reader="openslide"))
         for how, peer_how in (("decoded small", "shrunk"), ("pyramid level", "pyramid level")):
             (ours,) = rows_of(rows, reader="tiff", threads="2", scale="1/2", **{"from": how})
@@ -125,7 +125,7 @@ class TestEveryReader:
             speeds = zip(ours.figures["of level 0"].rounds, theirs.figures["of level 0"].rounds, strict=True)
             assert ours.figures["ratio to OpenSlide"].rounds == pytest.approx([a / b for a, b in speeds])
 
-    def test_megapixels_and_tiles_are_of_the_same_time(self, rows: tuple[Row, ...]) -> None:
+    def test_megapixels_and_tiles_are_of_the_same_time(self, rows: tuple[BenchRow, ...]) -> None:
         for row in rows:
             if row.figures:
                 assert row.figures["of level 0"].low > 0

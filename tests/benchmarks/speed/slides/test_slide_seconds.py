@@ -21,7 +21,7 @@ from unmissed.datasets.basis.errors import ConfigError, RuntimeUnavailableError
 from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
-from unmissed.inference.cytology.results.stored import StoredResult
+from unmissed.inference.cytology.results.reading import StoredResult
 from unmissed.inference.cytology.values import SlideReading, StageSeconds, ThreadSeconds
 
 TIMES = StageSeconds(

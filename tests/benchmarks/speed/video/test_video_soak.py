@@ -5,7 +5,7 @@ import pytest
 
 from unmissed.benchmarks.speed.child import ChildRun
 from unmissed.benchmarks.speed.video.charts import draw_soak
-from unmissed.benchmarks.speed.video.latency import Watched
+from unmissed.benchmarks.speed.video.latency import WatchRun
 from unmissed.benchmarks.speed.video.orders import WatchReport, Window
 from unmissed.benchmarks.speed.video.soak import BY_MINUTE, SoakParts, soak_row
 
@@ -33,7 +33,7 @@ def test_growth_and_drift_are_those_that_were_put_in():
     spans = {"first": _window(60, p99=20.0), "last": _window(3300, p99=25.0)}
     windows = tuple(_window(60.0 * minute, p99=20.0) for minute in range(60))
     report = REPORT.model_copy(update={"spans": spans, "windows": windows})
-    row = soak_row({"soak": "60 min"}, Watched(report, CHILD, memory), parts)
+    row = soak_row({"soak": "60 min"}, WatchRun(report, CHILD, memory), parts)
     told = {name: figure.median for name, figure in row.figures.items()}
     assert told["memory settled"] == 105 and told["memory at the end"] == 159
     assert told["growth"] == pytest.approx(100 * 54 / 105)
@@ -45,7 +45,7 @@ def test_growth_and_drift_are_those_that_were_put_in():
 
 def test_a_stream_that_ended_early_is_no_soak():
     report = REPORT.model_copy(update={"spans": {"first": _window(60, p99=20.0)}, "ended": "the cable"})
-    row = soak_row({"soak": "60 min"}, Watched(report, CHILD, ()), SoakParts(3600.0))
+    row = soak_row({"soak": "60 min"}, WatchRun(report, CHILD, ()), SoakParts(3600.0))
     assert row.not_measured == "the stream ended early: the cable"
 
 

@@ -25,8 +25,8 @@ from unmissed.inference.endoscopy.values import (
     Scene,
     Sight,
     SiteCredit,
-    Speed,
     SpeedState,
+    WithdrawalSpeed,
 )
 from unmissed.inference.endoscopy.watching.exam_folder import ExamFolder
 
@@ -62,12 +62,15 @@ def frame(
     alert: bool = False,
     frozen: bool = False,
     slipped: bool = False,
+    assessed: bool = True,
 ) -> FrameSignals:
-    """Signals of a frame; ``speed`` None or a reason makes the gauge grey."""
+    """Signals of a frame; ``speed`` None or a reason makes the gauge grey, ``assessed`` tells of limits."""
     legible = reason is Reason.NONE
     told = speed if legible and not frozen else None
     if told is None:
         state = SpeedState.GREY
+    elif not assessed:
+        state = SpeedState.NOT_ASSESSED
     else:
         state = SpeedState.RED if told > 60 else SpeedState.AMBER if told > 44 else SpeedState.GREEN
     return FrameSignals(
@@ -76,7 +79,7 @@ def frame(
         frozen,
         0.8,
         Motion(0.4, -3.0, 0.05, 0.9, {"scale": 1.0}),
-        Speed(told, state, told, told, told, slipped),
+        WithdrawalSpeed(told, state, told, told, told, slipped),
         Sight(scene, sites or {}),
         (Lesion(Box(100, 80, 60, 50), lesion),) if lesion else (),
         alert,
@@ -133,7 +136,7 @@ def gastroscopy(missing: tuple[str, ...] = ("L3", "P6"), rate: float = 5.0) -> E
     for index in range(int(duration_s * rate)):
         time_s = index / rate
         if time_s < 9 or time_s > 470:
-            signals.append(frame(time_s, reason=Reason.OUTSIDE, scene=Scene.OUTSIDE))
+            signals.append(frame(time_s, reason=Reason.OUTSIDE, scene=Scene.OUTSIDE, assessed=False))
             continue
         code = shown[min(int((time_s - 9) / 461 * len(shown)), len(shown) - 1)]
         if code not in best and (time_s - 9) / 461 * len(shown) % 1 > 0.4:
@@ -145,7 +148,8 @@ def gastroscopy(missing: tuple[str, ...] = ("L3", "P6"), rate: float = 5.0) -> E
         cycle = time_s % 31
         reason = Reason.BLUR if cycle < 1.5 else Reason.WATER if 12 < cycle < 14 else Reason.NONE
         speed = 22 + 15 * math.sin(time_s / 7) + rng.normal(0, 3)
-        signals.append(frame(time_s, speed=max(speed, 0), reason=reason, sites={code: 0.8}, frozen=200 < time_s < 206))
+        seen = {"reason": reason, "sites": {code: 0.8}, "frozen": 200 < time_s < 206}
+        signals.append(frame(time_s, speed=max(speed, 0), assessed=False, **seen))
     events.append(Event(470.0, EventKind.LEFT, "The tip is out", "出镜"))
     events.append(Event(480.0, EventKind.ENDED, "Ended: end", "结束：end"))
     credits = tuple(

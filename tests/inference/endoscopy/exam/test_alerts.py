@@ -16,7 +16,7 @@ def watch(
 ) -> tuple[list[bool], list[Event]]:
     told, events = [], []
     for index, lesions in enumerate(frames):
-        alert, event = alerts.of(start_s + index / rate, lesions, legible, FRAME_PX)
+        alert, event = alerts.update(start_s + index / rate, lesions, legible, FRAME_PX)
         told.append(alert)
         events += [event] if event else []
     return told, events
@@ -84,8 +84,8 @@ def test_a_gap_or_another_picture_size_begins_anew():
     alerts = LesionAlerts(LesionLimits())
     watch(alerts, [box()] * 6)
     assert not any(watch(alerts, [box()] * 6, start_s=10.0)[0])
-    alerts.of(10.24, box(), True, (640, 480))
-    assert alerts.of(10.28, box(), True, (640, 480)) == (False, None)
+    alerts.update(10.24, box(), True, (640, 480))
+    assert alerts.update(10.28, box(), True, (640, 480)) == (False, None)
 
 
 def test_an_alert_stays_while_nobody_looks_and_not_for_ever():

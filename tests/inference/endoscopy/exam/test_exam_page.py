@@ -13,7 +13,7 @@ import pytest
 
 from unmissed.inference.endoscopy.exam.record import record
 from unmissed.inference.endoscopy.exam.schema import read_exam
-from unmissed.inference.endoscopy.monitors.events import seldom
+from unmissed.inference.endoscopy.monitors.events import lesion_pace_notes
 from unmissed.inference.endoscopy.page.colon_map import colon_map
 from unmissed.inference.endoscopy.page.stomach_map import stomach_views
 from unmissed.inference.endoscopy.protocol import load_protocol, protocol_names
@@ -234,7 +234,7 @@ def test_a_browser_shows_it(stomach_page, tmp_path):
 def test_how_often_the_lesion_model_looked_is_told_in_both_languages(tmp_path, colonoscopy, each, is_told):
     exam = colonoscopy(caecum_s=None, rate=2.0, minutes=1.0)
     looks = LesionLooks(looks=round(120 / each), frames=120, frames_per_look=each, median_ms=64.0, interval_ms=40.0)
-    notes = seldom(looks)
+    notes = lesion_pace_notes(looks)
     changed = replace(exam.result, lesion_looks=looks, notes=notes)
     page = type(exam)(exam.protocol, exam.signals, changed).write(tmp_path)
     text = read(page)[1]

@@ -42,6 +42,18 @@ def test_each_stretch_has_what_its_frames_had(frame):
         assert (stretch.speed_low, stretch.speed_high) == (inside.min(), inside.max())
 
 
+def test_a_speed_without_limits_is_neither_green_nor_grey(frame):
+    signals = [frame(i / 10, speed=97.0 if i % 4 else None, assessed=False) for i in range(101)]
+    timeline = filled(signals)
+    seconds = timeline.seconds_by_state(0, 20)
+    assert (seconds["not_assessed"], seconds["grey"]) == (pytest.approx(7.5), pytest.approx(2.5))
+    assert seconds["green"] == seconds["amber"] == seconds["red"] == 0
+    wide = filled(frame(i * 2.0, speed=97.0 if i % 4 else None, assessed=False) for i in range(10_000)).stretches
+    assert {s.state for s in wide} == {
+        SpeedState.NOT_ASSESSED
+    }  # a grey frame beside it does not hide what was measured
+
+
 def test_gaps_are_no_time(frame):
     timeline = filled([frame(0.0), frame(0.2), frame(60.0), frame(60.2)])
     assert sum(timeline.seconds_by_state(0, 100).values()) == pytest.approx(0.4)

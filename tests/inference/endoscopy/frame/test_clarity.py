@@ -34,7 +34,7 @@ def view_of(image, time_s=0.0):
 
 
 def clarity_of(image):
-    return ClarityMeter().of(view_of(image), None)
+    return ClarityMeter().update(view_of(image), None)
 
 
 @pytest.mark.parametrize("shape", [(480, 600), (1, 1), (3, 200), (1080, 1920)])
@@ -93,7 +93,7 @@ def test_one_spoiled_frame_changes_nothing_and_several_do():
     before, told = None, []
     for index, picture in enumerate([clear] * 6 + [spoiled] + [clear] * 6 + [spoiled] * 8):
         view = view_of(picture, index / 25)
-        told.append(meter.of(view, before).legible)
+        told.append(meter.update(view, before).legible)
         before = view
     assert all(told[:13])
     assert not any(told[-4:]), "within 0.2 s"
@@ -102,8 +102,8 @@ def test_one_spoiled_frame_changes_nothing_and_several_do():
 def test_after_a_gap_nothing_is_remembered():
     meter = ClarityMeter()
     for index in range(5):
-        assert meter.of(view_of(wall(0), index / 25), None if index == 0 else view_of(wall(0))).legible
-    assert not meter.of(view_of(np.zeros((480, 600, 3), np.uint8), 0.2), None).legible
+        assert meter.update(view_of(wall(0), index / 25), None if index == 0 else view_of(wall(0))).legible
+    assert not meter.update(view_of(np.zeros((480, 600, 3), np.uint8), 0.2), None).legible
 
 
 @pytest.mark.parametrize("kind", degradations.KINDS)
@@ -135,5 +135,5 @@ def test_frames_of_a_real_clip_are_judged_as_by_eye(data_root):
         if index in chosen:
             _, image = capture.retrieve()
             view = finder.view(Frame(index, index / labels["fps"], cv2.cvtColor(image, cv2.COLOR_BGR2RGB)))
-            right.append(ClarityMeter().of(view, None).legible == chosen[index])
+            right.append(ClarityMeter().update(view, None).legible == chosen[index])
     assert np.mean(right) >= 0.85

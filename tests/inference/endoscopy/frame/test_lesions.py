@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from unmissed.inference.endoscopy.frame.lesions import LesionModel
-from unmissed.inference.endoscopy.values import Box, View
+from unmissed.inference.endoscopy.values import Box, FrameView
 
 MODEL = "polyp-finder"
 
@@ -13,7 +13,7 @@ MODEL = "polyp-finder"
 def view_of(image, left=0, top=0):
     grey = image[..., 1].copy()
     box = Box(left, top, image.shape[1], image.shape[0])
-    return View(0.0, box, image, grey, grey, np.full_like(grey, 255))
+    return FrameView(0.0, box, image, grey, grey, np.full_like(grey, 255))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def polyp(data_root):
 def test_a_large_frame_has_the_boxes_of_a_small_one(polyp):
     large = cv2.resize(polyp, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     with LesionModel(MODEL, 0.8) as model:
-        (one,), (other,) = model.of(view_of(polyp)), model.of(view_of(large))
+        (one,), (other,) = model.detect(view_of(polyp)), model.detect(view_of(large))
     sides = [getattr(one.box, name) for name in ("x_px", "y_px", "width_px", "height_px")]
     others = [getattr(other.box, name) / 3 for name in ("x_px", "y_px", "width_px", "height_px")]
     assert others == pytest.approx(sides, abs=0.08 * max(polyp.shape))
@@ -35,11 +35,11 @@ def test_a_large_frame_has_the_boxes_of_a_small_one(polyp):
 @pytest.mark.data
 def test_boxes_are_in_pixels_of_the_whole_frame(polyp):
     with LesionModel(MODEL, 0.8) as model:
-        (one,), (moved,) = model.of(view_of(polyp)), model.of(view_of(polyp, left=100, top=40))
+        (one,), (moved,) = model.detect(view_of(polyp)), model.detect(view_of(polyp, left=100, top=40))
     assert (moved.box.x_px - one.box.x_px, moved.box.y_px - one.box.y_px) == pytest.approx((100, 40))
 
 
 def test_nobody_finds_nothing():
     with LesionModel(None, 0.5) as model:
-        assert model.of(view_of(np.zeros((64, 64, 3), np.uint8))) == ()
+        assert model.detect(view_of(np.zeros((64, 64, 3), np.uint8))) == ()
         assert model.choice is None

@@ -7,11 +7,11 @@ import pytest
 from unmissed.datasets.pictures.images import find_images, read_image
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.frame.content import ContentFinder
-from unmissed.inference.endoscopy.frame.outside import is_outside
+from unmissed.inference.endoscopy.frame.outside import outside_probability
 
 
 def probability(image):
-    return is_outside(ContentFinder().view(Frame(0, 0.0, image)))
+    return outside_probability(ContentFinder().view(Frame(0, 0.0, image)))
 
 
 def lit(colour, seed=0, noise=4.0):

@@ -6,8 +6,8 @@ import pytest
 from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.pictures.images import fit_image
 from unmissed.inference.endoscopy.frame.sight import SightModel
-from unmissed.inference.endoscopy.protocol import Models
-from unmissed.inference.endoscopy.values import Box, Scene, View
+from unmissed.inference.endoscopy.protocol import ProtocolModels
+from unmissed.inference.endoscopy.values import Box, FrameView, Scene
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
 
@@ -18,7 +18,7 @@ MODEL = "gi-landmarks"
 def view():
     image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
     small = image[:, :, 0].copy()
-    return View(0.0, Box(0, 0, 128, 96), image, small, small, np.full_like(small, 255))
+    return FrameView(0.0, Box(0, 0, 128, 96), image, small, small, np.full_like(small, 255))
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def told(view):
 
 
 def of(view, outside=0.0, **maps):
-    with SightModel(Models(site=MODEL, **maps)) as model:
-        return model.of(view, outside)
+    with SightModel(ProtocolModels(site=MODEL, **maps)) as model:
+        return model.classify(view, outside)
 
 
 def test_a_site_is_the_sum_of_its_classes(view, told):
@@ -64,17 +64,17 @@ def test_outside_outweighs_the_classifier(view, told):
 
 
 def test_without_a_classifier_nothing_is_told_but_the_outside(view):
-    with SightModel(Models()) as model:
+    with SightModel(ProtocolModels()) as model:
         assert model.notes
-        assert (model.of(view, 0.9).scene, model.of(view, 0.1).scene) == (Scene.OUTSIDE, Scene.INSIDE)
-        assert model.of(view, 0.1).site == ""
+        assert (model.classify(view, 0.9).scene, model.classify(view, 0.1).scene) == (Scene.OUTSIDE, Scene.INSIDE)
+        assert model.classify(view, 0.1).site == ""
 
 
 def test_classes_that_the_model_has_not_are_named():
     with pytest.raises(ConfigError, match=r"z-lime.*expected.*normal-z-line"):
-        SightModel(Models(site=MODEL, sites={"Z": ["z-lime"]}))
+        SightModel(ProtocolModels(site=MODEL, sites={"Z": ["z-lime"]}))
 
 
 def test_another_kind_of_model_is_refused():
     with pytest.raises(ModelError, match="classifier of whole frames"):
-        SightModel(Models(site="nucleus-finder"))
+        SightModel(ProtocolModels(site="nucleus-finder"))

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 import numpy as np
 import pytest
 
-from unmissed.datasets.synthetic.exams.colonoscopies import TrueClocks, say_scenes, true_clocks, write_colonoscopy
+from unmissed.datasets.synthetic.exams.colonoscopies import TrueClocks, simulate_scenes, true_clocks, write_colonoscopy
 from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import EventKind, Scene
@@ -22,7 +22,7 @@ class Player:
 
     def play(self, seconds, scene, legible=True, frozen=False):
         for _ in range(round(seconds / self.step_s)):
-            self.events += self.clocks.of(self.time_s, scene, legible and scene is not OUT, frozen)
+            self.events += self.clocks.update(self.time_s, scene, legible and scene is not OUT, frozen)
             self.time_s += self.step_s
         return self
 
@@ -155,7 +155,7 @@ class TestWhatStopsClocks:
     def test_a_silence_that_nobody_called_a_gap(self):
         clocks = Clocks(COLON)
         for time_s in (0.0, 0.5, 1.0, 60.0, 60.5):
-            clocks.of(time_s, IN, True, False)
+            clocks.update(time_s, IN, True, False)
         assert clocks.result().examination_s < 5
 
     def test_what_cannot_be_seen_is_not_effective(self):
@@ -172,12 +172,12 @@ def test_scripted_colonoscopies_to_a_fraction_of_a_second(fps):
     errors = []
     for seed in range(4):
         parts = write_colonoscopy([seed, 1])
-        said = say_scenes(parts, [seed, 2], fps=fps)
+        said = simulate_scenes(parts, [seed, 2], fps=fps)
         clocks, gaps, live = Clocks(COLON), list(said.gaps), []
         for time_s, scene, legible, frozen in zip(said.times_s, said.scenes, said.legible, said.frozen, strict=True):
             if gaps and time_s >= gaps[0][1]:
                 clocks.gap(*gaps.pop(0))
-            live += clocks.of(float(time_s), Scene(scene), bool(legible), bool(frozen))
+            live += clocks.update(float(time_s), Scene(scene), bool(legible), bool(frozen))
         clocks.finish(parts[-1].end_s)
         found, truth = asdict(clocks.result()), asdict(true_clocks(parts))
         errors.append([abs(found[field.name] - truth[field.name]) for field in fields(TrueClocks)])

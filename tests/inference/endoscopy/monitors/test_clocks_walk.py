@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.monitors.scenes import SceneSmoother
-from unmissed.inference.endoscopy.monitors.stretches import Run, Seen
+from unmissed.inference.endoscopy.monitors.stretches import FrameTotals, SceneStretch
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Scene
 
@@ -31,7 +31,7 @@ class Walk:
     def __init__(self):
         self.scenes, self.spans, self.last, self.marked_s = SceneSmoother(), [], None, None
 
-    def of(self, time_s, scene, legible, frozen):
+    def update(self, time_s, scene, legible, frozen):
         self._count(time_s)
         self.last = (time_s, scene, legible, frozen)
 
@@ -74,7 +74,7 @@ class Walk:
         self.spans.append(Span(start_s, end_s, legible, frozen))
         is_told = not frozen and (legible or scene is Scene.OUTSIDE)
         only_not = None if frozen or is_told else Scene.OUTSIDE
-        self.scenes.of(start_s, end_s, scene if is_told else None, seen=Seen(), only_not=only_not)
+        self.scenes.update(start_s, end_s, scene if is_told else None, frame_totals=FrameTotals(), only_not=only_not)
 
     def _turning_point(self, runs):
         if self.marked_s is not None:
@@ -88,7 +88,7 @@ class Walk:
         return turn_s
 
 
-def _runs(last: Run | None):
+def _runs(last: SceneStretch | None):
     found, end_s = [], float("inf")
     while last is not None:
         found.append((last.start_s, end_s, last.scene))
@@ -126,8 +126,8 @@ def _play(script, with_marks):
             case ("frames", count, step_s, scenes, legible, frozen):
                 for k in range(count):
                     frame = (scenes[k % len(scenes)], legible[k % len(legible)], frozen[k % len(frozen)])
-                    clocks.of(time_s, *frame)
-                    walk.of(time_s, *frame)
+                    clocks.update(time_s, *frame)
+                    walk.update(time_s, *frame)
                     time_s += step_s
             case ("gap", seconds):
                 clocks.gap(time_s, time_s + seconds)
@@ -172,7 +172,7 @@ def test_twenty_minutes_that_flicker_need_little_memory():
     try:
         for index in range(20 * 60 * 10):
             scene = Scene.CAECUM if index % 600 > 500 else Scene.INSIDE
-            clocks.of(index / 10, scene, index % 2 == 0, frozen=False)
+            clocks.update(index / 10, scene, index % 2 == 0, frozen=False)
             if index in (3000, 11_999):
                 sizes.append(tracemalloc.get_traced_memory()[0])
     finally:

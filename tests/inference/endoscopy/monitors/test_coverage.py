@@ -28,7 +28,7 @@ class Player:
     def play(self, code, seconds, legible=True, probability=0.9, picture=None, probabilities=None):
         sight = Sight(Scene.INSIDE, probabilities if probabilities is not None else sure_of(code, probability))
         for _ in range(round(seconds * self.fps)):
-            self.events += self.tracker.of(self.time_s, legible, sight, picture)
+            self.events += self.tracker.update(self.time_s, legible, sight, picture)
             self.time_s += 1 / self.fps
         return self
 
@@ -117,7 +117,7 @@ class TestWithoutAClassifier:
 
     def test_a_protocol_without_sites(self):
         tracker = CoverageTracker(PROTOCOL.model_copy(update={"sites": ()}))
-        assert tracker.of(0.0, True, Sight(Scene.INSIDE, {"x": 1.0}), None) == []
+        assert tracker.update(0.0, True, Sight(Scene.INSIDE, {"x": 1.0}), None) == []
         assert tracker.result().sites == () and tracker.result().score is None
 
     def test_strange_probabilities_do_no_harm(self):

@@ -11,24 +11,28 @@ from unmissed.inference.endoscopy.monitors.speed_features import FEATURES, Speed
 from unmissed.inference.endoscopy.motion.motion import MotionMeter
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.protocol import SpeedLimits
-from unmissed.inference.endoscopy.values import Clarity, Reason, Speed, SpeedState, View
+from unmissed.inference.endoscopy.values import Clarity, FrameView, Reason, SpeedState, WithdrawalSpeed
 
-TubeView = Callable[..., View]
+TubeView = Callable[..., FrameView]
 CLEAR, BLURRED = Clarity(0.97, True, Reason.NONE), Clarity(0.1, False, Reason.BLUR)
 RED_RADII_S = 1.5  # 30 mm/s at a radius of 20 mm
 
 
-def watched(views: Iterable[View], clarity: Clarity = CLEAR, *, frozen: bool = False) -> list[Speed]:
+def watched(views: Iterable[FrameView], clarity: Clarity = CLEAR, *, frozen: bool = False) -> list[WithdrawalSpeed]:
     similarity, motion, monitor = SimilarityMeter(), MotionMeter(), SpeedMonitor(SpeedLimits())
-    return [monitor.of(view.time_s, clarity, similarity.of(view), motion.of(view), frozen) for view in views]
+    return [
+        monitor.update(view.time_s, clarity, similarity.update(view), motion.update(view), frozen) for view in views
+    ]
 
 
-def flight(tube_view: TubeView, radii_s: float, seconds: float = 1.2, fps: float = 25, **motion: float) -> list[View]:
+def flight(
+    tube_view: TubeView, radii_s: float, seconds: float = 1.2, fps: float = 25, **motion: float
+) -> list[FrameView]:
     times = np.arange(round(seconds * fps)) / fps
     return [tube_view(t, z=-radii_s * t, **{name: rate * t for name, rate in motion.items()}) for t in times]
 
 
-def told(speed: Speed) -> float:
+def told(speed: WithdrawalSpeed) -> float:
     assert speed.speed is not None
     return speed.speed
 
@@ -75,18 +79,19 @@ def test_a_gap_starts_again(tube_view: TubeView) -> None:
     assert speeds[-1].state is SpeedState.GREEN
 
 
-def test_without_limits_the_speed_is_told_and_not_judged(tube_view: TubeView) -> None:
+def test_without_limits_the_speed_is_told_and_not_assessed(tube_view: TubeView) -> None:
     similarity, motion, monitor = SimilarityMeter(), MotionMeter(), SpeedMonitor(None)
     views = flight(tube_view, 2.5, seconds=1.2)
-    speeds = [monitor.of(view.time_s, CLEAR, similarity.of(view), motion.of(view), False) for view in views]
+    speeds = [monitor.update(view.time_s, CLEAR, similarity.update(view), motion.update(view), False) for view in views]
     assert told(speeds[-1]) > 60
-    assert speeds[-1].state is SpeedState.GREEN
+    assert speeds[-1].state is SpeedState.NOT_ASSESSED
+    assert {speed.state for speed in speeds} == {SpeedState.GREY, SpeedState.NOT_ASSESSED}
 
 
 def test_the_window_names_every_feature_and_stays_finite(tube_view: TubeView) -> None:
     window, motion = SpeedWindow(), MotionMeter()
     for step, view in enumerate(flight(tube_view, 3.0, seconds=0.4)):
-        window.add(view.time_s, 0.04 if step else 0.0, 0.5, motion.of(view))
+        window.add(view.time_s, 0.04 if step else 0.0, 0.5, motion.update(view))
         features = window.features()
         assert tuple(features) == FEATURES
         assert np.isfinite(list(features.values())).all()
@@ -96,7 +101,7 @@ def bands(speeds: list[float], soon: list[float] | None = None) -> str:
     limits = SpeedLimits(amber=44, red=60, release=5, persistence_s=0.2)
     judge = Bands(limits)
     pairs = zip(speeds, soon or speeds, strict=True)
-    return "".join(judge.of(k * 0.1, speed, fast).value[0] for k, (speed, fast) in enumerate(pairs))
+    return "".join(judge.update(k * 0.1, speed, fast).value[0] for k, (speed, fast) in enumerate(pairs))
 
 
 def test_bands_have_hysteresis_and_red_has_to_last() -> None:
@@ -112,7 +117,7 @@ def test_what_rises_soon_brings_red_and_the_last_second_holds_it() -> None:
 
 def slips(frames: list[tuple[float, float]], usable: bool = True) -> int:
     finder = SlipFinder()
-    return sum(finder.of(k * 0.04, similarity, trust, usable) for k, (similarity, trust) in enumerate(frames))
+    return sum(finder.update(k * 0.04, similarity, trust, usable) for k, (similarity, trust) in enumerate(frames))
 
 
 def test_a_cut_and_a_slide_out_of_sight_are_slips_told_once() -> None:

@@ -1,19 +1,20 @@
 """Who is told of what: a fast withdrawal once, a fast insertion never."""
 
-from unmissed.inference.endoscopy.monitors.events import SpeedTeller
-from unmissed.inference.endoscopy.values import EventKind, Motion, Speed, SpeedState
+from unmissed.inference.endoscopy.monitors.events import SpeedEvents
+from unmissed.inference.endoscopy.values import EventKind, Motion, SpeedState, WithdrawalSpeed
 
 RED, GREEN = (
-    Speed(value, state, value, value, value) for value, state in ((80, SpeedState.RED), (10, SpeedState.GREEN))
+    WithdrawalSpeed(value, state, value, value, value)
+    for value, state in ((80, SpeedState.RED), (10, SpeedState.GREEN))
 )
 
 
 def told(states, expansion_s):
-    teller = SpeedTeller()
+    teller = SpeedEvents()
     events = [
         event
         for index, speed in enumerate(states)
-        for event in teller.of(index / 25, speed, Motion(expansion_s, 0.0, 0.0, 1.0))
+        for event in teller.update(index / 25, speed, Motion(expansion_s, 0.0, 0.0, 1.0))
     ]
     return [event.kind for event in events]
 
@@ -27,6 +28,10 @@ def test_a_fast_insertion_is_not_told():
     assert told([GREEN] * 10 + [RED] * 50, -2.0) == []
 
 
+def test_a_speed_without_limits_is_never_told():
+    assert told([WithdrawalSpeed(97.0, SpeedState.NOT_ASSESSED, 97.0, 97.0, 97.0)] * 30, 2.0) == []
+
+
 def test_a_slip_is_told_whatever_the_direction():
-    slipped = Speed(None, SpeedState.GREY, None, None, None, slipped=True)
+    slipped = WithdrawalSpeed(None, SpeedState.GREY, None, None, None, slipped=True)
     assert told([GREEN, slipped, GREEN], -1.0) == [EventKind.SLIP]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
-from unmissed.inference.endoscopy.values import Box, View
+from unmissed.inference.endoscopy.values import Box, FrameView
 
 
 def view(grey, time_s):
     height, width = grey.shape
     image = np.repeat(grey[..., None], 3, axis=2)
-    return View(time_s, Box(0, 0, width, height), image, grey, grey, np.full_like(grey, 255))
+    return FrameView(time_s, Box(0, 0, width, height), image, grey, grey, np.full_like(grey, 255))
 
 
 def scene(rng, shape=(288, 360)):
@@ -19,7 +19,9 @@ def scene(rng, shape=(288, 360)):
 
 def first_frozen(pictures, fps):
     meter = FreezeMeter()
-    return next((index / fps for index, picture in enumerate(pictures) if meter.of(view(picture, index / fps))), None)
+    return next(
+        (index / fps for index, picture in enumerate(pictures) if meter.update(view(picture, index / fps))), None
+    )
 
 
 @pytest.mark.parametrize("fps", [10, 12.5, 25, 50])
@@ -44,7 +46,7 @@ def test_key_frames_of_a_compressed_still_picture_do_not_wake_it():
     pulse = np.clip(base.astype(int) + rng.integers(-1, 2, base.shape), 0, 255).astype(np.uint8)
     pictures = [base if (index // 12) % 2 == 0 else pulse for index in range(100)]
     meter = FreezeMeter()
-    told = [meter.of(view(picture, index / 25)) for index, picture in enumerate(pictures)]
+    told = [meter.update(view(picture, index / 25)) for index, picture in enumerate(pictures)]
     assert all(told[12:])
 
 
@@ -58,20 +60,20 @@ def test_motion_ends_it_at_once():
     rng = np.random.default_rng(4)
     base, meter = scene(rng), FreezeMeter()
     for index in range(25):
-        frozen = meter.of(view(base, index / 25))
+        frozen = meter.update(view(base, index / 25))
     assert frozen
-    assert not meter.of(view(np.roll(base, 2, axis=1), 1.0))
+    assert not meter.update(view(np.roll(base, 2, axis=1), 1.0))
 
 
 def test_another_size_a_gap_and_a_step_back_start_anew():
     rng = np.random.default_rng(5)
     base, meter = scene(rng), FreezeMeter()
     for index in range(25):
-        meter.of(view(base, index / 25))
-    assert not meter.of(view(scene(rng, (100, 100)), 1.0))
+        meter.update(view(base, index / 25))
+    assert not meter.update(view(scene(rng, (100, 100)), 1.0))
     for index in range(25):
-        meter.of(view(base, 2 + index / 25))
-    assert not meter.of(view(base, 9.0))
+        meter.update(view(base, 2 + index / 25))
+    assert not meter.update(view(base, 9.0))
     for index in range(25):
-        meter.of(view(base, 9 + index / 25))
-    assert not meter.of(view(base, 1.0))
+        meter.update(view(base, 9 + index / 25))
+    assert not meter.update(view(base, 1.0))

@@ -8,14 +8,14 @@ import pytest
 
 from unmissed.inference.endoscopy.motion.motion import MOTION_FEATURES, MotionMeter
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter, dhash
-from unmissed.inference.endoscopy.values import Motion, View
+from unmissed.inference.endoscopy.values import FrameView, Motion
 
-TubeView = Callable[..., View]
+TubeView = Callable[..., FrameView]
 
 
-def watched(views: list[View]) -> list[Motion]:
+def watched(views: list[FrameView]) -> list[Motion]:
     meter = MotionMeter()
-    return [meter.of(view) for view in views]
+    return [meter.update(view) for view in views]
 
 
 def mean(motions: list[Motion], name: str) -> float:
@@ -95,11 +95,11 @@ def test_a_hash_tells_which_neighbour_is_darker() -> None:
 def test_similarity_falls_with_speed_and_starts_again_after_a_gap(tube_view: TubeView) -> None:
     def at(radii_s: float) -> float:
         meter = SimilarityMeter()
-        return float(np.mean([meter.of(tube_view(k / 25, z=-radii_s * k / 25)) for k in range(15)][5:]))
+        return float(np.mean([meter.update(tube_view(k / 25, z=-radii_s * k / 25)) for k in range(15)][5:]))
 
     assert at(0.0) == 1.0
     assert at(0.0) > at(0.7) > at(2.5)
     meter = SimilarityMeter()
-    assert meter.of(tube_view(0.0)) == 1.0
-    assert meter.of(tube_view(0.04, seed=1)) < 0.8
-    assert meter.of(tube_view(0.7, seed=2)) == 1.0
+    assert meter.update(tube_view(0.0)) == 1.0
+    assert meter.update(tube_view(0.04, seed=1)) < 0.8
+    assert meter.update(tube_view(0.7, seed=2)) == 1.0

@@ -9,9 +9,9 @@ import pytest
 
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
-from unmissed.inference.endoscopy.monitors.events import seldom
+from unmissed.inference.endoscopy.monitors.events import lesion_pace_notes
 from unmissed.inference.endoscopy.protocol import LesionLimits
-from unmissed.inference.endoscopy.values import Box, EventKind, Lesion, View
+from unmissed.inference.endoscopy.values import Box, EventKind, FrameView, Lesion
 from unmissed.inference.endoscopy.watching.lesion_watch import LesionWatch
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
 
@@ -21,7 +21,7 @@ POLYP = (Lesion(Box(10, 10, 20, 20), 0.97),)
 
 def view_at(time_s):
     image = np.zeros((48, 64, 3), np.uint8)
-    return View(time_s, Box(0, 0, 64, 48), image, image[..., 0], image[..., 0], image[..., 0])
+    return FrameView(time_s, Box(0, 0, 64, 48), image, image[..., 0], image[..., 0], image[..., 0])
 
 
 class Gated:
@@ -179,7 +179,7 @@ def test_of_a_file_every_frame_is_looked_at_and_waited_for(beside):
     assert [one.frame_s for one in told] == [index / 25 for index in range(12)]
     assert [bool(one.lesions) for one in told] == [True] * 8 + [False] * 4
     assert [one.alert for one in told] == [False] * 6 + [True] * 4 + [False] * 2
-    assert (looks.every, looks.summary(), seldom(looks.summary())) == (1, None, ())
+    assert (looks.every, looks.summary(), lesion_pace_notes(looks.summary())) == (1, None, ())
 
 
 def test_a_slow_model_looks_at_every_nth_frame_and_the_user_is_told(beside):
@@ -205,7 +205,7 @@ def test_a_slow_model_looks_at_every_nth_frame_and_the_user_is_told(beside):
     assert all(one.lesions == POLYP for one in told[first:])
     raised = next(index for index, one in enumerate(told) if one.alert)
     assert all(one.alert for one in told[raised:])
-    (note,) = seldom(summary)
+    (note,) = lesion_pace_notes(summary)
     assert f"{summary.looks} of 60" in note and "病灶模型" in note
 
 
@@ -217,7 +217,7 @@ def test_a_model_that_keeps_up_looks_at_every_frame_and_nothing_is_said(beside):
             looks.start(view_at(index / 2), index, True, FRAME_PX)
             told.append(looks.finish(index / 2, True))
     assert [one.frame_s for one in told] == [index / 2 for index in range(20)]
-    assert looks.summary().frames_per_look == 1.0 and seldom(looks.summary()) == ()
+    assert looks.summary().frames_per_look == 1.0 and lesion_pace_notes(looks.summary()) == ()
 
 
 def test_nobody_is_asked_where_no_model_is_named(beside):

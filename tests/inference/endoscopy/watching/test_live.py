@@ -2,13 +2,16 @@
 
 import threading
 import time
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import OutputError, VideoError
 from unmissed.datasets.video import Frame, Gap, VideoSource, open_video
 from unmissed.inference.endoscopy.exam.schema import read_exam
+from unmissed.inference.endoscopy.page.words import STATES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import (
     Box,
@@ -24,16 +27,16 @@ from unmissed.inference.endoscopy.values import (
     Reason,
     Scene,
     Sight,
-    Speed,
     SpeedState,
+    WithdrawalSpeed,
 )
 from unmissed.inference.endoscopy.watching.annotate import AnnotatedVideo
 from unmissed.inference.endoscopy.watching.feed import Feed
-from unmissed.inference.endoscopy.watching.overlay import Overlay, Standing, clock
-from unmissed.inference.endoscopy.watching.watch import Wish, watch
+from unmissed.inference.endoscopy.watching.overlay import ExamProgress, Overlay, clock
+from unmissed.inference.endoscopy.watching.watch import Request, watch
 
 CLOCKS = ClockTimes(372.0, None, 0.0, 0.0, None, 0.0, 0.0)
-NOW = Standing(CLOCKS, 3, 26)
+NOW = ExamProgress(CLOCKS, 3, 26)
 
 
 class Drawn(VideoSource):
@@ -149,7 +152,7 @@ def signals(time_s=0.0, *, speed=30.0, state=SpeedState.GREEN, reason=Reason.NON
         False,
         0.8,
         Motion(0, 0, 0, 1),
-        Speed(value, state, value, value, value),
+        WithdrawalSpeed(value, state, value, value, value),
         Sight(Scene.INSIDE, {}),
         tuple(Lesion(box, 0.9) for box in boxes),
         alert,
@@ -188,6 +191,20 @@ def test_the_gauge_grows_with_the_speed_and_is_grey_without_one():
     assert 0 == green(0) < green(30) < green(60)
     grey = Overlay().draw(image, (0, 0), signals(state=SpeedState.GREY, reason=Reason.WATER), NOW)[288:].astype(int)
     assert np.abs(grey[..., 1] - grey[..., 2]).max() < 60
+
+
+@pytest.mark.parametrize("width", [352, 420, 720, 1280, 1920])
+def test_the_words_of_the_gauge_end_before_the_clock(width, monkeypatch):
+    written, put = [], cv2.putText
+    monkeypatch.setattr(cv2, "putText", lambda *all: written.append((all[2][0], all[1])) or put(*all))
+    withdrawing, overlay = replace(CLOCKS, withdrawal_s=372.0), Overlay()
+    for state in SpeedState:
+        written.clear()
+        canvas = overlay.draw(None, (width, 288), signals(speed=100.0, state=state), ExamProgress(withdrawing, 0, 0))
+        starts = {words: x for x, words in written}
+        words = next(word for word in starts if word.endswith(STATES[state].en.lower()))
+        end = overlay._end(canvas, words, starts[words], 10, int(np.clip(width / 36, 11, 48)))
+        assert end < starts["退镜 withdrawal 6:12"], words
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (372.9, "6:12"), (3671, "1:01:11")])
@@ -322,9 +339,9 @@ def test_a_stream_that_fails_keeps_what_was_watched(tmp_path):
 
 
 def test_wishes_of_the_user(tmp_path):
-    wishes = {0.2: Wish.CAECUM, 0.4: Wish.STOP}
+    wishes = {0.2: Request.CAECUM, 0.4: Request.STOP}
     result, watcher = watched(
-        tmp_path, Drawn(*at_25_fps(100)), on_frame=lambda moment: wishes.get(moment.time_s, Wish.NONE)
+        tmp_path, Drawn(*at_25_fps(100)), on_frame=lambda moment: wishes.get(moment.time_s, Request.NONE)
     )
     assert watcher.marks == [0.2]
     assert result.ended == "stopped" and result.frames["analysed"] == 11
@@ -340,7 +357,7 @@ def test_the_user_is_told_while_no_picture_comes(tmp_path):
 
     def on_frame(moment):
         silences.append(moment.silent_s)
-        return Wish.STOP if moment.silent_s > 0.3 else Wish.NONE
+        return Request.STOP if moment.silent_s > 0.3 else Request.NONE
 
     result, _ = watched(tmp_path, Drawn(0.0, 60.0), paced=True, on_frame=on_frame)
     assert result.ended == "stopped" and len(silences) >= 3
@@ -363,7 +380,7 @@ def test_an_earlier_examination_is_not_overwritten_unasked(tmp_path):
 def test_only_frames_that_come_in_real_time_are_looked_at_by_turns(tmp_path, options, told):
     moments = []
     _, watcher = watched(
-        tmp_path, Drawn(*at_25_fps(5)), on_frame=lambda moment: moments.append(moment) or Wish.NONE, **options
+        tmp_path, Drawn(*at_25_fps(5)), on_frame=lambda moment: moments.append(moment) or Request.NONE, **options
     )
     assert watcher.looks.told == told
     assert moments[-1].frames_per_look == 3

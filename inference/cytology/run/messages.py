@@ -11,7 +11,7 @@ from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.values import SlideResult
 
 
-class Screens(Protocol):
+class ScreenerProtocol(Protocol):
     """What a worker needs of a screener."""
 
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
@@ -21,12 +21,12 @@ class Screens(Protocol):
         """Free the models."""
 
 
-MakeScreener = Callable[[], Screens]
+MakeScreener = Callable[[], ScreenerProtocol]
 """Loads the models; called once in every worker, so it has to be picklable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SlideJob:
     """A slide to screen.
 
     Attributes
@@ -73,10 +73,10 @@ class Failed:
     fix: str = ""
     seconds: float = 0.0
     stops_run: bool = False
-    is_death: bool = False
+    worker_died: bool = False
 
     @classmethod
-    def of(cls, error: UnmissedError, seconds: float = 0.0, *, stops_run: bool = False) -> "Failed":
+    def from_error(cls, error: UnmissedError, seconds: float = 0.0, *, stops_run: bool = False) -> "Failed":
         """Take over what an error says; errors themselves do not travel between processes."""
         return cls(error.found, error.expected, error.fix, seconds, stops_run)
 
@@ -108,7 +108,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TriageProgress:
     """How far a run is.
 
     Attributes

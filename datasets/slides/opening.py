@@ -63,10 +63,10 @@ def _open_with_first(path: Path) -> Slide:
             return reader.open(path)
         except UnsupportedSlideError as error:
             refusals.append((reader.reader, error))
-    said = "; ".join(f"{name}: {error.found.replace(str(path), 'it')}" for name, error in refusals)
+    reasons = "; ".join(f"{name}: {error.found.replace(str(path), 'it')}" for name, error in refusals)
     fixes = dict.fromkeys(error.fix for _, error in refusals if error.fix)
     raise SlideError(
-        f"no reader can open {path}" + (f" ({said})" if said else ": it is not a slide of any known kind"),
+        f"no reader can open {path}" + (f" ({reasons})" if reasons else ": it is not a slide of any known kind"),
         expected="a whole-slide file, a tiled TIFF, a picture or a folder of tiles",
         fix="; ".join(fixes) or "check the file, or convert the slide to a tiled TIFF",
     )

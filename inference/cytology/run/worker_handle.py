@@ -6,8 +6,8 @@ from multiprocessing import get_context
 from time import monotonic
 from typing import Any
 
-from unmissed.inference.cytology.run.jobs import Failed, Job, MakeScreener, Message
-from unmissed.inference.cytology.run.worker_process import work
+from unmissed.inference.cytology.run.messages import Failed, MakeScreener, Message, SlideJob
+from unmissed.inference.cytology.run.worker_process import worker_main
 
 _GRACE_S = 5.0  # for a worker that was told to leave
 
@@ -27,11 +27,13 @@ class Worker:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         # Daemons end with this process even where it forgets them.
-        self._process = context.Process(target=work, args=(theirs, make_screener), name="unmissed-triage", daemon=True)
+        self._process = context.Process(
+            target=worker_main, args=(theirs, make_screener), name="unmissed-triage", daemon=True
+        )
         self._process.start()
         theirs.close()
         self._started = 0.0
-        self.job: Job | None = None
+        self.job: SlideJob | None = None
         self.is_ready = False
 
     @property
@@ -44,7 +46,7 @@ class Worker:
         """Wall time since the slide was given."""
         return monotonic() - self._started
 
-    def give(self, job: Job) -> None:
+    def assign(self, job: SlideJob) -> None:
         """Hand a slide to a worker that is ready; one that has just died says so in ``receive``."""
         self.job, self._started = job, monotonic()
         with suppress(OSError):
@@ -71,7 +73,7 @@ class Worker:
             + (f"reading {self.job.path}" if self.job else "loading the models"),
             fix="if memory was short, use fewer --workers; if the file is damaged, export it again",
             seconds=self.seconds if self.job else 0.0,
-            is_death=True,
+            worker_died=True,
         )
 
     def kill(self) -> None:
@@ -80,7 +82,7 @@ class Worker:
         self._connection.close()
         self._process.join(_GRACE_S)
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """Let an idle worker free its models and end."""
         with suppress(OSError):  # it may be dead already
             self._connection.send(None)
