@@ -16,7 +16,7 @@ ROOMS := datasets models training inference benchmarks cli configs
 DEMO := demo
 TEST_WORKERS ?= 2
 
-# Settings of the caller that would bend where and what pip installs; mirrors and proxies (PIP_INDEX_URL ...) stay.
+# Settings of the caller that would change where and what pip installs; mirrors and proxies (PIP_INDEX_URL ...) stay.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_HOME PIP_PYTHON PIP_CONSTRAINT PIP_BUILD_CONSTRAINT \
   PIP_REQUIREMENT PIP_EDITABLE PIP_REQUIRE_HASHES PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_DEPS PIP_DRY_RUN PIP_NO_BINARY \
   PIP_ONLY_BINARY PIP_NO_BUILD_ISOLATION PIP_IGNORE_INSTALLED PIP_FORCE_REINSTALL PIP_UPGRADE PIP_PROGRESS_BAR \
@@ -24,7 +24,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_HOME PIP_PYTHON PIP_CONSTRA
   PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# An environment whose Python is gone, or that was moved with its folder, does not work and is made anew.
+# An environment whose Python is gone, or that was moved with its folder, does not work and is recreated.
 ifneq "$(shell cat .venv/.place 2>/dev/null && $(BIN)/python -c 0 2>/dev/null && printf ' works')" "$(CURDIR) works"
 .PHONY: .venv/.place
 endif
@@ -36,7 +36,7 @@ help:
 
 demo: .venv/.base
 	@$(BIN)/unmissed demo -o $(DEMO)
-	@printf '\nHow fast is this machine? (unmissed bench tells more)\n'
+	@printf '\nHow fast is this machine? (unmissed bench measures more)\n'
 	@$(BIN)/unmissed bench slide --rounds 1 --no-cold --folder $(DEMO)/bench -o $(DEMO)/bench
 	@printf '\nThe result pages (open them in a browser):\n'
 	@printf '  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html" \
@@ -58,7 +58,7 @@ clean:
 	rm -rf .venv build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis unmissed.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A working environment that somebody else made in .venv is taken as it is.
+# A working environment that is already in .venv is used as it is.
 .venv/.place:
 	@if [ ! -e .venv/.place ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	  echo "Using the environment that is in .venv"; \

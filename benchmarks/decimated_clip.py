@@ -1,6 +1,6 @@
 """A real clip played k times as fast: does the speed gauge rise with k? A command with ``--help``.
 
-Of a real examination nobody knows the true speed. But of every k frames the mean can be taken, as a camera with a
+The true speed of a real examination is not known. But of every k frames the mean can be taken, as a camera with a
 slower shutter would see a tip that moves k times as fast; the gauge has to rise from each k to the next. This is how
 the first paper of the reference tested its monitor (Zhu et al., Chinese Journal of Digestive Endoscopy, 2020: the
 interval of the analysed frames stood for the speed).
@@ -60,7 +60,7 @@ def main() -> None:
 def play(clip: str, times: int) -> Played:
     """Watch a clip with the mean of every ``times`` frames in place of them, at the clip's own frame rate.
 
-    The gate's decision is told beside the gauges and does not blank them: averaged frames are blurred by intent.
+    The gate's decision is reported beside the gauges and does not blank them: averaged frames are blurred by intent.
     """
     content, clarity = ContentFinder(), ClarityMeter()
     similarity, motion, monitor = SimilarityMeter(), MotionMeter(), SpeedMonitor(SpeedLimits())

@@ -70,7 +70,7 @@ def _of_fields(card: Card) -> Mapping[str, str]:
 def _apart(found: np.ndarray, exact: np.ndarray) -> str:
     apart = np.abs(found - exact)
     same = (found.argmax(axis=1) == exact.argmax(axis=1)).mean()
-    return f"off by {apart.max():.3f} at most, {apart.mean():.4f} in the mean; {same:.2%} called alike"
+    return f"off by {apart.max():.3f} at most, {apart.mean():.4f} in the mean; {same:.2%} with the same class"
 
 
 if __name__ == "__main__":

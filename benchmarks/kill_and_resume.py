@@ -4,7 +4,7 @@
 
 Small slides are triaged once undisturbed. Then the same command is started again and again and killed with all its
 processes (SIGKILL), until it has had its share of kills; a run that comes to its end is compared with the undisturbed
-one and begun anew. By default a screener without models does the screening, so that more kills fall between the
+one and started again. By default a screener without models does the screening, so that more kills fall between the
 steps that matter; ``--models`` takes the real one. Needs a system with process groups (Linux, macOS).
 """
 

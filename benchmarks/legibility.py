@@ -1,4 +1,4 @@
-"""How well the legibility gate tells legible frames from others, and what it costs; a command with ``--help``."""
+"""How well the legibility gate separates legible frames from others, and what it costs; a command with ``--help``."""
 
 import argparse
 import json
@@ -58,7 +58,7 @@ def flight_table(pictures: Path, flights: int, duration_s: float, seed: int) -> 
             decisions[truth.legible, name].append(meter.update(view, before).legible)
             before = view
     lines = [f"{flights} rendered flights of {duration_s:g} s, 25 frames a second", ""]
-    lines += ["| truth | frames | told right |", "|---|---|---|"]
+    lines += ["| truth | frames | correct |", "|---|---|---|"]
     for legible in (True, False):
         every = [found for (truth, _), values in decisions.items() if truth == legible for found in values]
         lines.append(_row("legible: passed" if legible else "illegible: blocked", every, legible))
@@ -73,7 +73,7 @@ def clip_table(clip: Path) -> str:
     labels = json.loads(_LABELS.read_text("utf-8"))
     decisions = dict(enumerate(_clarities(clip)))
     lines = [f"{clip.name}: frames labelled by eye", ""]
-    lines += ["| label | frames | told right | reason right |", "|---|---|---|---|"]
+    lines += ["| label | frames | correct | reason correct |", "|---|---|---|---|"]
     passed = [decisions[index][0] for index in labels["legible"]]
     lines.append(f"| legible | {len(passed)} | {np.mean(passed):.1%} | |")
     every = [index for indices in labels["illegible"].values() for index in indices]

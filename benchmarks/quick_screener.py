@@ -42,7 +42,7 @@ class QuickScreener:
         """
         pixel = slide.pixel_size
         if pixel is None:
-            raise SlideError(f"{path} does not tell its pixel size", fix="add --um-per-px")
+            raise SlideError(f"{path} has no pixel size", fix="add --um-per-px")
         level = slide.levels[0]
         means = np.empty((level.rows, level.columns), np.float32)
         spreads = np.empty_like(means)

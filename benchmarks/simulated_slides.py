@@ -20,7 +20,7 @@ from unmissed.inference.cytology.screening.settings import load_preset
 
 
 def main() -> None:
-    """Make, triage and (unless told otherwise) delete the slides of every fold."""
+    """Make, triage and (unless asked to keep them) delete the slides of every fold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fields", type=Path, required=True, help="folder of the labelled fields (CRIC)")
     parser.add_argument("--finder", type=Path, required=True, help="run of the finder with fold-K/export")

@@ -61,7 +61,7 @@ def _exams(conditions: ExamConditions, count: int, first_seed: int) -> list[Simu
 
 
 def _limits(exams: Sequence[SimulatedExam]) -> dict[str, float]:
-    """Limit of each rule that is right most often; one for all levels, as the level is not known in use."""
+    """Limit of each rule that is correct most often; one for all levels, as the level is not known in use."""
     seen = np.concatenate([exam.seen for exam in exams])
     figures = np.concatenate([figures_of(exam) for exam in exams])
     found = {}

@@ -1,4 +1,4 @@
-"""How well the withdrawal-speed monitor tells the speed of rendered flights; a command with ``--help``."""
+"""How well the withdrawal-speed monitor measures the speed of rendered flights; a command with ``--help``."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def main() -> None:
 def table(flights: Sequence[WatchedFlight]) -> str:
     """The figures as Markdown, with 95 % intervals from flights drawn again.
 
-    The radius of the tubes is 14 to 28 mm, which no picture tells: the columns "as seen" take the truth in lumen radii
+    The radius of the tubes is 14 to 28 mm, which no picture shows: the columns "as seen" take the truth in lumen radii
     a second, scaled to 20 mm.
     """
     lines = ["| what | plain | mixed | plain, as seen | mixed, as seen |", "|---|---|---|---|---|"]

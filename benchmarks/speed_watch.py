@@ -1,4 +1,4 @@
-"""Rendered flights through the monitors, frame by frame, with the truth beside what they tell."""
+"""Rendered flights through the monitors, frame by frame, with the truth beside what they report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class WatchedFlight:
 
     @property
     def second_mm_s(self) -> np.ndarray:
-        """True speed: mean size over the last second, what the gauge is to tell."""
+        """True speed: mean size over the last second, what the gauge should read."""
         size = np.abs(self.columns["speed_mm_s"])
         total = np.concatenate(([0.0], np.cumsum(size)))
         ends = np.arange(1, len(size) + 1)
@@ -49,7 +49,7 @@ class WatchedFlight:
         return result
 
     def as_seen(self) -> "WatchedFlight":
-        """The same flight with its speed as it looks, told for a lumen of 20 mm radius: a picture has no scale."""
+        """The same flight with its apparent speed, for a lumen of 20 mm radius: a picture has no scale."""
         speed = self.columns["speed_mm_s"] * (_RADIUS_MM / self.columns["radius_mm"])
         return WatchedFlight(self.kind, {**self.columns, "speed_mm_s": speed})
 

@@ -20,14 +20,14 @@ log = logging.getLogger("unmissed")
 VERBS = {
     "train": "Train a model from a config file.",
     "evaluate": "Measure a model on a dataset, with intervals and plots.",
-    "export": "Turn a training run into ONNX with a model card.",
+    "export": "Export a training run to ONNX with a model card.",
     "predict": "Run a model over pictures; write a table and a page.",
-    "triage": "Rank whole slides, and say what is to be done with each.",
+    "triage": "Rank whole slides and report what to do with each.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
     "bench": "Measure this machine: slides, video, models, readers.",
     "models": "List the shipped models, or read a model card.",
     "data": "List, fetch and check the datasets.",
-    "doctor": "Check this machine, and say how to mend what is missing.",
+    "doctor": "Check this machine and report how to fix what is missing.",
     "demo": "Draw cells, slides, endoscopies; run the models over them.",
 }
 
@@ -54,7 +54,7 @@ class LazyGroup(TyperGroup):
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import one verb; None for a name that is no verb."""
+        """Import one verb; None for a name that is not a verb."""
         return _load(cmd_name) if cmd_name in VERBS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -67,7 +67,7 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb; a reader of stdout that has gone (``| head``) is no error worth words."""
+        """Run the verb; a reader of stdout that has gone (``| head``) is not reported as an error."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -88,7 +88,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings=_CONTEXT,
     help="Triage slides; train, export and run small vision models for screening. Not a medical device.",
-    epilog="`unmissed VERB --help` tells more. Exit codes: 0 done, 1 internal error, 2 wrong usage or input, "
+    epilog="`unmissed VERB --help` shows its options. Exit codes: 0 done, 1 internal error, 2 wrong usage or input, "
     "3 done but some inputs failed, 130 interrupted.",
 )
 
@@ -107,7 +107,7 @@ def _root(
         bool, typer.Option("--debug", envvar="UNMISSED_DEBUG", help="Show debug messages and tracebacks of errors.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     log.setLevel(logging.DEBUG if debug else logging.INFO)
@@ -132,7 +132,7 @@ class _StderrHandler(logging.Handler):
 
 def _load(name: str) -> Any:
     """Build the command of one verb."""
-    # Found on its own first, so that a package missing *inside* the verb is told from a verb that is not there.
+    # Found on its own first, so that a package missing *inside* the verb differs from a verb that is not there.
     if importlib.util.find_spec(f"unmissed.cli.{name}") is None:
         raise UnmissedError(f"`unmissed {name}` is not part of this installation", fix="install a complete version")
     module = importlib.import_module(f"unmissed.cli.{name}")

@@ -114,7 +114,7 @@ def prepare(
 
 
 class _Download:
-    """The bar as pooch wants it: it tells ``total`` before the first byte."""
+    """The bar as pooch wants it: it gives ``total`` before the first byte."""
 
     def __init__(self, bar: "ProgressBar") -> None:
         self._bar, self._done, self.total = bar, 0, 0
@@ -150,7 +150,7 @@ def _print_findings(console: "Console", result: "Verification") -> None:
 
     line(f"{result.images:,} pictures in {result.groups:,} groups", "default")
     if not result.is_complete:
-        line("Warning: the counts are not the published ones (a trimmed or older copy?)", "yellow")
+        line("Warning: the counts differ from the published ones (a trimmed or older copy?)", "yellow")
     for bad in result.unreadable:
         line(f"Unusable: {bad.cause if str(bad.path) in bad.cause else f'{bad.path}: {bad.cause}'}", "red")
     for duplicates in result.duplicates:
@@ -160,4 +160,4 @@ def _print_findings(console: "Console", result: "Verification") -> None:
         else:
             line(f"Same pixels within one group: {files}", "yellow")
     if result.is_sound:
-        line("All pictures are readable and no picture stands on two sides of a split.", "green")
+        line("All pictures are readable, and no picture is on two sides of a split.", "green")

@@ -1,4 +1,4 @@
-"""``unmissed doctor``: what works on this machine, what does not, and how to mend it."""
+"""``unmissed doctor``: what works on this machine, what does not, and how to fix it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +17,11 @@ _STYLES = {"PASS": "green", "INFO": "dim", "WARN": "yellow", "FAIL": "bold red"}
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Check this machine, and say how to mend what is missing.
+    """Check this machine and report how to fix what is missing.
 
-    PASS works; INFO is optional and not here; WARN works worse than it could; FAIL is broken, and the exit code is
-    then 2. Every runtime really loads a small model and its answers are compared with a formula; then every file of
-    every shipped model is asked for the known answers of its card, and a file whose answers are wrong is never used.
+    PASS: works; INFO: optional and not available; WARN: works, but not as well as it could; FAIL: broken, and exit code
+    2. Every runtime loads a small model, and its answers are compared with a formula; then every file of
+    every shipped model is checked against the known answers of its card; a file with wrong answers is never used.
     """
     from unmissed.inference.doctor.checks import examine
     from unmissed.inference.doctor.row import CheckStatus
@@ -51,7 +51,7 @@ def _print_table(checks: "list[Check]") -> None:
 
     machine, answers = (
         _table("", "what", "found", "to do"),
-        _table("", "model", "variant", "runtime", "off by, of allowed"),
+        _table("", "model", "variant", "runtime", "deviation, allowed"),
     )
     for check in checks:
         # Text, not markup: "unmissed[train]" would be taken for a style.

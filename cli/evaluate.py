@@ -23,18 +23,18 @@ def evaluate(
         Path | None,
         typer.Option("--output", "-o", help="Default: `evaluation` in the run folder, or runs/<model>-on-<data>."),
     ] = None,
-    data: Annotated[str | None, typer.Option("--data", help="Dataset that the model is measured on.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="Dataset to evaluate the model on.")] = None,
     root: Annotated[
         Path | None, typer.Option("--root", help="Folder of the dataset; default $UNMISSED_DATA/<dataset>.")
     ] = None,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", min=1, help="Samples of whole groups for intervals.")] = 1000,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=1, help="Bootstrap samples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Seed of those samples.")] = 0,
     runtime: Annotated[str, typer.Option("--runtime", help="Runtime for a model; see `unmissed doctor`.")] = "onnx-cpu",
 ) -> None:
-    """Measure a finished run again, or a model on a dataset, with 95 % intervals, plots and a report.
+    """Evaluate a finished run again, or a model on a dataset, with 95 % intervals, plots and a report.
 
-    A run folder holds test_predictions.csv and calibration.json, or one folder a fold with both; that of a heat-map
-    model holds test_finds.json.
+    A run folder holds test_predictions.csv and calibration.json, or one folder per fold with both; that of a heat-map
+    model holds test_finds.json instead.
     """
     from unmissed.training.evaluation.runs import evaluate_run
 
@@ -122,7 +122,7 @@ def _evaluate_model(
         records = [record for record in records if record.split == "test"]
         notes.append("Only the official test part was measured.")
     elif any(spec.name == data for spec in model.card.data):
-        notes.append(f"{model.card.name} was trained on {data}: where it has seen these pictures, the numbers flatter.")
+        notes.append(f"{model.card.name} was trained on {data}: on pictures it has seen, the figures are optimistic.")
     classes = [ClassInfo(c.id, c.name, c.name_zh, c.group) for c in model.card.classes]
     predictions = predictions_of_model(model, records, classes, place, runtime)
     side_px = model.card.picture_input.size_px

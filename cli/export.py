@@ -12,9 +12,9 @@ def export(
         Path | None, typer.Option("--output", "-o", help="Folder for the files; default RUN/export.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the model; default the recipe's name.")] = None,
-    version: Annotated[str, typer.Option("--version", help="Version that stands in the card.")] = "1",
+    version: Annotated[str, typer.Option("--version", help="Version recorded in the card.")] = "1",
     batch: Annotated[
-        int, typer.Option("--batch", min=0, help="Also write a variant of this fixed batch; 0: none.")
+        int, typer.Option("--batch", min=0, help="Also write a variant with this fixed batch size; 0: none.")
     ] = 16,
     int8: Annotated[bool, typer.Option("--int8/--no-int8", help="Try an int8 variant; kept only if it passes.")] = True,
     cross_validation: Annotated[
@@ -36,6 +36,6 @@ def export(
         console.print(f"{variant}{mark}: {path.parent / spec.file}, {spec.size_bytes / 1e6:.1f} MB", soft_wrap=True)
     console.print(f"parity with torch: max |dp| = {card.parity_max_abs_dp:.1g}")
     if card.quantisation:
-        verdict = "accepted" if card.quantisation.accepted else "not taken, fp32 stays"
+        verdict = "accepted" if card.quantisation.accepted else "not accepted, fp32 stays the default"
         console.print(f"int8 {verdict}: {card.quantisation.reason}", soft_wrap=True)
     console.print(f"Next: unmissed predict {path.parent} FOLDER -o OUT.csv", soft_wrap=True)

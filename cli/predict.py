@@ -24,7 +24,7 @@ def predict(
     model: Annotated[str, typer.Argument(help="A shipped model, a .onnx file with its card, or an export folder.")],
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders or patterns.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.csv", help="The table to write.")],
-    runtime: Annotated[str, typer.Option(help="What runs the model; `unmissed doctor` lists them.")] = "onnx-cpu",
+    runtime: Annotated[str, typer.Option(help="Runtime of the model; `unmissed doctor` lists them.")] = "onnx-cpu",
     variant: Annotated[str, typer.Option(help="auto, fp32, int8 or another of the card's files.")] = "auto",
     batch_size: Annotated[
         int | None, typer.Option(min=1, max=4096, help="Pictures per batch.", show_default="what suits the runtime")
@@ -33,27 +33,27 @@ def predict(
         int | None, typer.Option(min=1, max=256, help="Threads that read pictures.", show_default="physical cores")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads inside one batch.", show_default="1 on a CPU")
+        int | None, typer.Option(min=1, max=256, help="CPU threads per batch.", show_default="1 on a CPU")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Number of the accelerator.", show_default="0")] = None,
     um_per_px: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Size of a pixel in the pictures.", show_default="the model's"),
+        typer.Option(min=0.001, help="Pixel size of the pictures.", show_default="the model's"),
     ] = None,
     groups: Annotated[bool, typer.Option("--groups", help="Add columns for groups of classes.")] = False,
     page: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Also write a page with pictures.")] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Least score of a find (heat maps).", show_default="the card's"),
+        typer.Option(min=0, max=1, help="Minimum score of a find (heat maps).", show_default="the card's"),
     ] = None,
     max_per_image: Annotated[
-        int | None, typer.Option(min=1, help="Keep the best finds of a picture (heat maps).", show_default="all")
+        int | None, typer.Option(min=1, help="Maximum number of finds per picture (heat maps).", show_default="all")
     ] = None,
 ) -> None:
     """Run a model over pictures; write one row for each into a table, or with a heat-map model one for each find.
 
     A picture that cannot be read becomes a row with its error (with a heat-map model a line on the screen and in the
-    record); the exit code is then 3. Beside OUT.csv stands OUT.run.json with versions, model hash, machine and times.
+    record); the exit code is then 3. OUT.run.json beside OUT.csv records versions, model hash, machine and times.
     """
     from unmissed.inference.pictures.inputs import expand
     from unmissed.inference.pictures.predict import Predictor
@@ -114,10 +114,10 @@ def predict(
 
 
 def _refuse(**options: object) -> None:
-    """Refuse options that mean nothing for this kind of model: leaving them out silently would mislead."""
+    """Refuse options that do not apply to this kind of model: leaving them out silently would mislead."""
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:
-        raise ConfigError(f"{', '.join(given)} has no meaning for this model", fix="leave it out")
+        raise ConfigError(f"{', '.join(given)} does not apply to this model", fix="leave it out")
 
 
 def _write_all(
@@ -158,12 +158,12 @@ def _batches(
 
 @contextmanager
 def _warn_if_cut_short(table: "PredictionTable") -> Iterator[None]:
-    """When the run breaks off, say what is safe."""
+    """When the run is interrupted, say what is saved."""
     try:
         yield
     except BaseException:
         if table.rows:
-            log.warning("the run broke off: %s", table.kept())
+            log.warning("the run was interrupted: %s", table.kept())
         raise
 
 

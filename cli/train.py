@@ -11,13 +11,14 @@ def train(
         str, typer.Argument(help="Name of a recipe (sipakmed, herlev, cric ...) or path of a YAML file.")
     ] = "",
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Fields to change, as optimizer.lr=3e-4 data.folds=5 ...")
+        list[str] | None, typer.Argument(help="Fields to override, such as optimizer.lr=3e-4 data.folds=5 ...")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Run folder; default runs/<name>. A killed run goes on there.")
+        Path | None,
+        typer.Option("--output", "-o", help="Run folder; default runs/<name>. An interrupted run resumes there."),
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin anew instead of going on with what is in the run folder.")
+        bool, typer.Option("--restart", help="Start from scratch instead of resuming the run in the run folder.")
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only check the recipe and print it with every field.")

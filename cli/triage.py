@@ -21,39 +21,39 @@ log = logging.getLogger(__name__)
 def triage(
     slides: Annotated[list[str], typer.Argument(metavar="SLIDE...", help="Slides, folders or patterns.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="OUT", help="The folder to write.", show_default=False)
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Output folder.", show_default=False)
     ] = None,
     preset: Annotated[str, typer.Option(help="fast, default or thorough.")] = "default",
-    policy: Annotated[str, typer.Option(help="The rules: a name or a YAML file.")] = "screening",
+    policy: Annotated[str, typer.Option(help="Policy: a name or a YAML file.")] = "screening",
     preparation: Annotated[str, typer.Option(help="liquid or conventional.")] = "liquid",
     um_per_px: Annotated[
-        float | None, typer.Option(min=0.001, help="Size of a level-0 pixel.", show_default="the file's")
+        float | None, typer.Option(min=0.001, help="Pixel size at level 0.", show_default="the file's")
     ] = None,
     um_per_px_table: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Pixel sizes by slide: columns slide, um_per_px.")
     ] = None,
-    runtime: Annotated[str, typer.Option(help="What runs the models; `unmissed doctor` lists them.")] = "onnx-cpu",
+    runtime: Annotated[str, typer.Option(help="Runtime of the models; `unmissed doctor` lists them.")] = "onnx-cpu",
     variant: Annotated[
-        str, typer.Option(help="auto: the fastest file of each model that this machine computes right; or one by name.")
+        str, typer.Option(help="auto: the fastest variant that this machine computes correctly; or one by name.")
     ] = "auto",
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Slides at the same time.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Slides processed in parallel.")] = 1,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads for a slide.", show_default="cores / workers")
+        int | None, typer.Option(min=1, max=256, help="CPU threads per slide.", show_default="cores / workers")
     ] = None,
     max_crops: Annotated[
-        int | None, typer.Option(min=0, max=100_000, help="Crops to judge at most.", show_default="the preset's")
+        int | None, typer.Option(min=0, max=100_000, help="Maximum number of crops.", show_default="the preset's")
     ] = None,
-    timeout_s: Annotated[float, typer.Option(min=1, help="A slide that takes longer has failed.")] = 1800.0,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Take failed slides once more.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Forget an earlier run in OUT.")] = False,
-    no_hash: Annotated[bool, typer.Option("--no-hash", help="Leave out the SHA-256 of the files.")] = False,
+    timeout_s: Annotated[float, typer.Option(min=1, help="Mark a slide as failed after this many seconds.")] = 1800.0,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry failed slides.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard an earlier run in OUT.")] = False,
+    no_hash: Annotated[bool, typer.Option("--no-hash", help="Skip the SHA-256 of the files.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be read; write nothing.")] = False,
 ) -> None:
-    """Rank slides by suspicion and say what is to be done with each.
+    """Rank slides by suspicion and report what to do with each.
 
     OUT holds worklist.csv, index.html with a page for every slide, summary.json and run.json. A slide that cannot be
-    screened becomes a row with its error, and the exit code is then 3. After an interruption the same command goes on
-    where it was. Without a certified operating point no slide is excluded from review.
+    screened becomes a row with its error, and the exit code is then 3. To resume after an interruption, run the
+    same command again. Without a certified operating point no slide is excluded from review.
     """
     from unmissed.datasets.basis.errors import ConfigError
 
@@ -62,7 +62,7 @@ def triage(
         _list(found)
         return
     if output is None:
-        raise ConfigError("no folder was named for the results", fix="add -o OUT")
+        raise ConfigError("no output folder was given", fix="add -o OUT")
 
     from unmissed.datasets.basis.hardware import physical_cores
     from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
@@ -109,7 +109,7 @@ def triage(
     try:
         outcome = _with_progress(partial(run, plan))
     except KeyboardInterrupt:
-        log.warning("interrupted: what is finished is safe in %s; the same command goes on with the rest", output)
+        log.warning("interrupted: finished slides are saved in %s; run the same command again to resume", output)
         raise
     _print_outcome(outcome, output)
     if outcome.failed:
@@ -117,7 +117,7 @@ def triage(
 
 
 def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "list[Input]":
-    """The slides with their pixel sizes; what is no slide becomes an entry with its problem."""
+    """The slides with their pixel sizes; what is not a slide becomes an entry with its problem."""
     from unmissed.datasets.slides.find import find_slides
     from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
     from unmissed.inference.cytology.run.entries import Input
@@ -184,7 +184,7 @@ def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
     counts = Counter(row.disposition for row in outcome.rows)
     parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     typer.echo(
-        f"{len(outcome.rows)} slides ({outcome.screened} in this sitting), {outcome.failed} failed: {parts}; "
+        f"{len(outcome.rows)} slides ({outcome.screened} in this run), {outcome.failed} failed: {parts}; "
         f"{outcome.run.seconds:.1f} s -> {output / 'index.html'}",
         err=True,
     )

@@ -27,15 +27,15 @@ def watch(
         str, typer.Option(metavar="NAME|PATH", help="gastroscopy, colonoscopy, another name, or a YAML file.")
     ] = "colonoscopy",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="OUT", help="The folder to write.", show_default=False)
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Output folder.", show_default=False)
     ] = None,
     site_model: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="Classifier of sites; none for nobody.", show_default=False)
+        str | None, typer.Option(metavar="NAME|PATH", help="Site classifier; `none` disables it.", show_default=False)
     ] = None,
     lesion_model: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="Finder of lesions; none for nobody.", show_default=False)
+        str | None, typer.Option(metavar="NAME|PATH", help="Lesion finder; `none` disables it.", show_default=False)
     ] = None,
-    annotate: Annotated[bool, typer.Option("--annotate", help="Write annotated.mp4 too.")] = False,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Also write annotated.mp4.")] = False,
     every_frame: Annotated[
         bool | None,
         typer.Option(
@@ -46,14 +46,14 @@ def watch(
     ] = None,
     paced: Annotated[bool, typer.Option("--paced", help="Play a file in real time, as if it were live.")] = False,
     limit_s: Annotated[
-        float | None, typer.Option(min=0.1, help="Stop after so many seconds.", show_default="none")
+        float | None, typer.Option(min=0.1, help="Stop after this many seconds.", show_default="none")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Forget an earlier examination in OUT.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard an earlier examination in OUT.")] = False,
 ) -> None:
     """Watch an endoscopy: withdrawal speed, sites seen and missed, clocks, suspicious areas.
 
     OUT holds report.html, exam.json, signals.csv, events.jsonl and the best picture of every site. Ctrl-C, or q, ends
-    the watch; the report of what was seen so far is written. c says that the caecum is reached.
+    the examination and writes the report up to that point. c marks that the caecum is reached.
     """
     from unmissed.cli.watch_screen import open_screen
     from unmissed.datasets.basis.errors import ConfigError
@@ -62,7 +62,7 @@ def watch(
 
     rules = _with_models(load_protocol(protocol), site_model, lesion_model)
     if output is None:
-        raise ConfigError("no folder was named for the results", fix="add -o OUT")
+        raise ConfigError("no output folder was given", fix="add -o OUT")
     video = open_video(source)
     if video.is_live and (every_frame or paced):
         video.close()
@@ -142,4 +142,4 @@ def _print_result(result: "ExamResult", output: Path) -> None:
     for note in result.notes:
         log.warning("%s", note)
     if result.ended not in _GOOD_ENDS:
-        log.warning("it did not end well: %s; what was watched until then is kept", result.ended)
+        log.warning("the recording ended early (%s); results up to that point were saved", result.ended)

@@ -34,14 +34,14 @@ _REQUESTS = {"q": Request.STOP, "c": Request.CAECUM}
 
 
 class Screen:
-    """Tells the user how the examination stands: one line that is renewed, and a line for every event.
+    """Shows the state of the examination: one line that is updated, and a line for every event.
 
     Parameters
     ----------
     console : to write on.
     live : the line that is renewed; None where the output is no terminal.
     sites : how many the protocol has.
-    keys : tells the key that was pressed, or "".
+    keys : returns the key that was pressed, or "".
     """
 
     def __init__(self, console: Console, live: Live | None, sites: int, keys: "Keys | None") -> None:
@@ -49,7 +49,7 @@ class Screen:
         self._next_s = _PRINT_EVERY_S
 
     def show(self, status: WatchStatus) -> Request:
-        """Show it, and tell what the user wants."""
+        """Show it, and return what the user wants."""
         for event in status.new_events:
             style = "bold red" if event.kind in _LOUD else ""
             words = f"{clock(event.time_s)}  {event.text} / {event.text_zh}"

@@ -1,4 +1,4 @@
-"""Where a dataset lies on this machine: one rule for every command."""
+"""Where a dataset is on this machine: one rule for every command."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from unmissed.datasets.basis.errors import DatasetError
 
 DATA_VARIABLE = "UNMISSED_DATA"
 
-# The folder names that the official archives unpack to; each stands beside the dataset's own name.
+# The folder names that the official archives unpack to; each is accepted beside the dataset's own name.
 FOLDER_ALIASES: dict[str, tuple[str, ...]] = {
     "sipakmed": ("SIPaKMeD",),
     "herlev": ("smear2005",),
@@ -47,7 +47,7 @@ def dataset_root(name: str, root: Path | None = None) -> Path:
     base = os.environ.get(DATA_VARIABLE, "")
     if not base:
         raise DatasetError(
-            f"the place of the dataset {name!r} is not known: ${DATA_VARIABLE} is not set",
+            f"the location of the dataset {name!r} is not known: ${DATA_VARIABLE} is not set",
             expected=f"the folder of your datasets in ${DATA_VARIABLE}, or one folder with --root",
             fix=f"set it, e.g. export {DATA_VARIABLE}=~/data, or download with `unmissed data prepare {name}`",
         )

@@ -52,7 +52,7 @@ def prepare(
     Parameters
     ----------
     notify : gets one line per step (checksums, what is skipped).
-    progress : told how the downloads go.
+    progress : receives the progress of the downloads.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def _fetch(info: DatasetInfo, download: Download, name: str, folder: Path, progr
         raise DatasetError(
             f"{name} from {download.url} has the wrong checksum: {error}",
             expected=str(download.checksum),
-            fix="run the same command again; if it stays, the server has another version: tell us",
+            fix="run the same command again; if it persists, the server has another version: please report it",
         ) from error
     except requests.exceptions.HTTPError as error:
         raise DatasetError(f"the server refuses {download.url}: {error}", fix=f"try later, or {by_hand}") from error
@@ -166,7 +166,7 @@ def _fetch(info: DatasetInfo, download: Download, name: str, folder: Path, progr
         ) from error
     except requests.exceptions.RequestException as error:
         raise DatasetError(
-            f"the transfer of {download.url} broke off: {error}",
+            f"the transfer of {download.url} was interrupted: {error}",
             expected="the complete file",
             fix=f"run the same command again, or {by_hand}",
         ) from error

@@ -24,7 +24,7 @@ class Record:
     ----------
     path : the image file.
     label : class id; empty for pictures that only carry a mask.
-    group : pictures of one group (source cluster, field, video, patient) never stand on both sides of a split.
+    group : pictures of one group (source cluster, field, video, patient) are never on both sides of a split.
     fold : fold index of the dataset's official k-fold split, where it has one.
     split : "train", "validation" or "test" of the dataset's official split, where it has one.
     centre_px : (x, y) of a labelled nucleus in the pixels of the file; None when the whole picture is meant.
@@ -71,7 +71,7 @@ class DatasetInfo:
     counts : class id -> number of images (or labelled cells) in the official release.
     group_by : what a group is, in words ("source cluster image").
     um_per_px : physical size of a pixel, where it is known.
-    downloads : empty when the licence asks the user to fetch the files; ``homepage`` then tells where.
+    downloads : empty when the licence asks the user to fetch the files; ``homepage`` then says where.
     """
 
     name: str

@@ -56,7 +56,7 @@ def get(name: str) -> PublicDataset:
         For an unknown name; the message lists the closest ones.
     """
     if name not in names():
-        raise unknown_name(DatasetError, "dataset", name, names(), otherwise="`unmissed data list` tells what each is")
+        raise unknown_name(DatasetError, "dataset", name, names(), otherwise="`unmissed data list` describes them")
     return _datasets[name]
 
 

@@ -86,7 +86,7 @@ def holdout(
 
 
 def check_no_leak(split: Split, records: Sequence[Record]) -> None:
-    """Refuse a split in which a group, or a record, stands on two sides.
+    """Refuse a split in which a group, or a record, is on two sides.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def check_no_leak(split: Split, records: Sequence[Record]) -> None:
     if leaks or len(set(indices_all)) < len(indices_all):
         names = ", ".join(leaks[:5]) + (f" and {len(leaks) - 5} more" if len(leaks) > 5 else "")
         raise DatasetError(
-            f"the split leaks: {len(leaks)} groups stand on two sides ({names})" if leaks else "a record is used twice",
+            f"the split leaks: {len(leaks)} groups are on two sides ({names})" if leaks else "a record is used twice",
             expected="every group on one side",
             fix="split by group (k_folds, holdout)",
         )

@@ -134,7 +134,7 @@ def _unpack_entries(archive: Path, entries: list[_Entry], folder: Path, limits: 
             while piece := source.read(min(left + 1, 1 << 20)):
                 left -= len(piece)
                 if left < 0:
-                    raise _bad(archive, f"holds more than it says in {entry.name!r}")
+                    raise _bad(archive, f"is larger than declared in {entry.name!r}")
                 sink.write(piece)
     return len(entries)
 
@@ -160,7 +160,7 @@ def _unpack_by_program(archive: Path, folder: Path, limits: Limits) -> int:
     command = next((c for c in commands if shutil.which(c[0])), None)
     if command is None:
         raise DatasetError(
-            f"no program here unpacks {archive.suffix} archives: {archive}",
+            f"no installed program unpacks {archive.suffix} archives: {archive}",
             expected="one of " + ", ".join(c[0] for c in commands),
             fix="install one (Debian: apt install libarchive-tools) and run the same command again, or unpack the file "
             "by hand into the dataset folder",

@@ -27,7 +27,7 @@ class BadImage:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Files with the same pixels; ``leak`` says across which sides they stand, empty when a group split is safe."""
+    """Files with the same pixels; ``leak`` says across which sides they are, empty when a group split is safe."""
 
     paths: tuple[Path, ...]
     leak: str
@@ -59,7 +59,7 @@ class Verification:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the counts are the published ones."""
+        """Whether the counts match the published ones."""
         return not self.published or dict(self.counts) == dict(self.published)
 
     @property

@@ -46,14 +46,14 @@ class HeatmapSpec(CardPart):
     """What a heat map means and how finds are taken from it. Lengths are pixels of the model's input."""
 
     stride_px: int = Field(gt=0, description="Side of a cell of the map.")
-    halo_px: int = Field(ge=0, description="Border of a canvas whose cells are not to be trusted.")
+    halo_px: int = Field(ge=0, description="Border of a canvas whose cells are not used.")
     picture_px: int | None = Field(
         None, gt=0, description="Longer side to which a picture is resized first, where pixels have no size."
     )
     target: tuple[str, ...] = Field(min_length=1, description="Classes whose sum is the score of a find.")
-    radius_px: float = Field(gt=0, description="Two finds are further apart than this.")
+    radius_px: float = Field(gt=0, description="Minimum distance between two finds.")
     box_px: float | None = Field(gt=0, description="Side of a find's box; null: it spans what belongs to the find.")
-    threshold: float = Field(ge=0, le=1, description="Least score of a find, unless the user asks for another.")
+    threshold: float = Field(ge=0, le=1, description="Minimum score of a find, unless the user sets another.")
 
 
 class FileSpec(CardPart):

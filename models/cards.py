@@ -60,7 +60,7 @@ class Card(CardPart):
     title: str
     title_zh: str
     task: Literal["classification", "heatmap", "slide-score", "gauge"]
-    classes: tuple[CardClass, ...] = Field(min_length=1, description="Outputs in order; of a gauge what it tells.")
+    classes: tuple[CardClass, ...] = Field(min_length=1, description="Outputs in order; for a gauge, what it measures.")
     input: Annotated[
         Annotated[InputSpec, Tag(_PICTURES)] | Annotated[TableInput, Tag(_TABLE)], Discriminator(_kind_of_input)
     ] = Field(description="Pictures; for a slide score or a gauge the columns of a table.")

@@ -1,4 +1,4 @@
-"""Integer weights that no processor can bend, and biases that make up for their rounding.
+"""Integer weights that no processor can distort, and biases that make up for their rounding.
 
 x86 without VNNI multiplies activations (u8) by weights (s8) in pairs and adds each pair in 16 bits, with saturation
 (``vpmaddubsw``; SSSE3 to AVX-512BW). 255 (a + b) stays within 16 bits for every pair as long as no two weights of the
@@ -23,7 +23,7 @@ _STEPS = np.linspace(0.5, 2.0, 61)
 
 
 def limit_weights(prepared: onnx.ModelProto, quantised: onnx.ModelProto, images: np.ndarray, batch: int) -> None:
-    """Choose the weights of every integer convolution anew, and correct its bias.
+    """Choose new weights for every integer convolution, and correct its bias.
 
     Parameters
     ----------

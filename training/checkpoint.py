@@ -1,4 +1,4 @@
-"""The state of a run on the disk, written whole after each epoch, so that a killed run goes on exactly."""
+"""The state of a run on the disk, written whole after each epoch, so that a killed run resumes exactly."""
 
 import io
 import json
@@ -67,7 +67,7 @@ class Checkpoint:
         try:
             saved = torch.load(self._path, weights_only=True, map_location="cpu")
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise ConfigError(f"{self._path} is damaged", fix="pass --restart to begin anew") from error
+            raise ConfigError(f"{self._path} is damaged", fix="pass --restart to start from scratch") from error
         if saved["recipe"] != self._recipe:
             raise _another_recipe(self._path.parent)
         self._model.load_state_dict(saved["model"])
@@ -104,5 +104,6 @@ def _identity(config: TrainConfig) -> str:
 
 def _another_recipe(folder: Path) -> ConfigError:
     return ConfigError(
-        f"{folder} holds a run of another recipe", fix="choose another --output, or pass --restart to begin anew"
+        f"{folder} holds a run of another recipe",
+        fix="choose another --output, or pass --restart to start from scratch",
     )

@@ -66,7 +66,7 @@ def export_run(
     run : run folder, or one fold of a k-fold run.
     output : where the files go; None means ``run/export``.
     name : of the model and its files; None means the recipe's name.
-    version : stands in the card.
+    version : recorded in the card.
     fixed_batch : also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
     int8 : try an int8 variant; it becomes the default only if it is faster and loses too little.
     cross_validation : k-fold run of the same recipe; the card quotes its pooled metrics, their names begin with cv_.

@@ -63,7 +63,7 @@ def _read(table: Path) -> Iterable[tuple[Path, float, float, float]]:
                 yield Path(row["path"]), float(row["score"]), x, y
             except (KeyError, TypeError, ValueError) as error:
                 raise DatasetError(
-                    f"{table} is no table of finds: {error!r} in {row}",
+                    f"{table} is not a table of finds: {error!r} in {row}",
                     expected="what `unmissed predict` writes for a heat-map model",
                     fix="make it again",
                 ) from error

@@ -140,7 +140,7 @@ def ship_gauge(
 
     Parameters
     ----------
-    outputs : what each output tells.
+    outputs : what each output measures.
     training, data, metrics, limits : see ``Card``.
     check : (N, F) features on which the file is compared with the fit.
 

@@ -1,4 +1,4 @@
-"""The history of a run: one row an epoch, kept as history.csv."""
+"""The history of a run: one row per epoch, kept as history.csv."""
 
 import csv
 from collections.abc import Sequence

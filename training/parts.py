@@ -57,7 +57,7 @@ def read_data(config: DataConfig) -> Data:
     if len(classes) < 2:
         raise DatasetError(
             f"{config.dataset} has labelled pictures of {len(classes)} classes",
-            expected="at least two classes to tell apart",
+            expected="at least two classes",
             fix="check the folder, or choose a classification dataset",
         )
     group_by = {"picture": "picture", "none": "label"}.get(config.groups, dataset.info.group_by)
@@ -70,7 +70,7 @@ def read_more_places(table: Path, records: Sequence[Record]) -> list[Record]:
     Raises
     ------
     DatasetError
-        When a place lies in no picture of the dataset.
+        When a place is not in a picture of the dataset.
     """
     pictures = {record.path.resolve(): record for record in records}
     found = []
@@ -83,7 +83,7 @@ def read_more_places(table: Path, records: Sequence[Record]) -> list[Record]:
             first = None
         if first is None:
             raise DatasetError(
-                f"{table} has a line that is no place in a picture of the dataset: {row}",
+                f"{table} has a line that is not a place in a picture of the dataset: {row}",
                 expected="path, label, x_px, y_px",
                 fix="make the table again from this copy of the dataset",
             )

@@ -9,7 +9,7 @@ from unmissed.training.history import Epoch
 
 
 class RunProgress(Protocol):
-    """What a run tells while it works."""
+    """What a run reports while it works."""
 
     def step(self, epoch: int, pictures: int, loss: float) -> None:
         """Called after each batch of an epoch with the number of pictures in it."""
@@ -21,7 +21,7 @@ class RunProgress(Protocol):
         """Pictures of a part are about to be read; the result is called once for each of them."""
 
     def training(self, title: str, pictures: int, epochs: int) -> None:
-        """A network starts to train: pictures an epoch, and epochs at most."""
+        """A network starts to train: pictures per epoch, and epochs at most."""
 
 
 class LiveProgress:
@@ -49,7 +49,7 @@ class LiveProgress:
         """Show the training of one network."""
         self._title, self._pictures, self._epochs = title, pictures, epochs
         self._bar.restart(title, pictures * epochs)
-        self._bar.say(f"{title}: {pictures} pictures an epoch, at most {epochs} epochs", "bold")
+        self._bar.say(f"{title}: {pictures} pictures per epoch, at most {epochs} epochs", "bold")
 
     def step(self, epoch: int, pictures: int, loss: float) -> None:
         """Advance by a batch."""

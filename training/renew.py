@@ -1,4 +1,4 @@
-"""Make the int8 file and the known answers of finished models anew, from their fp32 files and the data of their cards.
+"""Rebuild the int8 file and the known answers of finished models from their fp32 files and the data of their cards.
 
 ``python -m unmissed.training.renew MODEL ...`` renews shipped models in place; nothing is trained.
 """

@@ -1,4 +1,4 @@
-"""A whole run: read the dataset, split it by group, train each fold, evaluate, and leave a folder that tells it all."""
+"""A whole run: read the dataset, split it by group, train each fold, evaluate, and leave a folder that holds it all."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     ----------
     config : the validated recipe.
     output : run folder; finished folds and epochs found there are not done again.
-    progress : told what happens.
+    progress : receives what happens.
 
     Returns
     -------

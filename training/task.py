@@ -41,7 +41,7 @@ def begin(config: TrainConfig, records: Sequence[Record], split: Split, folder: 
     Raises
     ------
     DatasetError
-        When a group stands on two sides or nothing is left for validation.
+        When a group is on two sides or nothing is left for validation.
     """
     check_no_leak(split, records)
     if not split.validation:

@@ -40,7 +40,7 @@ _LIMITS = (
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Render or reuse rows, fit, tell the figures of the test part, and ship the gauge."""
+    """Render or reuse rows, fit, report the figures of the test part, and ship the gauge."""
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument(
         "pictures", type=Path, nargs="+", help="Folders of endoscopic pictures; the first gives textures."
@@ -94,7 +94,7 @@ def fit(calibration: Mapping[str, ClarityRows], validation: Mapping[str, Clarity
 
 
 def judge(gauge: FittedGauge, test: Mapping[str, ClarityRows]) -> dict[str, Metric]:
-    """Share of legible rows passed and of illegible ones blocked, by source and reason; reasons told right."""
+    """Share of legible rows passed and of illegible ones blocked, by source and reason; reasons that are correct."""
     found = {}
     for source, rows in test.items():
         outputs = gauge.predict(rows.values)

@@ -41,7 +41,7 @@ class Cases:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Simulate, fit, choose a size, tell the figures of the test, and ship."""
+    """Simulate, fit, choose a size, report the figures of the test, and ship."""
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("-o", "--output", type=Path, required=True, help="Folder of the model.")
     reader.add_argument("--exams", type=int, default=700, help="Examinations to fit on.")

@@ -11,7 +11,7 @@ from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
 from unmissed.inference.endoscopy.values import Box, FrameView
 
 RADIUS_MM = 20.0
-"""Lumen radius at which the gauge's scale is told in mm/s."""
+"""Lumen radius at which the gauge's scale is given in mm/s."""
 
 SOON_S = 0.3
 _STRAIGHT_MM_S, _PER_UNIT_MM_S = 35.0, 50.0
@@ -63,7 +63,7 @@ class FlightRows:
     segment: np.ndarray
 
     def at_radius(self, speed_mm_s: np.ndarray) -> np.ndarray:
-        """Speeds as they would look in a lumen of 20 mm radius: what a picture can tell."""
+        """Speeds as they would look in a lumen of 20 mm radius: what a picture can show."""
         return speed_mm_s * (RADIUS_MM / self.radius_mm)
 
 

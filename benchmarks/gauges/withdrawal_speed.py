@@ -64,7 +64,7 @@ class Plan:
 
 
 VARIANTS = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2))
-"""How each calibration flight is seen: (frames averaged to one, one of so many kept), see ``rows_of``."""
+"""How each calibration flight is seen: (frames averaged to one, one in how many kept), see ``rows_of``."""
 
 PLANS: dict[TexturePart, Plan] = {
     "calibration": Plan(("mixed", "plain", "mixed", "plain", "still", "plain"), 30, 1000, 16.0, 320),
@@ -74,7 +74,7 @@ PLANS: dict[TexturePart, Plan] = {
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Render or reuse flights, fit, tell the figures of the validation flights, and ship the gauges."""
+    """Render or reuse flights, fit, report the figures of the validation flights, and ship the gauges."""
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("pictures", type=Path, help="Folder of endoscopic pictures for textures.")
     reader.add_argument("-o", "--output", type=Path, required=True, help="Folder of the models.")
@@ -117,7 +117,7 @@ def usable(rows: FlightRows) -> np.ndarray:
 
 
 def fit(features: Sequence[str], flights: Sequence[FlightRows], seed: int = 0) -> FittedGauge:
-    """Fit a gauge of the given columns; the truth is told in lumen radii, scaled to 20 mm.
+    """Fit a gauge of the given columns; the truth is in lumen radii, scaled to 20 mm.
 
     Every flight is shown twice with noise, and its figures of texture with another level: flights of other cameras and
     bowels must not fall out of what the fit knows.

@@ -90,7 +90,7 @@ def main(
 
 
 def target_of(slide: Path, um_per_px: float, network: Path) -> Target:
-    """The slide with what a peer has to be told of it.
+    """The slide with what a peer needs to know of it.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def target_of(slide: Path, um_per_px: float, network: Path) -> Target:
     with open_slide(slide) as source:
         level, size = source.levels[0], source.pixel_size
     if size is None:
-        raise ConfigError(f"{slide} does not tell how large its pixels are", fix="name a slide that does")
+        raise ConfigError(f"{slide} has no pixel size", fix="name a slide that has one")
     return Target(
         slide=slide,
         um_per_px=um_per_px,

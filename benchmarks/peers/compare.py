@@ -1,4 +1,4 @@
-"""Rounds of all contenders in turn, and the rows that tell how many times longer the others take."""
+"""Rounds of all contenders in turn, and the rows that show how many times longer the others take."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,13 +34,13 @@ class Contender:
 
 
 def run_rounds(contenders: Sequence[Contender], rounds: int, notify: Callable[[str], None]) -> None:
-    """Run A B C, A B C ...: what else the machine does then hits all alike.
+    """Run A B C, A B C ...: what else the machine does then affects all equally.
 
     Parameters
     ----------
     contenders : get their runs; one that fails takes no part in later rounds.
     rounds : how many.
-    notify : told of every run.
+    notify : called for every run.
     """
     for number in range(rounds):
         for contender in contenders:
@@ -103,7 +103,7 @@ def ratios(runs: Sequence[ContenderRun], base: Sequence[ContenderRun], name: str
 
 
 def walks_of(runs: Sequence[ContenderRun]) -> tuple[float, ...]:
-    """Seconds of reading and inference of each run that tells them."""
+    """Seconds of reading and inference of each run that reports them."""
     return tuple(run.answer.work_s for run in runs if run.answer is not None)
 
 

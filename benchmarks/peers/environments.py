@@ -98,7 +98,7 @@ def _call(peer: Peer, command: list[str]) -> None:
 
 
 def main(
-    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the environments lie; up to 13 GB.")],
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the environments; up to 13 GB.")],
     peers: Annotated[str, typer.Option(metavar="NAME,NAME", help=f"all, or some of {', '.join(PEERS)}.")] = "all",
 ) -> None:
     """Make the environments of the peers."""

@@ -43,7 +43,7 @@ class Target(BaseModel):
 
 
 class RunnerAnswer(BaseModel):
-    """What a runner tells; see ``runners/jobs.py``."""
+    """What a runner reports; see ``runners/jobs.py``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -55,13 +55,13 @@ class RunnerAnswer(BaseModel):
 
 
 class ContenderRun(BaseModel):
-    """One run: what the outside saw, and what the process told.
+    """One run: what the outside saw, and what the process reported.
 
     Attributes
     ----------
     process_s : from before the start of the process to its end.
     peak_bytes : largest memory of all its processes.
-    answer : None for a command that tells nothing of itself.
+    answer : None for a command that reports nothing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,7 +79,7 @@ def run_peer(peer: Peer, environments: Path, target: Target, settings: Settings)
     RuntimeUnavailableError
         When its environment was not made.
     ChildError, PeerError
-        When it fails, or does not tell what it did.
+        When it fails, or does not report what it did.
     """
     python = python_of(peer, environments)
     with TemporaryDirectory() as folder:
@@ -118,7 +118,7 @@ def check_maps(peer: Peer, environments: Path, job: Mapping[str, str]) -> None:
 
 
 def run_ours(words: Sequence[str]) -> ContenderRun:
-    """Run a module of ours that tells what it did as JSON."""
+    """Run a module of ours that reports what it did as JSON."""
     return run_of(run_child(words, timeout_s=_TIMEOUT_S))
 
 
@@ -135,13 +135,13 @@ def run_of(child: ChildRun) -> ContenderRun:
         answer = RunnerAnswer.model_validate_json(last)
     except ValidationError as error:
         raise PeerError(
-            f"a runner told no answer: {last[:200]!r}", fix="run it by itself to see all it says"
+            f"a runner reported no answer: {last[:200]!r}", fix="run it by itself to see all it says"
         ) from error
     return ContenderRun(process_s=child.seconds, peak_bytes=child.peak_bytes, answer=answer)
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """This process's variables, without those that would lead the peer's Python to our packages or bend its threads."""
+    """This process's variables, without those that would lead the peer's Python to our packages or set its threads."""
     ours = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return {**kept, "OMP_NUM_THREADS": str(threads)}

@@ -1,4 +1,4 @@
-"""Find the fastest settings of a peer on a small slide: what counts is the setting that is least flattering to us."""
+"""Find the fastest settings of a peer on a small slide: what counts is the setting that favours us least."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -27,7 +27,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[BenchRow], notify
     peer : whose modes are tried; from its best settings so far.
     cores : threads and workers are tried up to this many, at least 2.
     rows : gets a row for each setting that was tried.
-    notify : told of every one of them.
+    notify : called for every one of them.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[BenchRow], notify
 
 
 def _speed(run: RunSettings, title: str, settings: Settings, rows: list[BenchRow]) -> float:
-    """Megapixels of patches a second; 0 when it did not run."""
+    """Megapixels of patches per second; 0 when it did not run."""
     what = {"settings tried": title, **{name: str(value) for name, value in settings.model_dump().items()}}
     try:
         found = run(settings)
@@ -64,7 +64,7 @@ def _speed(run: RunSettings, title: str, settings: Settings, rows: list[BenchRow
         rows.append(BenchRow(what=what, not_measured=str(error)))
         return 0.0
     if found.answer is None:
-        raise UnmissedError(f"{title} told nothing of itself")
+        raise UnmissedError(f"{title} reported nothing")
     speed = found.answer.patches * settings.patch_px**2 / 1e6 / found.answer.work_s
     figures = {
         "walk": Figure(unit="s", rounds=(found.answer.work_s,), better=""),

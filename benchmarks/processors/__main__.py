@@ -106,7 +106,7 @@ def _masked(recorder: Recorder, folder: Path) -> list[Processor]:
 
 
 def _emulated(recorder: Recorder, names: str | None) -> list[Processor]:
-    """CPU models of the emulator; those that nobody named may be missing, with a note."""
+    """CPU models of the emulator; those that were not named may be missing, with a note."""
     if names is not None:
         return [emulated(name.strip()) for name in names.split(",")] if names != "none" else []
     try:

@@ -1,4 +1,4 @@
-"""Instruction sets that kernels are chosen by, where CPUID tells them, and which ones a class of processors has."""
+"""Instruction sets that kernels are chosen by, where CPUID reports them, and which ones a class of processors has."""
 
 import ctypes
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ BITS = {
 
 @dataclass(frozen=True, slots=True)
 class ProcessorKind:
-    """A class of processors, told by what its kernels need.
+    """A class of processors, defined by what its kernels need.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ KINDS = (SSE4, AVX2, AVX_VNNI, AVX512, VNNI)
 
 
 def visible() -> frozenset[str]:
-    """Instruction sets that programs in this very process are told of; those in lower case only under the mask."""
+    """Instruction sets that are visible to programs in this very process; those in lower case only under the mask."""
     features: dict[str, bool] = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
     found = {name for name, there in features.items() if there}
     try:

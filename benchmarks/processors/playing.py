@@ -71,7 +71,7 @@ def run_worker(
     Raises
     ------
     ProcessorError
-        When the worker sees another processor than the one that was meant, or tells nothing.
+        When the worker sees another processor than the one that was meant, or reports nothing.
     ChildError
         When it fails.
     """
@@ -83,7 +83,7 @@ def run_worker(
     try:
         report = WorkerReport.model_validate_json(run.stdout)
     except ValidationError as error:
-        raise ProcessorError(f"the worker on {processor.name} told {run.stdout[-200:]!r}") from error
+        raise ProcessorError(f"the worker on {processor.name} reported {run.stdout[-200:]!r}") from error
     if wrong := task.wrong(report.features):
         raise ProcessorError(
             f"{processor.name} is not the processor that its name says: {', '.join(wrong)}",

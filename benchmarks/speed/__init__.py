@@ -1,1 +1,1 @@
-"""What ``unmissed bench`` measures: seconds a slide, milliseconds a frame, images a second, megapixels a second."""
+"""What ``unmissed bench`` measures: seconds per slide, milliseconds per frame, images and megapixels per second."""

@@ -18,7 +18,7 @@ def stacked_bars(
     marks: Mapping[str, float] | None = None,
     note: str = "",
 ) -> None:
-    """Draw horizontal bars whose parts add up; the total stands at the end of each.
+    """Draw horizontal bars whose parts add up; the total is at the end of each.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def run_command(
     ----------
     command : program and words; no shell reads them.
     look_s : how often memory is looked at.
-    on_sample : told what was seen.
+    on_sample : called with what was seen.
     timeout_s : the command is killed when it takes longer.
     environment : variables of the command; None hands on this process's.
 

@@ -94,7 +94,7 @@ class Comparison:
 
     @property
     def by_chance(self) -> float:
-        """Of how many figures the rounds would lie apart if nothing had changed; those with few rounds left out."""
+        """Of how many figures the rounds would be separate if nothing had changed; those with few rounds left out."""
         counts = [
             (len(change.before.rounds), len(change.after.rounds))
             for change in self.changes
@@ -127,7 +127,7 @@ def compare(before: Results, after: Results, tolerance: float = TOLERANCE) -> Co
 
 
 def chance_apart(rounds: int, others: int) -> float:
-    """Probability that so many rounds a side lie apart although nothing has changed; the module says why."""
+    """Probability that this many rounds per side are separate although nothing has changed; the module says why."""
     return 2 / math.comb(rounds + others, rounds)
 
 
@@ -190,7 +190,7 @@ def _changes(bench: str, old: Bench, new: Bench, tolerance: float) -> list[Chang
 
 
 def _figures(bench: Bench) -> dict[_Key, Figure]:
-    """By row, by number among rows that are told apart by nothing, by name and unit."""
+    """By row, by number among rows that are otherwise identical, by name and unit."""
     found: dict[_Key, Figure] = {}
     rows: Counter = Counter()
     for row in bench.rows:

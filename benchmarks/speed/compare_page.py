@@ -19,7 +19,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     worse, elsewhere = len(comparison.regressions), sum(change.is_worse for change in comparison.changes)
     words = f"{comparison.compared} figures compared, {worse} worse beyond noise on the same class of machine"
     words += f", {elsewhere - worse} on another" if elsewhere > worse else ""
-    chance = f"Had nothing changed, the rounds of {comparison.by_chance:.2g} would lie apart by chance."
+    chance = f"Had nothing changed, {comparison.by_chance:.2g} of them would still differ by chance."
     return [*lines, f"{words}. {chance}"]
 
 

@@ -37,7 +37,7 @@ class Accelerator:
 
     @property
     def name(self) -> str:
-        """As the driver tells it."""
+        """As the driver reports it."""
         return str(self.module.get_device_name(0))
 
     def memory_bytes(self) -> int:
@@ -49,7 +49,7 @@ class Accelerator:
         self.module.synchronize()
 
     def forget_peak(self) -> None:
-        """Begin to look for the peak anew."""
+        """Start looking for the peak again."""
         self.module.reset_peak_memory_stats()
 
     def peak_bytes(self) -> int:

@@ -47,7 +47,7 @@ class OtherLoad:
 
 
 def warnings(load: Load) -> tuple[str, ...]:
-    """What a reader must be told about the load; nothing for a quiet machine."""
+    """What a reader must know about the load; nothing for a quiet machine."""
     found = []
     if load.others_before > BUSY or load.others_during > BUSY:
         found.append(
@@ -60,7 +60,7 @@ def warnings(load: Load) -> tuple[str, ...]:
 
 
 def _times() -> tuple[float, float]:
-    """Seconds of all cores that were used by anybody, and those that were stolen."""
+    """Seconds of all cores that were used by any process, and those that were stolen."""
     times = psutil.cpu_times()
     stolen = getattr(times, "steal", 0.0)
     idle = times.idle + getattr(times, "iowait", 0.0)

@@ -32,7 +32,7 @@ def as_markdown(bench: Bench) -> str:
 
 
 def tables(rows: Sequence[BenchRow]) -> list[str]:
-    """Lines of one table for all rows that are told apart by the same words, and one for each ``Figure.table``."""
+    """Lines of one table for all rows that are distinguished by the same words, and one for each ``Figure.table``."""
     lines: list[str] = []
     for words in dict.fromkeys(tuple(row.what) for row in rows):
         some = [row for row in rows if tuple(row.what) == words]

@@ -62,7 +62,7 @@ class Recorder:
         _earlier_benches(output, self._class)
 
     def bench(self) -> Bench:
-        """The benchmark as it stands."""
+        """The benchmark in its current state."""
         load = self._load.end()
         return Bench(
             name=self.name,

@@ -51,7 +51,7 @@ class BenchRow(BaseModel):
 
     Attributes
     ----------
-    what : what tells this row from the others, in the order of the columns ("slide", "preset", "runtime" ...).
+    what : what distinguishes this row from the others, in the order of the columns ("slide", "preset", "runtime" ...).
     figures : name -> figure; empty when it was not measured.
     facts : what else is known and is not compared: counts, file bytes, stages.
     not_measured : why there are no figures; "" when there are.
@@ -98,7 +98,7 @@ class Bench(BaseModel):
     started : ISO 8601 with time zone.
     seconds : wall time of the whole benchmark.
     command : the words after ``unmissed bench``.
-    machine : as ``unmissed.datasets.basis.hardware.describe`` tells it.
+    machine : as ``unmissed.datasets.basis.hardware.describe`` gives it.
     machine_class : processor, cores and accelerator in one short name.
     load : how busy the machine was.
     versions : package -> version.

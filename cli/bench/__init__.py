@@ -9,7 +9,7 @@ from unmissed.cli.bench.slide import bench_slide
 from unmissed.cli.bench.video import bench_video
 
 app = typer.Typer(
-    help="Measure this machine: seconds a slide, milliseconds a frame, images a second, megapixels a second.",
+    help="Measure this machine: seconds per slide, milliseconds per frame, images and megapixels per second.",
     no_args_is_help=True,
 )
 app.command("slide")(bench_slide)

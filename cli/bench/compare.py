@@ -9,10 +9,10 @@ from unmissed.datasets.basis.errors import ExitCode
 
 
 def bench_compare(
-    before: Annotated[Path, typer.Argument(metavar="A", help="results.json, or a folder with one: before.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="The same of the new version: after.")],
+    before: Annotated[Path, typer.Argument(metavar="A", help="results.json of the old version, or its folder.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="results.json of the new version, or its folder.")],
     tolerance: Annotated[
-        float, typer.Option(min=0.0, max=1000.0, help="Per cent by which medians may differ and still count as same.")
+        float, typer.Option(min=0.0, max=1000.0, help="Medians within this percentage of each other count as the same.")
     ] = 5.0,
     json_out: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the comparison as JSON.")
@@ -20,8 +20,8 @@ def bench_compare(
 ) -> None:
     """Show what changed beyond noise: no round of one side among those of the other, and medians further apart.
 
-    Exit code 3 when a figure is worse beyond noise on the same class of machine. Five rounds a side are wanted: with
-    three against three, ranges lie apart by chance in one of ten figures that have not changed.
+    Exit code 3 when a figure is worse beyond noise on the same class of machine. Use five rounds per side: with
+    three against three, one in ten unchanged figures has separate ranges by chance.
     """
     from unmissed.benchmarks.speed.compare import compare
     from unmissed.benchmarks.speed.compare_page import as_json, comparison_lines

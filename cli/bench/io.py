@@ -17,13 +17,13 @@ def bench_io(
         Path | None,
         typer.Argument(
             metavar="[SLIDE]",
-            help="A slide; most readers read a tiled TIFF. None takes the small reference slide.",
+            help="A slide; most readers need a tiled TIFF. Default: the small reference slide.",
             show_default=False,
         ),
     ] = None,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Threads; each number is measured by itself.")] = "1,2",
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts; each is measured separately.")] = "1,2",
     rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds; the readers take turns in each.")] = 5,
-    areas: Annotated[int, typer.Option(min=1, max=10_000, help="Areas of the slide to read at most.")] = 64,
+    areas: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of slide areas to read.")] = 64,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where reference slides are kept.", show_default="the user's cache"),

@@ -1,4 +1,4 @@
-"""``unmissed bench model``: images a second of every model, by runtime, batch size and variant."""
+"""``unmissed bench model``: images per second of every model, by runtime, batch size and variant."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,25 +17,25 @@ def bench_model(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder of this machine's results.")
     ] = Path("bench-results"),
-    runtimes: Annotated[str, typer.Option(help="Names with commas; `unmissed doctor` lists them.")] = "all",
-    batches: Annotated[str, typer.Option(help="Inputs at a time, with commas.")] = "1,8,32",
-    variants: Annotated[str, typer.Option(help="Files of the cards, such as fp32,int8.")] = "all",
+    runtimes: Annotated[str, typer.Option(help="Names, comma-separated; `unmissed doctor` lists them.")] = "all",
+    batches: Annotated[str, typer.Option(help="Batch sizes, comma-separated.")] = "1,8,32",
+    variants: Annotated[str, typer.Option(help="Variants, such as fp32,int8.")] = "all",
     precisions: Annotated[
-        str, typer.Option(help="file: as it is; half: fp32 files at half precision too (torch runtimes).")
+        str, typer.Option(help="file: as stored; half: fp32 files at half precision too (torch runtimes).")
     ] = "file",
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads inside a batch.", show_default="physical cores")
+        int | None, typer.Option(min=1, max=256, help="CPU threads per batch.", show_default="physical cores")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.01, max=600, help="Of each round of each row.")] = 2.0,
-    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Times that every row is measured.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.01, max=600, help="Seconds per round and row.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each row is measured.")] = 5,
     images: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Pictures to run.", show_default="drawn ones")
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of pictures to run.", show_default="drawn ones")
     ] = None,
 ) -> None:
     """Measure models: speed, latency of a batch, memory, and how far from onnx-cpu in fp32.
 
-    Each row is measured in a process of its own, and the rounds go over all rows in turn. A runtime that is not here,
-    or cannot run a file, has a row that says why.
+    Each row is measured in its own process, and every round covers all rows. A runtime that is not available,
+    or cannot run a file, has a row with the reason.
     """
     from rich.console import Console
 

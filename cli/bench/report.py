@@ -27,7 +27,7 @@ def begin(name: str, output: Path) -> "Recorder":
 
 
 def report(recorder: "Recorder", output: Path, draw: "Callable[[Path, Bench], None] | None" = None) -> "Bench":
-    """Print the table, write the folder with its chart, and tell what a reader must know.
+    """Print the table, write the folder with its chart, and report what a reader must know.
 
     Raises
     ------

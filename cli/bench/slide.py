@@ -1,4 +1,4 @@
-"""``unmissed bench slide``: seconds a slide, stage by stage, beside 36 seconds."""
+"""``unmissed bench slide``: seconds per slide, stage by stage, beside 36 seconds."""
 
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,15 @@ from unmissed.datasets.basis.errors import ExitCode
 if TYPE_CHECKING:
     from unmissed.benchmarks.speed.slides.reference_slides import ReferenceSlide, SlideMaker
 
-DRAWN = "Reference slides of drawn cells: their tiles have 0.6 times the bytes of real ones, so reading takes less."
+DRAWN = "Reference slides of drawn cells: their tiles have 0.6 times the bytes of real ones, so they read faster."
 
 
 def bench_slide(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[SLIDE]...", help="Files of slides; none takes reference slides.", show_default=False),
+        typer.Argument(
+            metavar="[SLIDE]...", help="Slide files; reference slides if none are given.", show_default=False
+        ),
     ] = None,
     slides: Annotated[
         str | None,
@@ -32,8 +34,8 @@ def bench_slide(
     runtimes: Annotated[
         str, typer.Option(metavar="NAME[,NAME]", help="`unmissed doctor` lists them; or all.")
     ] = "onnx-cpu",
-    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each is run; the median counts.")] = 3,
-    cold: Annotated[bool, typer.Option("--cold/--no-cold", help="Also with the file out of memory.")] = True,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each is run; the median is reported.")] = 3,
+    cold: Annotated[bool, typer.Option("--cold/--no-cold", help="Also measure with a cold page cache.")] = True,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where reference slides are kept.", show_default="the user's cache"),
@@ -45,10 +47,10 @@ def bench_slide(
         "bench-results"
     ),
 ) -> None:
-    """Measure `unmissed triage`: seconds a slide by stage, memory, slides a day.
+    """Measure `unmissed triage`: seconds per slide by stage, memory, slides per day.
 
-    Every run is the whole command in a process of its own: loading the models, hashing the file and writing the pages
-    are in its time. Rounds of presets and runtimes take turns. What cannot run here is told as not measured.
+    Every run is the whole command in its own process: loading the models, hashing the file and writing the pages
+    are included. Rounds of presets and runtimes are interleaved. What cannot run here is reported as not measured.
     """
     from unmissed.benchmarks.speed.slides.reference_slides import (
         REFERENCE_SLIDES,
@@ -64,7 +66,7 @@ def bench_slide(
 
     recorder = begin("slide", output)
     all_presets, all_runtimes = _listed(presets, preset_names()), _listed(runtimes, runtime_names())
-    for preset in all_presets:  # a wrong name is told before a slide is made, which may take minutes
+    for preset in all_presets:  # a wrong name is reported before a slide is made, which may take minutes
         load_preset(preset)
     for runtime in all_runtimes:
         select(runtime)
@@ -94,7 +96,7 @@ def bench_slide(
 
 
 def _listed(text: str, every: list[str]) -> list[str]:
-    """Names between commas, each once; "all" stands for every one."""
+    """Comma-separated names, each once; "all" means every one."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     return list(dict.fromkeys(one for name in names for one in (every if name == "all" else [name])))
 

@@ -16,30 +16,30 @@ def bench_video(
         str | None, typer.Argument(metavar="[CLIP]", help="A video. Default: a drawn colonoscopy.", show_default=False)
     ] = None,
     sizes: Annotated[
-        str, typer.Option(metavar="WIDTHxHEIGHT,...", help="The clip is scaled to these.")
+        str, typer.Option(metavar="WIDTHxHEIGHT,...", help="Sizes to scale the clip to.")
     ] = "720x576,1280x1024,1920x1080",
-    fps: Annotated[str, typer.Option(metavar="N,...", help="Frames a second.")] = "25,30,60",
+    fps: Annotated[str, typer.Option(metavar="N,...", help="Frames per second.")] = "25,30,60",
     seconds: Annotated[
-        float, typer.Option(min=0, max=3600, help="Length of each run; 0 leaves all but the soak out.")
+        float, typer.Option(min=0, max=3600, help="Length of each run; 0 skips all but the soak test.")
     ] = 60.0,
     minutes: Annotated[
-        float, typer.Option(min=0, max=1440, help="Then a soak of so long, at the first size and frame rate.")
+        float, typer.Option(min=0, max=1440, help="Then a soak test of this length, at the first size and frame rate.")
     ] = 0.0,
     protocol: Annotated[str, typer.Option(help="A name or a YAML file.")] = "colonoscopy",
     runtime: Annotated[
-        str, typer.Option(metavar="NAME,...", help="What runs the models; `unmissed doctor` lists them.")
+        str, typer.Option(metavar="NAME,...", help="Runtime of the models; `unmissed doctor` lists them.")
     ] = "onnx-cpu",
-    no_models: Annotated[bool, typer.Option("--no-models", help="The monitors alone.")] = False,
-    unpaced: Annotated[bool, typer.Option(help="Also measure the most frames a second.")] = True,
+    no_models: Annotated[bool, typer.Option("--no-models", help="Only the monitors, without models.")] = False,
+    unpaced: Annotated[bool, typer.Option(help="Also measure the maximum frame rate.")] = True,
     start_s: Annotated[float, typer.Option(min=0, help="Where in the clip to begin.")] = 2.0,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for results.json and bench-video.md.")
     ] = Path("bench-results"),
 ) -> None:
-    """Measure latency, dropped frames, CPU and memory of watching, and with --minutes whether they stay as they are.
+    """Measure latency, dropped frames, CPU and memory of `unmissed watch`, and with --minutes whether they stay stable.
 
-    Frames come from memory at a steady pace; the watching runs in a process of its own. Run it on the machine that is
-    to do the work, with nothing else running.
+    Frames come from memory at a steady rate; watching runs in its own process. Run it on the target machine,
+    with nothing else running.
     """
     from unmissed.benchmarks.speed.results import write_bench
     from unmissed.benchmarks.speed.video.charts import draw_charts
@@ -100,5 +100,5 @@ def _rates(text: str) -> tuple[float, ...]:
 
     words = [word.strip() for word in text.split(",")]
     if not all(re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", word) and 1 <= float(word) <= 240 for word in words):
-        raise ConfigError(f"--fps is {text!r}", expected="frames a second from 1 to 240, such as 25,30,60")
+        raise ConfigError(f"--fps is {text!r}", expected="frames per second from 1 to 240, such as 25,30,60")
     return tuple(dict.fromkeys(float(word) for word in words))

@@ -10,13 +10,13 @@ import typer
 def make_flights(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the flights, one folder each.")],
     kind: Annotated[
-        Literal["plain", "mixed", "still", "colonoscopy"], typer.Option(help="What happens; see docs.")
+        Literal["plain", "mixed", "still", "colonoscopy"], typer.Option(help="Kind of flight; see the documentation.")
     ] = "plain",
-    flights: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first; the next ones count on.")] = 0,
+    flights: Annotated[int, typer.Option(min=1, max=10_000, help="Number of flights.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first flight; the next ones count up from it.")] = 0,
     textures: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Endoscopic pictures that give the mucosa.", show_default="drawn"),
+        typer.Option(metavar="FOLDER", help="Endoscopic pictures to take the mucosa from.", show_default="drawn"),
     ] = None,
     part: Annotated[
         Literal["calibration", "validation", "test"], typer.Option(help="Share of the textures, split by name.")
@@ -24,7 +24,7 @@ def make_flights(
     duration_s: Annotated[
         float | None, typer.Option("--duration", min=2, max=3600, help="Seconds.", show_default="40; colonoscopy 60")
     ] = None,
-    fps: Annotated[float, typer.Option(min=5, max=120, help="Frames a second.")] = 25.0,
+    fps: Annotated[float, typer.Option(min=5, max=120, help="Frames per second.")] = 25.0,
     size_px: Annotated[int, typer.Option("--size", min=64, max=2160, help="Side of the picture, pixels.")] = 480,
 ) -> None:
     """Render films (MP4) of flights through a tube, with the truth of every frame (truth.csv)."""

@@ -18,9 +18,9 @@ def make_slides(
         str,
         typer.Option(metavar="drawn|FOLDER", help="Drawn cells, or a folder of labelled fields (CRIC, labels.csv)."),
     ] = "drawn",
-    slides: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Pixels of level 0.")] = "8192x8192",
-    um_per_px: Annotated[float, typer.Option(min=0.05, max=5.0, help="Size of a pixel.")] = 0.25,
+    slides: Annotated[int, typer.Option(min=1, help="Number of slides.")] = 1,
+    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Size of level 0, in pixels.")] = "8192x8192",
+    um_per_px: Annotated[float, typer.Option(min=0.05, max=5.0, help="Pixel size.")] = 0.25,
     shape: Annotated[
         Literal["spot", "smear"], typer.Option(help="Round liquid-based spot, or the whole rectangle.")
     ] = "smear",
@@ -30,11 +30,11 @@ def make_slides(
     ] = None,
     prevalence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of abnormal slides.")] = 0.3,
     abnormal_fields: Annotated[
-        str, typer.Option(metavar="N-M", help="How many fields of an abnormal slide are abnormal.")
+        str, typer.Option(metavar="N-M", help="Number of abnormal fields on an abnormal slide.")
     ] = "1-3",
     seed: Annotated[int, typer.Option(min=0, help="Same options and seed: same slides.")] = 0,
     fields: Annotated[
-        Path | None, typer.Option(metavar="LIST.txt", help="Take only the fields named in this file, one a line.")
+        Path | None, typer.Option(metavar="LIST.txt", help="Use only the fields listed in this file, one per line.")
     ] = None,
     fill: Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of the area that holds cells.")] = 1.0,
     crowded: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share with a second layer of cells.")] = 0.0,
@@ -42,7 +42,7 @@ def make_slides(
     pen: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of the area under pen marks.")] = 0.0,
     bubbles: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of the area under air bubbles.")] = 0.0,
     stain: Annotated[float, typer.Option(min=0.0, max=1.0, help="How much the colours differ between slides.")] = 0.0,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPEG tiles.")] = 80,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality of the tiles.")] = 80,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Blocks made at a time, about 100 MB each.")] = 2,
 ) -> None:
     """Compose whole slides (pyramidal TIFF) with known truth (GeoJSON) and a table of them (cohort.csv)."""

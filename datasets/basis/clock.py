@@ -22,5 +22,5 @@ def utc_now(timespec: str = "seconds") -> str:
 
 
 def local_now() -> str:
-    """Now where this machine stands, with its offset from UTC, ISO 8601 in seconds."""
+    """Local time of this machine, with its offset from UTC, ISO 8601 in seconds."""
     return datetime.now().astimezone().isoformat(timespec="seconds")

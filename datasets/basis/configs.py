@@ -1,4 +1,4 @@
-"""Settings in YAML: found by name or path, read strictly, checked; mistakes are told with line and closest name."""
+"""Settings in YAML: found by name or path, read strictly, checked; mistakes are reported with line and closest name."""
 
 import json
 import re
@@ -131,7 +131,7 @@ def read_yaml(path: Path, what: str = "file") -> YamlFile:
 
     Parameters
     ----------
-    path : the file; nobody writes more than 200 kB of settings by hand.
+    path : the file; settings of more than 200 kB are refused.
     what : what it should be, for messages.
 
     Raises
@@ -156,7 +156,7 @@ def read_yaml(path: Path, what: str = "file") -> YamlFile:
         raise ConfigError(
             f"{path} is not a valid {what}: {one_line(error)}",
             expected="YAML, every key once, without aliases",
-            fix="correct that place",
+            fix="correct that entry",
         ) from error
 
 
@@ -172,7 +172,7 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands here twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

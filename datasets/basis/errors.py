@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ends; ``docs/reference/exit-codes.md`` tells the user."""
+    """How a command ends; see ``docs/reference/exit-codes.md``."""
 
     DONE = 0
     INTERNAL = 1
@@ -55,11 +55,11 @@ class ImageError(UnmissedError):
 
 
 class VideoError(UnmissedError):
-    """A video, camera or stream cannot be opened, or is none."""
+    """A video, camera or stream cannot be opened, or is not one."""
 
 
 class ConfigError(UnmissedError):
-    """A configuration has an unknown or wrong field."""
+    """A configuration has an unknown or invalid field."""
 
 
 class ModelError(UnmissedError):

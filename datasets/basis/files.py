@@ -28,7 +28,7 @@ _CAUSES = {
 
 @runtime_checkable
 class _Model(Protocol):
-    """A pydantic model, told by its method: pydantic itself is not loaded here."""
+    """A pydantic model, recognised by its method: pydantic itself is not loaded here."""
 
     def model_dump_json(self, *, indent: int | None = None) -> str: ...
 

@@ -34,7 +34,7 @@ def describe() -> dict[str, Any]:
 
 
 def load_average() -> tuple[float, float, float] | None:
-    """Processes that wanted to run, in the last 1, 5 and 15 minutes; None where the system does not tell."""
+    """Processes that wanted to run, in the last 1, 5 and 15 minutes; None where the system does not report it."""
     return os.getloadavg() if hasattr(os, "getloadavg") else None
 
 

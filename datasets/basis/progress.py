@@ -30,8 +30,8 @@ class ProgressBar:
 
     Parameters
     ----------
-    title : stands before the bar.
-    total : of what is to be done; None until ``update`` or ``restart`` tells it.
+    title : shown before the bar.
+    total : of what is to be done; None until ``update`` or ``restart`` sets it.
     amount : how what is done is shown: per cent, "3/12", or bytes.
     """
 
@@ -68,7 +68,7 @@ class ProgressBar:
         self._bar.update(self._task, advance=count, words=self._words)
 
     def restart(self, title: str, total: float | None = None) -> None:
-        """Begin anew, for the next piece of work."""
+        """Start again, for the next piece of work."""
         self._words = ""
         self._bar.remove_task(self._task)
         self._task = self._bar.add_task(title, total=total, words="")

@@ -16,7 +16,7 @@ _MOST_LISTED = 30  # more names than that are no help in a message
 
 
 def one_line(error: object, most: int = 300) -> str:
-    """The text of an error, in one line of at most so many characters."""
+    """The text of an error, in one line of limited length."""
     return " ".join(str(error).split())[:most]
 
 
@@ -86,7 +86,7 @@ def problems(error: "ValidationError", most: int = 3, *, whole: str = "the file"
     Parameters
     ----------
     most : how many problems are told.
-    whole : stands for the place of what is wrong with the whole.
+    whole : named as the place of what is wrong with the whole.
     hidden : parts of places that are no part of the file, such as the tags of a union.
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)[:most]

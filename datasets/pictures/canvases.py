@@ -14,7 +14,7 @@ InferBatch = Callable[[np.ndarray], np.ndarray]
 def heat_map(
     image: np.ndarray, run: InferBatch, *, size_px: int, stride_px: int, halo_px: int, at_once: int = 8
 ) -> np.ndarray:
-    """Run a fully convolutional model over a picture of any size; what lies outside the picture is mirrored.
+    """Run a fully convolutional model over a picture of any size; what is outside the picture is mirrored.
 
     Parameters
     ----------

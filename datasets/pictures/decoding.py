@@ -28,11 +28,11 @@ _TURN_BACK = {  # EXIF orientation -> inverse of what Pillow did
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-_NO_SIZE_MARKERS = frozenset({0xC4, 0xC8, 0xCC})  # DHT, JPG, DAC lie among the SOFn markers
+_NO_SIZE_MARKERS = frozenset({0xC4, 0xC8, 0xCC})  # DHT, JPG, DAC are among the SOFn markers
 
 
 def decode_image(data: bytes, name: str, *, min_side_px: int | None = None, max_px: int = 100_000_000) -> np.ndarray:
-    """Decode the bytes of a picture file; as :func:`read_image`, ``name`` stands in the error messages."""
+    """Decode the bytes of a picture file; as :func:`read_image`, ``name`` is used in the error messages."""
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)", expected="a picture", fix="copy or download the file again")
     if data[:3] == b"\xff\xd8\xff":
@@ -67,7 +67,7 @@ def _jpeg_header(data: bytes, name: str) -> tuple[int, int, int]:
     position, size = 2, (0, 0)
     while position + 4 <= len(data):
         if data[position] != 0xFF:
-            raise _damaged(name, "its header has no marker where one must stand")
+            raise _damaged(name, "its header lacks a required marker")
         marker = data[position + 1]
         if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:  # fill byte, or a marker without a length
             position += 1 if marker == 0xFF else 2

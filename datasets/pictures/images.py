@@ -29,7 +29,7 @@ SAME_SCALE = 0.02  # pixel sizes that differ by less are taken as one: a nucleus
 def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_000_000) -> np.ndarray:
     """Read a picture as RGB.
 
-    The format is told by the content, never by the file name. EXIF orientation is ignored in every format, so that
+    The format is detected from the content, not the file name. EXIF orientation is ignored in every format, so that
     label coordinates hold. Of files with several pages or frames (TIFF pyramids, GIF, MPO) the first is read; for all
     but MPO a warning is logged. Transparency is composited on white, the background of bright-field microscopy. Colour
     profiles are ignored.
@@ -55,7 +55,7 @@ def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_
 
 
 def crop_around(image: np.ndarray, centre_px: tuple[float, float], size_px: int) -> np.ndarray:
-    """Cut a square around a point; what lies outside the picture is mirrored (reflect-101).
+    """Cut a square around a point; what is outside the picture is mirrored (reflect-101).
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def scale_image(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def shrink_to(image: np.ndarray, longest_px: int) -> np.ndarray:
-    """A copy of uint8 (height, width, 3) whose longer side is at most so long; a smaller picture keeps its size."""
+    """A copy of uint8 (height, width, 3) with a limited longer side; a smaller picture keeps its size."""
     return scale_image(image, min(1.0, longest_px / max(image.shape[:2])))
 
 

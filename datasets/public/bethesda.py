@@ -115,14 +115,14 @@ def read_cric(root: Path) -> list[Record]:
             centre = (float(row["nucleus_x"]) * scale, float(row["nucleus_y"]) * scale)
             block = (int(row["image_id"]) - 1) // _BLOCK
         except ValueError as error:
-            raise _bad_row(table, row, "a coordinate or image id that is no number") from error
+            raise _bad_row(table, row, "a coordinate or image id that is not a number") from error
         outside += not (0 <= centre[0] <= width and 0 <= centre[1] <= height)
         um_per_px = _OFFICIAL_UM_PER_PX * _OFFICIAL_WIDTH_PX / width
         records.append(Record(path, label, f"block-{block:03d}", centre_px=centre, um_per_px=um_per_px))
     report_absent(CRIC, table, absent, len(records))
     if outside > 0.01 * len(records):
         raise DatasetError(
-            f"{outside} of {len(records)} nuclei of {table.name} lie outside their fields",
+            f"{outside} of {len(records)} nuclei of {table.name} are outside their fields",
             expected="coordinates in the pixels of the files, or the official table with official fields",
             fix="take table and fields from the same source",
         )

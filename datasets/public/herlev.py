@@ -50,6 +50,6 @@ def read(root: Path) -> list[Record]:
 
 
 def _group(stem: str) -> str:
-    """Cells whose names share the first number were cut from the same picture, as far as one can tell."""
+    """Cells whose names share the first number were cut from the same picture, as far as is known."""
     match = _GROUP.match(stem)
     return match[1] if match else stem

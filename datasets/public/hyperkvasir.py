@@ -95,4 +95,4 @@ def _folds(root: Path) -> dict[str, int]:
         rows = read_table(table, ("file-name", "class-name", "split-index"), delimiter=";")
         return {row["file-name"]: int(row["split-index"]) for row in rows}
     except ValueError as error:
-        raise DatasetError(f"{table} has a split-index that is no number", fix="download it again") from error
+        raise DatasetError(f"{table} has a split-index that is not a number", fix="download it again") from error

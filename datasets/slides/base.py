@@ -17,7 +17,7 @@ class SlideError(ImageError):
 
 
 class UnsupportedSlideError(SlideError):
-    """The file is whole as far as one can see, but not of this reader's kind; another reader may open it."""
+    """The file appears intact, but not of this reader's kind; another reader may open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class StatedPixelSize:
-    """What a file says about its level-0 pixels, unchecked: micrometres along both sides, and where it stands."""
+    """What a file says about its level-0 pixels, unchecked: micrometres along both sides, and where it is stated."""
 
     x_um: float
     y_um: float
@@ -83,7 +83,7 @@ class PixelSize:
     ----------
     um_per_px : micrometres per level-0 pixel.
     source : "file", "command line", "table" or "objective power".
-    warning : what the user should know about it; empty when it stands in the file or was given.
+    warning : what the user should know about it; empty when it is in the file or was given.
     """
 
     um_per_px: float
@@ -99,11 +99,11 @@ class Slide(Closing, ABC):
     reader : name of the reader ("tiff", "openslide" ...).
     path : the file or folder.
     levels : from the finest (downsample 1) to the coarsest; at least one.
-    pixel_size : None when neither the file nor the user tells it. ``open_slide`` decides and checks it; a reader's own
+    pixel_size : None when neither the file nor the user gives it. ``open_slide`` decides and checks it; a reader's own
         ``open`` leaves it None.
     stated : what the file itself says about its pixel size, right or not.
     objective_power : of the scanner, such as 40; None when unknown.
-    background : RGB that stands for places that hold no picture.
+    background : RGB of places that hold no picture.
     """
 
     reader: ClassVar[str]
@@ -118,7 +118,7 @@ class Slide(Closing, ABC):
     @classmethod
     @abstractmethod
     def is_supported(cls, path: Path) -> bool:
-        """Tell cheaply, from name and first bytes, whether ``open`` is worth trying."""
+        """Check cheaply, from name and first bytes, whether ``open`` is worth trying."""
 
     @classmethod
     @abstractmethod

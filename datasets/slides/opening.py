@@ -36,7 +36,7 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None, um_per_px_so
 
     Returns
     -------
-    The open slide; its ``pixel_size`` is None when neither the user nor the file tells it.
+    The open slide; its ``pixel_size`` is None when neither the user nor the file gives it.
 
     Raises
     ------

@@ -10,7 +10,7 @@ SMALLEST_UM, LARGEST_UM = 0.05, 5.0
 
 _MAX_DIFFERENCE = 0.05  # between width and height of a pixel: beyond that, cells would be distorted
 _UM_AT_POWER_1 = 10.0  # a 40x objective gives about 0.25 um/px, a 20x about 0.5
-_FIX = "give --um-per-px, or a table of it"
+_FIX = "give --um-per-px or --um-per-px-table"
 
 
 def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str = "command line") -> PixelSize | None:
@@ -24,7 +24,7 @@ def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str 
 
     Returns
     -------
-    None when neither the user nor the file tells it.
+    None when neither the user nor the file gives it.
 
     Raises
     ------
@@ -39,7 +39,9 @@ def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str 
         x, y = _checked(stated.x_um, where, _FIX), _checked(stated.y_um, where, _FIX)
         if abs(x - y) > _MAX_DIFFERENCE * min(x, y):
             raise SlideError(
-                f"pixels of {x:g} x {y:g} um by {where}", expected="square pixels (within 5 %)", fix=f"if wrong, {_FIX}"
+                f"pixels of {x:g} x {y:g} um according to {where}",
+                expected="square pixels (within 5 %)",
+                fix=f"if wrong, {_FIX}",
             )
         return PixelSize((x + y) / 2, "file")
     if slide.objective_power is not None and slide.objective_power > 0:
@@ -63,7 +65,7 @@ def read_pixel_sizes(path: Path) -> dict[str, float]:
 
     Returns
     -------
-    Slide as it stands in the table -> micrometres per level-0 pixel; look up with ``pixel_size_in``.
+    Slide as named in the table -> micrometres per level-0 pixel; look up with ``pixel_size_in``.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def read_pixel_sizes(path: Path) -> dict[str, float]:
     except OSError as error:
         raise SlideError(f"cannot read {path}: {error.strerror or error}", fix="check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SlideError(f"{path} is no CSV in UTF-8: {error}", fix="save it as CSV (UTF-8)") from error
+        raise SlideError(f"{path} is not a CSV file in UTF-8: {error}", fix="save it as CSV (UTF-8)") from error
 
 
 def pixel_size_in(table: dict[str, float], slide: Path) -> float | None:
@@ -104,7 +106,7 @@ def pixel_size_in(table: dict[str, float], slide: Path) -> float | None:
 
 
 def parse_number(text: str | None) -> float | None:
-    """The number that a text of unknown origin holds; None when there is no text, or it is no number."""
+    """The number that a text of unknown origin holds; None when there is no text, or it is not a number."""
     try:
         return None if text is None else float(text)
     except ValueError:
@@ -114,6 +116,6 @@ def parse_number(text: str | None) -> float | None:
 def _checked(um_per_px: float, where: str, fix: str) -> float:
     if not SMALLEST_UM <= um_per_px <= LARGEST_UM:  # also false for NaN
         raise SlideError(
-            f"{um_per_px:g} um/px by {where}", expected=f"{SMALLEST_UM:g} to {LARGEST_UM:g} um/px", fix=fix
+            f"{um_per_px:g} um/px according to {where}", expected=f"{SMALLEST_UM:g} to {LARGEST_UM:g} um/px", fix=fix
         )
     return um_per_px

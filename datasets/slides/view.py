@@ -233,7 +233,7 @@ def _views(slide: Slide) -> list[LevelView]:
 def _um_per_px(slide: Slide) -> float:
     if slide.pixel_size is None:
         raise SlideError(
-            f"{slide.path} does not tell how large its pixels are", expected="um/px", fix="give --um-per-px, or a table"
+            f"{slide.path} has no pixel size", expected="um/px", fix="give --um-per-px or --um-per-px-table"
         )
     return slide.pixel_size.um_per_px
 
@@ -244,5 +244,5 @@ def _tiles_between(start: int, length: int, tile: int, count: int) -> range:
 
 
 def _placed(start: int, length: int, factor: float) -> tuple[int, int]:
-    """Where a tile lies in the thumbnail: neighbours meet without gap or overlap."""
+    """Where a tile is in the thumbnail: neighbours meet without gap or overlap."""
     return round(start * factor), round((start + length) * factor)

@@ -58,7 +58,7 @@ def capture_file(path: str) -> Capture | None:
 
 
 def capture_url(url: str) -> Capture | None:
-    """Open an RTSP or HTTP address; None when nobody answers within seconds, or with no video."""
+    """Open an RTSP or HTTP address; None without an answer within seconds, or without a video."""
     # One thread: decoding on several holds back as many frames, and these are wanted at once.
     settings = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
     return _open(url, cv2.CAP_FFMPEG, _OF_URLS, [*settings, cv2.CAP_PROP_N_THREADS, 1])
@@ -74,7 +74,7 @@ def capture_device(number: int) -> Capture | None:
 
 
 def fps_of(capture: Capture) -> float:
-    """Frames a second as the source names them; 25 where it names nothing sensible."""
+    """Frames per second as given by the source; 25 where it gives nothing sensible."""
     fps = capture.get(cv2.CAP_PROP_FPS)
     return float(fps) if 1 <= fps <= 240 else USUAL_FPS
 

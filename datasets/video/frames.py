@@ -31,7 +31,7 @@ class Gap:
 
     Attributes
     ----------
-    start_s, end_s : stream seconds; what lies between was not watched.
+    start_s, end_s : stream seconds; what is between was not watched.
     reason : what happened, in words for the user.
     """
 
@@ -46,7 +46,7 @@ class VideoSource(Closing):
     Attributes
     ----------
     name : for the user and for results; a password in a URL is left out.
-    is_live : frames come when they come, and those that nobody takes are lost.
+    is_live : frames come when they come, and those that are not taken are lost.
     fps : frames a second as the source names them, or 25 where it names nothing sensible.
     width_px, height_px : of the first frame.
     ended : how the frames ended: "end", or what went wrong; "" before that.

@@ -58,7 +58,7 @@ class LiveVideo(VideoSource):
         first = self._next(0)
         if first is None:
             capture.release()
-            raise VideoError(f"{name} was opened, but no picture comes", fix="check the cable and the video signal")
+            raise VideoError(f"{name} was opened, but no picture arrives", fix="check the cable and the video signal")
         self._first = first
         self.height_px, self.width_px = first.image.shape[:2]
 
@@ -73,7 +73,7 @@ class LiveVideo(VideoSource):
                 if frame is None:
                     break
             if lost or frame.time_s - last_s > _SILENT_S:
-                yield Gap(last_s, frame.time_s, "the source was lost" if lost else "no picture came")
+                yield Gap(last_s, frame.time_s, "the source was lost" if lost else "no picture arrived")
             yield frame
             index, last_s = index + 1, frame.time_s
             frame = self._next(index)
@@ -112,7 +112,7 @@ class LiveVideo(VideoSource):
     def _found_again(self, index: int, last_s: float) -> Frame | None:
         """Open the source again and again, ever more slowly."""
         self._losses += 1
-        log.warning("%s is lost; trying to open it again", self.name)
+        log.warning("%s is lost; trying to reopen it", self.name)
         wait_s = _FIRST_WAIT_S
         while not self._closed.is_set():
             with self._lock:

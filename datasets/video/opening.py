@@ -56,12 +56,12 @@ def _open_url(url: str) -> VideoSource:
     except ValueError:
         is_address = False
     if not is_address or not re.fullmatch(r"[!-~]+", url):  # no spaces and control signs: they would end the address
-        raise VideoError("this address cannot be opened", expected=_EXPECTED, fix="check how it begins, and its spaces")
+        raise VideoError("this address cannot be opened", expected=_EXPECTED, fix="check its beginning, and for spaces")
     name = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))  # no password in results
     capture = capture_url(url)
     if capture is None:
         raise VideoError(
-            f"{name} does not answer with a video",
+            f"{name} does not provide a video stream",
             expected="an RTSP, MJPEG or plain video stream (no playlist)",
             fix="check the address, the network and the password",
         )
@@ -71,7 +71,7 @@ def _open_url(url: str) -> VideoSource:
 
 
 def _device(source: str) -> int | None:
-    """Number of a capture device; None when it is none."""
+    """Number of a capture device; None when it is not one."""
     if source.isascii() and source.isdecimal():
         return int(source)
     found = re.fullmatch(r"/dev/video(\d+)", str(Path(source).resolve())) if source.startswith("/dev/") else None

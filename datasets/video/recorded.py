@@ -10,7 +10,7 @@ from unmissed.datasets.video.capture import Capture, check_size, fps_of, read
 from unmissed.datasets.video.frames import Frame, Gap, VideoSource
 from unmissed.datasets.video.stamps import StreamClock
 
-_GAP_S = 2.0  # frames this far apart: what lies between was not seen, however the file came to it
+_GAP_S = 2.0  # frames this far apart: what is between was not seen, for whatever reason
 _SLACK_S, _SLACK_SHARE = 1.0, 0.02  # containers round their length, and count the sound
 
 
@@ -41,11 +41,11 @@ class RecordedVideo(VideoSource):
         self._waiting = [frame for frame in (self._next(0), self._next(1)) if frame is not None]
         if len(self._waiting) < 2:
             capture.release()
-            raise VideoError(f"{name} shows {'one picture' if self._waiting else 'nothing'}", expected="a video")
+            raise VideoError(f"{name} has {'only one frame' if self._waiting else 'no frames'}", expected="a video")
         self.height_px, self.width_px = self._waiting[0].image.shape[:2]
 
     def frames(self) -> Iterator[Frame | Gap]:
-        """Every frame; where time stamps leap, a gap before the frame."""
+        """Every frame; where time stamps jump, a gap before the frame."""
         index, last_s = 0, 0.0
         while True:
             frame = self._waiting.pop(0) if self._waiting else self._next(index)
@@ -61,7 +61,7 @@ class RecordedVideo(VideoSource):
     def notes(self) -> tuple[str, ...]:
         """Says so when time stamps had to be repaired."""
         count = self._clock.repaired
-        return (f"{count} time stamps did not go forward and were repaired",) if count else ()
+        return (f"{count} time stamps did not increase and were repaired",) if count else ()
 
     def close(self) -> None:
         """Free the file; a frame that is being read comes to its end first."""

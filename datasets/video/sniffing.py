@@ -1,4 +1,4 @@
-"""Why a file is no video: told by its first bytes, for a message that helps."""
+"""Why a file is not a video, from its first bytes, for a helpful message."""
 
 from pathlib import Path
 
@@ -59,12 +59,12 @@ def no_video(path: Path, source: str) -> VideoError:
         )
     if head[4:8] == b"ftyp" and not _has_index(path):
         return VideoError(
-            f"{source} is cut off: the index at its end (moov) is missing, so that nothing in it can be read",
+            f"{source} is cut off: the index at its end (moov) is missing, so it cannot be read",
             expected="a complete file",
             fix="copy or export it again; a recorder that may lose power should write MKV or TS",
         )
     return VideoError(
-        f"{source} holds no video that can be read",
+        f"{source} contains no readable video",
         expected=_EXPECTED,
         fix="if another player shows it, export it as MP4 (H.264)",
     )

@@ -1,4 +1,4 @@
-"""Times that only go forward, from the time stamps of a container."""
+"""Times that only increase, from the time stamps of a container."""
 
 import math
 

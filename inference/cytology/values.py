@@ -68,15 +68,15 @@ class AdequacyVerdict(StrEnum):
     """Whether the slide shows enough to be judged at all."""
 
     ADEQUATE = "adequate"
-    """Enough well-shown cells."""
+    """Enough clearly visible cells."""
     SCANT = "scant"
     """Fewer cells than the preparation needs."""
     OBSCURED = "obscured"
     """Too much of the cells cannot be seen (blood, clumps, pen, bubbles)."""
     OUT_OF_FOCUS = "out_of_focus"
-    """Too much of it is not in focus: scan it again."""
+    """Too much of it is out of focus: scan it again."""
     EMPTY = "empty"
-    """Glass, or black: nothing to look at."""
+    """Glass, or black: nothing to assess."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ BROKEN = "broken-on-purpose.jpg"
 
 NOTE = (
     "These cells were drawn by the program, and one file was broken on purpose. The page shows the software at work; "
-    "it says nothing about accuracy on real cells. The file names tell what was drawn."
+    "it says nothing about accuracy on real cells. The file names give the class that was drawn."
 )
 NOTE_ZH = (
     "图中细胞由程序绘制，其中一个文件为故意损坏。文件名为绘制时的类别。"

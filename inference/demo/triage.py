@@ -56,7 +56,7 @@ def run_triage_demo(folder: Path, report: Callable[[TriageProgress], None] = lam
     Parameters
     ----------
     folder : gets ``slides/`` and ``triage/``; an earlier demonstration there is replaced.
-    report : told how far the triage is.
+    report : receives the progress of the triage.
 
     Raises
     ------

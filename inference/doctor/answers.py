@@ -38,6 +38,6 @@ def _answer(name: str, verdict: Verdict, runtime: str, any_right: bool) -> Check
     if verdict.agreement is Agreement.RIGHT:
         return Check(title, CheckStatus.PASS, f"{verdict.apart:.2g} of {verdict.allowed:.2g}, {verdict.ms:.1f} ms")
     if any_right:
-        return Check(title, CheckStatus.WARN, str(verdict), "nothing: another variant runs in its place")
+        return Check(title, CheckStatus.WARN, str(verdict), "nothing: another variant is used instead")
     status = CheckStatus.FAIL if runtime == BASE_RUNTIME else CheckStatus.WARN
     return Check(title, status, str(verdict), f"update {runtime}'s package and driver, or take another --runtime")

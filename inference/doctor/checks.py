@@ -1,4 +1,4 @@
-"""Checks of this machine and installation: what works, what does not, and how to mend it."""
+"""Checks of this machine and installation: what works, what does not, and how to fix it."""
 
 import os
 import re
@@ -154,7 +154,7 @@ def _datasets() -> Iterator[Check]:
         fix = f"to train or measure, set {DATA_VARIABLE} to the folder of the datasets"
         yield Check("datasets", CheckStatus.INFO, f"{DATA_VARIABLE} is not set", fix)
     elif not Path(base).expanduser().is_dir():
-        yield Check("datasets", CheckStatus.WARN, f"{DATA_VARIABLE}={base} is no folder", "correct the variable")
+        yield Check("datasets", CheckStatus.WARN, f"{DATA_VARIABLE}={base} is not a folder", "correct the variable")
     else:
         found = [name for name in dataset_registry.names() if dataset_root(name).is_dir()]
         yield Check("datasets", CheckStatus.PASS if found else CheckStatus.INFO, ", ".join(found) or f"none in {base}")

@@ -1,4 +1,4 @@
-"""A row of what ``unmissed doctor`` tells."""
+"""A row of what ``unmissed doctor`` reports."""
 
 from dataclasses import dataclass
 from enum import StrEnum

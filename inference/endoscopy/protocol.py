@@ -24,7 +24,7 @@ class Site(_Part):
 
 
 class ProtocolModels(_Part):
-    """Who tells what; a name of a shipped model or the path of an .onnx file, null for nobody."""
+    """Models by task; a name of a shipped model or the path of an .onnx file, null for none."""
 
     site: str | None = Field(None, description="Classifier of sites and scenes.")
     sites: dict[str, tuple[str, ...]] = Field(
@@ -40,7 +40,7 @@ class SpeedLimits(_Part):
     amber: float = Field(44, ge=0, le=100)
     red: float = Field(60, ge=0, le=100)
     release: float = Field(5, ge=0, description="A band is left only this far below its limit.")
-    persistence_s: float = Field(0.3, ge=0, description="Red is shown after the limit was passed for so long.")
+    persistence_s: float = Field(0.3, ge=0, description="Red is shown after the limit was exceeded for this long.")
 
 
 class LesionLimits(_Part):

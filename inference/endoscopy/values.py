@@ -45,7 +45,7 @@ SMALL_PX = 240
 
 
 class Reason(StrEnum):
-    """Why a frame is not legible; the value stands in signals.csv."""
+    """Why a frame is not legible; the value is used in signals.csv."""
 
     NONE = ""
     """It is legible."""
@@ -78,7 +78,7 @@ class Clarity:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How the picture moved since the frame before, by parts; all 0 where it cannot be told.
+    """How the picture moved since the frame before, by parts; all 0 where it cannot be assessed.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class WithdrawalSpeed:
 
 
 class Scene(StrEnum):
-    """Where the tip is and what is done; the value stands in signals.csv."""
+    """Where the tip is and what is done; the value is used in signals.csv."""
 
     OUTSIDE = "outside"
     """Not in the body."""
@@ -155,7 +155,7 @@ class Sight:
 
     @property
     def site(self) -> str:
-        """Code of the most probable site; "" where nothing was told."""
+        """Code of the most probable site; "" where nothing was recognised."""
         return max(self.probabilities, key=self.probabilities.__getitem__, default="")
 
     @property
@@ -174,11 +174,11 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class FrameSignals:
-    """Everything that was told of one analysed frame: a row of signals.csv.
+    """Everything that was detected in one analysed frame: a row of signals.csv.
 
     Attributes
     ----------
-    frozen : the picture stands still: clocks stop.
+    frozen : the picture is frozen: clocks stop.
     similarity : 0..1, to the frames before.
     lesions : boxes, highest score first; ``alert`` says whether they have persisted.
     lesion_time_s : of the frame that the boxes lie in: this one, or in real time one before; None where the lesion
@@ -198,7 +198,7 @@ class FrameSignals:
 
 
 class EventKind(StrEnum):
-    """What can happen in an examination; the value stands in events.jsonl."""
+    """What can happen in an examination; the value is used in events.jsonl."""
 
     STARTED = "started"
     ENTERED = "entered"
@@ -217,7 +217,7 @@ class EventKind(StrEnum):
     """High risk, look carefully."""
     FROZEN = "frozen"
     ILLEGIBLE = "illegible"
-    """Nothing to be seen for a while."""
+    """No clear view for a while."""
     THERAPY = "therapy"
     """A tool came into the view, or left it."""
     GAP = "gap"
@@ -248,7 +248,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ClockTimes:
-    """The clocks of an examination, in seconds; None where the turning point was never told.
+    """The clocks of an examination, in seconds; None where the turning point was never found.
 
     Attributes
     ----------
@@ -293,7 +293,7 @@ class SiteCredit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """Which sites were seen: in the order of the protocol. ``score`` is 0..100, None where nothing can tell sites."""
+    """Which sites were seen: in the order of the protocol. ``score`` is 0..100, None where sites are not assessed."""
 
     sites: tuple[SiteCredit, ...]
     score: float | None
@@ -339,9 +339,9 @@ class ExamResult:
     clocks, coverage : what was measured.
     events : in time order.
     times_ms : stage ("content", "clarity", "motion", "lesion", "site", "total" ...) -> "p50", "p95", "p99", "max".
-    notes : what was assumed or could not be told, for the user.
+    notes : what was assumed or could not be assessed, for the user.
     provenance : protocol, models with hashes, versions, settings.
-    lesion_looks : None where every frame was looked at for certain (a whole file), or nobody looks for lesions.
+    lesion_looks : None where every frame was looked at for certain (a whole file), or there is no lesion model.
     """
 
     source: str

@@ -153,7 +153,7 @@ class FindPipeline(Closing):
         except ImageError as error:
             return FindRow(path, (), str(error))
         except MemoryError:
-            return FindRow(path, (), f"{path} needs more memory than there is; use fewer workers")
+            return FindRow(path, (), f"{path} needs more memory than is available; use fewer workers")
 
     def _scale_of(self, height: int, width: int) -> float:
         factor = self._factor if self._spec.picture_px is None else self._spec.picture_px / max(height, width)
@@ -172,7 +172,7 @@ def _factor(model_um: float | None, um_per_px: float | None) -> tuple[float, tup
         ignored = um_per_px is not None
         return 1.0, ("um_per_px was ignored: the model's card gives no pixel size",) if ignored else ()
     if um_per_px is None:
-        return 1.0, (f"assumed {model_um:g} um/px, the model's pixel size; say --um-per-px when it is another",)
+        return 1.0, (f"assumed {model_um:g} um/px, the model's pixel size; set --um-per-px if it differs",)
     factor = um_per_px / model_um if um_per_px > 0 else 0.0
     if not 1 / LARGEST_SCALE <= factor <= LARGEST_SCALE:
         raise ConfigError(

@@ -54,7 +54,7 @@ def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tupl
 
 
 class RecordReader:
-    """Reads labelled records; neighbours that lie in the same picture share one decoding. One object per thread.
+    """Reads labelled records; neighbours in the same picture share one decoding. One object per thread.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _notes(spec: InputSpec, um_per_px: float | None) -> tuple[str, ...]:
     if um_per_px is None and spec.um_per_px is not None:
         return (
             f"assumed {spec.um_per_px:g} um/px, the pixel size that the model was trained at; "
-            "say --um-per-px when the pictures have another",
+            "set --um-per-px if the pictures have another",
         )
     if um_per_px is not None and spec.um_per_px is None:
         return ("um_per_px was ignored: the model's card gives no pixel size",)

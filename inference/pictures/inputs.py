@@ -46,7 +46,7 @@ def expand(inputs: Sequence[str]) -> PictureInputs:
     paths = tuple(without_duplicates(found))
     if not paths:
         raise ImageError(
-            "; ".join(str(row.error) for row in problems) or "no inputs were named",
+            "; ".join(str(row.error) for row in problems) or "no inputs were given",
             expected="at least one picture",
         )
     return PictureInputs(paths, tuple(problems))

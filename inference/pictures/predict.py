@@ -201,7 +201,7 @@ def _classify(
         except UnmissedError as error:
             errors[index] = str(error)
         except MemoryError:
-            errors[index] = f"{path} needs more memory than there is; use fewer workers"
+            errors[index] = f"{path} needs more memory than is available; use fewer workers"
         else:
             used += 1
     found = iter(run(buffer[:used]))

@@ -53,7 +53,7 @@ class PageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRun:
-    """What is told about the run.
+    """What is reported about the run.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class _Cell:
 def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) -> None:
     """Write the result page, whole or not at all.
 
-    Pictures stand in falling order of the probability of the group "abnormal"; a model without that group has its
+    Pictures are in falling order of the probability of the group "abnormal"; a model without that group has its
     least certain pictures first. The first 200 are shown, all are counted.
 
     Parameters
@@ -104,7 +104,7 @@ def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) ->
     path : the HTML file.
     rows : one per picture, failed ones included.
     card : the card of the model that ran.
-    run : what is told about the run.
+    run : what is reported about the run.
 
     Raises
     ------

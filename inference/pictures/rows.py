@@ -43,7 +43,7 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class FindRow:
-    """What was found in one picture, the highest score first; ``error`` says why nothing was looked at."""
+    """What was found in one picture, the highest score first; ``error`` says why it was not searched."""
 
     path: Path
     finds: tuple[Find, ...]

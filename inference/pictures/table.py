@@ -76,8 +76,8 @@ class Table:
             self.partial.unlink(missing_ok=True)
 
     def kept(self) -> str:
-        """Say what is safe on the disk."""
-        return f"{self.rows} rows are safe in {self.partial}" if self.rows else "no row was written"
+        """Say what is saved on disk."""
+        return f"{self.rows} rows are saved in {self.partial}" if self.rows else "no row was written"
 
     def _append(self, lines: list[list[str]]) -> None:
         text = io.StringIO(newline="")

@@ -1,4 +1,4 @@
-"""How numbers stand on pages."""
+"""How numbers are shown on pages."""
 
 
 def percent(value: float) -> str:

@@ -20,7 +20,7 @@ class PageScript:
 
     Attributes
     ----------
-    text : to stand between the script tags.
+    text : goes between the script tags.
     policy : its hash, for the page's Content-Security-Policy: no other script runs, whatever a slide is called.
     """
 

@@ -84,7 +84,7 @@ def save(key: str, text: str) -> None:
     try:
         write_text(_path(key), text)
     except (OSError, OutputError) as error:
-        log.debug("known answers cannot be remembered: %s", error)
+        log.debug("known answers cannot be cached: %s", error)
 
 
 def load_numbers(key: str) -> tuple[float, ...] | None:

@@ -67,7 +67,7 @@ class Verdict(BaseModel):
         if self.agreement is Agreement.NOT_VERIFIED:
             return f"{self.variant} is not verified on this machine: its card has no known answers"
         if self.apart is None or not np.isfinite(self.apart):
-            return f"{self.variant} gives no usable numbers on {self.runtime}"
+            return f"{self.variant} gives invalid numbers on {self.runtime}"
         return f"{self.variant} on {self.runtime} is off by {self.apart:.2g} ({self.allowed:.2g} allowed)"
 
 
@@ -144,7 +144,7 @@ def open_for(known: KnownAnswers, file: ModelFile, engine: Runtime, device: str 
 
 
 def _apart(known: KnownAnswers, variant: str, answers: np.ndarray) -> float:
-    """From what the integer file itself gave at export, where the card tells; else from fp32."""
+    """From what the integer file itself gave at export, where the card gives them; else from fp32."""
     if variant in known.integer_outputs:
         return integer_difference(known, variant, answers)
     return difference(known, answers)

@@ -1,4 +1,4 @@
-"""What a runtime is: it loads a model file, and its session turns batches of pictures into what the model tells."""
+"""What a runtime is: it loads a model file, and its session turns batches of pictures into outputs."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -121,7 +121,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def is_available(self) -> Availability:
-        """Tell cheaply whether ``load`` is worth trying; only a loaded session proves it."""
+        """Check cheaply whether ``load`` is worth trying; only a loaded session proves it."""
 
     @abstractmethod
     def load(

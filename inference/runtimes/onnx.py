@@ -168,7 +168,7 @@ class OnnxCuda(OnnxRuntime):
     fix = "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]', and check the driver with nvidia-smi"
 
     def prepare(self, ort: ModuleType) -> None:
-        # CUDA and cuDNN from pip packages lie where the loader does not look.
+        # CUDA and cuDNN from pip packages are where the loader does not look.
         if hasattr(ort, "preload_dlls"):
             ort.preload_dlls()
 
@@ -238,7 +238,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _onnxruntime() -> ModuleType:
-    """Import ONNX Runtime; a broken installation is a fault that the user can mend."""
+    """Import ONNX Runtime; a broken installation is a fault that the user can fix."""
     try:
         import onnxruntime
     except ImportError as error:

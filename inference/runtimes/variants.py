@@ -1,4 +1,4 @@
-"""Which file of a model runs: the fastest of those that this machine computes right."""
+"""Which file of a model runs: the fastest of those that this machine computes correctly."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class Choice:
         """What the user has to know: a variant that was refused, or one that could not be verified."""
         name, runs = self.file.card.name, self.file.variant
         notes = [
-            f"{name}: {verdict}; {runs} runs in its place"
+            f"{name}: {verdict}; {runs} is used instead"
             for verdict in self.others
             if verdict.agreement in (Agreement.WRONG, Agreement.FAILED)
         ]
@@ -94,7 +94,7 @@ def choose(
     first = resolve(model, variant)
     if Path(model).suffix == ".onnx" and Path(model).name != first.path.name:
         raise ModelError(
-            f"{Path(model).name} was named, and the variant {variant!r}, which is {first.path.name}",
+            f"{Path(model).name} was given together with the variant {variant!r}, which is {first.path.name}",
             fix="name one of them",
         )
     names = [first.variant] if named else candidates(first.card, fast_int8=engine.fast_int8)
@@ -136,7 +136,7 @@ def _fastest(verdicts: list[Verdict], card: Card) -> Verdict:
 
 def _refusal(card: Card, runtime: str, verdicts: list[Verdict], *, named: bool) -> RuntimeUnavailableError:
     return RuntimeUnavailableError(
-        f"{card.name} is not computed right here: {'; '.join(map(str, verdicts))}",
+        f"{card.name} is not computed correctly on this machine: {'; '.join(map(str, verdicts))}",
         expected="the known answers of its card",
         fix="leave the variant to --variant auto, or see `unmissed doctor`"
         if named and len(card.files) > 1

@@ -196,4 +196,4 @@ def test_ctrl_c_keeps_what_was_written(model, pictures, tmp_path):
     rows = read(partial)
     assert rows
     assert all(row["class"] in COLOURS and row["error"] == "" for row in rows)
-    assert "rows are safe" in " ".join(error.split())
+    assert "rows are saved" in " ".join(error.split())

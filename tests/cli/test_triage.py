@@ -171,7 +171,7 @@ def test_an_interruption_leaves_with_130_and_can_be_resumed(slides, tmp_path):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on" in said
+    assert "run the same command again to resume" in said
     assert not list(out.rglob("*.partial"))
     assert json.loads((out / "state" / "s0.json").read_text())["status"] == "interrupted"
     assert run(slides, "-o", out) == 0

@@ -70,7 +70,7 @@ def test_a_video_that_ends_mid_frame_keeps_the_examination(tmp_path, capsys):
     assert run(tmp_path / "cut.avi", "-o", tmp_path / "out") == 3
     assert "ends early" in exam(tmp_path / "out")["ended"]
     assert 20 < len(rows(tmp_path / "out")) < 80 and (tmp_path / "out" / "report.html").is_file()
-    assert "what was watched until then is kept" in " ".join(capsys.readouterr().err.split())
+    assert "results up to that point were saved" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_black_stream_is_watched_and_hardly_counts(tmp_path):

@@ -128,7 +128,7 @@ def test_official_folds_and_parts_are_used_as_published(caplog):
 
 def test_leaks_are_refused_by_name():
     records = [record(group="p1"), record(group="p1"), record(group="p2")]
-    with pytest.raises(DatasetError, match=r"1 groups stand on two sides \(p1\)"):
+    with pytest.raises(DatasetError, match=r"1 groups are on two sides \(p1\)"):
         check_no_leak(Split((0,), (2,), (1,)), records)
     with pytest.raises(DatasetError, match="used twice"):
         check_no_leak(Split((0, 0), (), (2,)), records)

@@ -54,5 +54,5 @@ def test_false_finds_are_new_places_of_normal_fields_and_serve_training(data_roo
         (normal, "NILM", (20.5, 900.0), known.group)
     ]
     table.write_text("path,label,x_px,y_px\n/etc/passwd,NILM,1,1\n")
-    with pytest.raises(DatasetError, match="no place in a picture"):
+    with pytest.raises(DatasetError, match="not a place in a picture"):
         read_more_places(table, records)

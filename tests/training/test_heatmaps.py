@@ -382,7 +382,7 @@ class TestRuns:
             ("input.um_per_px=null", "heatmap.picture_px, and not both"),
             ("model.stride=null", "needs model.stride"),
             ("heatmap.classes.abnormal=[HSLI]", "heatmap.classes names HSLI"),
-            ("data.also=[polypgen]|heatmap.distill.teacher=x", "goes with one dataset alone"),
+            ("data.also=[polypgen]|heatmap.distill.teacher=x", "supports one dataset only"),
             ("model.layers=[{widht: 3}]", "did you mean 'width'"),
         ],
     )

@@ -80,7 +80,7 @@ def test_a_file_beside_a_name(tmp_path, monkeypatch):
         ("just words\n", ["tiny.yaml"]),
         ("- a\n- b\n", ["tiny.yaml"]),
         ("name: [tiny\n", ["is not a valid recipe", "line"]),
-        ("name: a\nname: b\n", ["is not a valid recipe", "stands here twice"]),
+        ("name: a\nname: b\n", ["is not a valid recipe", "duplicate key"]),
         (SMALLEST + "title: ${nowhere}\n", ["is not a valid recipe", "nowhere"]),
         (b"\xff\xfe\x00\x01name", ["is not a valid recipe"]),
     ],

@@ -96,7 +96,7 @@ class FindsEvaluation:
 def evaluate_finds(
     finds: Sequence[FieldFinds], rates: Sequence[float], unit: str, *, n_bootstrap: int = 1000, seed: int = 0
 ) -> FindsEvaluation:
-    """Measure recall at numbers of false finds; intervals from samples of whole groups, the threshold drawn anew.
+    """Measure recall at numbers of false finds; intervals from samples of whole groups, the threshold chosen each time.
 
     Parameters
     ----------

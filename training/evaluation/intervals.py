@@ -128,7 +128,7 @@ def paired_difference(
     """Difference b - a of a statistic between two models on the same pictures, from samples of whole groups.
 
     Both models see the same sample each time, so what is hard for both cancels out. The export judges int8 (a) against
-    fp32 (b) with it: the value decides, the interval stands beside it in the card.
+    fp32 (b) with it: the value decides, the interval is beside it in the card.
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def reliability_figure(labels: IntArray, before: FloatArray, after: FloatArray) 
         bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         bottom.xaxis.set_major_formatter(PercentFormatter(1))
         bottom.set_xlabel("Confidence (top probability)", color=INK)
-    panels[0, 0].set_ylabel("Right answers in the bin", color=INK)
+    panels[0, 0].set_ylabel("Correct answers in the bin", color=INK)
     panels[1, 0].set_ylabel("Pictures", color=INK)
     return figure
 

@@ -51,7 +51,7 @@ class Predictions:
         n, k = labels.size, len(self.classes)
         if k < 2 or len({c.id for c in self.classes}) < k:
             raise DatasetError(
-                f"{k} classes: {', '.join(c.id for c in self.classes)}", expected="two or more, all unlike"
+                f"{k} classes: {', '.join(c.id for c in self.classes)}", expected="two or more, all different"
             )
         if labels.ndim != 1 or n == 0 or not np.issubdtype(labels.dtype, np.integer):
             raise DatasetError(
@@ -117,7 +117,7 @@ def load_predictions(path: Path, classes: Sequence[ClassInfo] | None = None) -> 
     ----------
     path : the CSV file.
     classes : must match the columns; None reads them from classes.json in the same folder, and without that file
-        (said in the log) the class ids stand in for the names.
+        (said in the log) the class ids are used as the names.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def _classes_beside(path: Path, ids: Sequence[str]) -> tuple[ClassInfo, ...]:
     try:
         return tuple(ClassInfo(**entry) for entry in json.loads(beside.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        _log.warning("%s is missing: class ids stand in for names, and no groups are known", beside)
+        _log.warning("%s is missing: class ids are used as names, and no groups are known", beside)
         return tuple(ClassInfo(name, name, name) for name in ids)
     except (OSError, ValueError, TypeError) as error:
         raise DatasetError(

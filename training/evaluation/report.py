@@ -133,7 +133,9 @@ def _render(
     mistakes = [Mistake(*entry) for entry in worst]
     for mistake in mistakes:
         if mistake.thumbnail and not mistake.thumbnail.startswith("data:image/"):
-            raise DatasetError(f"the thumbnail of {mistake.path} is no data URI", expected="data:image/...;base64,...")
+            raise DatasetError(
+                f"the thumbnail of {mistake.path} is not a data URI", expected="data:image/...;base64,..."
+            )
     return render(
         folder,
         "report.html",

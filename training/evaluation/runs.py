@@ -90,7 +90,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _facts(folder: Path) -> dict[str, object]:
-    """What run.json tells about the data; nothing when it is not there."""
+    """What run.json records about the data; nothing when it is not there."""
     try:
         return data_facts(json.loads((folder / "run.json").read_text(encoding="utf-8"))["data"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
@@ -110,7 +110,7 @@ def data_facts(spec: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _pictures(paths: Sequence[str], root: Path | None) -> Picture | None:
-    """Give a reader of the gallery's pictures; None where several places share a picture and cannot be told apart."""
+    """Give a reader of the gallery's pictures; None where several places share a picture and are indistinguishable."""
     if len(set(paths)) < len(paths):
         return None
 

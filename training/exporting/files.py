@@ -40,7 +40,7 @@ def check_finished(run: Path) -> None:
         raise ConfigError(
             f"{run} holds no finished run",
             expected="a folder that `unmissed train` has written to its end",
-            fix=f"name one fold: {run / folds[0]}" if folds else "train first, or run the same command again to go on",
+            fix=f"name one fold: {run / folds[0]}" if folds else "train first, or run the same command again to resume",
         )
 
 

@@ -32,7 +32,7 @@ def known_answers(
 
     Parameters
     ----------
-    folder : where the files of the card lie.
+    folder : where the files of the card are.
     files : variant -> file.
     takes, heatmap : of the card.
     reference : variant whose answers are the card's.

@@ -166,7 +166,7 @@ def _draw(
     config: HeatmapConfig,
     scale: Scale,
 ) -> None:
-    """Draw a disk of its map around every point, and the rings around it. Targets lie on top."""
+    """Draw a disk of its map around every point, and the rings around it. Targets are on top."""
     # A disk smaller than this could lie between the centres of the cells.
     radius_px = max(scale.px(config.radius_um), 0.75 * scale.stride_px)
     for point in points if config.background_um else ():

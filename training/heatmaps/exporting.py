@@ -178,7 +178,7 @@ def fields_of_run(
 
 
 def canvases_of(fields: Sequence[LabelledField], size_px: int, most: int) -> np.ndarray:
-    """First canvas of each field, uint8 (N, size_px, size_px, 3); what lies outside the field is mirrored."""
+    """First canvas of each field, uint8 (N, size_px, size_px, 3); what is outside the field is mirrored."""
     taken: list[np.ndarray] = []
 
     def take(canvases: np.ndarray) -> np.ndarray:

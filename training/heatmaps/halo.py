@@ -19,7 +19,7 @@ _GRID_PX = 32
 def measure_halo(
     scaled: nn.Module, temperature: float, canvases: np.ndarray, stride_px: int, target: Sequence[int]
 ) -> int:
-    """Distance from a border, in pixels, from which on scores do not depend on what lies behind that border.
+    """Distance from a border, in pixels, from which on scores do not depend on what is beyond that border.
 
     The middle of every canvas is run alone and compared with the same cells of the whole canvas, ring by ring.
 

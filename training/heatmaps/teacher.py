@@ -60,7 +60,7 @@ class Teacher:
             )
 
     def check_has_not_seen(self, held_out: Sequence[str]) -> None:
-        """Refuse a teacher that was trained on fields that are held out here: it would whisper.
+        """Refuse a teacher that was trained on fields that are held out here: it would leak them.
 
         Raises
         ------

@@ -18,7 +18,7 @@ class DataConfig(Section):
         "dataset",
         description="dataset: what belongs to one group (cluster, field, video, patient) stays on one side; picture: "
         "what is labelled in one picture stays together, though neighbouring pictures may show the same patient; none: "
-        "every label for itself, to compare with papers that split at random. The last two flatter.",
+        "every label for itself, to compare with papers that split at random. The last two are too optimistic.",
     )
     more_places: Path | None = Field(
         None,
@@ -63,7 +63,7 @@ class InputConfig(Section):
     cache_px: int | None = Field(
         None,
         ge=32,
-        description="Side at which training pictures wait in memory for augmentation; null: 1.25 x size_px.",
+        description="Side at which training pictures are cached in memory; null: 1.25 x size_px.",
     )
     workers: int | None = Field(None, ge=0, description="Processes that augment; null means one less than the cores.")
 
@@ -79,8 +79,8 @@ class LayerConfig(Section):
     width: int = Field(ge=1, le=2048, description="Channels.")
     kernel: int = Field(3, ge=1, le=15, description="Side of the convolution, in pixels of its input.")
     stride: int = Field(1, ge=1, le=8, description="By how much it shrinks the map.")
-    dilation: int = Field(1, ge=1, le=16, description="Distance of the pixels that it looks at.")
-    residual: bool = Field(False, description="Two such convolutions with a sum around them.")
+    dilation: int = Field(1, ge=1, le=16, description="Spacing of the pixels that it covers.")
+    residual: bool = Field(False, description="Two such convolutions with a residual connection.")
 
 
 class ModelConfig(Section):
@@ -122,7 +122,7 @@ class OptimizerConfig(Section):
     accumulate_steps: int = Field(1, ge=1, description="Steps whose gradients are added before an update.")
     clip_norm: float | None = Field(None, gt=0, description="Largest gradient norm.")
     early_stopping_epochs: int | None = Field(
-        None, ge=1, description="Stop after so many epochs without a better validation result; null never stops early."
+        None, ge=1, description="Stop after this many epochs without a better validation result; null: never."
     )
 
 
@@ -144,7 +144,7 @@ class FewShotConfig(Section):
 
     views: int = Field(15, ge=1, le=200, description="Augmented copies of every picture, beside the picture itself.")
     shrinkage: float = Field(
-        0.3, gt=0, le=1, description="Of the covariance towards a round one; 1: nearest class mean."
+        0.3, gt=0, le=1, description="Shrinkage of the covariance towards a spherical one; 1: nearest class mean."
     )
 
 
@@ -152,10 +152,10 @@ class TrainConfig(Section):
     """A whole recipe."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the run and of the exported model.")
-    title: str = Field("", description="What the model tells, in English.")
+    title: str = Field("", description="What the model predicts, in English.")
     title_zh: str = Field("", description="The same in Chinese.")
     intended_use: str = Field(
-        "Research and teaching. Not a medical device; not for diagnosis.", description="Stands in the model card."
+        "Research and teaching. Not a medical device; not for diagnosis.", description="Intended use, for the card."
     )
     limits: tuple[str, ...] = Field((), description="Known limits, for the model card.")
     seed: int = Field(0, description="Seed of weights, order and augmentation.")
@@ -174,7 +174,7 @@ class TrainConfig(Section):
         None, description="Settings of a few-shot classifier, judged by leave-one-out; null trains the whole network."
     )
     ema_decay: float | None = Field(
-        0.995, gt=0, lt=1, description="Average of the weights that is evaluated; null: off."
+        0.995, gt=0, lt=1, description="Decay of the averaged weights that are evaluated; null: off."
     )
     choose_by: Literal["loss", "macro_f1", "recall"] = Field(
         "loss", description="Validation figure that picks the epoch; recall is that of heat maps, macro_f1 of classes."
@@ -197,13 +197,13 @@ class TrainConfig(Section):
         if self.choose_by == ("macro_f1" if self.heatmap else "recall"):
             raise ValueError(f"choose_by is {self.choose_by}, which this kind of model does not have")
         if self.few_shot is not None and (self.heatmap is not None or self.data.folds is not None):
-            raise ValueError("few_shot goes with neither heatmap nor data.folds: it is judged by leave-one-out")
+            raise ValueError("few_shot cannot be combined with heatmap or data.folds: it is evaluated by leave-one-out")
         if self.heatmap is None:
             if self.data.also or self.data.negatives:
-                raise ValueError("data.also and data.negatives serve heat maps alone")
+                raise ValueError("data.also and data.negatives are for heat maps only")
             return self
         if (self.data.also or self.data.negatives) and self.heatmap.distill is not None:
-            raise ValueError("heatmap.distill goes with one dataset alone: leave data.also and data.negatives out")
+            raise ValueError("heatmap.distill supports one dataset only: leave data.also and data.negatives out")
         if self.model.stride is None or self.input.size_px % self.model.stride:
             raise ValueError("a heat map needs model.stride, and input.size_px in whole cells")
         if self.input.fit != "crop":

@@ -29,29 +29,29 @@ class HeatmapConfig(Section):
         None, ge=64, le=4096, description="Where no pixel size is known: the longer side to which pictures are resized."
     )
     radius_um: float = Field(8.0, gt=0, description="Cells within this distance of a labelled point belong to it.")
-    ignore_um: float = Field(15.0, ge=0, description="Other cells within this distance of a point are not judged.")
+    ignore_um: float = Field(15.0, ge=0, description="Other cells within this distance of a point are ignored.")
     background_um: float = Field(
         0.0,
         ge=0,
         description="Cells further than ignore_um but within this distance of a point are background, even where not "
         "all is labelled: it keeps the finds of neighbours apart; 0: no such ring.",
     )
-    crops: int = Field(1000, ge=1, description="Training crops an epoch.")
+    crops: int = Field(1000, ge=1, description="Training crops per epoch.")
     complete_share: float = Field(
         0.35, ge=0, le=1, description="Share of the crops from any place of pictures in which all is known."
     )
     anywhere_share: float = Field(
         0.15, ge=0, le=1, description="Share of the crops from any place of the other pictures; the rest has an object."
     )
-    focal_gamma: float = Field(0.0, ge=0, description="Down-weights cells that are right already; 0: cross-entropy.")
+    focal_gamma: float = Field(0.0, ge=0, description="Down-weights cells that are already correct; 0: cross-entropy.")
     balance: Literal["classes", "cells"] = Field(
         "classes",
         description="classes: the mean over the cells of each class, then weighted; cells: a weighted mean over all.",
     )
     class_weights: tuple[float, ...] = Field((), description="One weight for each map, in order; empty: all alike.")
     distill: DistillConfig | None = Field(None, description="Learn from a teacher too; null: from labels alone.")
-    nms_um: float = Field(8.0, gt=0, description="Two finds are further apart than this.")
-    match_um: float = Field(15.0, gt=0, description="A labelled point is found when a peak is this near.")
+    nms_um: float = Field(8.0, gt=0, description="Minimum distance between two finds.")
+    match_um: float = Field(15.0, gt=0, description="A labelled point is found when a peak is this close.")
     false_finds: tuple[float, ...] = Field(
         (1.5, 6.0, 15.0, 30.0, 60.0),
         min_length=1,

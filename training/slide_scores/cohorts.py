@@ -85,7 +85,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read {table}: {error}", fix="check the path") from error
     if not rows or not {"slide", "label"} <= rows[0].keys():
-        raise DatasetError(f"{table} is no table of slides", expected="the columns slide and label", fix="correct it")
+        raise DatasetError(f"{table} is not a slide table", expected="the columns slide and label", fix="correct it")
     for row in rows:
         name = row["slide"]
         if not name or Path(name).name != name or name in {".", ".."}:

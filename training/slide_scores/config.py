@@ -19,19 +19,19 @@ class SlideScoreConfig(Section):
     """A whole recipe: logistic regression on the features of triage results."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the model.")
-    title: str = Field("", description="What the model tells, in English.")
+    title: str = Field("", description="What the model reports, in English.")
     title_zh: str = Field("", description="The same in Chinese.")
     intended_use: str = Field(
-        "Research and teaching. Not a medical device; not for diagnosis.", description="Stands in the model card."
+        "Research and teaching. Not a medical device; not for diagnosis.", description="Intended use, for the card."
     )
     limits: tuple[str, ...] = Field((), description="Known limits, for the model card.")
     data_title: str = Field("", description="What the slides are, for the model card.")
-    data_licence: str = Field("", description="Of the slides.")
-    data_citation: str = Field("", description="Of the slides.")
+    data_licence: str = Field("", description="Licence of the slides.")
+    data_citation: str = Field("", description="Citation of the slides.")
     cohorts: tuple[CohortConfig, ...] = Field(
         min_length=2, description="Two or more: each in turn is scored by a model that has not seen it."
     )
     l2: float = Field(1.0, gt=0, description="Penalty on squared weights of standardised features.")
-    sensitivity: float = Field(0.95, gt=0, lt=1, description="At which the share of excluded slides is reported.")
+    sensitivity: float = Field(0.95, gt=0, lt=1, description="Sensitivity at which exclusion is reported.")
     bootstrap: int = Field(1000, ge=100, description="Resamples of the slides for the 95 % intervals.")
-    seed: int = Field(0, description="Of the resamples.")
+    seed: int = Field(0, description="Seed of the resamples.")

@@ -1,4 +1,4 @@
-"""How well a score tells abnormal slides from normal ones."""
+"""How well a score separates abnormal slides from normal ones."""
 
 from collections.abc import Callable, Sequence
 

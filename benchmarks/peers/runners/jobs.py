@@ -1,4 +1,4 @@
-"""What a runner is told and what it answers; the same words for every peer."""
+"""What a runner is given and what it answers; the same for every peer."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Where a peer's patches lie: side by side over the whole slide, the last ones reaching over its edge."""
+"""Where a peer's patches are: side by side over the whole slide, the last ones reaching over its edge."""
 
 Corner = tuple[int, int]
 

@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def done(job: CellJob) -> CellResult:
-    """Do a job; what cannot be measured is told with its reason."""
+    """Do a job; what cannot be measured is reported with its reason."""
     try:
         with redirect_stdout(sys.stderr):
             return _measured(job) if job.model else _tried(job)
@@ -130,7 +130,7 @@ def _measured(job: CellJob) -> CellResult:
 
 
 def _times(session: Session, batches: list[np.ndarray], seconds: float, least: int) -> tuple[float, ...]:
-    """Milliseconds of each batch, for so long and at least so many; a session's answer lies in the CPU's memory."""
+    """Milliseconds of each batch, for a time and a minimum number; a session's answer is in the CPU's memory."""
     found: list[float] = []
     end = perf_counter() + seconds
     for batch in cycle(batches):
@@ -155,7 +155,7 @@ def _engine(job: CellJob) -> Runtime:
 
 
 def _accelerator(runtime: Runtime) -> Accelerator | None:
-    """The device whose memory torch can tell; what ONNX Runtime holds there is not told."""
+    """The device whose memory torch can report; what ONNX Runtime holds there is not reported."""
     kind = runtime.kind if isinstance(runtime, TorchRuntime) else ""
     return Accelerator.find(kind) if kind in _ACCELERATORS else None
 

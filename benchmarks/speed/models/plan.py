@@ -46,7 +46,7 @@ class ModelPlan:
 
 @dataclass
 class Cell:
-    """One row: a model in a runtime, a variant and a batch size, and what its rounds told.
+    """One row: a model in a runtime, a variant and a batch size, and what its rounds reported.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Cell:
 
     @property
     def what(self) -> dict[str, str]:
-        """What tells its row from the others."""
+        """What distinguishes its row from the others."""
         return {
             ("table model" if isinstance(self.card.input, TableInput) else "model"): self.card.name,
             "runtime": self.job.runtime,

@@ -49,7 +49,7 @@ def measure_models(plan: ModelPlan, recorder: Recorder, notify: Callable[[str], 
 
     Parameters
     ----------
-    notify : told what is measured now.
+    notify : called with what is measured now.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def _one_round(cell: Cell, folder: Path) -> None:
 
 
 def _measure_cell(job: CellJob) -> tuple[CellResult, int]:
-    """Do a job in a process of its own: what it tells, and its peak of memory in bytes."""
+    """Do a job in its own process: what it reports, and its peak of memory in bytes."""
     try:
         run = run_child([_MODULE, job.model_dump_json()], timeout_s=_CELL_TIMEOUT_S)
         return CellResult.model_validate_json(run.stdout.splitlines()[-1]), run.peak_bytes
@@ -138,7 +138,7 @@ def _measure_cell(job: CellJob) -> tuple[CellResult, int]:
         reason = ": ".join([first.partition(":")[0], *others[-1:]])
         return CellResult(not_measured=reason), 0
     except (ValidationError, IndexError):
-        return CellResult(not_measured="its process ended without a word"), 0
+        return CellResult(not_measured="its process ended without any output"), 0
 
 
 def _row(cell: Cell, reference: Reference, notes: list[str]) -> BenchRow:
@@ -178,7 +178,7 @@ def _row(cell: Cell, reference: Reference, notes: list[str]) -> BenchRow:
 
 
 def draw_speeds(folder: Path, bench: Bench) -> None:
-    """Draw bench-model.png: megapixels a second of each model for pictures, at its fastest batch."""
+    """Draw bench-model.png: megapixels per second of each model for pictures, at its fastest batch."""
     fastest: dict[tuple[str, ...], tuple[float, str]] = {}
     for row in bench.rows:
         if row.figures and "input_px" in row.facts:
@@ -188,4 +188,4 @@ def draw_speeds(folder: Path, bench: Bench) -> None:
     bars = [(f"{', '.join(name)}, batch {batch}", {"": speed}) for name, (speed, batch) in fastest.items()]
     if bars:
         note = f"{bench.machine.get('processor')}, {bench.machine.get('cores')} cores, {bench.started}"
-        stacked_bars(folder / "bench-model.png", "Megapixels a second, by model", bars, "Mpx/s", note=note)
+        stacked_bars(folder / "bench-model.png", "Megapixels per second, by model", bars, "Mpx/s", note=note)

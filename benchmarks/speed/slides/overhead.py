@@ -41,7 +41,7 @@ def watched(slide: Path) -> float:
 
 
 def in_turns(slide: Path, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of each round, bare and watched; who goes first changes, so that a drift favours nobody."""
+    """Seconds of each round, bare and watched; who goes first changes, so that a drift favours neither."""
     times: dict[Callable[[Path], float], list[float]] = {bare: [], watched: []}
     for number in range(rounds):
         for run in (bare, watched) if number % 2 == 0 else (watched, bare):

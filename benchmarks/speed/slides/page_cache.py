@@ -1,4 +1,4 @@
-"""Cold and warm files: put a file out of the system's page cache, bring it in, and tell which it is."""
+"""Cold and warm files: remove a file from the system's page cache, bring it in, and check which it is."""
 
 import os
 import random
@@ -23,10 +23,10 @@ def cached_share(path: Path) -> float:
     Raises
     ------
     CacheError
-        Where the system cannot tell (only Linux can).
+        Where the system cannot report it (only Linux can).
     """
     if not hasattr(os, "preadv") or not hasattr(os, "RWF_NOWAIT"):
-        raise CacheError("this system does not tell what is in its page cache", fix="measure with a warm cache only")
+        raise CacheError("this system does not report what is in its page cache", fix="measure with a warm cache only")
     size = path.stat().st_size
     found, buffer, first = 0, bytearray(1), random.random()
     descriptor = os.open(path, os.O_RDONLY)
@@ -41,7 +41,7 @@ def cached_share(path: Path) -> float:
                 continue
             except OSError as error:
                 raise CacheError(
-                    f"the file system of {path} does not tell what is in memory: {error.strerror}",
+                    f"the file system of {path} does not report what is in memory: {error.strerror}",
                     fix="measure with a warm cache only, or put the slide on a local disk",
                 ) from error
     finally:

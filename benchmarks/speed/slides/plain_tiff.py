@@ -1,4 +1,4 @@
-"""A tiled TIFF read with tifffile alone, as anybody would; and its tiles as JPEG files of their own."""
+"""A tiled TIFF read with tifffile alone, as a simple script would; and its tiles as JPEG files of their own."""
 
 from pathlib import Path
 from typing import Self
@@ -70,7 +70,7 @@ class PlainTiff(Slide):
         return np.ascontiguousarray(decoded[0, :height, :width])
 
     def jpeg(self, level: int, column: int, row: int) -> bytes:
-        """A whole tile as a JPEG that stands for itself; b"" where the file leaves the tile out.
+        """A whole tile as a self-contained JPEG; b"" where the file leaves the tile out.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class PlainTiff(Slide):
         """
         page = self._pages[level]
         if page.photometric != _YCBCR:
-            raise UnsupportedSlideError(f"the JPEG tiles of {self.path} do not hold YCbCr, and cannot stand alone")
+            raise UnsupportedSlideError(f"the JPEG tiles of {self.path} do not hold YCbCr, and cannot be used alone")
         data = self._bytes(level, row * self.levels[level].columns + column)
         tables = page.jpegtables
         # TIFF 6.0, technical note 2: tables and tile are two streams; without the end of one and the start of the

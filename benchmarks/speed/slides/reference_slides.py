@@ -35,7 +35,7 @@ class ReferenceSlide:
     side_px : of the square of level 0, at ``UM_PER_PX``.
     spot_mm : diameter of the round spot of cells; None fills the square.
     abnormal_fields : how many of its fields hold abnormal cells, about one in 80.
-    words : what it stands for.
+    words : what it represents.
     """
 
     name: str
@@ -45,12 +45,12 @@ class ReferenceSlide:
     words: str
 
     def file_name(self, source: str) -> str:
-        """Carries everything that shapes the file; ``source`` as ``source_tag`` tells it."""
+        """Carries everything that shapes the file; ``source`` as ``source_tag`` gives it."""
         shape = "full" if self.spot_mm is None else f"spot-{self.spot_mm:g}mm"
         return f"{self.name}-{self.side_px}px-{shape}-{source}-{self.abnormal_fields}-e{EDITION}.tiff"
 
     def estimated_bytes(self, bytes_per_px: float) -> int:
-        """About how large the file gets, when a pixel of cells takes so many."""
+        """About how large the file gets, from the bytes per pixel of cells."""
         square = self.side_px**2
         cells = square if self.spot_mm is None else pi / 4 * (1000 * self.spot_mm / UM_PER_PX) ** 2
         return round(bytes_per_px * cells + _GLASS_BYTES_PER_PX * (square - cells))
@@ -91,7 +91,7 @@ def reference_slide(name: str) -> ReferenceSlide:
 
 
 def default_folder() -> Path:
-    """Where reference slides are kept when nobody names a folder: the user's cache."""
+    """Where reference slides are kept when no folder is named: the user's cache."""
     import pooch
 
     return Path(pooch.os_cache("unmissed")) / "bench"
@@ -133,7 +133,7 @@ class SlideMaker:
         Parameters
         ----------
         slide : which.
-        notify : told that it is made, and how large it gets.
+        notify : called when it is made, with how large it gets.
         progress : called with pixels done and in all.
 
         Returns

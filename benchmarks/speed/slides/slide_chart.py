@@ -51,7 +51,7 @@ def draw(results: Results, path: Path) -> None:
         f"Seconds a slide: {slide}",
         bars,
         "s",
-        marks={f"{REFERENCE_S:g} s: Huawei Cloud x KingMed, 2019 (hardware not said)": REFERENCE_S},
+        marks={f"{REFERENCE_S:g} s: Huawei Cloud x KingMed, 2019 (hardware not stated)": REFERENCE_S},
         note=f"{bench.machine['processor']}, {bench.machine['cores']} cores, no GPU; {bench.started[:10]}",
     )
 

@@ -1,6 +1,6 @@
 """Reading slides: every reader on the same areas of the same file, at scales 1, 1/2 and 1/4, in interleaved rounds.
 
-The file is in the page cache, and every reader opens it anew in every round, so that nothing decoded is left from
+The file is in the page cache, and every reader reopens it in every round, so that nothing decoded is left from
 before. Only ratios of one run mean much; absolute numbers change with what else the machine does.
 """
 
@@ -46,7 +46,7 @@ def measure_readers(
     threads : each of them is measured by itself; decoding on a GPU only once.
     rounds : each reads the same areas in every way once; one more comes first and is not counted.
     areas : how many at most; a square each, of the smallest side that whole tiles of all readers fill.
-    progress : told how many passes are done, of how many.
+    progress : called with how many passes are done, of how many.
 
     Raises
     ------

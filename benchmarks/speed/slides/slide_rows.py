@@ -1,4 +1,4 @@
-"""What is told of a slide that was measured: figures, facts, models, and the chart."""
+"""What is reported about a slide that was measured: figures, facts, models, and the chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -83,7 +83,7 @@ def measure_slides(
     presets, runtimes : by name.
     rounds : how often each is run.
     caches : "warm" brings the file into memory before each run, "cold" puts it out of memory.
-    notify : told what was measured.
+    notify : called with what was measured.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def _prepare(path: Path, cache: str) -> None:
         make_warm(path)
         return
     if path.with_suffix("").is_dir():  # MRXS, for example
-        raise CacheError(f"the pixels of {path.name} lie in other files, which stay in memory")
+        raise CacheError(f"the pixels of {path.name} are in other files, which stay in memory")
     make_cold(path)
 
 
@@ -196,7 +196,7 @@ def _last_words(error: UnmissedError) -> str:
 
 
 def named_slides(files: Sequence[Path]) -> dict[str, Path]:
-    """Name in the table -> file; files of the same name are told apart by their paths.
+    """Name in the table -> file; files of the same name are distinguished by their paths.
 
     Raises
     ------

@@ -76,7 +76,7 @@ class VideoPlan:
         )
 
     def words(self, order: WatchOrder) -> dict[str, str]:
-        """What tells a row from the others."""
+        """What distinguishes a row from the others."""
         runtime = order.runtime if self.models else "no models"
         size = f"{order.width_px}x{order.height_px}"
         return {"clip": self.clip_name, "protocol": self.protocol_name, "runtime": runtime, "size": size}
@@ -110,7 +110,7 @@ def measure_video(recorder: Recorder, plan: VideoPlan, notify: Callable[[str], N
     ----------
     recorder : gets the rows, and the models that ran.
     plan : what is measured.
-    notify : told what is measured now.
+    notify : called with what is measured now.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def measure_row(
     make_row: Callable[[dict[str, str], WatchRun], BenchRow],
     notify: Callable[[str], None],
 ) -> bool:
-    """Run an order and add its row; a row says so when it was not measured. Tells whether the run failed."""
+    """Run an order and add its row; a row says so when it was not measured. Returns whether the run failed."""
     notify(f"{', '.join(what.values())}: {order.seconds:g} s of the stream")
     try:
         watched = run_order(order)
@@ -205,7 +205,7 @@ def paced_row(what: dict[str, str], watched: WatchRun) -> BenchRow:
 
 
 def unpaced_row(what: dict[str, str], watched: WatchRun) -> BenchRow:
-    """How many frames a second are possible."""
+    """How many frames per second are possible."""
     report = watched.report
     fps = (report.analysed - 1) / max(report.seconds, 1e-9)
     return BenchRow(
@@ -220,7 +220,7 @@ def unpaced_row(what: dict[str, str], watched: WatchRun) -> BenchRow:
 
 
 def facts(watched: WatchRun) -> dict[str, object]:
-    """What is told beside the figures: stages, the clip, and what looking on cost."""
+    """What is reported beside the figures: stages, the clip, and the overhead of monitoring."""
     report, child = watched.report, watched.child
     stages = {name: times["p50"] for name, times in report.stages.items() if name != "latency"}
     return {

@@ -1,4 +1,4 @@
-"""What the process that watches is told to do, and what it reports."""
+"""What the process that watches has to do, and what it reports."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,8 +17,8 @@ class WatchOrder(BaseModel):
     protocol, runtime : as in ``unmissed watch``.
     models : false runs the monitors alone.
     paced : in real time; otherwise frame after frame as fast as it goes, and none is dropped.
-    window_s : latencies are told for each stretch of so much stream time.
-    spans_s : name -> (from, to) in stream time; latencies are told for each of them too.
+    window_s : latencies are reported for each stretch of this much stream time.
+    spans_s : name -> (from, to) in stream time; latencies are reported for each of them too.
     """
 
     model_config = _Frozen
@@ -74,7 +74,7 @@ class WatchReport(BaseModel):
     clip_bytes : memory that the frames of the clip take.
     clip_frames : of them.
     models : model -> file, variant, SHA-256.
-    frames_per_look : of the lesion model, on average; None when it looked at every frame for certain, or nobody did.
+    frames_per_look : of the lesion model, on average; None when it looked at every frame for certain, or there is none.
     """
 
     model_config = _Frozen

@@ -49,7 +49,7 @@ class SoakParts:
 
 
 def measure_soak(recorder: Recorder, plan: VideoPlan, minutes: float, notify: Callable[[str], None]) -> bool:
-    """Add the row of a long paced run at the first runtime, size and frame rate; tells whether it failed.
+    """Add the row of a long paced run at the first runtime, size and frame rate; returns whether it failed.
 
     Memory growth is from the median of the sixth minute to that of the last one; drift of the 99th percentile of the
     latency from minutes 2 to 6 to the last five.
@@ -59,7 +59,7 @@ def measure_soak(recorder: Recorder, plan: VideoPlan, minutes: float, notify: Ca
     recorder : gets the row.
     plan : what is watched.
     minutes : how long.
-    notify : told what is measured now.
+    notify : called with what is measured now.
     """
     parts = SoakParts(60 * minutes)
     order = plan.order(plan.runtimes[0], plan.sizes[0], plan.fps[0], paced=True, seconds=parts.total_s)

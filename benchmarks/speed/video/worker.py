@@ -21,7 +21,7 @@ _LATENCY = "latency"
 
 
 class Latencies:
-    """Histograms of latencies by stretches of the stream, told frame by frame; each has a fixed size.
+    """Histograms of latencies by stretches of the stream, added frame by frame; each has a fixed size.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class _Stretch:
 
 
 class _Observer:
-    """Takes the time of every result; wishes for an end when nobody is left who waits for the report."""
+    """Takes the time of every result; asks for an end when no process is left to wait for the report."""
 
     def __init__(self, latencies: Latencies) -> None:
         self._latencies, self._analysed, self._dropped = latencies, 0, 0

@@ -42,7 +42,7 @@ class DeepZoomSlide(Slide):
             width, height, tile, overlap = (int(fields[name]) for name in ("Width", "Height", "TileSize", "Overlap"))
             suffix = f".{fields['Format']}"
         except (KeyError, ValueError) as error:
-            raise SlideError(f"{path} lacks a field, or it is no number ({error})", expected="a .dzi file") from error
+            raise SlideError(f"{path} has a missing or non-numeric field ({error})", expected="a .dzi file") from error
         if suffix.lower() not in TILE_SUFFIXES or not 0 <= overlap <= _MAX_OVERLAP_PX:
             raise UnsupportedSlideError(f"{path} has tiles of the format {suffix} with an overlap of {overlap} px")
         check_level(Level(width, height, 1.0, tile, tile), str(path))

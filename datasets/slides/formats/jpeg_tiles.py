@@ -1,4 +1,4 @@
-"""JPEG tiles as TIFF files hold them: tables apart, colours told by the TIFF, decoded at 1, 1/2, 1/4 or 1/8."""
+"""JPEG tiles as TIFF files hold them: separate tables, colours given by the TIFF, decoded at 1, 1/2, 1/4 or 1/8."""
 
 from typing import Literal
 
@@ -87,7 +87,7 @@ class JpegTiles:
         framed = False
         while position + 4 <= len(data):
             if data[position] != 0xFF:
-                raise SlideError("its JPEG header has no marker where one must stand")
+                raise SlideError("its JPEG header lacks a required marker")
             marker = data[position + 1]
             if marker == 0xFF:  # a fill byte
                 position += 1
@@ -99,7 +99,7 @@ class JpegTiles:
                 return b"".join(pieces)
             end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
             if marker in _OTHER_FRAMES:
-                raise UnsupportedSlideError(f"it is a JPEG of a rare kind (frame marker {marker:02x})")
+                raise UnsupportedSlideError(f"it is an unsupported kind of JPEG (frame marker {marker:02x})")
             if marker in _FRAMES:
                 self._check_frame(data[position + 4 : end])
                 framed = True
@@ -127,9 +127,9 @@ class JpegTiles:
 
 
 def _segments(tables: bytes) -> bytes:
-    """What stands between start and end of a stream that holds only tables."""
+    """What is between start and end of a stream that holds only tables."""
     if not tables:
         return b""
     if not tables.startswith(_START) or not tables.endswith(_END):
-        raise SlideError("its JPEGTables are no JPEG stream", expected="a stream with start and end markers")
+        raise SlideError("its JPEGTables are not a JPEG stream", expected="a stream with start and end markers")
     return tables[2:-2]

@@ -27,7 +27,7 @@ class PictureSlide(Slide):
 
     @classmethod
     def is_supported(cls, path: Path) -> bool:
-        """By the suffix: a photograph that is named .svs is no slide, and must not pass for one."""
+        """By the suffix: a photograph that is named .svs is not a slide, and must not pass for one."""
         return path.suffix.lower() in SUFFIXES and path.is_file()
 
     @classmethod

@@ -24,7 +24,7 @@ class PlainTiles:
         self._differences = differences
 
     def check(self, data: bytes) -> None:
-        """Nothing can be told from the bytes without unpacking them."""
+        """Nothing can be checked in the bytes without unpacking them."""
 
     def decode(self, data: bytes, scale: int = 1) -> np.ndarray:
         """Unpack a tile; ``scale`` is always 1.

@@ -98,7 +98,7 @@ class TiffSlide(Slide):
 
 
 def _check_some_tiles(stored: StoredLevel, file: RandomAccessFile, path: Path) -> None:
-    """Whether the tiles are coded as the directory says shows only in a tile; one that is damaged tells nothing."""
+    """Whether the tiles are coded as the directory says shows only in a tile; a damaged one shows nothing."""
     present = np.flatnonzero(stored.counts)
     damage: SlideError | None = None
     for index in present[:: max(1, len(present) // _TILES_TO_CHECK)]:
@@ -120,7 +120,7 @@ def _check_some_tiles(stored: StoredLevel, file: RandomAccessFile, path: Path) -
 
 
 def _read_page(path: Path, number: int) -> np.ndarray:
-    """A page that is no level, uint8 RGB; Pillow reads them all (strips, LZW, old and new JPEG)."""
+    """A page that is not a level, uint8 RGB; Pillow reads them all (strips, LZW, old and new JPEG)."""
     with Image.open(path, formats=["TIFF"]) as image:
         image.seek(number)
         if image.width * image.height > MAX_PICTURE_PX // 4:

@@ -1,4 +1,4 @@
-"""What lies where in a pyramidal TIFF: levels, tile tables and the pictures beside, found with tifffile."""
+"""What is where in a pyramidal TIFF: levels, tile tables and the pictures beside, found with tifffile."""
 
 import logging
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ _DEFLATE = (8, 32946)
 _GREY, _RGB, _YCBCR = 1, 2, 6  # photometric interpretations
 _COLOURS: dict[int, Colour] = {_GREY: "grey", _RGB: "rgb", _YCBCR: "ycbcr"}
 _NO_PREDICTOR, _DIFFERENCES = 1, 2
-# Their tiles overlap, are padded, or lie in several areas: what a page says of its size is not what the slide shows.
+# Their tiles overlap, are padded, or are in several areas: what a page says of its size is not what the slide shows.
 _SPECIAL = ("ndpi", "scn", "bif", "philips")
 
-# What it says of damaged files stands in our errors; without a handler of its own it would go to the screen, too.
+# What it says of damaged files is in our errors; without a handler of its own it would go to the screen, too.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -90,7 +90,7 @@ def read_layout(path: Path) -> TiffLayout:
     except SlideError:
         raise
     except tifffile.TiffFileError as error:
-        raise UnsupportedSlideError(f"{path} is no TIFF that can be read ({error})") from error
+        raise UnsupportedSlideError(f"{path} is not a readable TIFF ({error})") from error
     except OSError as error:
         raise SlideError(
             f"cannot read {path}: {error.strerror or error}", fix="check the permissions and the disk"
@@ -183,7 +183,7 @@ def _stored_level(page: TiffPage, finest: TiffPage, path: Path, file_size: int) 
     if outside.any():
         raise SlideError(
             f"{path} is damaged or cut off: {int(outside.sum())} of {tiles} tiles of the level of "
-            f"{level.width_px} x {level.height_px} px lie beyond its end ({file_size} bytes)",
+            f"{level.width_px} x {level.height_px} px are beyond its end ({file_size} bytes)",
             expected="a complete file",
             fix="copy the file again",
         )

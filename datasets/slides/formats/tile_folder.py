@@ -1,4 +1,4 @@
-"""A folder of tiles as a slide of one level; where each tile lies stands in its name."""
+"""A folder of tiles as a slide of one level; the name of each tile gives its position."""
 
 import os
 import re
@@ -102,7 +102,7 @@ def _places(folder: Path) -> dict[TilePosition, Path]:
 
 
 def _outermost(tiles: Mapping[TilePosition, Path]) -> dict[TilePosition, Path]:
-    """The first and last tile of each axis: those tell the tile size and the size of the slide."""
+    """The first and last tile of each axis: those give the tile size and the size of the slide."""
     chosen = [pick(tiles, key=lambda place: (place[a], place[1 - a])) for pick in (min, max) for a in (0, 1)]
     return {place: tiles[place] for place in chosen}
 

@@ -31,7 +31,7 @@ class ScriptedScene:
 
 @dataclass(frozen=True, slots=True)
 class TrueClocks:
-    """The clocks as they should stand at the end, in seconds; see the values of an examination for what each means."""
+    """The clocks as they should read at the end, in seconds; see the values of an examination for what each means."""
 
     examination_s: float
     withdrawal_s: float

@@ -143,7 +143,7 @@ class _Painter:
 
 
 def _tinted(texture: np.ndarray, tint: tuple[float, float, float]) -> np.ndarray:
-    """A wall in the colour of its region, with a border so that every view lies within."""
+    """A wall in the colour of its region, with a border so that every view is within it."""
     wall = np.clip(texture * np.array(tint, np.float32), 0, 255).astype(np.uint8)
     return np.pad(wall, ((0, _HEIGHT_PX), (0, _WIDTH_PX), (0, 0)), mode="wrap")
 

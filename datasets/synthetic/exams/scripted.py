@@ -31,7 +31,7 @@ _DWELL_S = 8.0
 _LONGEST_S = 36.0
 
 NOWHERE = -1
-"""Index of no site: between two of them, or nothing to be told."""
+"""Index of no site: between two of them, or not recognisable."""
 
 
 @dataclass(frozen=True, slots=True)

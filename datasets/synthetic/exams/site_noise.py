@@ -17,7 +17,7 @@ _SHARPEST = 40.0
 
 @dataclass(frozen=True, slots=True)
 class ClassifierNoise:
-    """How good a simulated classifier is, and how its errors hang together.
+    """How good a simulated classifier is, and how its errors are correlated.
 
     Attributes
     ----------

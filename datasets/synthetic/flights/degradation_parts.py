@@ -71,6 +71,6 @@ def narrow_band(rng: np.random.Generator) -> np.ndarray:
 
 
 def share_of(image: np.ndarray, inside: np.ndarray, *, at_least: int = 0, at_most: int = 255) -> float:
-    """Share of the picture whose grey level lies between the two."""
+    """Share of the picture whose grey level is between the two."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[inside > 0]
     return float(np.mean((grey >= at_least) & (grey <= at_most)))

@@ -136,7 +136,7 @@ def _wall(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _S
 
 
 def _contact(light: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> _Spoiled:
-    """The lens lies near the wall: a small part of it, out of focus, fills the picture."""
+    """The lens is near the wall: a small part of it, out of focus, fills the picture."""
     height, width = light.shape[:2]
     zoom = rng.uniform(3, 14)
     rows, columns = max(8, round(height / zoom)), max(8, round(width / zoom))

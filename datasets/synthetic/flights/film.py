@@ -68,7 +68,7 @@ class Film:
         return image, reason
 
     def _spoilt(self, light: np.ndarray, level: dict[str, float], time_s: float) -> np.ndarray:
-        """Whatever stands between the wall and the sensor."""
+        """Whatever is between the wall and the sensor."""
         size = self._plan.size_px
         if abs(level["exposure"]) > _SLIGHT:
             light *= np.float32(2.0 ** level["exposure"])

@@ -26,7 +26,7 @@ _SHARES: dict[str, tuple[float, float]] = {"calibration": (0.0, 0.4), "validatio
 
 
 def drawn_texture(seed: int) -> np.ndarray:
-    """Draw mucosa: mottled, with vessels and the mouths of glands; nothing in it stems from a patient.
+    """Draw mucosa: mottled, with vessels and the mouths of glands; nothing in it comes from a patient.
 
     Returns
     -------

@@ -37,8 +37,8 @@ def plan_flight(kind: str, seed: int, duration_s: float = 40.0, fps: float = 25.
         raise unknown_name(ConfigError, "kind of flight", kind, _SCRIPTS)
     if not (_SHORTEST_S <= duration_s <= _LONGEST_S and 5 <= fps <= 120 and _SMALLEST_PX <= size_px <= _LARGEST_PX):
         raise ConfigError(
-            f"a film of {duration_s:g} s, {fps:g} frames a second and {size_px} px",
-            expected=f"{_SHORTEST_S:g} to {_LONGEST_S:g} s, 5 to 120 a second, {_SMALLEST_PX} to {_LARGEST_PX} px",
+            f"a film of {duration_s:g} s, {fps:g} frames per second and {size_px} px",
+            expected=f"{_SHORTEST_S:g} to {_LONGEST_S:g} s, 5 to 120 per second, {_SMALLEST_PX} to {_LARGEST_PX} px",
         )
     rng = np.random.default_rng([seed, list(_SCRIPTS).index(kind)])
     tube, camera = _tube(rng), _camera(rng)

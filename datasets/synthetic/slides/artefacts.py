@@ -53,7 +53,7 @@ class Artefact:
     colour: tuple[int, int, int] = (255, 255, 255)
 
     def holds(self, x_px: float, y_px: float) -> bool:
-        """Whether a point lies inside."""
+        """Whether a point is inside."""
         return cv2.pointPolygonTest(self.polygon.astype(np.float32), (x_px, y_px), False) > 0
 
     def meets(self, x_px: float, y_px: float, width_px: float, height_px: float) -> bool:
@@ -201,7 +201,7 @@ def _until(area_px: float, make: Callable[[], Artefact]) -> Iterator[Artefact]:
 
 
 def _blob(rng: np.random.Generator, size: tuple[float, float], radius_px: float, roughness: float) -> np.ndarray:
-    """A rounded outline anywhere on the slide; corner i stands at the angle 2 pi i / 72 seen from the middle."""
+    """A rounded outline anywhere on the slide; corner i is at the angle 2 pi i / 72 seen from the middle."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     reach = np.ones(72)
     for wave in (2, 3, 4):

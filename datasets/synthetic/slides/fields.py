@@ -41,7 +41,7 @@ class CellField:
     Attributes
     ----------
     name : says where it comes from (a path below the folder of the dataset).
-    group : fields of one group (patient, source block) never stand on both sides of a split.
+    group : fields of one group (patient, source block) are never on both sides of a split.
     width_px, height_px : size.
     nuclei : the labelled nuclei.
     decode : gives uint8 (height, width, 3) RGB.

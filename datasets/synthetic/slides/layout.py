@@ -60,7 +60,7 @@ def simulate_layout(
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A place in the grid: its rectangle, whether its fields are turned, and whether it lies wholly in the spot."""
+    """A place in the grid: its rectangle, whether its fields are turned, and whether it is entirely in the spot."""
 
     x_px: float
     y_px: float

@@ -99,7 +99,7 @@ class LayoutSpec:
 
 
 def visible_nuclei(library: FieldLibrary, spec: LayoutSpec, placements: Sequence[Placement]) -> list[VisibleNucleus]:
-    """Labelled nuclei whose centre lies on the slide, in its spot, and under no covering field.
+    """Labelled nuclei whose centre is on the slide, in its spot, and under no covering field.
 
     Where a field fades out, it counts from the middle of the fade on.
     """

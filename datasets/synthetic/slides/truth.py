@@ -20,7 +20,7 @@ def write_truth(
     nuclei: Sequence[VisibleNucleus],
     artefacts: Sequence[Artefact],
 ) -> None:
-    """Write a FeatureCollection, one feature a line.
+    """Write a FeatureCollection, one feature per line.
 
     Nuclei are points with their Bethesda class as classification, the name of the ``field`` they are from, and, under
     an artefact, ``obscured_by``. Artefacts are polygons, cut at the edge of the slide.

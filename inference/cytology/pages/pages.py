@@ -45,7 +45,7 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
     ----------
     folder : of the run; ``WorklistRow.folder`` is relative to it.
     rows : all slides of the run, in any order.
-    run : what is told about the run.
+    run : what is reported about the run.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def _previews(base: str, result: StoredResult) -> tuple[tuple[str, str], ...]:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """The folder of a slide, which must lie in the run's folder."""
+    """The folder of a slide, which must be in the run's folder."""
     place = (folder / name).resolve()
     if not place.is_relative_to(folder.resolve()):
-        raise ResultError(f"the folder {name!r} lies outside of the run", fix="triage this slide again")
+        raise ResultError(f"the folder {name!r} is outside the run", fix="triage this slide again")
     return place

@@ -35,7 +35,7 @@ class SlidePages:
 
     Parameters
     ----------
-    run : what is told about the run.
+    run : what is reported about the run.
     rows : the slides that have a page, in the order of the worklist.
     """
 

@@ -7,7 +7,7 @@ DISPOSITIONS = {
     "qc_review": Word(
         "Quality review",
         "质控复核",
-        "Below the operating point, but picked to be read as a check.",
+        "Below the operating point, but selected for quality control.",
         "低于工作点，但被抽取作质量控制阅片。",
     ),
     "no_further_review": Word(
@@ -20,28 +20,28 @@ DISPOSITIONS = {
     "scant": Word(
         "Scant",
         "细胞量不足",
-        "Too few cells to say anything; a doctor decides.",
+        "Too few cells to assess; a doctor decides.",
         "细胞太少，无法判断，由医师决定。",
         "warn",
     ),
     "rerun": Word(
-        "Scan again", "重新扫描", "The picture is too poor; scan the slide again.", "图像质量不足，请重新扫描。", "warn"
+        "Scan again", "重新扫描", "Image quality too low; scan the slide again.", "图像质量不足，请重新扫描。", "warn"
     ),
     "process_review": Word(
         "Check the process",
         "流程核查",
-        "Could not be screened; look at the cause, then read the slide by hand or run it again.",
+        "Could not be screened; find the cause, then read the slide by hand or run it again.",
         "未能完成筛查；请查明原因后人工阅片或重新处理。",
         "bad",
     ),
 }
 
 ADEQUACY = {
-    "adequate": Word("Adequate", "满意", "Enough well-shown cells.", "细胞量足够且清晰。", "calm"),
+    "adequate": Word("Adequate", "满意", "Enough clearly visible cells.", "细胞量足够且清晰。", "calm"),
     "scant": Word("Scant", "细胞量不足", "Fewer cells than needed.", "细胞数少于要求。", "warn"),
-    "obscured": Word("Obscured", "遮盖过多", "Too much cannot be seen.", "被遮盖的部分过多。", "warn"),
-    "out_of_focus": Word("Out of focus", "失焦", "Too much is not in focus.", "失焦部分过多。", "warn"),
-    "empty": Word("Empty", "空白", "Nothing to look at.", "无可判读内容。", "bad"),
+    "obscured": Word("Obscured", "遮盖过多", "Too much is obscured.", "被遮盖的部分过多。", "warn"),
+    "out_of_focus": Word("Out of focus", "失焦", "Too much is out of focus.", "失焦部分过多。", "warn"),
+    "empty": Word("Empty", "空白", "Nothing to assess.", "无可判读内容。", "bad"),
 }
 
 # Stages of a slide, what is counted of it, and work of its threads; one that is not here is shown as it is.

@@ -48,7 +48,7 @@ class Certificate(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ScreeningConditions:
-    """What a slide was really screened with; empty where the result does not tell, which no certificate matches.
+    """What a slide was really screened with; empty where the result does not say, which no certificate matches.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def sensitivity_lower_bound(positives: int, missed: int, confidence: float) -> f
 
 
 def read_certificate(raw: Any) -> Certificate | str:
-    """Validate a certificate as it stands in the policy; the answer is the reason when it is malformed."""
+    """Validate a certificate as given in the policy; the answer is the reason when it is malformed."""
     try:
         return Certificate.model_validate(raw)
     except ValidationError as error:
@@ -146,7 +146,7 @@ def refusal(certificate: Certificate, threshold: float, sensitivity: float, conf
 
 
 def mismatch(certificate: Certificate, conditions: ScreeningConditions) -> str:
-    """Say in what a slide was screened otherwise than the certificate was issued for; empty when in nothing."""
+    """Say how the screening of a slide differs from what the certificate was issued for; empty when not at all."""
     for name, wanted, found in (
         ("models", certificate.models, conditions.models),
         ("preset values", certificate.preset, conditions.preset),
@@ -162,7 +162,7 @@ def mismatch(certificate: Certificate, conditions: ScreeningConditions) -> str:
             return f"the known answers of the {role} were not computed on this machine"
         if differing_by > certificate.tolerance:
             return (
-                f"this machine or release computes something else: the known answers of the {role} differ by "
+                f"this machine or release gives different results: the known answers of the {role} differ by "
                 f"{differing_by:.2g}, the certificate allows {certificate.tolerance:g}"
             )
     for name in ("runtime", "preparation"):

@@ -1,4 +1,4 @@
-"""What is to be done with every slide of a run, and which rule says so."""
+"""What to do with every slide of a run, and which rule decides it."""
 
 import hashlib
 import math
@@ -16,20 +16,20 @@ _QUINTILES = 5
 
 
 class Disposition(StrEnum):
-    """What is to be done with a slide."""
+    """What to do with a slide."""
 
     NO_FURTHER_REVIEW = "no_further_review"
-    """Below a certified operating point: nobody needs to look at it."""
+    """Below a certified operating point: no further review is needed."""
     REVIEW = "review"
     """A person looks at it, in the order of its rank."""
     QC_REVIEW = "qc_review"
     """Below the operating point, but a person looks at it to check the machine."""
     PROCESS_REVIEW = "process_review"
-    """The machine could not screen it: a person takes file and glass in hand."""
+    """The machine could not screen it: a person checks the file and the glass slide."""
     RERUN = "rerun"
     """The scan is unusable: scan the glass again."""
     SCANT = "scant"
-    """Too few cells to tell: a person decides whether the specimen is unsatisfactory."""
+    """Too few cells to assess: a person decides whether the specimen is unsatisfactory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done with a slide, why, and where it stands among the others.
+    """What to do with a slide, why, and its place among the others.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ def _first_rule(case: Case, policy: Policy, exclusion: Exclusion) -> tuple[Dispo
         has_picture = not case.is_black and case.verdict is not AdequacyVerdict.EMPTY
         if case.grade != policy.grade.severity[0] and has_picture:
             # Bethesda: a slide with an abnormal cell is never unsatisfactory.
-            return Disposition.REVIEW, (f"findings support {case.grade}, so the slide counts although {reason}",)
+            return Disposition.REVIEW, (f"findings support {case.grade}, so the slide is reviewed although {reason}",)
         return disposition, (reason,)
     against = _against_exclusion(case, policy, exclusion)
     if against:
@@ -155,7 +155,7 @@ def _first_rule(case: Case, policy: Policy, exclusion: Exclusion) -> tuple[Dispo
 
 def _unusable(case: Case, policy: Policy) -> tuple[Disposition, str] | None:
     if case.is_black:
-        return Disposition.RERUN, "the picture is black all over: the scan failed"
+        return Disposition.RERUN, "the picture is entirely black: the scan failed"
     if case.tile_errors > policy.max_tile_errors:
         share = f"{100 * case.tile_errors:.1f} %"
         return (

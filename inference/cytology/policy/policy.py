@@ -39,14 +39,14 @@ class OperatingPoint(_Part):
 
 
 class Demand(_Part):
-    """The least proof that allows exclusion."""
+    """The minimum proof that allows exclusion."""
 
     sensitivity: float = Field(ge=0.5, lt=1, description="Lower bound of the sensitivity.")
     confidence: float = Field(ge=0.9, lt=1, description="One-sided confidence of that bound.")
 
 
 class QcReview(_Part):
-    """Negatives that a person looks at all the same."""
+    """Negatives that a person reviews anyway."""
 
     share: float = Field(ge=0, le=0.15, description="Share of the negatives, from the highest score downwards.")
     random_share: float = Field(ge=0, le=1, description="Share of the other negatives, drawn at random.")
@@ -86,7 +86,7 @@ class Policy(_Part):
     qc_review: QcReview
     adequacy: dict[Preparation, AdequacyLimits]
     max_tile_errors: float = Field(
-        ge=0, le=1, description="Share of damaged tiles, above which the slide is for a person."
+        ge=0, le=1, description="Share of damaged tiles above which the slide goes to a person."
     )
     grade: GradeRule
 

@@ -1,4 +1,4 @@
-"""A slide's result as it lies on the disk: checked when it is written and again when it is read."""
+"""A slide's result as stored on disk: checked when it is written and again when it is read."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -59,7 +59,7 @@ class WorklistRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriageRun:
-    """What summary and pages tell about a run.
+    """What summary and pages report about a run.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class TriageRun:
 
 
 def in_order(rows: Iterable[WorklistRow]) -> list[WorklistRow]:
-    """Sort by rank; slides without one stand at the end, by name."""
+    """Sort by rank; slides without one are at the end, by name."""
     return sorted(rows, key=lambda row: (row.rank is None, row.rank or 0, row.slide))
 
 

@@ -100,7 +100,7 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
     """The part of a result that goes into ``result.json``."""
     adequacy, pixel, scores = result.adequacy, result.pixel_size, result.heat_map.scores
     if scores.ndim != 2 or not scores.size or not np.isfinite(scores.max()):
-        raise ResultError(f"the heat map of {result.slide} has no numbers, or values that are not numbers")
+        raise ResultError(f"the heat map of {result.slide} is empty or contains values that are not numbers")
     try:
         return StoredResult.model_validate(
             {
@@ -136,7 +136,7 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
         )
     except ValidationError as error:
         raise ResultError(
-            f"the result of {result.slide} cannot be right: {problems(error, 1)}",
+            f"the result of {result.slide} is invalid: {problems(error, 1)}",
             fix="this is a defect of Unmissed or of the model; please report it with the slide's name and size",
         ) from error
 

@@ -30,7 +30,7 @@ _MOST_CRASHES = 2  # a worker may die once for reasons of its own; twice on the 
 
 
 class Dispatcher:
-    """One sitting of a run: everything that is not finished yet, once.
+    """One session of a run: everything that is not finished yet, once.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Dispatcher:
         self.done = self.failed = 0
 
     def run(self, report: Callable[[TriageProgress], None]) -> None:
-        """Do what is to be done.
+        """Screen everything that is left.
 
         Whatever ends it, the workers are gone afterwards, and everything that was finished is on the disk.
 
@@ -115,7 +115,7 @@ class Dispatcher:
                 self._queue.remove(entry)
         for slide in self._ledger.states.keys() - self._entries.keys():
             if self._is_gone(slide):
-                log.warning("the result of %s is gone; name its file again to screen it", slide)
+                log.warning("the result of %s is missing; pass its file again to screen it", slide)
 
     def _is_gone(self, slide: str) -> bool:
         return self._ledger.states[slide].status == "done" and not self._ledger.load_result(slide)
@@ -201,7 +201,7 @@ class Dispatcher:
         if self._crashes[job.slide] >= _MOST_CRASHES:
             self._fail(job.slide, str(message), message.seconds, report)
             return
-        log.warning("%s: %s; it is tried once more", job.slide, message.found)
+        log.warning("%s: %s; retrying once", job.slide, message.found)
         self._ledger.interrupt(job.slide, message.found, message.seconds)
         self._queue.append(self._entries[job.slide])
 

@@ -22,7 +22,7 @@ class Description:
     reader : which reader opens it.
     width_px, height_px : level 0.
     levels : how many.
-    um_per_px : of level 0, None when nobody tells it.
+    um_per_px : of level 0, None when it is not known.
     um_per_px_source : "file", "command line", "table" or "objective power".
     warning : what would be assumed.
     """

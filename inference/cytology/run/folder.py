@@ -51,7 +51,7 @@ class RunFolder:
             raise output_error(path, error) from error
         if foreign:
             raise OutputError(
-                f"{path} holds no triage run, but {foreign.name}",
+                f"{path} is not a triage run: it contains {foreign.name}",
                 expected="an empty folder, or the folder of an earlier run",
                 fix="name another folder with -o",
             )
@@ -86,8 +86,8 @@ class RunFolder:
             if not _lock(stream):
                 stream.seek(0)
                 raise OutputError(
-                    f"another run works in {self.path}: {stream.read(200).strip() or 'it has just begun'}",
-                    fix="wait for it, end it, or name another folder",
+                    f"another run is using {self.path}: {stream.read(200).strip() or 'it has just started'}",
+                    fix="wait until it ends, stop it, or name another folder",
                 )
             stream.truncate(0)
             stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")

@@ -60,7 +60,7 @@ class Ledger:
         if state is None:
             return False
         if state.status == "done" and fingerprint.size_bytes is None:
-            log.warning("%s cannot be read any more; its result stays", slide)
+            log.warning("%s can no longer be read; its result is kept", slide)
             return True
         if state.fingerprint != fingerprint:
             return False
@@ -119,7 +119,7 @@ class Ledger:
         self._save(self.states[slide].ended("failed", utc_now("milliseconds"), seconds, readable(error)))
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
-        """An attempt ended without telling anything of the slide; it will be tried again."""
+        """An attempt ended without a result for the slide; it will be retried."""
         self.folder.abandon(slide)
         self._save(self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error)))
 
@@ -151,7 +151,7 @@ class Ledger:
         return rows
 
     def write_worklist(self) -> list[WorklistRow]:
-        """Write ``worklist.csv`` as things stand, and return its rows."""
+        """Write ``worklist.csv`` in its current state, and return its rows."""
         rows = self.rows()
         write_worklist(self.folder.path / "worklist.csv", rows)
         return rows

@@ -65,7 +65,7 @@ class Done:
 class Failed:
     """A slide could not be screened, or with ``stops_run`` no slide can be.
 
-    ``is_death`` tells that the process itself ended, so that another try may go well.
+    ``is_death`` says that the process itself ended, so that another try may go well.
     """
 
     found: str
@@ -116,7 +116,7 @@ class TriageProgress:
     done, total : slides of this sitting.
     slides_per_h : since the models were loaded; None before the first slide is done.
     left_s : seconds that the rest will take at that speed; None before the first slide is done.
-    row : the slide that has just ended, as it stands among the others so far; None when time has passed only.
+    row : the slide that has just ended, with its place among the others so far; None when time has passed only.
     """
 
     done: int

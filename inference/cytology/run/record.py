@@ -1,4 +1,4 @@
-"""The record of a run: settings, and every sitting with its arguments and times."""
+"""The record of a run: settings, and every session with its arguments and times."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ class RunRecord:
         return self._earlier_s + monotonic() - self._begun
 
     def save(self, more: Mapping[str, Any] | None = None) -> None:
-        """Write the record as things stand; ``more`` is added to it."""
+        """Write the record in its current state; ``more`` is added to it."""
         self._now["seconds"] = round(monotonic() - self._begun, 3)
         self._record |= more or {}
         self._folder.write_record(self._record)
@@ -92,5 +92,5 @@ def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> No
         raise ConfigError(
             f"{output} holds a run with other settings: {'; '.join(differing)}",
             expected="the same settings for all slides of a run",
-            fix="name another folder with -o, or add --overwrite to screen everything anew",
+            fix="name another folder with -o, or add --overwrite to screen everything again",
         )

@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class Fingerprint(_Part):
-    """Tells whether a slide is still the one that was screened, without reading all of it.
+    """Shows whether a slide is still the one that was screened, without reading all of it.
 
     ``edges_sha256`` covers the first and last 64 KiB; for a folder the names, sizes and times of what it holds. All are
     empty for an input that cannot be read at all.

@@ -1,4 +1,4 @@
-"""A whole triage: slides in, a folder with worklist, results and pages out; the same command again goes on with it."""
+"""A whole triage: slides in, a folder with worklist, results and pages out; the same command resumes it."""
 
 import logging
 import sys
@@ -29,7 +29,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class TriagePlan:
-    """What is to be done.
+    """What to do.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class TriageOutcome:
     Attributes
     ----------
     rows : the worklist of the whole run.
-    run : what is told about the run.
+    run : what is reported about the run.
     screened : slides that this sitting did, failed ones included.
     """
 
@@ -90,7 +90,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
     Parameters
     ----------
     plan : what is to be done.
-    report : told how far it is, about once a second.
+    report : receives the progress, about once per second.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def _run_summary(
     """What summary and pages say about the run."""
     refusals = ledger.refusals()
     for reason in refusals if exclusion.certificate else ():
-        log.warning("no slide is excluded for which this holds: %s", reason)
+        log.warning("slides to which this applies are not excluded: %s", reason)
     excluded = any(row.disposition in ("no_further_review", "qc_review") for row in rows)
     point, certificate = plan.policy.operating_point, exclusion.certificate
     is_certified = point is not None and certificate is not None and (excluded or not refusals)
@@ -190,7 +190,7 @@ def _run_summary(
 
 
 def _name_of(preset: Any) -> str:
-    """Its values stand in ``run.json``."""
+    """Its values are used in ``run.json``."""
     return str(preset.get("name", "")) if isinstance(preset, Mapping) else str(preset)
 
 

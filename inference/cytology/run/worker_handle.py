@@ -9,7 +9,7 @@ from typing import Any
 from unmissed.inference.cytology.run.messages import Failed, MakeScreener, Message, SlideJob
 from unmissed.inference.cytology.run.worker_process import worker_main
 
-_GRACE_S = 5.0  # for a worker that was told to leave
+_GRACE_S = 5.0  # for a worker that was asked to end
 
 
 class Worker:

@@ -91,7 +91,7 @@ def _screen(screener: ScreenerProtocol, job: SlideJob) -> Message:
         return Failed(found, fix="check the file and its permissions", seconds=perf_counter() - started)
     except MemoryError:
         fix = "use fewer --workers"
-        return Failed("it needs more memory than there is", fix=fix, seconds=perf_counter() - started)
+        return Failed("not enough memory", fix=fix, seconds=perf_counter() - started)
     except Exception as error:  # one slide never stops the rest; the traceback is for the report of the defect
         log.exception("internal error while screening %s", job.path)
         return Failed(

@@ -1,6 +1,6 @@
 """A small drawn slide that every release and machine screens alike: the known answer of the whole chain.
 
-The known answers of the cards tell whether the models are computed right. What lies between them (reading, searching,
+The known answers of the cards show whether the models are computed correctly. What is between them (reading, searching,
 choosing and cutting out candidates, adding up) shapes the score too; a release that changed that gives other numbers
 here.
 """
@@ -44,12 +44,12 @@ class KnownSlide(Slide):
 
     @classmethod
     def is_supported(cls, path: Path) -> bool:
-        """It is no file."""
+        """It is not a file."""
         return False
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Refuse: it is no file."""
+        """Refuse: it is not a file."""
         raise SlideError(f"{path} is not read by this reader", expected="a slide file")
 
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:

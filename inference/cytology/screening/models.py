@@ -139,7 +139,7 @@ class ScreenerModels:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever reads the result has to know of the files that run."""
+        """What a reader of the result must know about the files that run."""
         return tuple(note for choice in self.chosen.values() for note in choice.notes)
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
     choice = settings.chosen.get(name) or choose_model(name, settings.runtime, device=settings.device)
     # Chosen in another process, perhaps long ago: what is loaded here has to be the same file still.
     if sha256_of(choice.file.path) != choice.file.card.files[choice.file.variant].sha256:
-        raise ModelError(f"{choice.file.path} was replaced while the run went on", fix="start the run again")
+        raise ModelError(f"{choice.file.path} was replaced during the run", fix="start the run again")
     if choice.file.card.task != task:
         raise ModelError(
             f"the model {name} is made for {choice.file.card.task}",
@@ -180,13 +180,13 @@ def choose_model(
 
 def _spec(card: Card) -> HeatmapSpec:
     if card.heatmap is None:
-        raise _unfit(card, "it does not say how finds are taken from its map")
+        raise _unfit(card, "it does not specify how finds are taken from its map")
     return card.heatmap
 
 
 def _um_per_px(card: Card) -> float:
     if not isinstance(card.input, InputSpec) or card.input.um_per_px is None:
-        raise _unfit(card, "it does not say at which pixel size it was trained")
+        raise _unfit(card, "it has no pixel size")
     return card.input.um_per_px
 
 
@@ -198,7 +198,7 @@ def _features(card: Card) -> tuple[str, ...]:
 
 def _unfit(card: Card, why: str) -> ModelError:
     return ModelError(
-        f"the card of {card.name} does not serve for triage: {why}", fix="name another model in the preset"
+        f"the card of {card.name} cannot be used for triage: {why}", fix="name another model in the preset"
     )
 
 

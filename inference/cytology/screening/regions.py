@@ -10,11 +10,11 @@ from unmissed.inference.cytology.screening.scan import Scan
 GLASS_SHARE = 0.02  # the brightest part of a slide is taken as its glass
 DIFFERS = 14  # grey levels from the glass in any channel: pale cytoplasm differs by 20 and more, noise by 5
 BLACK = 12  # scanners fill gaps with black
-DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be told
+DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be recognised
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
 BLURRED = 0.36  # fine over coarse detail: sharp fields have 0.50 and more, blurred by 1 um (sigma) 0.33 and less
-DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be told
+DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be assessed
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Regions:
 
 
 def find_regions(scan: Scan, um_per_cell: float) -> Regions:
-    """Tell cells from glass, sharp from blurred, and clear from obscured.
+    """Distinguish cells from glass, sharp from blurred, and clear from obscured.
 
     Single cells are kept: a nucleus alone darkens its map cell by more than the threshold.
 

@@ -78,7 +78,7 @@ class Screener(Closing):
         try:
             screener.known_slide = known_answers(screener.screen, screener.models.fingerprint(settings))
         except UnmissedError as error:  # a preset of other pixel sizes, say: it can run, and cannot be certified
-            log.warning("the known slide cannot be screened, so that no slide can be excluded: %s", error)
+            log.warning("the known slide cannot be screened, so no slide can be excluded: %s", error)
         return screener
 
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
@@ -204,7 +204,7 @@ def _check_pixel_size(slide: Slide, judged_at: float) -> PixelSize:
     found = slide.pixel_size
     if found is None:
         raise SlideError(
-            f"{slide.path} does not tell how large its pixels are",
+            f"{slide.path} has no pixel size",
             expected="micrometres per pixel in the file",
             fix="give --um-per-px, or --um-per-px-table with a line for this slide",
         )

@@ -10,7 +10,7 @@ COMPLETE = ("end", "stopped")
 """How an examination ends that was watched as long as the user wanted."""
 
 _EFFECTIVE = (
-    "Longer effective withdrawal goes with more adenomas (Lui and Leung, 350 videos: odds ratio 1.49 a minute)."
+    "Longer effective withdrawal is linked to more adenomas (Lui and Leung, 350 videos: odds ratio 1.49 a minute)."
 )
 _CAECUM = "Caecal intubation in at least 90 % of examinations, ESGE/UEG 2017."
 _COVERAGE = "Every site of the protocol."

@@ -84,7 +84,7 @@ def record(
         )
     except ValidationError as error:
         raise ExamError(
-            f"the result of {without_password(result.source)} cannot be right: {problems(error, 1)}",
+            f"the result of {without_password(result.source)} is invalid: {problems(error, 1)}",
             fix="this is a defect of Unmissed; signals.csv and events.jsonl are complete, please report it",
         ) from error
 
@@ -98,7 +98,7 @@ def running(
     ----------
     started_at : local time, ISO 8601.
     protocol, timeline, events : of the examination so far.
-    clocks : as they stand; None where nobody tells.
+    clocks : the current ones; None where they are not reported.
     """
     stretches = timeline.stretches
     return StoredExam(

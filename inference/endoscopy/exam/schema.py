@@ -25,7 +25,7 @@ class _Strict(BaseModel):
 
 
 class StoredProtocol(_Strict):
-    """What the examination was held against."""
+    """The protocol that the examination was assessed against."""
 
     name: str
     title: str
@@ -95,7 +95,7 @@ class StoredLooks(_Strict):
 class StoredExam(_Strict):
     """Everything about an examination but its rows and pictures.
 
-    While it is ``running`` the clocks may be missing; sites, figures and times are not told yet.
+    While it is ``running`` the clocks may be missing; sites, figures and times are not reported yet.
     """
 
     schema_version: Literal[1] = 1

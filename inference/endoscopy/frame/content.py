@@ -55,7 +55,7 @@ class ContentFinder:
         Returns
         -------
         FrameView
-            ``image`` is a numpy view into the frame. A frame on which no picture can be told is taken whole.
+            ``image`` is a numpy view into the frame. A frame on which no picture can be found is taken whole.
         """
         size = frame.image.shape[:2]
         self.changed = bool(self._size) and size != self._size

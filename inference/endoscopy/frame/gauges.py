@@ -18,7 +18,7 @@ class GaugeModel:
 
     Attributes
     ----------
-    outputs : names of what it tells, in order.
+    outputs : names of what it measures, in order.
     """
 
     def __init__(self, name: str, features: Sequence[str]) -> None:

@@ -14,9 +14,9 @@ from unmissed.inference.endoscopy.values import FrameView
 _SAMPLE_PX = 96  # pixels along the longer side that are looked at
 _DARK, _BURNT = 40, 235  # of the brightest and the darkest channel: beyond them a pixel has no colour to tell
 _WARM = 1.06  # times blue
-_TEAL = 1.08  # times red: narrow-band light, or a drape; such pixels tell nothing
-_DYE_BLUE, _DYE_SATURATION = 1.6, 0.5  # indigo carmine and methylene blue: such pixels tell nothing
-_LEAST_SHARE = 0.1  # of the picture that has to tell something
+_TEAL = 1.08  # times red: narrow-band light, or a drape; such pixels are ignored
+_DYE_BLUE, _DYE_SATURATION = 1.6, 0.5  # indigo carmine and methylene blue: such pixels are ignored
+_LEAST_SHARE = 0.1  # of the picture that has to be usable
 _UNKNOWN = 0.3
 _HALF = 0.3  # share of warm pixels at which both are alike: real pictures inside have 0.4 and more, see the tests
 _STEEPNESS = 25.0

@@ -1,4 +1,4 @@
-"""The endoscope's picture among margins, letters and boxes, told from how bright pixels were and how they varied."""
+"""The endoscope's picture among margins, letters and boxes, found from how bright pixels were and how they varied."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ _GUIDE_FILL = 0.8  # of its bounding box: a guide is a rectangle
 
 
 def find_area(most: np.ndarray, varied: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Tell the picture of the endoscope from the rest of the frame.
+    """Separate the picture of the endoscope from the rest of the frame.
 
     What was ever bright is opened (which takes letters away), still areas at the edge of the frame (a grey desktop, a
     picture of the position guide) are taken away once the picture has moved, and of what is left the largest

@@ -17,14 +17,14 @@ from unmissed.inference.runtimes.variants import Choice, choose
 Name = TypeVar("Name", str, Scene)
 
 _NO_CLASSIFIER = (
-    "No classifier of sites: coverage is not assessed, and the caecum is told by key alone. "
+    "No site classifier: coverage is not assessed, and the caecum has to be marked manually. "
     "没有部位分类模型：不评估部位覆盖，盲肠需手动标记。"
 )
 _SURE = 0.5  # least probability of a scene other than inside
 
 
 class SightModel(Closing):
-    """A classifier that tells sites and scenes.
+    """A classifier that recognises sites and scenes.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class SightModel(Closing):
     Attributes
     ----------
     choice : the model file that runs; None where the protocol names none.
-    notes : what it cannot tell, for the user.
+    notes : what it cannot recognise, for the user.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class SightModel(Closing):
         strange = {item for classes in named for item in classes} - set(card.class_ids)
         if strange:
             raise ConfigError(
-                f"the protocol maps classes that {card.name} has not: {', '.join(sorted(strange))}",
+                f"the protocol maps classes that {card.name} does not have: {', '.join(sorted(strange))}",
                 expected=f"classes of {card.name}: {', '.join(card.class_ids)}",
                 fix="correct models.sites and models.scenes of the protocol, or name the model they were written for",
             )
@@ -99,6 +99,6 @@ class SightModel(Closing):
 
 
 def _columns(named: Mapping[Name, tuple[str, ...]], class_ids: tuple[str, ...]) -> dict[Name, list[int]]:
-    """Outputs that belong to each name; what belongs to several names tells none of them from the others."""
+    """Outputs that belong to each name; what belongs to several names distinguishes none of them."""
     shared = Counter(item for classes in named.values() for item in set(classes))
     return {name: [class_ids.index(item) for item in classes if shared[item] == 1] for name, classes in named.items()}

@@ -9,7 +9,7 @@ from unmissed.inference.endoscopy.monitors.stretches import ClockTotals, FrameTo
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, Scene
 
-_LONGEST_FRAME_S = 2.0  # a frame stands for no more time than this; what is missing is no observation
+_LONGEST_FRAME_S = 2.0  # a frame represents no more time than this; what is missing is not an observation
 _PAST_STEP_S = 1.0
 _LONG_ILLEGIBLE_S = 10.0
 _LONG_FROZEN_S = 0.5
@@ -23,7 +23,7 @@ class Clocks:
 
     What was counted before a stretch of one scene hangs on the stretch, so a result takes the same time after an hour
     as after a minute. What grows are the stretches, some hundred bytes each and at most one a second, and 32 bytes a
-    second for a key that tells a past time.
+    second for a key that marks a past time.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ class Clocks:
         Parameters
         ----------
         scene : what the frame alone says.
-        legible : whether anything can be told from it; an illegible frame may only tell that it is outside or not.
-        frozen : whether the picture stands still.
+        legible : whether it can be assessed; an illegible frame may only show that it is outside or not.
+        frozen : whether the picture is frozen.
         """
         found = self._count(time_s)
         self._last = (time_s, scene, legible, frozen)
@@ -63,7 +63,7 @@ class Clocks:
             self._last = (end_s, *self._last[1:])
 
     def mark_caecum(self, time_s: float) -> list[Event]:
-        """The user says that the turning point is reached; this outweighs what was told by pictures.
+        """The user says that the turning point is reached; this takes precedence over what was recognised in pictures.
 
         Parameters
         ----------
@@ -71,17 +71,17 @@ class Clocks:
         """
         self._marked_s, self._frame_totals_at_mark = time_s, self._frame_totals_at(time_s)
         self._clock_totals_at_mark = None
-        return [_caecum(time_s, "by key", "手动标记")]
+        return [_caecum(time_s, "marked manually", "手动标记")]
 
     def finish(self, time_s: float) -> list[Event]:
-        """The stream ends; returns what had not been told yet."""
+        """The stream ends; returns what had not been reported yet."""
         found = self._count(time_s)
         self._last = None
         found += self._events_up_to(self._scenes.best())
         return sorted(found + self._short(time_s), key=lambda event: event.time_s)
 
     def result(self) -> ClockTimes:
-        """The clocks as they stand."""
+        """The current clocks."""
         stretch = self._scenes.best()
         now = ClockTotals() if stretch is None else stretch.clock_totals_at(self._frame_totals)
         turn = self._turning_point(stretch, now)
@@ -133,7 +133,7 @@ class Clocks:
                 Event(
                     start_s,
                     EventKind.ILLEGIBLE,
-                    f"Nothing to be seen for {_LONG_ILLEGIBLE_S:.0f} s",
+                    f"No clear view for {_LONG_ILLEGIBLE_S:.0f} s",
                     f"持续{_LONG_ILLEGIBLE_S:.0f}秒看不清",
                 )
             )
@@ -146,7 +146,7 @@ class Clocks:
         return self._events_up_to(last)
 
     def _events_up_to(self, last: SceneStretch | None) -> list[Event]:
-        """Events of the stretches up to this one that were not told yet."""
+        """Events of the stretches up to this one that were not reported yet."""
         fresh: list[SceneStretch] = []
         step = last
         while step is not None and step is not self._reported:
@@ -165,11 +165,13 @@ class Clocks:
         elif stretch.scene is not Scene.OUTSIDE and before is Scene.OUTSIDE:
             found.append(Event(stretch.start_s, EventKind.ENTERED, "Entered the body", "进镜"))
         if stretch.scene is Scene.CAECUM and self._marked_s is None and stretch.opens_a_stay:
-            found.append(_caecum(stretch.start_s, "by picture", "图像识别"))
+            found.append(_caecum(stretch.start_s, "image recognition", "图像识别"))
         if stretch.scene is Scene.INSTRUMENT:
             found.append(Event(stretch.start_s, EventKind.THERAPY, "Instrument in view", "器械进入视野", {"on": True}))
         elif before is Scene.INSTRUMENT:
-            found.append(Event(stretch.start_s, EventKind.THERAPY, "Instrument gone", "器械离开视野", {"on": False}))
+            found.append(
+                Event(stretch.start_s, EventKind.THERAPY, "Instrument out of view", "器械离开视野", {"on": False})
+            )
         return found
 
     def _short(self, time_s: float) -> list[Event]:

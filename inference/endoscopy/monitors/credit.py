@@ -1,4 +1,4 @@
-"""What speaks for each site having been seen: figures over the whole examination, for a small fitted model."""
+"""Evidence for each site having been seen: figures over the whole examination, for a small fitted model."""
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def _seconds(samples: Samples, values: np.ndarray) -> np.ndarray:
 
 
 def _window_maxima(samples: Samples, values: np.ndarray, window_s: float) -> np.ndarray:
-    """Highest mean of values (T, S + 1) over windows of so many legible seconds."""
+    """Highest mean of values (T, S + 1) over windows of this many legible seconds."""
     times = np.concatenate([[0.0], np.cumsum(samples.seconds)])
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values * samples.seconds[:, None], axis=0)])
     last = np.searchsorted(times, times + window_s - 1e-9)

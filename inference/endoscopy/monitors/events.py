@@ -1,4 +1,4 @@
-"""What the watcher itself has to tell, in the words of both languages."""
+"""What the watcher itself has to report, in both languages."""
 
 from unmissed.datasets.video import Gap
 from unmissed.inference.endoscopy.monitors.alerts import LOST_S
@@ -44,20 +44,20 @@ def lesion_pace_notes(looks: LesionLooks | None) -> tuple[str, ...]:
         return ()
     each, ms, count, frames = f"{looks.frames_per_look:.1f}", f"{looks.median_ms:.0f}", looks.looks, looks.frames
     note = (
-        f"The lesion model takes {ms} ms a look on this machine: it looked at one frame in {each} "
-        f"({count:,} of {frames:,}), and its boxes are held in between. "
+        f"The lesion model takes {ms} ms per frame on this machine: it analysed one frame in {each} "
+        f"({count:,} of {frames:,}); its boxes are held in between. "
         f"病灶模型在本机单次用时 {ms} 毫秒：平均每 {each} 帧检测一次"
         f"（{frames:,} 帧中 {count:,} 帧），其间沿用上次结果。"
     )
     if looks.frames_per_look * looks.interval_ms <= 1000 * LOST_S:
         return (note,)
-    return (note, "That is too seldom for alerts of high risk. 检测过于稀疏，无法给出高危提示。")
+    return (note, "This is too infrequent for high-risk alerts. 检测过于稀疏，无法给出高危提示。")
 
 
 class SpeedEvents:
-    """What the gauge has to tell beyond its needle: withdrawal became too fast, the tip slipped.
+    """What the gauge has to report beyond its value: withdrawal became too fast, the tip slipped.
 
-    Insertion may be fast; the gauge shows it, nobody is told.
+    Insertion may be fast; the gauge shows it, without an event.
     """
 
     def __init__(self) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 SAMPLE_S = 0.15
-"""Frames are joined until they stand for so long: one at 5 analysed frames a second, four at 25."""
+"""Frames are joined until they cover this long: one at 5 analysed frames a second, four at 25."""
 
-_LONGEST_FRAME_S = 0.6  # a frame stands for no more time than this; two analysed frames a second are the least
-_FIRST_FRAME_S = 0.04  # what the last frame stands for when no two were seen in a row
+_LONGEST_FRAME_S = 0.6  # a frame represents no more time than this; two analysed frames a second are the least
+_FIRST_FRAME_S = 0.04  # what the last frame represents when no two were seen in a row
 _LEAST = 1e-4  # probabilities below this say no more
 _ROUNDING_S = 1e-6
 
@@ -20,7 +20,7 @@ class Samples:
 
     Attributes
     ----------
-    seconds : (T,), what each stands for.
+    seconds : (T,), what each represents.
     probabilities : (T, S + 1), means.
     logs : (T, S + 1), means of ``log_of``.
     """
@@ -40,7 +40,7 @@ class Sample:
 
 
 class SampleJoiner:
-    """Joins frames; each stands for the time until the next one.
+    """Joins frames; each represents the time until the next one.
 
     All samples are kept, as plain numbers: an hour of a colonoscopy takes 2 MB, a gastroscopy of ten minutes as much.
 
@@ -61,7 +61,7 @@ class SampleJoiner:
         Parameters
         ----------
         time_s : rising.
-        row : (S + 1,) probabilities, see ``with_nowhere``; None for a frame that tells nothing, which ends a sample.
+        row : (S + 1,) probabilities, see ``with_nowhere``; None for a frame without information, which ends a sample.
         """
         if self._last is not None:
             self._frame_s = min(max(time_s - self._last[0], 0.0), _LONGEST_FRAME_S)

@@ -16,19 +16,19 @@ FUSED, BLUR, SIMILARITY, MOTION = (
     "withdrawal-speed-motion",
 )
 _GAP_S = 0.5
-_LEAST_S = 0.3  # no speed is told from less
+_LEAST_S = 0.3  # no speed is measured from less
 _FORGET_S = 1.0  # a band is forgotten after the gauge was grey for so long
 
 
 class SpeedMonitor:
-    """Tells the speed of the last second, and how it is to be judged.
+    """Measures the speed of the last second, and assesses it.
 
     The gauge reads 2 for each mm/s at a lumen radius of 20 mm up to about 35 mm/s and rises ever more slowly above, so
     that faster always reads higher. It is a rate of the picture: no mm/s is told, since a picture has no scale.
 
     Parameters
     ----------
-    limits : of the bands; None: the speed is told and the state is always "not assessed".
+    limits : of the bands; None: the speed is measured and the state is always "not assessed".
 
     Raises
     ------
@@ -57,7 +57,7 @@ class SpeedMonitor:
         clarity : whether a doctor could judge the picture; if not the gauge is grey.
         similarity : to the frames before, 0..1.
         motion : since the frame before.
-        frozen : the picture stands still by a key press; the gauge is grey.
+        frozen : the picture is frozen by a key press; the gauge is grey.
         """
         past_s = 0.0 if self._time_s is None else time_s - self._time_s
         if self._time_s is None or not 0 < past_s <= _GAP_S:
@@ -146,7 +146,7 @@ class SlipFinder:
         self._lost_s = None
 
     def update(self, time_s: float, similarity: float, trust: float, usable: bool) -> bool:
-        """Whether the tip slipped at this frame; told once for a slip.
+        """Whether the tip slipped at this frame; reported once for a slip.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ WINDOW_S = 1.0
 _SIGNED_S = 0.4  # motion is averaged with its sign for so long, so that trembling cancels, and only then without it
 _SOON_S = 0.3
 _LEVEL_S = 4.0  # time constant of the usual sharpness
-_MOST_STEP_S = 0.2  # a frame stands for at most so long
+_MOST_STEP_S = 0.2  # a frame represents at most this long
 _TRUST_FLOOR = 0.05
 
 _SIGNED = ("axial", "axial_middle", "scale", "inner", "centre", "outer", "median", "contraction")
@@ -37,7 +37,7 @@ _SMEAR_AT = [_AT[name] for name in SMEAR_FEATURES]
 
 
 class SpeedWindow:
-    """The last second, frame by frame; frames count by the time they stand for, so that any frame rate reads alike."""
+    """The last second, frame by frame; frames count by the time they represent, so that any frame rate reads alike."""
 
     def __init__(self) -> None:
         self._rows: deque[np.ndarray] = deque()
@@ -54,7 +54,7 @@ class SpeedWindow:
 
     @property
     def span_s(self) -> float:
-        """Time that the window stands for."""
+        """Time that the window covers."""
         return sum(past_s for _, past_s in self._times)
 
     def add(self, time_s: float, past_s: float, similarity: float, motion: Motion) -> None:
@@ -114,7 +114,7 @@ class SpeedWindow:
         return dict(zip(FEATURES, map(float, values), strict=True))
 
     def _last(self, span_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the last so many seconds, and what time each stands for."""
+        """Rows of the last seconds, and what time each represents."""
         end = self._times[-1][0]
         count = sum(end - time_s < span_s - 1e-6 for time_s, _ in self._times)
         rows = np.stack([self._rows[k] for k in range(len(self._rows) - count, len(self._rows))])

@@ -1,4 +1,4 @@
-"""Stretches of one scene, each with what the clocks had counted when it began: an hour is told as fast as a minute."""
+"""Stretches of one scene, each with what the clocks had counted when it began: an hour is done as fast as a minute."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class FrameTotals:
 
 @dataclass(frozen=True, slots=True)
 class ClockTotals:
-    """Seconds that the clocks have counted up to a moment; outside they stand.
+    """Seconds that the clocks have counted up to a moment; outside the body they stop.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class SceneStretch:
 
     @property
     def opens_a_stay(self) -> bool:
-        """Whether it is in the caecum, and no caecum was told shortly before."""
+        """Whether it is in the caecum, and no caecum was recognised shortly before."""
         return self.scene is Scene.CAECUM and self.turn is not None and self.turn.time_s == self.start_s
 
     def clock_totals_at(self, frame_totals: FrameTotals) -> ClockTotals:

@@ -1,4 +1,4 @@
-"""Whether the picture stands still: a frozen picture is no observation, and clocks stop."""
+"""Whether the picture is frozen: a frozen picture is not an observation, and clocks stop."""
 
 from collections import deque
 
@@ -19,7 +19,7 @@ class FreezeMeter:
     """Compares each frame with the one before.
 
     Single pixels at full resolution are compared, not means over areas: areas average the sensor's noise away, and
-    that noise is what tells a live picture that does not move from a frozen one.
+    that noise distinguishes a live picture that does not move from a frozen one.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class FreezeMeter:
         self._differences: deque[tuple[float, float]] = deque()
 
     def update(self, view: FrameView) -> bool:
-        """True once the picture has stood still for 0.4 s by its time stamps."""
+        """True once the picture has been frozen for 0.4 s by its time stamps."""
         step = max(1, max(view.grey.shape) // _SAMPLE_PX)
         sample = np.ascontiguousarray(view.grey[::step, ::step])
         last, elapsed_s = self._last, view.time_s - self._last_s

@@ -1,4 +1,4 @@
-"""How the picture moves: axial motion told apart from roll, angulation, side steps and contraction of the wall."""
+"""How the picture moves: axial motion separated from roll, angulation, side steps and contraction of the wall."""
 
 import cv2
 import numpy as np
@@ -71,7 +71,7 @@ class MotionMeter:
 
 
 def nothing() -> Motion:
-    """No motion was told."""
+    """No motion was detected."""
     return Motion(0.0, 0.0, 0.0, 0.0, dict.fromkeys(MOTION_FEATURES, 0.0))
 
 
@@ -110,7 +110,7 @@ def _flow_features(tracks: Tracks, lumen: np.ndarray, shape: tuple[int, ...], pa
 
 
 def _by_place(fit: TubeFit) -> dict[str, float]:
-    """Axial motion as rings and quadrants tell it; where a place has too few points, as all points do."""
+    """Axial motion as rings and quadrants show it; where a place has too few points, as all points do."""
     found = {
         name: _median(fit.axial_by_point[(fit.angles >= low) & (fit.angles < high)], fit.axial)
         for name, (low, high) in zip(("inner", "centre", "outer"), _RINGS, strict=True)

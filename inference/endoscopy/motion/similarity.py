@@ -33,7 +33,7 @@ class SimilarityMeter:
     """Weighted share of equal hash bits between a frame and those of the last 0.36 s.
 
     The patent (EP3848891, US11800969) hashes each frame by dHash, takes the overlap with each of the n frames before
-    and weighs them; its n and its weights are not published. Here n is nine frames at 25 frames a second, told by time
+    and weighs them; its n and its weights are not published. Here n is nine frames at 25 frames/s, counted by time
     so that any frame rate reads alike, and nearer frames count more, falling linearly.
     """
 

@@ -20,7 +20,7 @@ class SmearMeter:
         self._x = self._y = np.zeros((1, 1), np.float32)
 
     def measure(self, small: np.ndarray, small_mask: np.ndarray, lumen: np.ndarray) -> dict[str, float]:
-        """Named figures; 0 where nothing can be told.
+        """Named figures; 0 where nothing can be assessed.
 
         Parameters
         ----------

@@ -128,13 +128,13 @@ def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> tuple[f
 
 
 def _lengths(rows: np.ndarray) -> np.ndarray:
-    """Of vectors (N, k): float64 (N,); what ``np.linalg.norm`` tells, in half its time for so few."""
+    """Of vectors (N, k): float64 (N,); what ``np.linalg.norm`` gives, in half its time for so few."""
     found: np.ndarray = np.sqrt(np.add.reduce(rows * rows, axis=1))
     return found
 
 
 def _median(values: np.ndarray) -> float:
-    """What ``np.median`` tells of finite numbers, in a quarter of its time for so few."""
+    """What ``np.median`` gives for finite numbers, in a quarter of its time for so few."""
     half, odd = divmod(len(values), 2)
     ordered = np.sort(values)
     return float(ordered[half]) if odd else float(ordered[half - 1] + ordered[half]) / 2

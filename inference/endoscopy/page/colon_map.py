@@ -30,7 +30,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A time on the way; the text stands at ``text_x, text_y``."""
+    """A time on the way; the text is at ``text_x, text_y``."""
 
     x: float
     y: float

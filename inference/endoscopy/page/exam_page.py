@@ -24,7 +24,7 @@ def write_exam_page(path: Path, exam: StoredExam, protocol: Protocol, result: Ex
     Parameters
     ----------
     path : of the HTML file; whole or not at all.
-    exam : what stands in exam.json.
+    exam : the content of exam.json.
     protocol : the examination was held against.
     result : brings the best frames and the events.
     timeline : brings the signals over time.

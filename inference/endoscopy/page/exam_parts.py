@@ -44,7 +44,7 @@ class SiteCard:
 
 MET = Word("✓ met", "✓ 达到", tone="calm")
 NOT_MET = Word("✗ not met", "✗ 未达到", tone="bad")
-NOT_JUDGED = Word("? not judged", "? 未评估", tone="warn")
+NOT_JUDGED = Word("? not assessed", "? 未评估", tone="warn")
 SEEN = Word("✓ seen", "✓ 已观察", tone="calm")
 MISSED = Word("✗ not seen", "✗ 遗漏", tone="bad")
 NOT_ASSESSED = Word("not assessed", "未评估")
@@ -66,9 +66,9 @@ def verdict(exam: StoredExam) -> Word:
     if failed:
         sentences.append((f"✗ Not met: {_listed(failed)}", f"✗ 未达到要求：{_listed_zh(failed)}"))
     if open_ones:
-        sentences.append((f"? Not judged: {_listed(open_ones)}", f"? 无法评估：{_listed_zh(open_ones)}"))
+        sentences.append((f"? Not assessed: {_listed(open_ones)}", f"? 未评估：{_listed_zh(open_ones)}"))
     if not sentences:
-        return Word("✓ As the protocol asks", "✓ 符合方案要求", tone="calm")
+        return Word("✓ Meets the protocol", "✓ 符合方案要求", tone="calm")
     tone = "bad" if failed else "warn"
     return Word(" · ".join(en for en, _ in sentences), " · ".join(zh for _, zh in sentences), tone=tone)
 
@@ -78,7 +78,7 @@ def ending(exam: StoredExam) -> Word | None:
     if exam.ended in COMPLETE:
         return None
     return Word(
-        f"The recording was interrupted ({exam.ended}). What follows is the examination so far.",
+        f"The recording was interrupted ({exam.ended}). Results up to that point follow.",
         f"录像中断（{exam.ended}），以下为中断前的结果。",
     )
 
@@ -96,7 +96,7 @@ def cards(exam: StoredExam, result: ExamResult) -> list[SiteCard]:
 
 
 def missed(exam: StoredExam) -> list[StoredSite]:
-    """Sites that were not seen; empty where nothing can tell sites."""
+    """Sites that were not seen; empty where sites are not assessed."""
     return [site for site in exam.sites if site.code in (exam.missing or ())]
 
 
@@ -111,7 +111,7 @@ def facts(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
 
 
 def settings(exam: StoredExam) -> dict[str, Any]:
-    """What the page tells of the provenance: the models and the list of sites stand elsewhere on it."""
+    """What the page shows of the provenance: the models and the list of sites are elsewhere on it."""
     kept = {name: value for name, value in exam.provenance.items() if name not in ("models", "protocol")}
     limits = exam.provenance.get("protocol", {})
     return kept | {name: limits[name] for name in ("speed", "lesion", "coverage") if limits.get(name)}

@@ -1,4 +1,4 @@
-"""The time line of an examination: strips of what was told and bars of the speed gauge, in thousandths of its width."""
+"""The time line of an examination: strips of what was seen and bars of the speed gauge, in thousandths of its width."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Lane:
     tone : names the colour.
     runs : (start, width), in thousandths of the width.
     dots : places of marks.
-    code : stands before the label.
+    code : shown before the label.
     """
 
     word: Word
@@ -63,7 +63,7 @@ class Strips:
     Parameters
     ----------
     timeline : of the examination.
-    duration_s : what the whole width stands for, from the first frame.
+    duration_s : what the whole width represents, from the first frame.
     """
 
     def __init__(self, timeline: Timeline, duration_s: float) -> None:
@@ -159,7 +159,7 @@ class Strips:
     def _runs_of(
         self, kind: Literal["reasons", "scenes", "sites"], value: str, least: float = 0.0
     ) -> tuple[tuple[float, float], ...]:
-        """Where a value was told for a good part of the stretch; of a site with that probability at least."""
+        """Where a value was found for a good part of the stretch; of a site with that probability at least."""
 
         def is_on(stretch: TimelineStretch) -> bool:
             seconds: dict[str, float] = getattr(stretch, kind)

@@ -1,4 +1,4 @@
-"""Where the sites of a gastroscopy lie on the drawn stomach: rings of four walls, and single places."""
+"""Where the sites of a gastroscopy are on the drawn stomach: rings of four walls, and single places."""
 
 import math
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ _WALLS = {"lesser": 180.0, "anterior": 270.0, "greater": 0.0, "posterior": 90.0}
 
 @dataclass(frozen=True, slots=True)
 class _Station:
-    """A region on the drawing: centre, where further single places go, where its label stands, turn of its ring."""
+    """A region on the drawing: centre, where further single places go, where its label is, turn of its ring."""
 
     word: Word
     x: float
@@ -77,7 +77,7 @@ class MapSite:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Places that belong together: their name and where it stands, and the centre of their ring."""
+    """Places that belong together: their name and where it is, and the centre of their ring."""
 
     word: Word
     x: float
@@ -99,7 +99,7 @@ class StomachView:
 
     @property
     def has_rings(self) -> bool:
-        """Whether walls are told apart."""
+        """Whether walls are distinguished."""
         return any(region.is_ring for region in self.regions)
 
 
@@ -108,7 +108,7 @@ def stomach_views(exam: StoredExam) -> tuple[StomachView, ...]:
 
     Parameters
     ----------
-    exam : its sites are placed by region and wall; what has no place on the drawing stands below it.
+    exam : its sites are placed by region and wall; what has no place on the drawing is below it.
     """
     views = (
         (Word("Forward view", "正镜观察"), [site for site in exam.sites if not _is_retroflexed(site)]),

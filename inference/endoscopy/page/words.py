@@ -7,7 +7,7 @@ REASONS = {
     Reason.DARK: Word("Too dark", "过暗"),
     Reason.OVEREXPOSED: Word("Over-exposed", "过曝"),
     Reason.BLUR: Word("Blurred", "模糊"),
-    Reason.WALL: Word("Touches the wall", "贴壁"),
+    Reason.WALL: Word("Wall contact", "贴壁"),
     Reason.WATER: Word("Water, foam", "冲洗、泡沫"),
     Reason.SMOKE: Word("Smoke, veil", "烟雾"),
     Reason.OUTSIDE: Word("Outside", "体外"),
@@ -39,7 +39,7 @@ EVENTS = {
     EventKind.SLIP: Word("Slip", "滑镜", tone="warn"),
     EventKind.LESION: Word("High risk", "高危", tone="bad"),
     EventKind.FROZEN: Word("Frozen", "画面冻结", tone="look"),
-    EventKind.ILLEGIBLE: Word("Nothing to be seen", "视野不清", tone="warn"),
+    EventKind.ILLEGIBLE: Word("No clear view", "视野不清", tone="warn"),
     EventKind.THERAPY: Word("Instrument", "器械操作", tone="look"),
     EventKind.GAP: Word("No picture", "无图像", tone="warn"),
     EventKind.CHANGED: Word("Picture changed", "图像改变", tone="look"),
@@ -57,36 +57,36 @@ SIGNS = {
     EventKind.SHORT: "✗",
     EventKind.THERAPY: "T",
 }
-"""How events stand on the time line."""
+"""How events are shown on the time line."""
 
 KPIS = {
     "withdrawal_s": Word(
         "Withdrawal time",
         "退镜时间",
-        "From the caecum to the exit, without therapy, frozen pictures and gaps.",
+        "From the caecum to the exit, excluding therapy, frozen pictures and gaps.",
         "自盲肠至出镜，不计治疗、冻结及无图像时间。",
     ),
     "examination_s": Word(
         "Examination time",
         "检查时间",
-        "Inside the body, without frozen pictures and gaps.",
+        "Inside the body, excluding frozen pictures and gaps.",
         "体内时间，不计冻结及无图像时间。",
     ),
     "effective": Word(
         "Clear observation", "有效观察占比", "Share of that time with a legible picture.", "该时间内画面清晰的比例。"
     ),
     "caecum": Word("Caecum recognised", "识别到盲肠", "Time of the recording.", "录像时间。"),
-    "coverage": Word("Sites seen", "已观察部位", "Of the protocol.", "按检查方案。"),
+    "coverage": Word("Sites seen", "已观察部位", "Of the sites in the protocol.", "按检查方案。"),
     "speed_red": Word("Too fast", "过快占比", "Share of the withdrawal.", "占退镜时间。"),
     "speed_amber": Word("Fast", "偏快占比", "Share of the withdrawal.", "占退镜时间。"),
     "speed_grey": Word("Speed not measurable", "速度无法测量", "Share of the withdrawal.", "占退镜时间。"),
     "speed_alarms": Word("Speed alarms", "速度报警次数", "Withdrawal too fast.", "退镜过快。"),
     "slips": Word("Slips", "滑镜次数", "The picture jumped.", "画面突变。"),
     "lesion_alerts": Word(
-        "High-risk alerts", "高危提示", "Areas pointed out by the detector.", "检测模型提示的可疑区域。"
+        "High-risk alerts", "高危提示", "Suspicious areas marked by the detector.", "检测模型提示的可疑区域。"
     ),
     "longest_illegible": Word(
-        "Longest unclear stretch", "最长不清晰时段", "Nothing to be seen, inside the body.", "体内视野不清。"
+        "Longest unclear stretch", "最长不清晰时段", "No clear view inside the body.", "体内视野不清。"
     ),
 }
 
@@ -105,7 +105,7 @@ STAGES_ZH = {
 }
 
 
-ROLES = {"site": Word("Model of sites", "部位模型"), "lesion": Word("Model of lesions", "病灶模型")}
+ROLES = {"site": Word("Site model", "部位模型"), "lesion": Word("Lesion model", "病灶模型")}
 
 
 def states(is_assessed: bool) -> dict[SpeedState, Word]:

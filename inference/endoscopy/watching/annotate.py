@@ -55,7 +55,7 @@ class AnnotatedVideo(Closing):
         self._thread.start()
 
     def add(self, frame: Frame, signals: FrameSignals | None, now: ExamProgress) -> None:
-        """Take a frame with what was told of it."""
+        """Take a frame with what was detected in it."""
         try:
             self._jobs.put((frame, signals, now), block=self._every_frame)
         except queue.Full:
@@ -75,7 +75,7 @@ class AnnotatedVideo(Closing):
             return []
         if _frames_in(self._partial) < self._written:
             self.close()
-            raise OutputError(f"cannot write {self._path} whole", fix="is the disk full?")
+            raise OutputError(f"cannot write {self._path} completely", fix="is the disk full?")
         try:
             self._partial.replace(self._path)
         except OSError as error:

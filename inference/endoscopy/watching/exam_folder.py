@@ -56,7 +56,7 @@ class ExamFolder(Closing):
     ----------
     output : the folder; made when it is not there.
     protocol : of the examination.
-    clocks : tells the clocks as they stand, for the ``exam.json`` of a running examination.
+    clocks : gives the current clocks, for the ``exam.json`` of a running examination.
     overwrite : forget an earlier examination in that folder.
     checkpoint_s : ``exam.json`` is renewed after so much time of the clock on the wall.
 

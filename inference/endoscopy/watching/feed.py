@@ -92,7 +92,7 @@ class Feed(Closing):
             ended = self._source.ended or "end"
         except UnmissedError as error:
             ended = str(error)
-        except Exception as error:  # a thread has nobody above it: the reader of the queue gets it
+        except Exception as error:  # a thread has no caller: the reader of the queue gets it
             self._error, ended = error, "error"
         with self._changed:
             self.ended = ended

@@ -43,7 +43,7 @@ class LesionStatus:
 
 @dataclass(slots=True, eq=False)
 class _Look:
-    """A frame that the model looks at, or need not (no ``job``); ``legible`` and ``lesions`` are told later."""
+    """A frame that the model looks at, or need not (no ``job``); ``legible`` and ``lesions`` are set later."""
 
     time_s: float
     frame_px: tuple[int, int]
@@ -62,7 +62,7 @@ class LesionWatch(Closing):
 
     Parameters
     ----------
-    find : finds lesions in a frame; None: nobody looks.
+    find : finds lesions in a frame; None: no lesion model.
     alerts : takes what was found.
     times : gets the time of every look.
     beside : runs the looks until ``keep_pace``.
@@ -90,7 +90,7 @@ class LesionWatch(Closing):
         Parameters
         ----------
         fps : of the stream.
-        width_px, height_px : of its frames, for trials that tell how long a look takes.
+        width_px, height_px : of its frames, for trials that measure how long a look takes.
         """
         if self._find is None:
             return
@@ -112,7 +112,7 @@ class LesionWatch(Closing):
         ----------
         view : of the frame.
         index : of the frame in the stream, those that were dropped counted.
-        is_inside : nobody looks for lesions outside the body.
+        is_inside : lesions are not searched outside the body.
         frame_px : width and height of the whole frame.
         """
         self._began_s = perf_counter()
@@ -166,7 +166,7 @@ class LesionWatch(Closing):
         return self._status(time_s).events
 
     def summary(self) -> LesionLooks | None:
-        """How often the model looked; None where it looks at every frame anyway, or nobody looks."""
+        """How often the model looked; None where it looks at every frame anyway, or there is no lesion model."""
         if self._pace is None:
             return None
         times = self._times.summary().get(_STAGE)

@@ -41,7 +41,7 @@ _ROWS = 2
 
 @dataclass(frozen=True, slots=True)
 class ExamProgress:
-    """How the examination stands: clocks, sites seen, sites of the protocol (0 where it lists none)."""
+    """The state of the examination: clocks, sites seen, sites of the protocol (0 where it lists none)."""
 
     clocks: ClockTimes
     seen: int
@@ -76,7 +76,7 @@ class Overlay:
         image : uint8 (height, width, 3) RGB; None while there is none.
         size : width and height of a picture, where there is none.
         signals : of that picture.
-        now : how the examination stands.
+        now : the state of the examination.
 
         Returns
         -------

@@ -28,7 +28,7 @@ _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnx
 
 
 class Request(StrEnum):
-    """What the user wants, told between two frames."""
+    """What the user wants, asked between two frames."""
 
     NONE = "none"
     STOP = "stop"
@@ -39,13 +39,13 @@ class Request(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchStatus:
-    """How things stand, for the screen.
+    """The current state, for the screen.
 
     Attributes
     ----------
     time_s : of the last frame.
     signals : of that frame; None before the first.
-    clocks : as they stand.
+    clocks : the current ones.
     sites_seen : credited so far.
     new_events : since the last moment.
     silent_s : seconds since a frame was analysed.
@@ -100,7 +100,7 @@ def watch(
     limit_s : stop after so much of the stream.
     overwrite : forget an earlier examination in that folder.
     notes : for whoever reads the results.
-    on_frame : told after every frame, and five times a second while none comes; answers with a wish.
+    on_frame : called after every frame, and five times per second while none comes; answers with a wish.
     make_watcher : (protocol, name of the source) -> what analyses the frames.
 
     Returns
@@ -176,7 +176,7 @@ class _WatchLoop:
         self.times = StageTimes()
 
     def run(self, limit_s: float | None, *, is_timed: bool) -> str:
-        """Take frames until there are no more, or the user wants no more; tells how it ended."""
+        """Take frames until there are no more, or the user wants no more; returns how it ended."""
         while not self._feed.is_done:
             arrival = self._feed.take(_TURN_S)
             if arrival is not None:
@@ -225,12 +225,12 @@ class _WatchLoop:
 
 
 def assessed_sites(protocol: Protocol) -> int:
-    """How many sites are counted on the screen; 0 where nothing can tell them, or "0 of 26" would stand there."""
+    """How many sites are counted on the screen; 0 where they are not assessed, or "0 of 26" would be shown."""
     return len(protocol.sites) if protocol.models.site else 0
 
 
 def _forget_video(output: Path) -> None:
-    """A video of an earlier examination must not stand beside the tables of this one."""
+    """A video of an earlier examination must not be kept beside the tables of this one."""
     try:
         (output / ANNOTATED_FILE).unlink(missing_ok=True)
     except OSError as error:

@@ -56,11 +56,11 @@ class Watcher(Closing):
     protocol : what the examination should contain.
     source : the stream, as the user named it.
     runtime : what runs the models.
-    sighting : what tells sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
+    sighting : what recognises sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
 
     Attributes
     ----------
-    looks : has frames looked at for lesions; told by ``keep_pace`` when they come in real time.
+    looks : has frames looked at for lesions; informed by ``keep_pace`` when they come in real time.
 
     Raises
     ------
@@ -136,7 +136,7 @@ class Watcher(Closing):
         return found
 
     def clocks(self) -> ClockTimes:
-        """The clocks as they stand."""
+        """The current clocks."""
         return self._clocks.result()
 
     def seen_sites(self) -> int:
@@ -144,7 +144,7 @@ class Watcher(Closing):
         return sum(event.kind is EventKind.SITE for event in self._events)
 
     def finish(self, ended: str = "end", frames_dropped: int = 0) -> ExamResult:
-        """Close the books: what was watched so far, as a whole.
+        """Finish: the result of what was watched so far, as a whole.
 
         Parameters
         ----------

@@ -114,7 +114,7 @@ def test_an_answer_is_the_last_line(runner, capsys):
     assert (run.process_s, run.peak_bytes) == (5.0, 7)
     assert (run.answer.work_s, run.answer.patches, run.answer.means) == (2.5, 64, (0.75, 0.25))
     for wrong in ("", "done", json.dumps({"work_s": 1}), '{"work_s": NaN}'):
-        with pytest.raises(PeerError, match="told no answer"):
+        with pytest.raises(PeerError, match="reported no answer"):
             run_of(child(wrong))
 
 

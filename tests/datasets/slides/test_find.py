@@ -133,7 +133,7 @@ class TestDeepZoom:
     @pytest.mark.parametrize(
         ("text", "word"),
         [
-            ("<Image/>", "lacks a field"),
+            ("<Image/>", "missing or non-numeric field"),
             ('<Image TileSize="0" Overlap="1" Format="png"><Size Width="9" Height="9"/></Image>', "claims a level"),
             ('<Image TileSize="64" Overlap="1" Format="png"><Size Width="999999999" Height="9"/></Image>', "claims"),
             ('<Image TileSize="64" Overlap="1" Format="exe"><Size Width="9" Height="9"/></Image>', "format .exe"),

@@ -190,7 +190,7 @@ def no_video(tmp_path, kind):
         (".webp", r"is a picture \(WebP\)"),
         ("wav", r"is an audio file \(WAV\)"),
         ("mp3", r"is an audio file \(MP3\)"),
-        ("noise", "holds no video"),
+        ("noise", "contains no readable video"),
         ("one frame", "shows one picture"),
     ],
 )
@@ -243,7 +243,7 @@ def test_the_reader_takes_no_address_for_a_file(server, tmp_path):
 
 def test_a_playlist_from_the_network_is_not_followed(server):
     server.body = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{server.url}/secret.ts\n#EXT-X-ENDLIST\n".encode()
-    with pytest.raises(VideoError, match="does not answer with a video"):
+    with pytest.raises(VideoError, match="does not provide a video stream"):
         open_video(f"{server.url}/list.m3u8")
     assert "/secret.ts" not in server.paths
 
@@ -333,7 +333,7 @@ def test_a_camera_that_stays_away_ends_the_watch():
 
 def test_a_camera_without_a_picture_is_an_error():
     camera = Camera(0, away_s=5.0)
-    with pytest.raises(VideoError, match="no picture comes"):
+    with pytest.raises(VideoError, match="no picture arrives"):
         LiveVideo(camera, "camera", camera.reopen, now=camera.now, wait=camera.wait)
 
 

@@ -182,7 +182,7 @@ class TestWholeRunFails:
     @pytest.mark.usefixtures("local")
     def test_two_runs_in_one_folder(self, go, make_slide):
         slide = make_slide("a.tiff")
-        with RunFolder(go.out).locked(), pytest.raises(OutputError, match=r"another run works .*process \d+"):
+        with RunFolder(go.out).locked(), pytest.raises(OutputError, match=r"another run is using .*process \d+"):
             go(slide)
         assert go(slide)[0]["a"].error == ""  # the lock does not outlive its run
 

@@ -233,7 +233,7 @@ class TestFile:
             ("[NILM, ASC-US", "[ASC-US", "must begin with NILM"),
             ("never_exclude_from: HSIL", "never_exclude_from: NILM", "abnormal classes"),
             ("  conventional:", "  dry:", "adequacy"),
-            ("name: screening", "name: screening\nname: other", "stands here twice"),
+            ("name: screening", "name: screening\nname: other", "duplicate key"),
             ("name: screening", "name: &a screening\nother: *a", "aliases are not allowed"),
             ("name: screening", "name: !!python/object/apply:os.system [ls]", "YAML"),
             ("name: screening", "name: [", "YAML"),

@@ -91,7 +91,7 @@ def test_a_good_slide_is_read_by_a_person_and_not_sent_back(end, cells, tmp_path
 def test_a_black_slide_is_scanned_again(end, tmp_path):
     stored, decision = end(plain(tmp_path / "s.tiff", 3))
     assert decision.disposition is Disposition.RERUN
-    assert "black all over" in decision.reasons[0]
+    assert "entirely black" in decision.reasons[0]
     assert (stored.reading.tiles_read, stored.reading.tiles_damaged) == (TILES, 0)
     assert stored.reading.thumbnail_grey == pytest.approx(3, abs=1)
 

@@ -201,7 +201,7 @@ def test_the_slide_page_tells_what_matters(triaged):
     assert "/archive" not in text  # a page that is passed on tells no folders of this machine
     assert {"findings.csv", "findings.geojson", "result.json", "thumbnail.jpg", "overlay.png"} <= set(reader.addresses)
     nothing = read(folder / "slides" / "C26-10" / "index.html")[1]
-    assert "That is not a proof that nothing is there." in nothing
+    assert "This does not prove that there is no lesion." in nothing
 
 
 def test_every_address_leads_to_a_file_of_the_run(triaged):
@@ -254,7 +254,7 @@ def test_a_damaged_result_is_named_and_the_rest_goes_on(triaged):
     write_pages(folder, [*rows, outside], RUN)
     text = read(folder / "index.html")[1]
     assert "result.json is damaged" in text
-    assert "lies outside of the run" in text
+    assert "is outside the run" in text
     assert not (folder / "slides" / "C26-2" / "index.html").exists()
     assert (folder / "slides" / "C26-10" / "index.html").exists()
 

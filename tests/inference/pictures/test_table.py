@@ -113,7 +113,7 @@ def test_a_disk_that_fills_up_keeps_whole_rows(tmp_path, card):
                 table.write([GOOD])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert f"{table.rows} rows are safe in {table.partial}" in caught.value.found
+    assert f"{table.rows} rows are saved in {table.partial}" in caught.value.found
     assert table.rows > 5
     rows = read(table.partial)
     assert len(rows) == table.rows

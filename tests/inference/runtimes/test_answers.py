@@ -97,8 +97,8 @@ def test_one_weight_changed_is_refused(copy, name, layers, variant, seed):
     choice = choose(path)
     assert choice.file.variant != variant, "the other file runs"
     assert choice.provenance()["notes"] == list(choice.notes)
-    assert any(f"{variant} on onnx-cpu is off by" in note and "runs in its place" in note for note in choice.notes)
-    with pytest.raises(RuntimeUnavailableError, match="not computed right here"):
+    assert any(f"{variant} on onnx-cpu is off by" in note and "is used instead" in note for note in choice.notes)
+    with pytest.raises(RuntimeUnavailableError, match="not computed correctly on this machine"):
         choose(path, variant=variant)
 
 
@@ -126,7 +126,7 @@ def test_a_runtime_that_returns_nonsense_is_refused(monkeypatch, number):
     monkeypatch.setitem(RUNTIMES, "zeros", runtime)
     with pytest.raises(RuntimeUnavailableError) as caught:
         choose("cell-bethesda", "zeros")
-    assert "cell-bethesda is not computed right here" in caught.value.found
+    assert "cell-bethesda is not computed correctly on this machine" in caught.value.found
     assert "int8" in caught.value.found and "fp32" in caught.value.found
     assert "unmissed doctor" in caught.value.fix
 
@@ -140,7 +140,7 @@ def test_a_runtime_that_is_wrong_for_several_pictures_at_once_is_refused(monkeyp
             return session
 
     monkeypatch.setitem(RUNTIMES, "one-for-all", OneForAll())
-    with pytest.raises(RuntimeUnavailableError, match="not computed right here"):
+    with pytest.raises(RuntimeUnavailableError, match="not computed correctly on this machine"):
         choose("cell-bethesda", "one-for-all")
 
 

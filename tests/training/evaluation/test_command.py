@@ -151,7 +151,7 @@ def test_a_model_is_measured_on_a_dataset(colour_model, tmp_path, capsys):
     assert run(colour_model, *words) == 0
     found = json.loads((out / "metrics.json").read_text())
     assert found["confusion_matrix"] == [[4, 0, 1], [0, 4, 0], [0, 0, 4]]
-    assert "the numbers flatter" in capsys.readouterr().err
+    assert "the figures are optimistic" in capsys.readouterr().err
     csv = (out / "test_predictions.csv").read_text()
     assert "red/wrong.png" in csv
     assert str(tmp_path) not in csv

@@ -230,7 +230,7 @@ class TestRows:
     def test_a_process_without_a_word_is_not_measured(self, monkeypatch):
         monkeypatch.setattr(model_speed, "run_child", lambda *a, **k: ChildRun(0.1, 0.1, 1, 0.0, ""))
         (row,) = measured().rows
-        assert "without a word" in row.not_measured
+        assert "without any output" in row.not_measured
 
 
 def fixed_batch_model(folder, batch):

@@ -54,5 +54,5 @@ def test_a_system_that_cannot_tell_is_an_error(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "slide.tiff"
     path.write_bytes(b"x")
     monkeypatch.delattr(os, "preadv", raising=False)
-    with pytest.raises(CacheError, match="does not tell"):
+    with pytest.raises(CacheError, match="does not report"):
         cached_share(path)

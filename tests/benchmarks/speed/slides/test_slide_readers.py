@@ -326,7 +326,7 @@ class TestGpu:
     def test_rgb_in_jpeg_is_refused(self, slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with PlainTiff.open(slide) as opened:
             monkeypatch.setattr(opened._pages[0], "photometric", 2)
-            with pytest.raises(UnsupportedSlideError, match="cannot stand alone"):
+            with pytest.raises(UnsupportedSlideError, match="cannot be used alone"):
                 opened.jpeg(0, 0, 0)
 
 

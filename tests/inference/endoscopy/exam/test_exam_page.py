@@ -67,7 +67,7 @@ def test_the_missed_sites_are_named_in_both_languages(stomach_page):
         "7:35",
         "at least 7:00",
         "24 / 26",
-        "no medical device",
+        "not a medical device",
         "不是医疗器械",
         "exam 12.mp4",
     ):
@@ -112,9 +112,9 @@ def test_the_colon_is_a_time_axis(colon_page):
 
 def test_no_turning_point(tmp_path, colonoscopy):
     text = read(colonoscopy(None, rate=2.0).write(tmp_path))[1]
-    assert "? Not judged: withdrawal time, caecum recognised" in text
+    assert "? Not assessed: withdrawal time, caecum recognised" in text
     assert "The caecum was not recognised" in text
-    assert "not met" not in text.lower().replace("? not judged", "")
+    assert "not met" not in text.lower().replace("? not assessed", "")
 
 
 def test_sites_that_nothing_can_tell_are_not_missed(tmp_path, make_exam, frame):
@@ -134,7 +134,7 @@ def test_nothing_watched_and_cut_short(tmp_path, small_protocol, make_exam):
 
 def test_all_is_well(tmp_path, gastroscopy):
     text = read(gastroscopy(missing=(), rate=1.0).write(tmp_path))[1]
-    assert "✓ As the protocol asks" in text
+    assert "✓ Meets the protocol" in text
     assert "No site was missed." in text
 
 
@@ -238,7 +238,7 @@ def test_how_often_the_lesion_model_looked_is_told_in_both_languages(tmp_path, c
     changed = replace(exam.result, lesion_looks=looks, notes=notes)
     page = type(exam)(exam.protocol, exam.signals, changed).write(tmp_path)
     text = read(page)[1]
-    for words in ("one frame in 2.9", "平均每 2.9 帧", "takes 64 ms a look", "单次用时 64 毫秒", "(41 of 120)"):
+    for words in ("one frame in 2.9", "平均每 2.9 帧", "takes 64 ms per frame", "单次用时 64 毫秒", "(41 of 120)"):
         assert (words in text) is is_told, words
     assert read_exam(tmp_path).lesion_looks.looks == looks.looks
     assert bool(notes) is is_told
