@@ -1,0 +1,266 @@
+"""The numbers by which a slide is adequate: a case just below each and one just above it."""
+
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pytest
+from draw_constants import Limit
+
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.screening.adequacy import assess
+from unmissed.inference.cytology.screening.regions import Regions, find_regions
+from unmissed.inference.cytology.screening.scan import Scan, is_uniform
+
+POLICY = load_policy("screening")
+
+
+GLASS = 240  # grey
+
+
+def spots(count: int, apart: int = 2, score: float = 1.0) -> np.ndarray:
+    """A map of nuclei with so many peaks, row by row."""
+    side = int(np.ceil(count**0.5))
+    heat = np.zeros((side * apart, side * apart), np.float32)
+    places = np.arange(count)
+    heat[places // side * apart, places % side * apart] = score
+    return heat
+
+
+def judged(
+    heat: np.ndarray,
+    preparation: Preparation = Preparation.LIQUID,
+    *,
+    mm2: float = 50.0,
+    out_of_focus: float = 0.0,
+    obscured: float = 0.0,
+    um_per_cell: float = 8.0,
+) -> Any:
+    regions = Regions(np.ones(heat.shape, bool), mm2, out_of_focus, obscured, 200.0)
+    return assess(heat, regions, um_per_cell, POLICY.adequacy[preparation])
+
+
+@cache
+def enough() -> np.ndarray:
+    return spots(5000)
+
+
+def verdict_on_cells(count: int, preparation: Preparation) -> str:
+    return judged(spots(count), preparation).verdict.value
+
+
+def verdict(changes: dict[str, float]) -> str:
+    return judged(enough(), **changes).verdict.value
+
+
+def cells_at(score: float) -> int:
+    return judged(spots(4, score=score)).cells
+
+
+def cells_of_two(apart_um: int) -> int:
+    """Two nuclei so far apart, on a map whose cells are 1 um."""
+    heat = np.zeros((5, 40), np.float32)
+    heat[2, [5, 5 + apart_um]] = 1.0
+    return judged(heat, um_per_cell=1.0).cells
+
+
+def regions_of(grey: np.ndarray, um_per_cell: float = 8.0, fine: Any = 10.0, coarse: Any = 10.0) -> Regions:
+    """Regions of a slide whose overview is grey (rows, columns), with so much fine and coarse detail."""
+    overview = np.repeat(np.asarray(grey, np.uint8)[..., None], 3, axis=2)
+    detail = [np.broadcast_to(np.asarray(value, np.float32), grey.shape).copy() for value in (fine, coarse)]
+    nothing = np.zeros(grey.shape, np.float32)
+    return find_regions(Scan(None, nothing, nothing, overview, *detail, 1, 0), um_per_cell)
+
+
+def one_in_glass(grey: int) -> bool:
+    """Whether a cell of that grey counts as foreground on a slide of glass."""
+    picture = np.full((20, 20), GLASS)
+    picture[7, 9] = grey
+    return bool(regions_of(picture).foreground[7, 9])
+
+
+def bright_is_glass(per_mille: int) -> bool:
+    """Whether so many bright entries of 1,000 are taken for the glass of the slide."""
+    picture = np.full(1000, 190)
+    picture[:per_mille] = GLASS
+    return not regions_of(picture.reshape(25, 40)).foreground[0, 0]
+
+
+def obscured_by_square(side_um: int, grey: int = 60) -> bool:
+    picture = np.full((140, 140), GLASS)
+    picture[30 : 30 + side_um, 30 : 30 + side_um] = grey
+    return regions_of(picture, um_per_cell=1.0).obscured > 0
+
+
+def obscured_by_grey(grey: int) -> bool:
+    return obscured_by_square(100, grey)
+
+
+def tissue(side: int) -> np.ndarray:
+    """Foreground everywhere but for a strip of glass that tells what glass is."""
+    picture = np.full((side, side), 150)
+    picture[: max(2, side // 20)] = GLASS
+    return picture
+
+
+def blurred_at(ratio: float, coarse: float = 10.0) -> bool:
+    return regions_of(tissue(40), fine=ratio * coarse, coarse=coarse).out_of_focus > 0.9
+
+
+def blurred_with_detail(coarse: float) -> bool:
+    return blurred_at(0.1, coarse)
+
+
+def sharp_at(distance_um: int) -> bool:
+    """Whether a very sharp place makes what lies so far from it, on either side, count as sharp; cells of 2 um."""
+    fine = np.full((200, 200), 1.0)
+    fine[100, 100] = 1e6
+    told = []
+    for step in (-1, 1):
+        picture = np.full((200, 200), GLASS)
+        picture[100, 100] = 150
+        picture[100, 100 + step * distance_um // 2] = 150
+        told.append(regions_of(picture, 2.0, fine, 10.0).out_of_focus < 0.4)
+    return any(told)
+
+
+def uniform(difference: int) -> bool:
+    canvas = np.full((64, 64, 3), 200, np.uint8)
+    canvas[8:16, 8:16] = 200 - difference
+    return is_uniform(canvas)
+
+
+BETHESDA = "Bethesda 2014"
+HERE = "measured here, see the comment beside it"
+LIMITS = [
+    Limit(
+        "5,000 cells, liquid-based",
+        "configs/policies/screening.yaml: min_cells: 5000",
+        BETHESDA,
+        partial(verdict_on_cells, preparation=Preparation.LIQUID),
+        (4999, "scant"),
+        (5000, "adequate"),
+    ),
+    Limit(
+        "8,000 cells, conventional",
+        "configs/policies/screening.yaml: min_cells: 8000",
+        BETHESDA,
+        partial(verdict_on_cells, preparation=Preparation.CONVENTIONAL),
+        (7999, "scant"),
+        (8000, "adequate"),
+    ),
+    Limit(
+        "75 % obscured",
+        "configs/policies/screening.yaml: max_obscured: 0.75",
+        f"{BETHESDA}: more is unsatisfactory",
+        verdict,
+        ({"obscured": 0.75}, "adequate"),
+        ({"obscured": 0.751}, "obscured"),
+    ),
+    Limit(
+        "half of it out of focus",
+        "configs/policies/screening.yaml: max_out_of_focus: 0.5",
+        "policy: a scan that is blurred over half of its cells is made again",
+        verdict,
+        ({"out_of_focus": 0.5}, "adequate"),
+        ({"out_of_focus": 0.501}, "out_of_focus"),
+    ),
+    Limit(
+        "a nucleus from 0.5 on",
+        "adequacy.py: NUCLEUS = 0.5",
+        "probability of a nucleus from which a peak is a cell",
+        cells_at,
+        (0.49, 0),
+        (0.5, 4),
+    ),
+    Limit(
+        "nuclei are 15 um apart",
+        "adequacy.py: APART_UM = 15.0",
+        "neighbouring squamous cells are further apart",
+        cells_of_two,
+        (15, 1),
+        (16, 2),
+    ),
+    Limit(
+        "0.002 mm2 are no cell",
+        "adequacy.py: GLASS_ONLY_MM2 = 0.002",
+        "less foreground than a single squamous cell has",
+        verdict,
+        ({"mm2": 0.0019}, "empty"),
+        ({"mm2": 0.002}, "adequate"),
+    ),
+    Limit(
+        "2 % are glass",
+        "regions.py: GLASS_SHARE = 0.02",
+        "the brightest part of a slide",
+        bright_is_glass,
+        (19, False),
+        (20, True),
+    ),
+    Limit(
+        "14 grey levels from glass",
+        "regions.py: DIFFERS = 14",
+        "pale cytoplasm differs by 20, noise by 5",
+        one_in_glass,
+        (225, True),
+        (226, False),
+    ),
+    Limit(
+        "12 is black", "regions.py: BLACK = 12", "scanners fill gaps with black", one_in_glass, (11, False), (12, True)
+    ),
+    Limit(
+        "95 is dark",
+        "regions.py: DARK = 95",
+        "clumps, blood and pen in which no nucleus can be told",
+        obscured_by_grey,
+        (94, True),
+        (95, False),
+    ),
+    Limit(
+        "80 um are a clump",
+        "regions.py: CLUMP_UM = 80.0",
+        "narrower dark areas are nuclei and folds",
+        obscured_by_square,
+        (79, False),
+        (80, True),
+    ),
+    Limit(
+        "fine is 0.36 of coarse",
+        "regions.py: BLURRED = 0.36",
+        f"{HERE}: 0.50 sharp, 0.33 blurred by 1 um",
+        blurred_at,
+        (0.355, True),
+        (0.365, False),
+    ),
+    Limit(
+        "1.5 grey levels of detail",
+        "regions.py: DETAIL = 1.5",
+        "below, focus cannot be told",
+        blurred_with_detail,
+        (1.45, False),
+        (1.55, True),
+    ),
+    Limit(
+        "windows of 130 um",
+        "regions.py: SHARP_WINDOW_UM = 130.0",
+        "over which focus is judged",
+        sharp_at,
+        (64, True),
+        (66, False),
+    ),
+    Limit(
+        "18 grey levels on a canvas",
+        "scan.py: UNIFORM = 18",
+        "one that varies less holds no cell",
+        uniform,
+        (17, True),
+        (18, False),
+    ),
+]
+
+
+@pytest.mark.parametrize("side", ["below", "above"])
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+def test_limits(limit: Limit, side: str) -> None:
+    given, answer = getattr(limit, side)
+    assert limit.ask(given) == answer, f"{limit.name} ({limit.source})"

@@ -1,0 +1,253 @@
+"""The numbers by which one frame is judged: a case just below each and one just above it."""
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from draw_constants import Limit
+
+from unmissed.inference.endoscopy.frame.clarity import REASONS, ClarityMeter
+from unmissed.inference.endoscopy.frame.outside import outside_probability
+from unmissed.inference.endoscopy.frame.sight import SightModel
+from unmissed.inference.endoscopy.protocol import ProtocolModels
+from unmissed.inference.endoscopy.values import (
+    Box,
+    FrameView,
+    Scene,
+)
+from unmissed.models.cards import Card, CardClass, FileSpec, TableInput, save_card
+
+
+def view(image: np.ndarray, time_s: float = 0.0) -> FrameView:
+    """A view of grey (h, w) or RGB (h, w, 3) pixels, all of them tissue."""
+    colour = np.ascontiguousarray(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2), np.uint8)
+    grey = np.ascontiguousarray(colour[..., 1])
+    height, width = grey.shape
+    return FrameView(time_s, Box(0, 0, width, height), colour, grey, grey, np.full_like(grey, 255))
+
+
+@cache
+def _folder() -> TemporaryDirectory:
+    return TemporaryDirectory()
+
+
+@cache
+def gauge(name: str, feature: str, slope: float, offset: float, outputs: tuple[str, ...]) -> str:
+    """A gauge whose first output is ``offset + slope * feature``, and whose others are 0; its path."""
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    path = Path(_folder().name) / f"{name}.onnx"
+    parts = {"weights": np.zeros((1, len(outputs))), "offsets": np.zeros(len(outputs))}
+    parts["weights"][0, 0], parts["offsets"][0] = slope, offset
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["features", "weights"], ["products"]),
+            helper.make_node("Add", ["products", "offsets"], ["values"]),
+        ],
+        name,
+        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["batch", 1])],
+        [helper.make_tensor_value_info("values", onnx.TensorProto.FLOAT, ["batch", len(outputs)])],
+        [onnx.numpy_helper.from_array(value.astype(np.float32), key) for key, value in parts.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    data = path.read_bytes()
+    file = FileSpec(
+        file=path.name, sha256=sha256(data).hexdigest(), size_bytes=len(data), precision="fp32", stored="fp32"
+    )
+    card = Card(
+        **{"name": name, "version": "1", "title": name, "title_zh": name, "task": "gauge", "metrics": {}, "data": ()},
+        **{"architecture": {}, "training": {}, "intended_use": "tests", "limits": (), "licence": "Apache-2.0"},
+        classes=tuple(CardClass(id=item, name=item, name_zh=item) for item in outputs),
+        input=TableInput(features=(feature,)),
+        files={"fp32": file},
+        default_variant="fp32",
+        temperature=1.0,
+        parity_max_abs_dp=0.0,
+    )
+    save_card(card, path.with_suffix(".json"))
+    return str(path)
+
+
+LEGIBLE = ("legible", *(reason.value for reason in REASONS))
+
+
+def meter() -> ClarityMeter:
+    """A meter for which a picture is as legible as it is bright."""
+    return ClarityMeter(gauge("brightness", "light", 1.0, 0.0, LEGIBLE))
+
+
+@cache
+def plain(grey: int) -> np.ndarray:
+    return np.full((120, 160), grey, np.uint8)
+
+
+def is_legible(grey: int) -> bool:
+    return meter().update(view(plain(grey)), None).legible
+
+
+def stays_legible(grey: int) -> bool:
+    """Whether it is still legible after a fifth of a second of another brightness."""
+    found, before = meter(), view(plain(200))
+    found.update(before, None)
+    for time_s in (0.1, 0.2):
+        told = found.update(view(plain(grey), time_s), before)
+    return told.legible
+
+
+def is_remembered(after_s: float) -> bool:
+    """Whether a clear frame still counts after so long, so that a black one is not called illegible."""
+    found, clear = meter(), view(plain(255))
+    found.update(clear, None)
+    return found.update(view(plain(0), after_s), clear).legible
+
+
+@cache
+def textured(shape: tuple[int, int] = (100, 100)) -> np.ndarray:
+    return np.random.default_rng(0).integers(20, 200, shape).astype(np.uint8)
+
+
+def outside_of(colour: Sequence[int]) -> float:
+    return round(outside_probability(view(np.full((96, 96, 3), colour, np.uint8))), 2)
+
+
+def tells_nothing(colour: Sequence[int]) -> bool:
+    return outside_of(colour) == 0.3
+
+
+def is_out(colour: Sequence[int]) -> bool:
+    return outside_of(colour) > 0.5
+
+
+def striped(columns: int, stripe: Sequence[int], ground: Sequence[int]) -> float:
+    """Probability of outside for a picture of 100 columns, so many of them of another colour."""
+    picture = np.full((100, 100, 3), ground, np.uint8)
+    picture[:, :columns] = stripe
+    return outside_probability(view(picture))
+
+
+def out_with_warm(columns: int) -> bool:
+    return striped(columns, (112, 100, 100), (100, 100, 100)) > 0.5
+
+
+def told_with_light(columns: int) -> bool:
+    return striped(columns, (120, 120, 120), (0, 0, 0)) > 0.9
+
+
+@cache
+def no_classifier() -> SightModel:
+    return SightModel(ProtocolModels())
+
+
+def is_outside_at(probability: float) -> bool:
+    return no_classifier().classify(view(textured()), probability).scene is Scene.OUTSIDE
+
+
+LIMITS = [
+    Limit(
+        "legible from 0.5 on",
+        "clarity.py: _THRESHOLD = 0.5",
+        "the probability that a frame is legible",
+        is_legible,
+        (127, False),
+        (128, True),
+    ),
+    Limit(
+        "0.1 beyond it",
+        "clarity.py: _MARGIN = 0.1",
+        "the decision changes only so far beyond the threshold",
+        stays_legible,
+        (101, False),
+        (103, True),
+    ),
+    Limit(
+        "0.15 s are averaged",
+        "clarity.py: _SPAN_S = 0.15",
+        "single frames that are smeared do not count",
+        is_remembered,
+        (0.149, True),
+        (0.151, False),
+    ),
+    Limit(
+        "brighter than 40",
+        "outside.py: _DARK, _BURNT = 40, 235",
+        "below, a pixel has no colour to tell",
+        tells_nothing,
+        ((40, 40, 40), True),
+        ((41, 41, 41), False),
+    ),
+    Limit(
+        "darker than 235",
+        "outside.py: _DARK, _BURNT = 40, 235",
+        "above, a pixel has no colour to tell",
+        tells_nothing,
+        ((234,) * 3, False),
+        ((235,) * 3, True),
+    ),
+    Limit(
+        "1.06 times blue is warm",
+        "outside.py: _WARM = 1.06",
+        "tissue is red to brown",
+        is_out,
+        ((211, 200, 200), True),
+        ((213, 200, 200), False),
+    ),
+    Limit(
+        "1.08 times red is teal",
+        "outside.py: _TEAL = 1.08",
+        "narrow-band light, or a drape",
+        tells_nothing,
+        ((200, 215, 215), False),
+        ((200, 217, 217), True),
+    ),
+    Limit(
+        "blue of 1.6 times red",
+        "outside.py: _DYE_BLUE, _DYE_SATURATION = 1.6, 0.5",
+        "indigo carmine and methylene blue",
+        tells_nothing,
+        ((101, 50, 160), False),
+        ((99, 50, 160), True),
+    ),
+    Limit(
+        "dye of saturation 0.5",
+        "outside.py: _DYE_BLUE, _DYE_SATURATION = 1.6, 0.5",
+        "indigo carmine and methylene blue",
+        tells_nothing,
+        ((90, 81, 160), False),
+        ((90, 79, 160), True),
+    ),
+    Limit(
+        "a tenth has to tell",
+        "outside.py: _LEAST_SHARE = 0.1",
+        "otherwise nothing is known",
+        told_with_light,
+        (9, False),
+        (10, True),
+    ),
+    Limit(
+        "30 % warm pixels",
+        "outside.py: _HALF = 0.3",
+        "real pictures inside have 40 % and more",
+        out_with_warm,
+        (29, True),
+        (31, False),
+    ),
+    Limit(
+        "outside beyond 0.5",
+        "sight.py: _SURE = 0.5",
+        "least probability of a scene",
+        is_outside_at,
+        (0.5, False),
+        (0.51, True),
+    ),
+]
+
+
+@pytest.mark.parametrize("side", ["below", "above"])
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+def test_limits(limit: Limit, side: str) -> None:
+    given, answer = getattr(limit, side)
+    assert limit.ask(given) == answer, f"{limit.name} ({limit.source})"
