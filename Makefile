@@ -12,7 +12,7 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
-ROOMS := datasets models training inference benchmarks cli configs
+ROOMS := datasets models training inference testing benchmarks cli configs
 DEMO := demo
 TEST_WORKERS ?= 2
 
@@ -52,7 +52,7 @@ lint: .venv/.dev
 
 # `pytest`, not `python -m pytest`: the latter puts this folder on sys.path, where our `datasets` would be found first.
 test: lint
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_WORKERS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_WORKERS) --cov --cov-report=html
 
 clean:
 	rm -rf .venv build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis unmissed.egg-info
@@ -82,7 +82,7 @@ clean:
 
 .venv/.base: .venv/.place pyproject.toml constraints.txt
 	@echo "Installing Unmissed into .venv; the first time this takes a minute or two ..."
-	@$(PIP) -e .
+	@$(PIP) -e '.[bench]'
 	@touch .venv/.base
 
 .venv/.dev: .venv/.base

@@ -33,14 +33,10 @@ VERBS = {
 
 # Packages that only an extra brings: their absence is a message, not a crash.
 _TRAIN_PACKAGES = (
-    "torch torchvision timm albumentations accelerate sklearn scipy matplotlib safetensors onnx onnxscript"
+    "omegaconf torch torchvision timm albumentations accelerate sklearn scipy matplotlib safetensors onnx onnxscript"
 )
-_EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train")
+_EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {"psutil": "bench"}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
-
-
-class MissingExtraError(UnmissedError):
-    """A verb needs packages that the base installation does not bring."""
 
 
 class LazyGroup(TyperGroup):
@@ -194,9 +190,9 @@ def _print_error(error: UnmissedError) -> int:
     return error.exit_code
 
 
-def _missing_extra(package: str) -> MissingExtraError:
+def _missing_extra(package: str) -> UnmissedError:
     extra = _EXTRA_OF[package]
-    return MissingExtraError(
+    return UnmissedError(
         f"the Python package {package!r} is not installed",
         expected=f"an installation with the extra {extra!r}",
         fix=f"pip install 'unmissed[{extra}]' (in a checkout: pip install -e '.[{extra}]' -c constraints.txt)",

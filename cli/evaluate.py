@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unmissed.datasets.basis.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.errors import ConfigError
 
 if TYPE_CHECKING:
-    from unmissed.datasets.records import ClassInfo, Record
-    from unmissed.models.zoo import ModelFile
+    from unmissed.datasets.records import Record
     from unmissed.training.evaluation.evaluate import Evaluation
     from unmissed.training.evaluation.finds import FindsEvaluation
     from unmissed.training.evaluation.intervals import Estimate
-    from unmissed.training.evaluation.predictions import Predictions
 
 
 def evaluate(
@@ -36,117 +34,43 @@ def evaluate(
     A run folder holds test_predictions.csv and calibration.json, or one folder per fold with both; that of a heat-map
     model holds test_finds.json instead.
     """
-    from unmissed.training.evaluation.runs import evaluate_run
-
     settings: dict[str, Any] = {"n_bootstrap": bootstrap, "seed": seed}
+    where = output or Path(target) / "evaluation"
     if data is not None:
-        evaluation, where = _evaluate_model(target, data, root, output, runtime, settings)
+        _measure(target, data, root, output, runtime, **settings)
     elif (Path(target) / "test_finds.json").is_file():
         from unmissed.training.evaluation.finds_outputs import evaluate_finds_run
 
-        where = output or Path(target) / "evaluation"
         _show_finds(evaluate_finds_run(Path(target), where, **settings), where)
-        return
     elif Path(target).is_dir():
-        where = output or Path(target) / "evaluation"
-        evaluation = evaluate_run(Path(target), where, root=root, **settings)
+        from unmissed.training.evaluation.runs import evaluate_run
+
+        _show(evaluate_run(Path(target), where, root=root, **settings), where)
     else:
         raise ConfigError(
             f"{target} is not a run folder",
             expected="a folder that `unmissed train` wrote, or a model together with --data",
             fix=f"for a model: unmissed evaluate {target} --data DATASET --root FOLDER",
         )
-    _show(evaluation, where)
 
 
-def predictions_of_model(
-    model: "ModelFile",
-    records: "Sequence[Record]",
-    classes: "Sequence[ClassInfo]",
-    root: Path,
-    runtime: str = "onnx-cpu",
-) -> "Predictions":
-    """Run a model over labelled records; its probabilities are calibrated, so their logarithms serve as logits.
-
-    Raises
-    ------
-    ConfigError
-        When the records have classes that the model does not know.
-    ImageError
-        For the first picture that cannot be read.
-    """
-    import numpy as np
-
-    from unmissed.inference.pictures.predict import classify_records
-    from unmissed.training.evaluation.predictions import Predictions
-
-    index = {item.id: number for number, item in enumerate(classes)}
-    strange = sorted({record.label for record in records} - set(index))
-    if strange:
-        raise ConfigError(
-            f"{model.card.name} does not know the classes {', '.join(strange)}",
-            expected=f"pictures of {', '.join(index)}",
-            fix="choose the dataset that the model was made for; see `unmissed models info`",
-        )
-    probabilities = classify_records(model, records, runtime=runtime)
-    return Predictions(
-        classes=tuple(classes),
-        labels=np.array([index[record.label] for record in records], dtype=np.int64),
-        logits=np.log(np.maximum(probabilities.astype(np.float64), 1e-12)),
-        groups=np.array([record.group for record in records], dtype=np.str_),
-        paths=tuple(record.name(root) for record in records),
-    )
-
-
-def _evaluate_model(
-    target: str, data: str, root: Path | None, output: Path | None, runtime: str, settings: dict[str, Any]
-) -> "tuple[Evaluation, Path]":
-    from unmissed.datasets.locate import dataset_root
-    from unmissed.datasets.pictures.images import crop_around, read_image
-    from unmissed.datasets.records import ClassInfo
-    from unmissed.datasets.registry import get
+def _measure(target: str, data: str, root: Path | None, output: Path | None, runtime: str, **settings: Any) -> None:
+    from unmissed.inference.pictures.predict import Predictor
     from unmissed.inference.runtimes.variants import choose
-    from unmissed.training.evaluation.outputs import write_evaluation
+    from unmissed.training.evaluation.measure import measure_model
 
-    dataset, choice = get(data), choose(target, runtime)
-    model = choice.file
-    place = dataset_root(data, root)
-    everything = dataset.read(place)
-    records = [record for record in everything if record.label]
-    if not records:
-        raise DatasetError(f"{data} has no labelled pictures", expected="a classification dataset")
-    notes = list(choice.notes)
-    if len(everything) > len(records):
-        notes.append(f"{len(everything) - len(records)} pictures without a label were left out.")
-    if any(record.split == "test" for record in records):
-        records = [record for record in records if record.split == "test"]
-        notes.append("Only the official test part was measured.")
-    elif any(spec.name == data for spec in model.card.data):
-        notes.append(f"{model.card.name} was trained on {data}: on pictures it has seen, the figures are optimistic.")
-    classes = [ClassInfo(c.id, c.name, c.name_zh, c.group) for c in model.card.classes]
-    predictions = predictions_of_model(model, records, classes, place, runtime)
-    side_px = model.card.picture_input.size_px
+    choice = choose(target, runtime)
 
-    def picture(index: int) -> Any:
-        record = records[index]
-        image = read_image(record.path)
-        return image if record.centre_px is None else crop_around(image, record.centre_px, side_px)
+    def classify(records: "Sequence[Record]") -> Any:
+        with Predictor(choice.file, runtime=runtime) as predictor:
+            return predictor.classify_records(records)
 
-    where = output or Path("runs") / f"{model.card.name}-on-{data}"
-    predictions.save(where / "test_predictions.csv")
-    evaluation = write_evaluation(
-        where,
-        predictions,
-        title=f"{model.card.title}: {dataset.info.title}",
-        config={"model": model.card.name, "version": model.card.version, "variant": model.variant, "runtime": runtime},
-        picture=picture,
-        notes=[*notes, "The temperature is inside the model: before and after calibration are the same here."],
-        facts={"Model": f"{model.card.name} {model.card.version}", "Data set": dataset.info.title},
-        **settings,
+    found = measure_model(
+        choice.file, classify, data, root=root, output=output, runtime=runtime, notes=choice.notes, **settings
     )
-    for note in notes:
+    for note in found.notes:
         typer.secho(f"note: {note}", err=True, fg="yellow")
-    return evaluation, where
+    _show(found.evaluation, found.folder)
 
 
 def _show(evaluation: "Evaluation", folder: Path) -> None:
@@ -155,8 +79,9 @@ def _show(evaluation: "Evaluation", folder: Path) -> None:
     from rich.table import Table
 
     def cell(estimate: "Estimate") -> str:
-        plain = {key: "-" if value != value else f"{value:.3f}" for key, value in _numbers(estimate).items()}
-        return f"{plain['value']} [dim]({plain['low']} to {plain['high']})[/dim]"
+        numbers = (estimate.value, estimate.low, estimate.high)
+        value, low, high = ("-" if number != number else f"{number:.3f}" for number in numbers)
+        return f"{value} [dim]({low} to {high})[/dim]"
 
     console = Console()
     console.print(f"{evaluation.n_images:,} pictures, {evaluation.n_groups:,} groups, 95 % intervals")
@@ -187,7 +112,3 @@ def _show_finds(evaluation: "FindsEvaluation", folder: Path) -> None:
         table.add_row(escape(f"{label} ({evaluation.counts[label]})" if label else "all"), *cells)
     console.print(table)
     console.print(f"Results: {escape(str(folder / 'report.html'))}", highlight=False, soft_wrap=True)
-
-
-def _numbers(estimate: "Estimate") -> dict[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

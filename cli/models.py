@@ -19,12 +19,8 @@ def list_models() -> None:
     from unmissed.models import zoo
     from unmissed.models.cards import load_card
 
-    names = zoo.names()
-    if not names:
-        typer.echo("No models are shipped with this installation; train one: unmissed train --help")
-        return
     rows = [("NAME", "VERSION", "TASK", "MB", "METRIC", "TITLE")]
-    for name in names:
+    for name in zoo.names():
         card = load_card(zoo.find_card(name))
         size_mb = card.files[card.default_variant].size_bytes / 1e6
         keys = [key for key in (*MAIN_METRICS, *card.metrics) if key in card.metrics]

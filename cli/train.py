@@ -46,12 +46,12 @@ def train(
         typer.echo(save_recipe(config), nl=False)
         return
     folder = output or Path("runs") / config.name
-    if restart:
-        for checkpoint in (*folder.glob("checkpoint.pt"), *folder.glob("fold-*/checkpoint.pt")):
-            checkpoint.unlink()
+    from unmissed.training.checkpoint import forget_checkpoints
     from unmissed.training.progress import LiveProgress
     from unmissed.training.run import run
 
+    if restart:
+        forget_checkpoints(folder)
     console = Console(stderr=True, highlight=False)
     with LiveProgress() as progress:
         run(config, folder, progress)

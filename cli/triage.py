@@ -11,7 +11,6 @@ import typer
 from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
-    from unmissed.inference.cytology.run.entries import Input
     from unmissed.inference.cytology.run.messages import TriageProgress
     from unmissed.inference.cytology.run.triage import TriageOutcome
 
@@ -57,57 +56,35 @@ def triage(
     """
     from unmissed.datasets.basis.errors import ConfigError
 
-    found = _inputs(slides, um_per_px, um_per_px_table)
     if dry_run:
-        _list(found)
+        _list(slides, um_per_px, um_per_px_table)
         return
     if output is None:
         raise ConfigError("no output folder was given", fix="add -o OUT")
 
-    from unmissed.datasets.basis.hardware import physical_cores
-    from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
-    from unmissed.inference.cytology.run.folder import models_of_run
-    from unmissed.inference.cytology.run.loading import screener_for
-    from unmissed.inference.cytology.run.triage import TriagePlan
-    from unmissed.inference.cytology.run.triage import triage as run
+    from unmissed.inference.cytology.run.plan import triage as run
 
-    threads = threads or max(1, physical_cores() // workers)
-    rules, prepared = load_policy(policy), preparation_named(preparation)
-    earlier = {} if overwrite else models_of_run(output)
-    make_screener, settings = screener_for(preset, runtime, threads, max_crops, rules, prepared, variant, earlier)
-    plan = TriagePlan(
-        output=output,
-        inputs=found,
-        make_screener=make_screener,
-        settings=settings,
-        policy=rules,
-        preparation=prepared,
+    carry_out = partial(
+        run,
+        slides,
+        output,
+        preset=preset,
+        policy=policy,
+        preparation=preparation,
+        um_per_px=um_per_px,
+        um_per_px_table=um_per_px_table,
+        runtime=runtime,
+        variant=variant,
         workers=workers,
+        threads=threads,
+        max_crops=max_crops,
         timeout_s=timeout_s,
         retry_failed=retry_failed,
-        hashed=not no_hash,
         overwrite=overwrite,
-        arguments={
-            "slides": slides,
-            "output": str(output),
-            "preset": preset,
-            "policy": policy,
-            "preparation": preparation,
-            "um_per_px": um_per_px,
-            "um_per_px_table": None if um_per_px_table is None else str(um_per_px_table),
-            "runtime": runtime,
-            "variant": variant,
-            "workers": workers,
-            "threads": threads,
-            "max_crops": max_crops,
-            "timeout_s": timeout_s,
-            "retry_failed": retry_failed,
-            "overwrite": overwrite,
-            "no_hash": no_hash,
-        },
+        no_hash=no_hash,
     )
     try:
-        outcome = _with_progress(partial(run, plan))
+        outcome = _with_progress(carry_out)
     except KeyboardInterrupt:
         log.warning("interrupted: finished slides are saved in %s; run the same command again to resume", output)
         raise
@@ -116,39 +93,22 @@ def triage(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _inputs(slides: list[str], um_per_px: float | None, table: Path | None) -> "list[Input]":
-    """The slides with their pixel sizes; what is not a slide becomes an entry with its problem."""
-    from unmissed.datasets.slides.find import find_slides
-    from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
-    from unmissed.inference.cytology.run.entries import Input
-
-    sizes = read_pixel_sizes(table) if table else {}
-    found = find_slides(slides)
-    inputs = [Input(problem.path, problem=problem.error) for problem in found.problems]
-    for path in found.paths:
-        size = pixel_size_in(sizes, path)
-        if size is not None:
-            inputs.append(Input(path, size, "table"))
-        else:
-            inputs.append(Input(path, um_per_px, "command line" if um_per_px else ""))
-    return inputs
-
-
-def _list(inputs: "list[Input]") -> None:
+def _list(slides: list[str], um_per_px: float | None, table: Path | None) -> None:
     """Say what would be read."""
     from unmissed.inference.cytology.run.dry_run import describe
+    from unmissed.inference.cytology.run.plan import slide_inputs
 
-    slides = problems = 0
-    for description in describe(inputs):
+    count = problems = 0
+    for description in describe(slide_inputs(slides, um_per_px, table)):
         typer.echo(str(description))
-        slides += 1
+        count += 1
         problems += bool(description.problem)
-    typer.echo(f"{slides} slides, {problems} with a problem; nothing was written", err=True)
+    typer.echo(f"{count} slides, {problems} with a problem; nothing was written", err=True)
     if problems:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _with_progress(run: "Callable[[Callable[[TriageProgress], None]], TriageOutcome]") -> "TriageOutcome":
+def _with_progress(run: "Callable[..., TriageOutcome]") -> "TriageOutcome":
     """Run under a progress bar, with a line for every slide."""
     from unmissed.datasets.basis.progress import ProgressBar
 
@@ -159,7 +119,7 @@ def _with_progress(run: "Callable[[Callable[[TriageProgress], None]], TriageOutc
             if progress.row:
                 bar.say(_line(progress))
 
-        return run(update_bar)
+        return run(on_progress=update_bar)
 
 
 def _line(progress: "TriageProgress") -> str:

@@ -11,14 +11,12 @@ import typer
 from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
-    from unmissed.inference.endoscopy.protocol import Protocol
     from unmissed.inference.endoscopy.values import ExamResult
     from unmissed.inference.endoscopy.watching.watch import OnFrame, Request, WatchStatus
 
 log = logging.getLogger(__name__)
 
 _GOOD_ENDS = ("end", "stopped")
-_NO_MODEL = "none"
 
 
 def watch(
@@ -58,24 +56,18 @@ def watch(
     from unmissed.cli.watch_screen import open_screen
     from unmissed.datasets.basis.errors import ConfigError
     from unmissed.datasets.video import open_video
-    from unmissed.inference.endoscopy.protocol import load_protocol
+    from unmissed.inference.api import load_protocol, with_models
+    from unmissed.inference.api import watch as run
 
-    rules = _with_models(load_protocol(protocol), site_model, lesion_model)
+    rules = with_models(load_protocol(protocol), site_model, lesion_model)
     if output is None:
         raise ConfigError("no output folder was given", fix="add -o OUT")
     video = open_video(source)
-    if video.is_live and (every_frame or paced):
-        video.close()
-        option = "--every-frame" if every_frame else "--paced"
-        raise ConfigError(f"{option} is for files, and {video.name} is live", fix=f"leave {option} out")
-
-    from unmissed.inference.endoscopy.watching.watch import watch as run
-
     with _Interrupted() as interrupted, open_screen(rules) as screen:
         result = run(
             video,
-            rules,
             output,
+            rules,
             annotate=annotate,
             every_frame=every_frame,
             paced=paced,
@@ -119,13 +111,6 @@ def _stopping(show: "OnFrame", interrupted: _Interrupted) -> "OnFrame":
         return Request.STOP if interrupted else request
 
     return on_frame
-
-
-def _with_models(protocol: "Protocol", site: str | None, lesion: str | None) -> "Protocol":
-    """The protocol with other models than its own."""
-    given = {"site": site, "lesion": lesion}
-    chosen = {role: None if name == _NO_MODEL else name for role, name in given.items() if name is not None}
-    return protocol.model_copy(update={"models": protocol.models.model_copy(update=chosen)})
 
 
 def _print_result(result: "ExamResult", output: Path) -> None:

@@ -12,7 +12,7 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.files import make_folder, output_error, sha256_of, write_json
 from unmissed.datasets.records import DatasetInfo, Download
 from unmissed.datasets.registry import PublicDataset
-from unmissed.datasets.unpack import Limits, is_archive, unpack
+from unmissed.datasets.unpack import is_archive, unpack
 
 WORK_FOLDER = ".unmissed"
 _TIMEOUT_S = 60.0
@@ -42,7 +42,6 @@ def prepare(
     accept_licence: bool,
     notify: Notify = lambda text: None,
     progress: DownloadProgress | None = None,
-    limits: Limits | None = None,
 ) -> int:
     """Download and unpack what is not there yet, then read the dataset once.
 
@@ -83,7 +82,7 @@ def prepare(
         )
     work = make_folder(root / WORK_FOLDER)
     for download in info.downloads:
-        _prepare_file(info, download, root, work, notify, progress, limits)
+        _prepare_file(info, download, root, work, notify, progress)
     return len(dataset.read(root))
 
 
@@ -94,9 +93,8 @@ def _prepare_file(
     work: Path,
     notify: Notify,
     progress: DownloadProgress | None,
-    limits: Limits | None,
 ) -> None:
-    name = download.file_name or PurePosixPath(urlparse(download.url).path).name
+    name = PurePosixPath(urlparse(download.url).path).name
     receipt = work / f"{name}.json"
     if _is_done(receipt, download.url):
         notify(f"{name}: already here")
@@ -107,7 +105,7 @@ def _prepare_file(
     notify(f"{name}: sha256 {digest} ({checked})")
     size_bytes = fetched.stat().st_size
     try:
-        files = _place(fetched, name, root, work, limits)
+        files = _place(fetched, name, root, work)
     except OSError as error:
         raise output_error(root, error, kept=f"the download is kept in {fetched.parent}") from error
     write_json(
@@ -174,7 +172,7 @@ def _fetch(info: DatasetInfo, download: Download, name: str, folder: Path, progr
         raise output_error(folder / name, error) from error
 
 
-def _place(fetched: Path, name: str, root: Path, work: Path, limits: Limits | None) -> int:
+def _place(fetched: Path, name: str, root: Path, work: Path) -> int:
     """Put the file, or what it holds, into the dataset folder; whole files only."""
     if not is_archive(name):
         shutil.copyfile(fetched, work / f"{name}.partial")
@@ -182,7 +180,7 @@ def _place(fetched: Path, name: str, root: Path, work: Path, limits: Limits | No
         return 1
     staging = work / f"unpacking-{name}"
     shutil.rmtree(staging, ignore_errors=True)
-    files = unpack(fetched, staging, limits)
+    files = unpack(fetched, staging)
     for path in sorted(p for p in staging.rglob("*") if p.is_file()):
         target = root / path.relative_to(staging)
         target.parent.mkdir(parents=True, exist_ok=True)

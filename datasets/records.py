@@ -56,7 +56,6 @@ class Download:
 
     url: str
     checksum: str | None = None
-    file_name: str | None = None
 
 
 @dataclass(frozen=True)

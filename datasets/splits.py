@@ -24,9 +24,7 @@ class Split:
     test: tuple[int, ...]
 
 
-def k_folds(
-    records: Sequence[Record], n: int, seed: int, *, val_fraction: float = 0.15, use_official: bool = True
-) -> list[Split]:
+def k_folds(records: Sequence[Record], n: int, seed: int, *, val_fraction: float = 0.15) -> list[Split]:
     """Split into folds, stratified by label and grouped; every record is tested exactly once.
 
     The official folds are used when every record has one and there are ``n`` of them.
@@ -36,14 +34,13 @@ def k_folds(
     n : number of folds, at least 2 and at most the number of groups.
     seed : same seed, same folds.
     val_fraction : part of the training side that becomes the validation side, by groups; 0 for none.
-    use_official : False to ignore the official folds.
 
     Raises
     ------
     DatasetError
         ``n`` does not fit the number of groups.
     """
-    folds = _official_folds(records, n) if use_official else None
+    folds = _official_folds(records, n)
     if folds is None:
         _warn_rare(records, n)
         folds = _assign(records, range(len(records)), [1 / n] * n, seed)

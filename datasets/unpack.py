@@ -18,16 +18,8 @@ from unmissed.datasets.basis.errors import DatasetError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _DAMAGE = (  # what the standard library raises on damaged, encrypted or self-contradicting archives
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    gzip.BadGzipFile,
-    EOFError,
-    FileExistsError,
-    NotADirectoryError,
-    NotImplementedError,
-    RuntimeError,
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile),
+    *(EOFError, FileExistsError, NotADirectoryError, NotImplementedError, RuntimeError),
 )
 _BSDTAR = ("bsdtar", "-xf", "{archive}", "-C", "{folder}")
 _SEVEN_ZIP = tuple((name, "x", "-y", "-o{folder}", "{archive}") for name in ("7zz", "7z", "7za"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "concepts" / "architecture.md"
-ROOMS = ("cli", "benchmarks", "inference", "training", "models", "datasets", "configs")
+ROOMS = ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs")
 _DRAWING = re.compile(r"(<!-- arrows of (\S+) -->\n)(.*?)(<!-- end of arrows -->)", re.DOTALL)
 
 

@@ -1,6 +1,6 @@
-"""The parts of a model card: classes, inputs, files, data, figures, known answers, operating points."""
+"""The parts of a model card: classes, inputs, files, data, figures and known answers."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -103,13 +103,6 @@ class Quantisation(CardPart):
     images: int
     calibration_images: int
 
-    @model_validator(mode="before")
-    @classmethod
-    def _take_old_names(cls, values: Any) -> Any:
-        """Cards of version 0.1 had names for macro-F1 alone."""
-        old = {"macro_f1_fp32": "fp32", "macro_f1_int8": "int8"}
-        return {old.get(key, key): value for key, value in values.items()} if isinstance(values, dict) else values
-
 
 Answers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=256)]
 
@@ -147,22 +140,3 @@ class KnownAnswers(CardPart):
         if len({len(answer) for outputs in (self.outputs, *self.integer_outputs.values()) for answer in outputs}) > 1:
             raise ValueError("answers of different lengths")
         return self
-
-
-class Certificate(CardPart):
-    """The statistical proof behind an operating point."""
-
-    sensitivity_bound: float
-    confidence: float
-    positives: int
-    missed: int
-    data_sha256: str = Sha256
-
-
-class OperatingPoint(CardPart):
-    """A threshold on a class or group probability; without a certificate nothing may be excluded by it."""
-
-    name: str
-    target: str
-    threshold: float
-    certificate: Certificate | None = None

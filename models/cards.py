@@ -6,19 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.basis.files import json_text, write_json
+from unmissed.datasets.basis.files import write_json
 from unmissed.datasets.basis.words import problems
 from unmissed.models.card_parts import (
     CardClass,
     CardPart,
-    Certificate,
     DataSpec,
     FileSpec,
     HeatmapSpec,
     InputSpec,
     KnownAnswers,
     Metric,
-    OperatingPoint,
     Quantisation,
     Sha256,
     TableInput,
@@ -27,18 +25,15 @@ from unmissed.models.card_parts import (
 __all__ = [
     "Card",
     "CardClass",
-    "Certificate",
     "DataSpec",
     "FileSpec",
     "HeatmapSpec",
     "InputSpec",
     "KnownAnswers",
     "Metric",
-    "OperatingPoint",
     "Quantisation",
     "Sha256",
     "TableInput",
-    "card_schema",
     "load_card",
     "save_card",
 ]
@@ -77,10 +72,19 @@ class Card(CardPart):
     known_answers: tuple[KnownAnswers, ...] = Field(
         (), description="Empty in older exports, which run with a warning and can never be certified."
     )
-    operating_points: tuple[OperatingPoint, ...] = ()
     intended_use: str
     limits: tuple[str, ...]
     licence: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_operating_points(cls, values: Any) -> Any:
+        """Earlier exports wrote an empty list of them."""
+        if not isinstance(values, dict) or "operating_points" not in values:
+            return values
+        if values["operating_points"]:
+            raise ValueError("operating_points are not supported: thresholds belong in a triage policy")
+        return {key: value for key, value in values.items() if key != "operating_points"}
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Card":
@@ -169,10 +173,3 @@ def load_card(path: Path) -> Card:
 def save_card(card: Card, path: Path) -> None:
     """Write a card as indented JSON, whole or not at all."""
     write_json(path, card)
-
-
-def card_schema() -> str:
-    """The JSON schema of the card, as shipped in ``models/card.schema.json``."""
-    schema = Card.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return json_text(schema) + "\n"

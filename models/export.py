@@ -62,8 +62,13 @@ def export_onnx(
     for value in proto.graph.node:
         del value.metadata_props[:]  # the exporter's notes name files of the machine it ran on
         value.doc_string = ""
-    onnx.checker.check_model(proto)
-    write_bytes(path, proto.SerializeToString())
+    save_model(proto, path)
+
+
+def save_model(model: onnx.ModelProto, path: Path) -> None:
+    """Check a graph and write it, whole or not at all."""
+    onnx.checker.check_model(model)
+    write_bytes(path, model.SerializeToString())
 
 
 def _free_sides(output: str) -> dict[int, Any]:

@@ -44,7 +44,7 @@ def limit_weights(prepared: onnx.ModelProto, quantised: onnx.ModelProto, images:
         step_in = float(numpy_helper.to_array(stored[makers[0].input[1]]))
         bias = floats[source.input[2]].astype(np.float64) if len(node.input) > 2 else np.zeros(len(exact))
         finest = np.maximum(_finest(exact), np.abs(bias) / (_BIAS * step_in))
-        whole, step = _depthwise(exact, finest) if is_depthwise else _dense(exact, finest)
+        whole, step = (np.rint(exact / finest[:, None, None, None]), finest) if is_depthwise else _dense(exact, finest)
         _put(stored, makers[1].input[0], whole.astype(np.int8))
         _put(stored, makers[1].input[1], step.astype(np.float32))
         if len(node.input) < 3:
@@ -72,18 +72,6 @@ def integer_convolutions(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProt
 def group_of(convolution: onnx.NodeProto) -> int:
     """Groups of a convolution; 1 where it does not say."""
     return next((item.i for item in convolution.attribute if item.name == "group"), 1)
-
-
-def largest_pair(weights: np.ndarray) -> int:
-    """Largest sum, by amount, of two weights of the same sign in an output channel; int8 (O, ...)."""
-    flat = np.sort(weights.reshape(len(weights), -1).astype(int), axis=1)
-    padded = np.pad(flat, ((0, 0), (1, 1)))  # a single weight pairs with nothing
-    padded.sort(axis=1)
-    return int(max(padded[:, -2:].clip(0).sum(axis=1).max(), -padded[:, :2].clip(None, 0).sum(axis=1).min()))
-
-
-def _depthwise(exact: np.ndarray, finest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.rint(exact / finest[:, None, None, None]), finest
 
 
 def _dense(exact: np.ndarray, finest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,9 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from unmissed.datasets.basis.files import write_bytes
-from unmissed.models.export import INPUT, cpu_session
+from unmissed.models.export import INPUT, cpu_session, save_model
 from unmissed.models.integer_weights import limit_weights
-from unmissed.models.stem import fold_stem
+from unmissed.models.stem import fold_stem, users_of
 
 # Kept in float: the scaling of the input, whose fixed grid is exact, and the last steps, which decide the probability.
 FLOAT_OPERATORS = ("Transpose", "Cast", "Sub", "Div", "Gemm", "Softmax")
@@ -78,8 +77,7 @@ def quantise(
         limit_weights(exact, model, images, batch)
         if feed_bytes(model):
             fold_stem(model)
-        onnx.checker.check_model(model)
-        write_bytes(target, model.SerializeToString())
+        save_model(model, target)
 
 
 def _range_of_bytes(model: onnx.ModelProto) -> dict[str, list[dict[str, np.ndarray]]]:
@@ -109,10 +107,7 @@ def feed_bytes(model: onnx.ModelProto) -> bool:
     Whether the graph was changed.
     """
     graph = model.graph
-    users: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
+    users = users_of(graph)
     chain = [node for node in graph.node if node.op_type == "Cast"][:1]
     while chain and chain[-1].op_type != "QuantizeLinear":
         following = users.get(chain[-1].output[0], [])

@@ -25,10 +25,7 @@ def fold_stem(model: onnx.ModelProto) -> bool:
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
-    users: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
+    users = users_of(graph)
     transpose = next((node for node in graph.node if node.input and node.input[0] == graph.input[0].name), None)
     chain = [transpose]
     for expected in ("Transpose", "DequantizeLinear", "Conv", "QuantizeLinear"):
@@ -60,6 +57,15 @@ def fold_stem(model: onnx.ModelProto) -> bool:
     attributes["pads"].ints[:] = [top, left, bottom, 1 - left]
     _reshape_around(graph, transpose, quantised, len(weights))
     return True
+
+
+def users_of(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
+    """Tensor -> the nodes that take it."""
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    return users
 
 
 def _is_stem(node: onnx.NodeProto) -> bool:
@@ -103,48 +109,3 @@ def _reshape_around(graph: onnx.GraphProto, transpose: onnx.NodeProto, quantised
     del graph.node[:]
     graph.node.extend([fold, *nodes[: at + 1], *unfold, *nodes[at + 1 :]])
     del graph.value_info[:]  # shapes of before
-
-
-def unfold_stem(model: onnx.ModelProto) -> bool:
-    """Undo ``fold_stem``, for a graph that is to be computed in float, where the fold gains nothing.
-
-    Returns
-    -------
-    Whether the graph was changed; one without a folded stem stays as it is.
-    """
-    graph = model.graph
-    named = {node.name: node for node in graph.node}
-    if not {"stem_fold", "stem_last", "stem_unfold", "stem_first"} <= named.keys():
-        return False
-    makers = {name: node for node in graph.node for name in node.output}
-    users = {name: node for node in graph.node for name in node.input}
-    transpose = users["stem_folded"]
-    quantised = makers["stem_pairs"]
-    convolution = makers[quantised.input[0]]
-    constants = {item.name: item for item in graph.initializer}
-    attributes = {item.name: item for item in convolution.attribute}
-    top, left, bottom, _ = attributes["pads"].ints
-    for position, name in enumerate(convolution.input[1:]):
-        for index, stored in enumerate(makers[name].input):
-            value = numpy_helper.to_array(constants[stored])
-            count = len(value) // _AT_ONCE if value.ndim else 0
-            half = _unfolded(value, left) if position == 0 and index == 0 else value[:count] if value.ndim else value
-            constants[stored].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(half), stored))
-    attributes["kernel_shape"].ints[:] = [3, 3]
-    attributes["strides"].ints[:] = [2, 2]
-    attributes["pads"].ints[:] = [top, left, bottom, 1]
-    transpose.input[0] = named["stem_fold"].input[0]
-    quantised.output[0] = named["stem_first"].output[0]
-    for name in ("stem_fold", "stem_last", "stem_unfold", "stem_first"):
-        graph.node.remove(named[name])
-    return True
-
-
-def _unfolded(wide: np.ndarray, left: int) -> np.ndarray:
-    """int8 (2 O, 12, 3, 2) -> (O, 3, 3, 3): the weights of the even outputs."""
-    count = len(wide) // _AT_ONCE
-    weights = np.zeros((count, 3, 3, 3), wide.dtype)
-    for x in range(3):
-        column, place = divmod(x - left, _FOLD)
-        weights[:, :, :, x] = wide[:count, 3 * place : 3 * place + 3, :, column + left]
-    return weights

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # The change log also names what has gone since.
 PAGES = sorted(page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/*/README.md")])
 PAGES = [page for page in PAGES if page.name != "CHANGELOG.md" and ".venv" not in page.parts]
-ROOMS = ("datasets", "models", "training", "inference", "configs", "tests", "benchmarks", "cli", "docs")
+ROOMS = ("datasets", "models", "training", "inference", "configs", "tests", "benchmarks", "cli", "testing", "docs")
 
 _CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")

@@ -77,6 +77,12 @@ class Checkpoint:
         return State(**saved["state"]), [Epoch(**row) for row in saved["history"]]
 
 
+def forget_checkpoints(run: Path) -> None:
+    """Delete the states of a run and of its folds, so that the next call starts from scratch."""
+    for path in (*run.glob("checkpoint.pt"), *run.glob("fold-*/checkpoint.pt")):
+        path.unlink()
+
+
 def check_same_recipe(folder: Path, config: TrainConfig) -> None:
     """Refuse a run folder whose epochs or folds were trained by another recipe, before anything is written there.
 

@@ -12,12 +12,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unmissed.datasets.basis.errors import DatasetError, ImageError
-from unmissed.datasets.pictures.images import crop_at_scale, fit_image, read_image
+from unmissed.datasets.basis.hardware import logical_cores
+from unmissed.datasets.pictures.images import Fit, crop_at_scale, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
+from unmissed.training.recipes.config import TrainConfig
 
-Fit = Literal["squash", "pad", "crop"]
 Sampling = Literal["shuffle", "balanced", "root"]
+POWERS: dict[Sampling, float] = {"shuffle": 0.0, "root": -0.5, "balanced": -1.0}  # of the size of a class
 
 
 def load_pictures(
@@ -85,52 +87,54 @@ class TrainingPictures(Dataset[tuple[Tensor, int]]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """The order of an epoch with a seed for each augmentation, a function of (seed, epoch) alone."""
+    """The order of an epoch with a seed for each augmentation, a function of (seed, epoch) alone.
 
-    def __init__(self, labels: np.ndarray, sampling: Sampling, seed: int) -> None:
-        self.labels = labels
-        self._sampling, self._seed, self._epoch = sampling, seed, 0
+    Parameters
+    ----------
+    count : pictures in an epoch.
+    seed : of order and augmentation.
+    chance : (N,) of each picture; None takes every one of ``count`` once.
+    """
+
+    def __init__(self, count: int, seed: int, chance: np.ndarray | None = None) -> None:
+        self._count, self._seed, self._chance, self._epoch = count, seed, chance, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch (0-based) that the next iteration yields."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self._count
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng((self._seed, self._epoch))
-        n = len(self.labels)
-        if self._sampling == "shuffle":
-            order = rng.permutation(n)
+        if self._chance is None:
+            order = rng.permutation(self._count)
         else:
-            power = -1.0 if self._sampling == "balanced" else -0.5
-            weight = np.bincount(self.labels).clip(1).astype(float)[self.labels] ** power
-            order = rng.choice(n, n, p=weight / weight.sum())
-        seeds = rng.integers(0, 2**31, n)
+            order = rng.choice(len(self._chance), self._count, p=self._chance)
+        seeds = rng.integers(0, 2**31, self._count)
         return zip(order.tolist(), seeds.tolist(), strict=True)
 
 
+def class_chances(labels: np.ndarray, sampling: Sampling) -> np.ndarray | None:
+    """Chance (N,) of each picture to be drawn; None where each is taken once. See ``LossConfig``."""
+    if sampling == "shuffle":
+        return None
+    weight = np.bincount(labels).clip(1).astype(float)[labels] ** POWERS[sampling]
+    return weight / weight.sum()
+
+
 def training_loader(
-    dataset: Dataset[tuple[Tensor, Any]],
-    sampler: Sampler[tuple[int, int]],
-    *,
-    crops: int,
-    batch_size: int,
-    workers: int | None,
-    cores: int,
+    dataset: Dataset[tuple[Tensor, Any]], sampler: EpochSampler, config: TrainConfig
 ) -> DataLoader[Any]:
     """Batches of an augmenting dataset; the last incomplete batch of an epoch is dropped.
 
-    Parameters
-    ----------
-    crops : pictures that the sampler yields an epoch.
-    workers : processes that augment; None leaves one core to the network.
+    Where the recipe does not give the number of processes that augment, one core is left to the network.
     """
-    workers = workers if workers is not None else min(8, max(1, cores - 1))
+    workers = config.input.workers if config.input.workers is not None else min(8, max(1, logical_cores() - 1))
     return DataLoader(
         dataset,
-        batch_size=min(batch_size, crops),
+        batch_size=min(config.optimizer.batch_size, len(sampler)),
         sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,

@@ -147,18 +147,19 @@ def gallery(records: Sequence[Record], size_px: int) -> Callable[[int], np.ndarr
     return picture
 
 
-def data_spec(data: Data, parts: dict[str, SplitPart]) -> dict[str, Any]:
-    """What the model card says of the dataset and its split."""
-    info = data.info
-    return {
-        "name": info.name,
-        "title": info.title,
-        "licence": info.licence,
-        "citation": info.citation,
-        "group_by": data.group_by,
-        "counts": {
-            name: {item.id: int((part.labels == index).sum()) for index, item in enumerate(data.classes)}
-            for name, part in parts.items()
-        },
-        "groups": {name: len({record.group for record in part.records}) for name, part in parts.items()},
+def spec_of(data: Data, parts: dict[str, SplitPart]) -> dict[str, Any]:
+    """What the model card says of the dataset of a classifier and its split."""
+    counts = {
+        name: {item.id: int((part.labels == index).sum()) for index, item in enumerate(data.classes)}
+        for name, part in parts.items()
     }
+    groups = {name: len({record.group for record in part.records}) for name, part in parts.items()}
+    return data_spec(data.info, data.group_by, counts, groups)
+
+
+def data_spec(
+    info: DatasetInfo, group_by: str, counts: dict[str, dict[str, int]], groups: dict[str, int]
+) -> dict[str, Any]:
+    """What a model card says of a dataset; the fields are those of ``DataSpec``."""
+    about = {name: getattr(info, name) for name in ("name", "title", "licence", "citation")}
+    return {**about, "group_by": group_by, "counts": counts, "groups": groups}

@@ -1,8 +1,7 @@
 """One live display of a run: reading, training with rate and time left, and a line for each epoch."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from unmissed.datasets.basis.progress import ProgressBar
 from unmissed.training.history import Epoch
@@ -24,43 +23,34 @@ class RunProgress(Protocol):
         """A network starts to train: pictures per epoch, and epochs at most."""
 
 
-class LiveProgress:
+class LiveProgress(ProgressBar):
     """Shows a run on a terminal; elsewhere (a log file) it prints the epoch lines only."""
 
     def __init__(self) -> None:
-        self._bar = ProgressBar(amount="items")
-        self._title, self._pictures, self._epochs = "", 0, 0
-
-    def __enter__(self) -> Self:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.__exit__(kind, error, trace)
+        super().__init__(amount="items")
+        self._pictures, self._epochs = 0, 0
 
     def reading(self, part: str, total: int) -> Callable[[], None]:
         """Show the reading of one part; the result is called for each picture."""
-        self._bar.restart(f"reading {part} pictures", total)
-        return self._bar.advance
+        self.restart(f"reading {part} pictures", total)
+        return self.advance
 
     def training(self, title: str, pictures: int, epochs: int) -> None:
         """Show the training of one network."""
-        self._title, self._pictures, self._epochs = title, pictures, epochs
-        self._bar.restart(title, pictures * epochs)
-        self._bar.say(f"{title}: {pictures} pictures per epoch, at most {epochs} epochs", "bold")
+        self._pictures, self._epochs = pictures, epochs
+        self.restart(title, pictures * epochs)
+        self.say(f"{title}: {pictures} pictures per epoch, at most {epochs} epochs", "bold")
 
     def step(self, epoch: int, pictures: int, loss: float) -> None:
         """Advance by a batch."""
-        rate = f"{self._bar.speed:.0f} pictures/s  epoch {epoch + 1}/{self._epochs}  loss {loss:.3f}"
-        self._bar.advance(pictures, rate)
+        rate = f"{self.speed:.0f} pictures/s  epoch {epoch + 1}/{self._epochs}  loss {loss:.3f}"
+        self.advance(pictures, rate)
 
     def epoch(self, row: Epoch, *, is_best: bool) -> None:
         """Print one line for an epoch."""
-        self._bar.update(row.epoch * self._pictures)
+        self.update(row.epoch * self._pictures)
         mark = "  best so far" if is_best else ""
-        self._bar.say(
+        self.say(
             f"epoch {row.epoch:>3}  train loss {row.train_loss:.3f}  validation loss {row.val_loss:.3f}  "
             f"{_score(row)}  {row.seconds:.0f} s{mark}"
         )

@@ -10,13 +10,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from unmissed.datasets.basis.errors import ConfigError, DatasetError, run_main
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, ModelError, run_main
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import k_folds
 from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
-from unmissed.models.float_twin import write_float_twin
 from unmissed.training.classifiers.int8 import quantise_classifier
 from unmissed.training.export import calibration_pictures, load_for
 from unmissed.training.exporting.files import file_spec
@@ -31,8 +30,7 @@ from unmissed.training.recipes.config import TrainConfig
 def renew(card_path: Path) -> Card:
     """Renew one model and save its card.
 
-    A card with an int8 file alone gets its float twin as fp32. An int8 file that does not pass the check of
-    ``unmissed export`` is removed.
+    An int8 file that does not pass the check of ``unmissed export`` is removed.
 
     Without the data that the card names ($UNMISSED_DATA, or the place in its recipe) the int8 file stays as it is, and
     only the known answers are made.
@@ -45,9 +43,7 @@ def renew(card_path: Path) -> Card:
     card, folder = load_card(card_path), card_path.parent
     files = dict(card.files)
     if "fp32" not in files:
-        exact = folder / f"{card.name}.onnx"
-        write_float_twin(folder / files["int8"].file, exact)
-        files = {"fp32": file_spec(exact, "fp32", None).model_copy(update={"stored": "int8"}), **files}
+        raise ModelError(f"{card_path} has no fp32 file", expected="fp32 beside the others", fix="export the run again")
     check = card.quantisation
     if "int8" in files:
         small = folder / files["int8"].file

@@ -1,6 +1,6 @@
 """What every kind of training shares: how a split begins, where weights come from, and what is left on the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -8,12 +8,13 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.files import make_folder, write_json, write_text
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak
 from unmissed.training.environment import mixed_precision
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.loading import save_recipe
 
 R = TypeVar("R")
 
@@ -68,6 +69,13 @@ def weights_of(config: TrainConfig) -> Any:
             f"model.weights: there is no file {path}", expected="auto, pypi, timm, none or a safetensors file"
         )
     return path
+
+
+def write_facts(folder: Path, config: TrainConfig, calibration: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Write calibration.json, run.json and config.yaml of a finished split."""
+    write_json(folder / "calibration.json", calibration)
+    write_json(folder / "run.json", facts)
+    write_text(folder / "config.yaml", save_recipe(config))
 
 
 def shown(config: TrainConfig) -> dict[str, Any]:

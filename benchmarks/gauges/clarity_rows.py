@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.files import make_folder, write_whole
-from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.basis.paths import find_images
+from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.synthetic.flights import degradations
 from unmissed.datasets.synthetic.flights.mucosa import TexturePart, part_of, textures
 from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight

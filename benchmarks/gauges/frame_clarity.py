@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 from unmissed.benchmarks.gauges.clarity_rows import ClarityRows, flight_rows, picture_rows
+from unmissed.benchmarks.gauges.fitting import FittedGauge, fit_gauge, ship_gauge
 from unmissed.datasets.synthetic.flights import degradations
 from unmissed.datasets.synthetic.flights.mucosa import TexturePart
 from unmissed.inference.endoscopy.frame.clarity import LEGIBLE, MODEL, REASONS
 from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.gauges import FittedGauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from unmissed.benchmarks.gauges.fitting import FittedGauge, fit_gauge, ship_gauge
 from unmissed.benchmarks.gauges.site_exams import ExamConditions, blind_spots, figures_of, simulate, standard, varied
 from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.gauges import FittedGauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 

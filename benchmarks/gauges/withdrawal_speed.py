@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from unmissed.benchmarks.gauges.fitting import FittedGauge, fit_gauge, ship_gauge
 from unmissed.benchmarks.gauges.speed_flights import load_recording, record
 from unmissed.benchmarks.gauges.speed_rows import FlightRows, gauge_of, rows_of
 from unmissed.datasets.synthetic.flights.mucosa import TexturePart
@@ -21,7 +22,6 @@ from unmissed.inference.endoscopy.monitors.speed_features import (
     SIMILARITY_GROUP,
 )
 from unmissed.models.cards import CardClass, DataSpec, Metric
-from unmissed.training.gauges import FittedGauge, fit_gauge, ship_gauge
 
 log = logging.getLogger(__name__)
 

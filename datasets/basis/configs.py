@@ -97,7 +97,7 @@ class Configs(Generic[M]):
         Raises
         ------
         ConfigError
-            Tells every mistake, each in a line: the field, its line in the file, the closest field that there is.
+            Names every mistake, each in a line: the field, its line in the file, the closest field that there is.
         """
         if not isinstance(values, dict):
             raise ConfigError(f"{found.path} holds no fields", expected="a YAML mapping such as `name: value`")
@@ -111,8 +111,8 @@ class Configs(Generic[M]):
         try:
             return self._checked(values)
         except ValidationError as error:
-            told = (_explained(item, self.model, lines, where) for item in error.errors(include_url=False))
-            raise ConfigError("\n".join(told), fix=f"see {self.described}") from error
+            mistakes = (_explained(item, self.model, lines, where) for item in error.errors(include_url=False))
+            raise ConfigError("\n".join(mistakes), fix=f"see {self.described}") from error
 
     def _checked(self, values: dict[Any, Any]) -> M:
         if self.model.model_config.get("strict"):

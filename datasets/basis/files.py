@@ -121,7 +121,7 @@ def json_text(value: Any) -> str:
     """
     if isinstance(value, _Model):
         return value.model_dump_json(indent=2)
-    # What is left of such bytes can only stand in strings, where this is the form that JSON has for it.
+    # What is left of such bytes can only be in strings, where this is the form that JSON has for it.
     return _text(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -85,7 +85,7 @@ def problems(error: "ValidationError", most: int = 3, *, whole: str = "the file"
 
     Parameters
     ----------
-    most : how many problems are told.
+    most : how many problems are named.
     whole : named as the place of what is wrong with the whole.
     hidden : parts of places that are no part of the file, such as the tags of a union.
     """

@@ -13,7 +13,7 @@ _LARGEST_OVERLAP = 0.3  # intersection over union, beyond which the lower of two
 def find_boxes(
     heat: np.ndarray, stride_px: int, radius_px: float, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the extents of what stands out in a heat map.
+    """Find the extents of the bright parts of a heat map.
 
     Around every peak (see ``find_peaks``) the connected cells of at least 80 % of its score make its box. A box that
     overlaps a higher one, or has its centre inside one, is left out.

@@ -7,20 +7,8 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.basis.paths import SUFFIXES, find_images
+from unmissed.datasets.basis.words import cause_of
 from unmissed.datasets.pictures.decoding import decode_image
-
-__all__ = [
-    "SUFFIXES",
-    "Fit",
-    "crop_around",
-    "crop_at_scale",
-    "decode_image",
-    "find_images",
-    "fit_image",
-    "read_image",
-    "scale_image",
-]
 
 Fit = Literal["squash", "pad", "crop"]
 SAME_SCALE = 0.02  # pixel sizes that differ by less are taken as one: a nucleus changes by less than a pixel
@@ -152,8 +140,7 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist", expected="a picture file", fix="check the path") from error
     except OSError as error:
-        cause = error.strerror or str(error)
-        raise ImageError(f"cannot read {path}: {cause}", fix="check the permissions and the disk") from error
+        raise ImageError(f"cannot read {path}: {cause_of(error)}", fix="check the permissions and the disk") from error
 
 
 def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """CRIC Cervix (fields with labelled nuclei) and Mendeley LBC (liquid-based fields): Bethesda classes."""
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from unmissed.datasets.trees import (
     require_folder,
 )
 
-log = logging.getLogger(__name__)
-
-_NAMES = {
+NAMES = {
     "NILM": ("Negative for intraepithelial lesion or malignancy", "未见上皮内病变或恶性病变"),
     "ASC-US": ("Atypical squamous cells of undetermined significance", "意义不明确的非典型鳞状细胞"),
     "LSIL": ("Low-grade squamous intraepithelial lesion", "低级别鳞状上皮内病变"),
@@ -30,7 +27,7 @@ _NAMES = {
 
 
 def _classes(*ids: str) -> tuple[ClassInfo, ...]:
-    return tuple(ClassInfo(i, *_NAMES[i], "normal" if i == "NILM" else "abnormal") for i in ids)
+    return tuple(ClassInfo(i, *NAMES[i], "normal" if i == "NILM" else "abnormal") for i in ids)
 
 
 CRIC = DatasetInfo(

@@ -1,7 +1,6 @@
 """GastroHUN: stomach sites after the systematic screening protocol (22 sites), labelled by four endoscopists."""
 
 from pathlib import Path
-from typing import Literal
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.paths import find_images
@@ -10,7 +9,7 @@ from unmissed.datasets.registry import register
 from unmissed.datasets.splits import SplitName
 from unmissed.datasets.trees import check_classes, read_table, report_absent, require_folder
 
-LabelAgreement = Literal["Complete agreement", "Triple agreement", "FG agreement", "G agreement"]
+_AGREEMENT = "Complete agreement"  # of all four raters; the table has columns for fewer of them, too
 
 _WALLS = {
     "A": ("anterior wall", "前壁"),
@@ -62,26 +61,15 @@ INFO = DatasetInfo(
 
 @register(INFO)
 def read(root: Path) -> list[Record]:
-    """Read the pictures on whose site all four raters agree."""
-    return read_agreed(root, "Complete agreement")
-
-
-def read_agreed(root: Path, agreement: LabelAgreement) -> list[Record]:
-    """Read the pictures on whose site the named raters agree; the others are left out.
-
-    Raises
-    ------
-    DatasetError
-        The folder or table is missing or not as published, or no picture of the table is there.
-    """
+    """Read the pictures on whose site all four raters agree; the others are left out."""
     require_folder(root, INFO)
     table = _find_table(root)
-    rows = read_table(table, ("num patient", "filename", agreement, "set_type"))
+    rows = read_table(table, ("num patient", "filename", _AGREEMENT, "set_type"))
     pictures = {path.name: path for path in find_images(root)}
     known = {c.id for c in INFO.classes}
     records, absent = [], 0
     for row in rows:
-        label = "NA" if row[agreement] == _OTHER else row[agreement]
+        label = "NA" if row[_AGREEMENT] == _OTHER else row[_AGREEMENT]
         if not label:
             continue
         if label not in known or row["set_type"] not in _PARTS:

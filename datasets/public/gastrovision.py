@@ -40,11 +40,7 @@ _TABLE: tuple[tuple[str, str, str, int], ...] = (
     ("Small bowel_terminal ileum", "小肠（回肠末端）", _LANDMARK, 846),
     ("Ulcer", "溃疡", _FINDING, 6),
 )
-_SPLIT_FILES: tuple[tuple[str, SplitName], ...] = (
-    ("train.csv", "train"),
-    ("validate.csv", "validation"),
-    ("test.csv", "test"),
-)
+_SPLIT_FILES: dict[str, SplitName] = {"train.csv": "train", "validate.csv": "validation", "test.csv": "test"}
 
 INFO = DatasetInfo(
     name="gastrovision",
@@ -81,7 +77,7 @@ def _splits(root: Path) -> dict[tuple[str, str], SplitName]:
     """(file name, class) -> part of the official split."""
     found: dict[tuple[str, str], SplitName] = {}
     for place in (root, root / "official_splits", root.parent / "official_splits" / "gastrovision"):
-        for name, part in _SPLIT_FILES:
+        for name, part in _SPLIT_FILES.items():
             if (place / name).is_file():
                 rows = read_table(place / name, ("Filename", "Class"))
                 found |= {(row["Filename"], plain(row["Class"])): part for row in rows}

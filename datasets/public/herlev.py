@@ -7,28 +7,22 @@ from unmissed.datasets.records import ClassInfo, DatasetInfo, Download, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.trees import images_by_class
 
+_TABLE = (
+    ("normal_superficiel", "Superficial squamous epithelial cell", "表层鳞状上皮细胞", "normal", 74),
+    ("normal_intermediate", "Intermediate squamous epithelial cell", "中层鳞状上皮细胞", "normal", 70),
+    ("normal_columnar", "Columnar epithelial cell", "柱状上皮细胞", "normal", 98),
+    ("light_dysplastic", "Mild dysplasia", "轻度异型增生", "abnormal", 182),
+    ("moderate_dysplastic", "Moderate dysplasia", "中度异型增生", "abnormal", 146),
+    ("severe_dysplastic", "Severe dysplasia", "重度异型增生", "abnormal", 197),
+    ("carcinoma_in_situ", "Squamous cell carcinoma in situ", "鳞状细胞原位癌", "abnormal", 150),
+)
+
 INFO = DatasetInfo(
     name="herlev",
     title="Herlev",
     task="classification",
-    classes=(
-        ClassInfo("normal_superficiel", "Superficial squamous epithelial cell", "表层鳞状上皮细胞", "normal"),
-        ClassInfo("normal_intermediate", "Intermediate squamous epithelial cell", "中层鳞状上皮细胞", "normal"),
-        ClassInfo("normal_columnar", "Columnar epithelial cell", "柱状上皮细胞", "normal"),
-        ClassInfo("light_dysplastic", "Mild dysplasia", "轻度异型增生", "abnormal"),
-        ClassInfo("moderate_dysplastic", "Moderate dysplasia", "中度异型增生", "abnormal"),
-        ClassInfo("severe_dysplastic", "Severe dysplasia", "重度异型增生", "abnormal"),
-        ClassInfo("carcinoma_in_situ", "Squamous cell carcinoma in situ", "鳞状细胞原位癌", "abnormal"),
-    ),
-    counts={
-        "normal_superficiel": 74,
-        "normal_intermediate": 70,
-        "normal_columnar": 98,
-        "light_dysplastic": 182,
-        "moderate_dysplastic": 146,
-        "severe_dysplastic": 197,
-        "carcinoma_in_situ": 150,
-    },
+    classes=tuple(ClassInfo(*row[:4]) for row in _TABLE),
+    counts={row[0]: row[4] for row in _TABLE},
     group_by="first number of the file name (no patient id is published)",
     layout="folders normal_superficiel, ..., carcinoma_in_situ (officially in `New database pictures`) with *.BMP",
     licence="for research; cite the paper",

@@ -1,5 +1,6 @@
 """Kvasir v1 and v2: endoscopy pictures of eight classes."""
 
+from functools import partial
 from pathlib import Path
 
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Download, Record
@@ -39,18 +40,10 @@ V1 = _info(1, 500, "kvasir-dataset.zip")
 V2 = _info(2, 1000, "kvasir-dataset-v2.zip")
 
 
-@register(V1)
-def read_v1(root: Path) -> list[Record]:
-    """Read the pictures by class folder."""
-    return _read(root, V1)
-
-
-@register(V2)
-def read_v2(root: Path) -> list[Record]:
-    """Read the pictures by class folder."""
-    return _read(root, V2)
-
-
 def _read(root: Path, info: DatasetInfo) -> list[Record]:
     found = images_by_class(root, info, {c.id: c.id for c in _CLASSES})
     return [Record(path, label, f"{label}/{path.stem}") for path, label in found]
+
+
+for _version in (V1, V2):
+    register(_version)(partial(_read, info=_version))

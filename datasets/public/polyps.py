@@ -3,6 +3,7 @@
 import bisect
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Download, Record
@@ -53,38 +54,11 @@ POLYPGEN = DatasetInfo(
 )
 
 # First frame of each of the 29 sequences of CVC-ClinicDB, as listed by the MICCAI 2015 challenge.
-_CVC_STARTS: tuple[int, ...] = (
-    1,
-    26,
-    51,
-    68,
-    79,
-    104,
-    127,
-    152,
-    178,
-    200,
-    206,
-    228,
-    253,
-    278,
-    298,
-    318,
-    343,
-    364,
-    384,
-    409,
-    429,
-    448,
+_CVC_STARTS = (
+    *(1, 26, 51, 68, 79, 104, 127, 152, 178, 200, 206, 228, 253, 278, 298),
+    *(318, 343, 364, 384, 409, 429, 448, 467, 479, 504, 529, 547, 572, 592),
 )
-_CVC_STARTS += (467, 479, 504, 529, 547, 572, 592)
 _SEQUENCE = re.compile(r"^(\d+)_endocv\d+_(?:positive|negative)_|^(\d+OLCV\d+)_", re.IGNORECASE)
-
-
-@register(KVASIR_SEG)
-def read_kvasir_seg(root: Path) -> list[Record]:
-    """Read the pairs of picture and mask."""
-    return _read(root, KVASIR_SEG, lambda stem: stem)
 
 
 @register(CVC)
@@ -92,12 +66,6 @@ def read_cvc(root: Path) -> list[Record]:
     """Read the pairs of picture and mask; of a copy with both PNG and TIF folders, the PNG ones."""
     png = next((folder for folder in (root / "PNG", root / "CVC-ClinicDB" / "PNG") if folder.is_dir()), root)
     return _read(png, CVC, _cvc_sequence)
-
-
-@register(POLYPGEN)
-def read_polypgen(root: Path) -> list[Record]:
-    """Read the pairs of picture and mask; a mask may be empty, frames without any mask file are left out."""
-    return _read(root, POLYPGEN, _polypgen_group)
 
 
 def _read(root: Path, info: DatasetInfo, group: Callable[[str], str]) -> list[Record]:
@@ -111,3 +79,8 @@ def _cvc_sequence(stem: str) -> str:
 def _polypgen_group(stem: str) -> str:
     match = _SEQUENCE.match(stem)
     return next(part for part in match.groups() if part) if match else stem
+
+
+register(KVASIR_SEG)(partial(_read, info=KVASIR_SEG, group=str))
+# A mask may be empty; frames without any mask file are left out.
+register(POLYPGEN)(partial(_read, info=POLYPGEN, group=_polypgen_group))

@@ -1,7 +1,6 @@
-"""What a slide is to the rest of the project: levels of tiles, a pixel size, and pictures that came along."""
+"""What a slide is to the rest of the project: levels of tiles and a pixel size."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -10,6 +9,7 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import ImageError
+from unmissed.datasets.basis.words import cause_of
 
 
 class SlideError(ImageError):
@@ -18,6 +18,11 @@ class SlideError(ImageError):
 
 class UnsupportedSlideError(SlideError):
     """The file appears intact, but not of this reader's kind; another reader may open it."""
+
+
+def cannot_read(path: Path, error: OSError) -> SlideError:
+    """The error for what the operating system refuses to read."""
+    return SlideError(f"cannot read {path}: {cause_of(error)}", fix="check the permissions and the disk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +121,11 @@ class Slide(Closing, ABC):
     background: tuple[int, int, int] = (255, 255, 255)
 
     @classmethod
-    @abstractmethod
     def is_supported(cls, path: Path) -> bool:
-        """Check cheaply, from name and first bytes, whether ``open`` is worth trying."""
+        """Check cheaply, from name and first bytes, whether ``open`` is worth trying; never of what is no file."""
+        return False
 
     @classmethod
-    @abstractmethod
     def open(cls, path: Path) -> Self:
         """Open a slide.
 
@@ -130,6 +134,7 @@ class Slide(Closing, ABC):
         SlideError
             When the file is damaged, or is not of this reader's kind.
         """
+        raise SlideError(f"{path} is not read by this reader", expected="a slide file")
 
     @abstractmethod
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
@@ -150,15 +155,3 @@ class Slide(Closing, ABC):
         SlideError
             When the tile's data are damaged.
         """
-
-    def stored_bytes(self, level: int, column: int, row: int) -> int | None:
-        """Bytes that the tile takes in the file (few where the glass is empty); None when the format hides it."""
-        return None
-
-    def associated(self) -> Mapping[str, np.ndarray]:
-        """Pictures beside the slide itself ("label", "macro", "thumbnail"), uint8 RGB; may be empty."""
-        return {}
-
-    def close(self) -> None:
-        """Close the file."""
-        return

@@ -1,13 +1,12 @@
 """Files, folders and patterns become one list of slides."""
 
-import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmissed.datasets.basis.paths import without_duplicates
-from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.basis.paths import files_of, without_duplicates
+from unmissed.datasets.slides.base import SlideError, cannot_read
 
 SUFFIXES = frozenset(
     ".svs .tif .tiff .ndpi .mrxs .vms .vmu .scn .bif .svslide .dcm .kfb .dzi".split()  # noqa: SIM905 - reads better
@@ -46,30 +45,19 @@ def find_slides(inputs: Sequence[str]) -> SlideInputs:
     found: list[Path] = []
     problems: list[Problem] = []
     for text in inputs:
-        before = len(found), len(problems)
-        path = Path(text).expanduser()
-        if path.is_dir():
-            found += _in_folder(path, problems)
-            nothing = f"the folder {path} holds no slides"
-        elif path.exists() or path.is_symlink():
-            found.append(path)
-            continue
-        elif glob.has_magic(text):
-            found += _matches(os.path.expanduser(text), problems)  # noqa: PTH111 - glob wants text
-            nothing = f"the pattern {text} matches no slide"
-        else:
-            nothing = f"{path} does not exist"
-        if (len(found), len(problems)) == before:
+        before = len(problems)
+        files, nothing = files_of(text, lambda folder: _in_folder(folder, problems), SUFFIXES, "slide")
+        found += files
+        if not files and len(problems) == before:
             error = SlideError(nothing, expected=f"files ending in {', '.join(sorted(SUFFIXES))}", fix="check the path")
-            problems.append(Problem(path, str(error)))
+            problems.append(Problem(Path(text).expanduser(), str(error)))
     return SlideInputs(tuple(without_duplicates(found)), tuple(problems))
 
 
 def _in_folder(folder: Path, problems: list[Problem]) -> list[Path]:
     def unreadable(error: OSError) -> None:
-        cause = error.strerror or str(error)
         where = Path(error.filename or folder)
-        problems.append(Problem(where, str(SlideError(f"cannot read {where}: {cause}", fix="check the permissions"))))
+        problems.append(Problem(where, str(cannot_read(where, error))))
 
     found: list[Path] = []
     for current, folders, names in os.walk(folder, onerror=unreadable):
@@ -82,18 +70,6 @@ def _in_folder(folder: Path, problems: list[Problem]) -> list[Path]:
         if not slides and _is_tile_folder(base):
             found.append(base)
     return sorted(found)
-
-
-def _matches(pattern: str, problems: list[Problem]) -> list[Path]:
-    found: list[Path] = []
-    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - the pattern may be absolute
-        path = Path(match)
-        if path.is_dir():
-            # "**" matches every folder; their files are matched, or meant, on their own.
-            found += [] if "**" in pattern else _in_folder(path, problems)
-        elif path.suffix.lower() in SUFFIXES:
-            found.append(path)
-    return found
 
 
 def _is_tile_folder(folder: Path) -> bool:

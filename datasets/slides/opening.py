@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError, cannot_read
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.formats.kfb import KfbSlide
 from unmissed.datasets.slides.formats.picture import PictureSlide
@@ -11,14 +11,7 @@ from unmissed.datasets.slides.formats.tile_folder import TileFolder
 from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
 from unmissed.datasets.slides.pixel_size import decide_pixel_size
 
-READERS: tuple[type[Slide], ...] = (
-    TiffSlide,
-    OpenSlideSlide,
-    KfbSlide,
-    DeepZoomSlide,
-    TileFolder,
-    PictureSlide,
-)
+READERS: tuple[type[Slide], ...] = (TiffSlide, OpenSlideSlide, KfbSlide, DeepZoomSlide, TileFolder, PictureSlide)
 """In order of preference: raw tiles first, because they are fastest; whole pictures last."""
 
 
@@ -83,5 +76,4 @@ def _check_exists(path: Path) -> None:
     except FileNotFoundError as error:
         raise SlideError(f"{path} does not exist", expected="a slide", fix="check the path") from error
     except OSError as error:
-        cause = error.strerror or str(error)
-        raise SlideError(f"cannot read {path}: {cause}", fix="check the permissions and the disk") from error
+        raise cannot_read(path, error) from error

@@ -1,6 +1,5 @@
-"""A slide at one resolution: which level and scale serve it, and areas, crops and thumbnails cut from their tiles."""
+"""A slide at one resolution: which level and scale serve it, and areas and crops cut from their tiles."""
 
-import logging
 import math
 from dataclasses import dataclass
 
@@ -9,8 +8,6 @@ import numpy as np
 
 from unmissed.datasets.slides.base import Level, Slide, SlideError
 from unmissed.datasets.slides.tile_cache import TileCache
-
-log = logging.getLogger(__name__)
 
 _SAME_UM = 0.02  # resolutions that differ by less are taken as one: a nucleus of 10 um changes by a pixel or less
 
@@ -118,7 +115,7 @@ def read_area(
 
     Returns
     -------
-    uint8 (height_px, width_px, 3) RGB; the slide's background where the rectangle lies outside.
+    uint8 (height_px, width_px, 3) RGB; the slide's background where the rectangle is outside.
 
     Raises
     ------
@@ -165,7 +162,7 @@ def read_crop(
 
     Returns
     -------
-    uint8 (size_px, size_px, 3) RGB; the slide's background where the square lies outside.
+    uint8 (size_px, size_px, 3) RGB; the slide's background where the square is outside.
 
     Raises
     ------
@@ -180,47 +177,6 @@ def read_crop(
     if side == size_px:
         return area
     return cv2.resize(area, (size_px, size_px), interpolation=cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR)
-
-
-def thumbnail(slide: Slide, longest_px: int = 1600) -> np.ndarray:
-    """Picture of the whole slide.
-
-    Read tile by tile, so that one tile and the result are all that is held. Tiles that are damaged are left as
-    background and counted in a warning.
-
-    Parameters
-    ----------
-    slide : an open slide.
-    longest_px : longer side of the result; a slide that is smaller is not enlarged.
-
-    Returns
-    -------
-    uint8 (height, width, 3) RGB.
-    """
-    views = sorted(_views(slide), key=lambda view: (view.downsample, view.level))
-    view = next((v for v in reversed(views) if max(v.width_px, v.height_px) >= longest_px), views[0])
-    factor = min(1.0, longest_px / max(view.width_px, view.height_px))
-    width, height = (max(1, round(side * factor)) for side in (view.width_px, view.height_px))
-    picture = np.full((height, width, 3), slide.background, np.uint8)
-    damaged = 0
-    for row in range(view.rows):
-        for column in range(view.columns):
-            try:
-                tile = slide.read(view.level, column, row, view.scale)
-            except SlideError:
-                damaged += 1
-                continue
-            left, right = _placed(column * view.tile_width_px, tile.shape[1], width / view.width_px)
-            top, bottom = _placed(row * view.tile_height_px, tile.shape[0], height / view.height_px)
-            if left < right and top < bottom:
-                picture[top:bottom, left:right] = cv2.resize(
-                    tile, (right - left, bottom - top), interpolation=cv2.INTER_AREA
-                )
-    if damaged:
-        log.warning(
-            "%s: %d of %d tiles are missing in the thumbnail: damaged", slide.path, damaged, view.columns * view.rows
-        )
-    return picture
 
 
 def _views(slide: Slide) -> list[LevelView]:
@@ -241,8 +197,3 @@ def _um_per_px(slide: Slide) -> float:
 def _tiles_between(start: int, length: int, tile: int, count: int) -> range:
     """Numbers of the tiles that a stretch touches."""
     return range(max(0, start // tile), min(count, -(-(start + length) // tile)))
-
-
-def _placed(start: int, length: int, factor: float) -> tuple[int, int]:
-    """Where a tile is in the thumbnail: neighbours meet without gap or overlap."""
-    return round(start * factor), round((start + length) * factor)

@@ -37,19 +37,15 @@ class Capture(Protocol):
 
     def grab(self) -> bool:
         """Fetch the next frame."""
-        ...
 
     def retrieve(self) -> Any:
         """Whether it could be decoded, and uint8 (height, width, 3) BGR."""
-        ...
 
     def get(self, what: int, /) -> float:
         """A property."""
-        ...
 
     def release(self) -> None:
         """Close it."""
-        ...
 
 
 def capture_file(path: str) -> Capture | None:

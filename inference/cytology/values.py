@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from unmissed.datasets.slides.base import PixelSize
 
 _Count = Annotated[int, Field(ge=0, strict=True)]
 _Grey = Annotated[float, Field(ge=0, le=255, strict=True, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-_NOTHING_ELSE = ConfigDict(extra="forbid")
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A judged candidate.
+    """A judged candidate. Stored as it is.
 
     Attributes
     ----------
@@ -42,12 +43,12 @@ class Finding:
 
     x_px: float
     y_px: float
-    box_px: float
+    box_px: Positive
     class_id: str
-    probability: float
-    abnormal: float
-    probabilities: Mapping[str, float]
-    finder_score: float
+    probability: Share
+    abnormal: Share
+    probabilities: Mapping[str, Share]
+    finder_score: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class AdequacyVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adequacy:
-    """How much of the slide can be judged.
+    """How much of the slide can be judged. Stored as it is.
 
     Attributes
     ----------
@@ -96,8 +97,8 @@ class Adequacy:
     cells: int
     needed: int
     foreground_mm2: float
-    out_of_focus: float
-    obscured: float
+    out_of_focus: Share
+    obscured: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +111,6 @@ class SlideReading:
     tiles_damaged : different tiles that were asked for and could not be read.
     thumbnail_grey : mean grey level of the whole slide, 0 (black) to 255.
     """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
 
     tiles_read: _Count
     tiles_damaged: _Count
@@ -134,8 +133,6 @@ class StageSeconds:
     hash : what was left of hashing the file after the screening.
     total : all of them; stages that overlap may add up to more.
     """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
 
     open: _Seconds = 0.0
     scan: _Seconds = 0.0
@@ -162,8 +159,6 @@ class ThreadSeconds:
     read_again, finder_again : of the second look.
     read_crops, judge : of the judging.
     """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
 
     read: _Seconds = 0.0
     foreground: _Seconds = 0.0

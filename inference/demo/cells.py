@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.files import write_bytes
-from unmissed.datasets.basis.hardware import processor
 from unmissed.datasets.synthetic.cells.drawn import KINDS, draw_cell
 from unmissed.inference.pictures.predict import Predictor
-from unmissed.inference.pictures.predictions_page import PageRow, PageRun, write_page
+from unmissed.inference.pictures.predictions_page import write_page
+from unmissed.inference.pictures.run import page_run
 from unmissed.inference.pictures.table import PredictionTable
 from unmissed.inference.runtimes.variants import choose
 
@@ -54,39 +54,28 @@ class DemoResult:
         return self.failed == (BROKEN,)
 
 
-def run_demo(folder: Path, *, model: str = MODEL, runtime: str = "onnx-cpu") -> DemoResult:
+def run_demo(folder: Path) -> DemoResult:
     """Draw cells, classify them and write the table and the page.
 
     Parameters
     ----------
     folder : gets ``cells/``, ``predictions.csv`` and ``index.html``; files of those names are replaced.
-    model : name or path of a model of single cells.
-    runtime : what runs the model.
 
     Raises
     ------
-    ModelError, RuntimeUnavailableError, OutputError
-        When the model, the runtime or the disk fails.
+    ModelError, OutputError
+        When the model or the disk fails.
     """
-    file = choose(model, runtime).file
     paths = draw_cells(folder / "cells")
     table_path, page_path = folder / "predictions.csv", folder / "index.html"
-    with Predictor(file, runtime=runtime) as predictor:
+    with Predictor(choose(MODEL).file) as predictor:
+        card = predictor.model.card
         start = perf_counter()
-        with PredictionTable(table_path, file.card, with_groups=True) as table:
+        with PredictionTable(table_path, card, with_groups=True) as table:
             rows = list(predictor.predict(paths))
             table.write(rows)
         seconds = perf_counter() - start
-        run = PageRun(
-            variant=file.variant,
-            runtime=predictor.session.runtime,
-            device=f"{predictor.session.provider}, {processor()}",
-            seconds=seconds,
-            csv=table_path,
-            note=NOTE,
-            note_zh=NOTE_ZH,
-        )
-    write_page(page_path, [PageRow.from_row(row) for row in rows], file.card, run)
+    write_page(page_path, rows, card, page_run(predictor, seconds, table_path, note=NOTE, note_zh=NOTE_ZH))
     return DemoResult(
         page=page_path,
         table=table_path,

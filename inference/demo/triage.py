@@ -1,20 +1,14 @@
 """The demonstration of triage: drawn slides, one of them broken, through the ordinary pipeline onto result pages."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.files import write_bytes
-from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.outline import Spot
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.run.entries import Input
-from unmissed.inference.cytology.run.loading import screener_for
-from unmissed.inference.cytology.run.messages import TriageProgress
-from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.run.plan import triage
 
 SLIDES = 4
 SIDE_PX = 6144
@@ -50,13 +44,12 @@ class TriageDemo:
         return self.failed == (BROKEN,)
 
 
-def run_triage_demo(folder: Path, report: Callable[[TriageProgress], None] = lambda progress: None) -> TriageDemo:
+def run_triage_demo(folder: Path) -> TriageDemo:
     """Draw slides, triage them and write the pages.
 
     Parameters
     ----------
     folder : gets ``slides/`` and ``triage/``; an earlier demonstration there is replaced.
-    report : receives the progress of the triage.
 
     Raises
     ------
@@ -64,22 +57,10 @@ def run_triage_demo(folder: Path, report: Callable[[TriageProgress], None] = lam
         When a model, the runtime or the disk fails.
     """
     paths = draw_slides(folder / "slides")
-    policy, preparation = load_policy("screening"), Preparation.LIQUID
-    make_screener, settings = screener_for("default", "onnx-cpu", physical_cores(), None, policy, preparation)
-    plan = TriagePlan(
-        output=folder / "triage",
-        inputs=[Input(path) for path in paths],
-        make_screener=make_screener,
-        settings=settings,
-        policy=policy,
-        preparation=preparation,
-        overwrite=True,
-        note=NOTE,
-        note_zh=NOTE_ZH,
-    )
-    outcome = triage(plan, report)
+    output = folder / "triage"
+    outcome = triage(paths, output, overwrite=True, note=NOTE, note_zh=NOTE_ZH)
     return TriageDemo(
-        page=plan.output / "index.html",
+        page=output / "index.html",
         slides=len(outcome.rows),
         failed=tuple(row.slide for row in outcome.rows if row.error),
         seconds=outcome.run.seconds,

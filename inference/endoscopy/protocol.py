@@ -91,11 +91,7 @@ class Protocol(_Part):
 
 
 _PROTOCOLS = Configs("protocols", "protocol", Protocol, "docs/reference/protocols.md")
-
-
-def protocol_names() -> list[str]:
-    """Names of the shipped protocols."""
-    return _PROTOCOLS.names()
+protocol_names = _PROTOCOLS.names
 
 
 def load_protocol(name: str) -> Protocol:

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
+
+Seconds = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class FrameView:
     Attributes
     ----------
     time_s : of the frame.
-    content : where the picture of the endoscope lies in the frame.
+    content : where the picture of the endoscope is in the frame.
     image : uint8 (height, width, 3) RGB, that rectangle at full resolution.
     grey : uint8 (height, width), the same.
     small : uint8 (h, w), grey, the longer side ``SMALL_PX``: for motion and similarity.
@@ -85,14 +88,12 @@ class Motion:
     expansion_s : axial motion in lumen radii a second; positive while the tip is drawn back. It is a rate of the
         picture: no mm/s without a scale.
     rotation_deg_s : roll about the axis of the view, degrees a second.
-    shift_s : motion of the whole picture (angulation), widths of the picture a second.
     trust : 0..1, share of the tracked points that agree with it.
     features : named figures for the gauges.
     """
 
     expansion_s: float
     rotation_deg_s: float
-    shift_s: float
     trust: float
     features: Mapping[str, float] = field(default_factory=dict)
 
@@ -248,7 +249,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ClockTimes:
-    """The clocks of an examination, in seconds; None where the turning point was never found.
+    """The clocks of an examination, in seconds, stored as they are; None where the turning point was never found.
 
     Attributes
     ----------
@@ -260,13 +261,13 @@ class ClockTimes:
     frozen_s, illegible_s : inside the body.
     """
 
-    examination_s: float
-    withdrawal_s: float | None
-    therapy_s: float
-    effective_s: float
+    examination_s: Seconds
+    withdrawal_s: Seconds | None
+    therapy_s: Seconds
+    effective_s: Seconds
     caecum_s: float | None
-    frozen_s: float
-    illegible_s: float
+    frozen_s: Seconds
+    illegible_s: Seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -306,7 +307,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class LesionLooks:
-    """How often the lesion model looked in real time.
+    """How often the lesion model looked in real time. Stored as it is.
 
     Attributes
     ----------

@@ -1,51 +1,38 @@
 """Pictures in, finds out: a heat-map model over pictures of any size."""
 
-import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-import cv2
 import numpy as np
 
-from unmissed.datasets.basis.closing import Closing
-from unmissed.datasets.basis.errors import ConfigError, ImageError, ModelError
-from unmissed.datasets.basis.hardware import physical_cores
+from unmissed.datasets.basis.errors import ImageError, ModelError
 from unmissed.datasets.pictures.boxes import find_boxes
 from unmissed.datasets.pictures.canvases import heat_map
 from unmissed.datasets.pictures.images import read_image, scale_image
 from unmissed.datasets.pictures.peaks import find_peaks
-from unmissed.inference.pictures.fitting import LARGEST_SCALE
-from unmissed.inference.pictures.ordered import chunks, in_order
+from unmissed.inference.pictures.fitting import check_scale
+from unmissed.inference.pictures.pipeline import Pipeline, PipelineOptions
 from unmissed.inference.pictures.rows import Find, FindRow
-from unmissed.inference.runtimes.registry import select
+from unmissed.inference.runtimes.base import Runtime
 from unmissed.models.zoo import ModelFile
-
-log = logging.getLogger(__name__)
 
 LARGEST_PX = 100_000_000  # of a picture brought to the model's scale, as of one that is read
 
 
-class FindPipeline(Closing):
-    """A loaded heat-map model that finds places in pictures.
+class FindPipeline(Pipeline[FindRow]):
+    """A loaded heat-map model that finds places in pictures, the highest score first.
+
+    A batch is one canvas on a CPU, whose caches a canvas fills, and eight elsewhere.
 
     Parameters
     ----------
     model : model file, as ``unmissed.models.zoo.resolve`` returns it.
-    runtime : name of the runtime.
-    batch_size : canvases per batch; None takes one on a CPU, whose caches a canvas fills, and eight elsewhere.
-    workers : pictures that are worked on side by side; None takes the physical cores.
-    threads : CPU threads inside one batch; None takes 1 where the workers run side by side, else all cores.
-    device : number or name of the accelerator.
     um_per_px : size of a pixel in the pictures; None means the model's.
     threshold : least score of a find; None takes the card's.
     max_per_image : keep the best finds of a picture; None keeps all.
-    notes : what the choice of the model's file has to say (``Choice.notes``).
-
-    Attributes
-    ----------
-    session : the runtime's session (``provider``, ``batch_size``).
-    notes : what was assumed or ignored, for the user.
+    options : see ``Pipeline``.
 
     Raises
     ------
@@ -53,59 +40,30 @@ class FindPipeline(Closing):
         When the runtime cannot run here, or the model or ``um_per_px`` does not fit.
     """
 
+    _chunk = 1
+
     def __init__(
         self,
         model: ModelFile,
         *,
-        runtime: str = "onnx-cpu",
-        batch_size: int | None = None,
-        workers: int | None = None,
-        threads: int | None = None,
-        device: str | None = None,
         um_per_px: float | None = None,
         threshold: float | None = None,
         max_per_image: int | None = None,
-        notes: tuple[str, ...] = (),
+        **options: Unpack[PipelineOptions],
     ) -> None:
         spec = model.card.heatmap
         if spec is None:
             raise ModelError(f"{model.card.name} is a {model.card.task} model", expected="a heat-map model")
-        engine = select(runtime)
-        cores = physical_cores()
-        self.model = model
-        self.threads = threads or (1 if engine.concurrent else cores)
-        self.workers = workers or (max(1, cores // self.threads) if engine.concurrent else cores)
         self._spec, self._input = spec, model.card.picture_input
         self._threshold = spec.threshold if threshold is None else threshold
         self._max = max_per_image
         self._factor, assumed = _factor(self._input.um_per_px, um_per_px)
-        self.notes = (*notes, *assumed)
-        self.session = engine.load(
-            model, device=device, batch_size=batch_size or (1 if engine.concurrent else 8), threads=self.threads
-        )
         self._target = [model.card.class_ids.index(name) for name in spec.target]
-        cv2.setNumThreads(1)  # the workers are the parallelism
+        super().__init__(model, assumed, **options)
 
-    def find(self, paths: Iterable[Path]) -> Iterator[FindRow]:
-        """Search pictures; one row each, in order.
-
-        A picture that cannot be read becomes a row with its error and never stops the rest. Closing the iterator (or
-        Ctrl-C) stops the workers.
-
-        Raises
-        ------
-        RuntimeUnavailableError
-            When the engine itself fails.
-        """
-        for note in self.notes:
-            log.warning("%s", note)
-        stop = threading.Event()
-
-        def work(chunk: Sequence[Path]) -> list[FindRow]:
-            return [] if stop.is_set() else [self._search(path) for path in chunk]
-
-        for rows in in_order(work, chunks(paths, 1), self.workers, stop):
-            yield from rows
+    def failure(self, path: Path, error: str) -> FindRow:
+        """The row of a picture that was not searched."""
+        return FindRow(path, (), error)
 
     def find_in(self, image: np.ndarray) -> tuple[Find, ...]:
         """Search one picture, uint8 (height, width, 3) RGB; the highest score first."""
@@ -143,17 +101,19 @@ class FindPipeline(Closing):
         cells = np.clip(np.rint(np.stack([rows, columns], axis=1)), 0, limits).astype(int)
         return boxes, scores, cells
 
-    def close(self) -> None:
-        """Free the engine."""
-        self.session.close()
+    def _batch_size(self, engine: Runtime) -> int:
+        return 1 if engine.concurrent else 8
+
+    def _work(self, chunk: Sequence[Path], stop: threading.Event, local: threading.local) -> list[FindRow]:
+        return [] if stop.is_set() else [self._search(path) for path in chunk]
 
     def _search(self, path: Path) -> FindRow:
         try:
             return FindRow(path, self.find_in(read_image(path)))
         except ImageError as error:
-            return FindRow(path, (), str(error))
+            return self.failure(path, str(error))
         except MemoryError:
-            return FindRow(path, (), f"{path} needs more memory than is available; use fewer workers")
+            return self.failure(path, f"{path} needs more memory than is available; use fewer workers")
 
     def _scale_of(self, height: int, width: int) -> float:
         factor = self._factor if self._spec.picture_px is None else self._spec.picture_px / max(height, width)
@@ -173,11 +133,5 @@ def _factor(model_um: float | None, um_per_px: float | None) -> tuple[float, tup
         return 1.0, ("um_per_px was ignored: the model's card gives no pixel size",) if ignored else ()
     if um_per_px is None:
         return 1.0, (f"assumed {model_um:g} um/px, the model's pixel size; set --um-per-px if it differs",)
-    factor = um_per_px / model_um if um_per_px > 0 else 0.0
-    if not 1 / LARGEST_SCALE <= factor <= LARGEST_SCALE:
-        raise ConfigError(
-            f"the pictures have {um_per_px} um/px, the model was trained at {model_um} um/px",
-            expected=f"at most a factor of {LARGEST_SCALE:g} between them",
-            fix="check the unit (0.25 um/px is a 40x objective) or take a model for this magnification",
-        )
-    return factor, ()
+    check_scale(model_um, um_per_px)
+    return um_per_px / model_um, ()

@@ -53,6 +53,22 @@ def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tupl
     return fit, _notes(spec, um_per_px)
 
 
+def check_scale(model_um: float, um_per_px: float) -> None:
+    """Refuse pixels of another size than the model can make use of.
+
+    Raises
+    ------
+    ConfigError
+        When the sizes are more than a factor of eight apart.
+    """
+    if um_per_px <= 0 or not 1 / LARGEST_SCALE <= um_per_px / model_um <= LARGEST_SCALE:
+        raise ConfigError(
+            f"the pictures have {um_per_px} um/px, the model was trained at {model_um} um/px",
+            expected=f"at most a factor of {LARGEST_SCALE:g} between them",
+            fix="check the unit (0.25 um/px is a 40x objective) or take a model for this magnification",
+        )
+
+
 class RecordReader:
     """Reads labelled records; neighbours in the same picture share one decoding. One object per thread.
 
@@ -85,14 +101,8 @@ def _cut_side(spec: InputSpec, um_per_px: float | None) -> int | None:
         raise ConfigError(f"um_per_px is {um_per_px}", expected="a number above 0", fix="see the scanner's manual")
     if spec.um_per_px is None or spec.fit != "crop":
         return None
-    scale = spec.um_per_px / um_per_px
-    if not 1 / LARGEST_SCALE <= scale <= LARGEST_SCALE:
-        raise ConfigError(
-            f"the pictures have {um_per_px} um/px, the model was trained at {spec.um_per_px} um/px",
-            expected=f"at most a factor of {LARGEST_SCALE:g} between them",
-            fix="check the unit (0.25 um/px is a 40x objective) or take a model for this magnification",
-        )
-    return max(1, round(spec.size_px * scale))
+    check_scale(spec.um_per_px, um_per_px)
+    return max(1, round(spec.size_px * (spec.um_per_px / um_per_px)))
 
 
 def _notes(spec: InputSpec, um_per_px: float | None) -> tuple[str, ...]:

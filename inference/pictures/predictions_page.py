@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader
 
 from unmissed.datasets.basis.errors import ImageError
 from unmissed.datasets.basis.files import write_text
@@ -19,7 +17,7 @@ from unmissed.datasets.basis.names import readable
 from unmissed.datasets.basis.versions import version_of
 from unmissed.datasets.pictures.images import read_image, shrink_to
 from unmissed.inference.pictures.rows import PredictionRow
-from unmissed.inference.reports.numbers import percent as _percent
+from unmissed.inference.reports.templates import environment
 from unmissed.models.cards import Card, Metric
 
 THUMBNAIL_PX = 160  # long side; shown at 132 CSS px, so still sharp on paper
@@ -28,27 +26,6 @@ MAX_ERRORS = 200
 SUSPECT_GROUP = "abnormal"
 
 _SUMMARY_METRICS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class PageRow:
-    """One picture of the page.
-
-    Attributes
-    ----------
-    path : the picture, read again for its thumbnail.
-    probabilities : in the order of the card's classes; empty after an error.
-    error : why there is no result; empty when there is one.
-    """
-
-    path: Path
-    probabilities: tuple[float, ...] = ()
-    error: str = ""
-
-    @classmethod
-    def from_row(cls, row: PredictionRow) -> Self:
-        """The page's view of a row of the prediction."""
-        return cls(row.path, () if row.probabilities is None else tuple(row.probabilities.tolist()), row.error or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +70,7 @@ class _Cell:
         return self.suspect is not None and self.suspect >= 0.5
 
 
-def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) -> None:
+def write_page(path: Path, rows: Iterable[PredictionRow], card: Card, run: PageRun) -> None:
     """Write the result page, whole or not at all.
 
     Pictures are in falling order of the probability of the group "abnormal"; a model without that group has its
@@ -112,27 +89,27 @@ def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) ->
         When the page cannot be written.
     """
     rows = list(rows)
-    done = [row for row in rows if not row.error]
+    done = [(row.path, row.probabilities.tolist()) for row in rows if row.probabilities is not None]
     suspects = card.groups().get(SUSPECT_GROUP, ())
-    shown = heapq.nsmallest(MAX_THUMBNAILS, done, key=lambda row: (-_urgency(row, suspects), str(row.path)))
-    failed = [row for row in rows if row.error]
+    shown = heapq.nsmallest(MAX_THUMBNAILS, done, key=lambda one: (-_urgency(one[1], suspects), str(one[0])))
+    failed = [(row.path, row.error or "") for row in rows if row.probabilities is None]
     page = (
-        _environment()
+        environment(Path(__file__).parent)
         .get_template("predictions.html")
         .render(
             card=card,
             run=run,
-            cells=[_cell(row, card, suspects) for row in shown],
+            cells=[_cell(picture, values, card, suspects) for picture, values in shown],
             hidden=len(done) - len(shown),
             errors=[
-                (readable(row.path.name), readable(row.error.replace(str(row.path), row.path.name)))
-                for row in failed[:MAX_ERRORS]
+                (readable(picture.name), readable(error.replace(str(picture), picture.name)))
+                for picture, error in failed[:MAX_ERRORS]
             ],
             failed=len(failed),
             total=len(rows),
             has_suspects=bool(suspects),
-            suspect_count=sum(_urgency(row, suspects) >= 0.5 for row in done) if suspects else 0,
-            classes=_class_counts(done, card),
+            suspect_count=sum(_urgency(values, suspects) >= 0.5 for _, values in done) if suspects else 0,
+            classes=_class_counts([values for _, values in done], card),
             file=card.files[run.variant],
             metrics=_metrics(card),
             speed=len(done) / run.seconds if run.seconds > 0 else 0.0,
@@ -143,32 +120,24 @@ def write_page(path: Path, rows: Iterable[PageRow], card: Card, run: PageRun) ->
     write_text(path, page)
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["percent"] = _percent
-    return environment
+def _top(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)
 
 
-def _top(row: PageRow) -> int:
-    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
+def _urgency(values: Sequence[float], suspects: Sequence[int]) -> float:
+    return sum(values[index] for index in suspects) if suspects else -max(values)
 
 
-def _urgency(row: PageRow, suspects: Sequence[int]) -> float:
-    return sum(row.probabilities[index] for index in suspects) if suspects else -max(row.probabilities)
-
-
-def _cell(row: PageRow, card: Card, suspects: Sequence[int]) -> _Cell:
-    top = _top(row)
+def _cell(path: Path, values: Sequence[float], card: Card, suspects: Sequence[int]) -> _Cell:
+    top = _top(values)
     info = card.classes[top]
     return _Cell(
-        name=readable(row.path.name),
+        name=readable(path.name),
         class_name=info.name,
         class_name_zh=info.name_zh,
-        top=row.probabilities[top],
-        suspect=min(1.0, _urgency(row, suspects)) if suspects else None,
-        thumbnail=_thumbnail(row.path),
+        top=values[top],
+        suspect=min(1.0, _urgency(values, suspects)) if suspects else None,
+        thumbnail=_thumbnail(path),
     )
 
 
@@ -181,8 +150,8 @@ def _thumbnail(path: Path) -> str:
     return jpeg_address(shrink_to(image, THUMBNAIL_PX), colours="420")
 
 
-def _class_counts(done: Sequence[PageRow], card: Card) -> list[dict[str, Any]]:
-    counts = Counter(_top(row) for row in done)
+def _class_counts(done: Sequence[Sequence[float]], card: Card) -> list[dict[str, Any]]:
+    counts = Counter(map(_top, done))
     return [
         {"info": info, "count": counts[index], "share": counts[index] / len(done) if done else 0.0}
         for index, info in enumerate(card.classes)

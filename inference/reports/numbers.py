@@ -3,17 +3,14 @@
 
 def percent(value: float) -> str:
     """Percent with one decimal; neither end is reached by rounding alone."""
-    if 0 < value < 0.0005:
-        return "< 0.1 %"
-    if 0.9995 <= value < 1:
-        return "> 99.9 %"
-    return f"{100 * value:.1f} %"
+    return _between(value, 0.0005, "< 0.1 %", "> 99.9 %") or f"{100 * value:.1f} %"
 
 
 def score(value: float) -> str:
     """Three decimals; neither end is reached by rounding alone."""
-    if 0 < value < 0.0005:
-        return "< 0.001"
-    if 0.9995 <= value < 1:
-        return "> 0.999"
-    return f"{value:.3f}"
+    return _between(value, 0.0005, "< 0.001", "> 0.999") or f"{value:.3f}"
+
+
+def _between(value: float, step: float, low: str, high: str) -> str:
+    """The words for a value that rounding alone would bring to an end; none for the others."""
+    return low if 0 < value < step else high if 1 - step <= value < 1 else ""

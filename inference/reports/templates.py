@@ -1,9 +1,11 @@
 """Templates of pages, their style, and scripts that the page itself vouches for."""
 
 import base64
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -48,3 +50,13 @@ def environment(folder: Path, *styles: str) -> Environment:
     text = "\n".join(path.read_text("utf-8") for path in (_HERE / "page.css", *(folder / name for name in styles)))
     made.globals["style"] = Markup(text)  # noqa: S704 -- our own files
     return made
+
+
+def facts(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values as (name, value) pairs, lists with commas."""
+    for name, value in values.items():
+        place = f"{before}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from facts(value, f"{place}, ")
+        else:
+            yield place, ", ".join(map(str, value)) if isinstance(value, list) else value

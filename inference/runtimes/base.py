@@ -2,6 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
-from unmissed.inference.runtimes.signature import Tensor
+from unmissed.inference.runtimes.signature import Tensor, check_signature, signature_of
 from unmissed.models.zoo import ModelFile
 
 _DTYPES = {"uint8": np.uint8, "float": np.float32}
@@ -99,6 +100,23 @@ class Session(Closing, ABC):
         return
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedGraph:
+    """A graph in its engine, not yet compared with its card.
+
+    Attributes
+    ----------
+    inputs, outputs : as the engine reads them from the file.
+    provider : what really runs.
+    session : makes the session; takes the keywords of ``Session``.
+    """
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    provider: str
+    session: Callable[..., Session]
+
+
 class Runtime(ABC):
     """An engine that can run the model files of the project.
 
@@ -123,7 +141,6 @@ class Runtime(ABC):
     def is_available(self) -> Availability:
         """Check cheaply whether ``load`` is worth trying; only a loaded session proves it."""
 
-    @abstractmethod
     def load(
         self,
         model: ModelFile,
@@ -150,6 +167,26 @@ class Runtime(ABC):
         ModelError
             When the file does not fit its card or has an operator that the runtime does not know.
         """
+        available = self.is_available()
+        if not available.ok:
+            raise RuntimeUnavailableError(
+                f"{self.name} cannot run here: {available.reason}", expected=self.needs, fix=available.fix
+            )
+        opened = self._open(model, device, threads)
+        fixed_batch = check_signature(opened.inputs, opened.outputs, model.card, str(model.path), canvas_px)
+        takes, gives = signature_of(model.card, canvas_px)
+        return opened.session(
+            runtime=self.name,
+            provider=opened.provider,
+            takes=takes,
+            gives=gives,
+            batch_size=fixed_batch or batch_size or self.default_batch_size,
+            concurrent=self.concurrent,
+        )
+
+    @abstractmethod
+    def _open(self, model: ModelFile, device: str | None, threads: int | None) -> OpenedGraph:
+        """Bring the graph into the engine and make sure that this runtime, and no other, runs it."""
 
 
 def device_number(runtime: str, device: str | None) -> str:

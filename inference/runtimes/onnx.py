@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -10,8 +11,8 @@ import pooch
 
 from unmissed.datasets.basis.errors import ModelError, RuntimeUnavailableError
 from unmissed.datasets.basis.hardware import physical_cores
-from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
-from unmissed.inference.runtimes.signature import Tensor, check_signature, signature_of
+from unmissed.inference.runtimes.base import Availability, OpenedGraph, Runtime, Session, device_number, register
+from unmissed.inference.runtimes.signature import Tensor
 from unmissed.models.zoo import ModelFile
 
 
@@ -66,35 +67,13 @@ class OnnxRuntime(Runtime):
             return Availability(False, f"this ONNX Runtime has no {self.provider}", self.fix)
         return Availability(True)
 
-    def load(
-        self,
-        model: ModelFile,
-        *,
-        device: str | None = None,
-        batch_size: int | None = None,
-        threads: int | None = None,
-        canvas_px: int | None = None,
-    ) -> Session:
-        available = self.is_available()
-        if not available.ok:
-            raise RuntimeUnavailableError(f"{self.name} cannot run here: {available.reason}", fix=available.fix)
-        threads = threads or physical_cores()
-        engine = self._open(model, device, threads)
+    def _open(self, model: ModelFile, device: str | None, threads: int | None) -> OpenedGraph:
+        engine = self._start(model, device, threads or physical_cores())
         self._verify(engine)
         inputs, outputs = _tensors(engine.get_inputs()), _tensors(engine.get_outputs())
-        fixed_batch = check_signature(inputs, outputs, model.card, str(model.path), canvas_px)
-        takes, gives = signature_of(model.card, canvas_px)
-        return OnnxSession(
-            engine,
-            runtime=self.name,
-            provider=self.provider,
-            takes=takes,
-            gives=gives,
-            batch_size=fixed_batch or batch_size or self.default_batch_size,
-            concurrent=self.concurrent,
-        )
+        return OpenedGraph(inputs, outputs, self.provider, partial(OnnxSession, engine))
 
-    def _open(self, model: ModelFile, device: str | None, threads: int) -> Any:
+    def _start(self, model: ModelFile, device: str | None, threads: int) -> Any:
         ort = _onnxruntime()
         self.prepare(ort)
         settings = ort.SessionOptions()

@@ -1,14 +1,14 @@
 """Torch on the CPU, NVIDIA GPUs and Huawei Ascend NPUs; torch itself is imported on first use."""
 
 import importlib
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
 from unmissed.datasets.basis.hardware import physical_cores
-from unmissed.inference.runtimes.base import Availability, Runtime, Session, device_number, register
-from unmissed.inference.runtimes.signature import check_signature, signature_of
+from unmissed.inference.runtimes.base import Availability, OpenedGraph, Runtime, Session, device_number, register
 from unmissed.models.zoo import ModelFile
 
 
@@ -91,27 +91,13 @@ class TorchRuntime(Runtime):
                 return Availability(False, f"the package {name} cannot be imported: {cause}", self.fix)
         return self._has_device()
 
-    def load(
-        self,
-        model: ModelFile,
-        *,
-        device: str | None = None,
-        batch_size: int | None = None,
-        threads: int | None = None,
-        canvas_px: int | None = None,
-    ) -> Session:
-        available = self.is_available()
-        if not available.ok:
-            raise RuntimeUnavailableError(
-                f"{self.name} cannot run here: {available.reason}", expected=self.needs, fix=available.fix
-            )
+    def _open(self, model: ModelFile, device: str | None, threads: int | None) -> OpenedGraph:
         import torch
 
         from unmissed.inference.runtimes.onnx_graph_in_torch import OnnxGraph
 
         number = int(device_number(self.name, device))
         module = OnnxGraph(model.path)
-        fixed_batch = check_signature(module.inputs, module.outputs, model.card, str(model.path), canvas_px)
         # Beside an accelerator every thread of ours copies its own batch: a pool for each would fight for the cores.
         torch.set_num_threads(threads or (physical_cores() if self.kind == "cpu" else 1))
         try:
@@ -123,19 +109,10 @@ class TorchRuntime(Runtime):
                 expected=self.needs,
                 fix=self.fix,
             ) from error
-        takes, gives = signature_of(model.card, canvas_px)
-        return TorchSession(
-            module,
-            place,
-            accelerator=None if place.type == "cpu" else torch.get_device_module(place),
-            half=self.half,
-            runtime=self.name,
-            provider=f"torch on {place}{', half precision' if self.half else ''}",
-            takes=takes,
-            gives=gives,
-            batch_size=fixed_batch or batch_size or self.default_batch_size,
-            concurrent=self.concurrent,
-        )
+        accelerator = None if place.type == "cpu" else torch.get_device_module(place)
+        provider = f"torch on {place}{', half precision' if self.half else ''}"
+        session = partial(TorchSession, module, place, accelerator=accelerator, half=self.half)
+        return OpenedGraph(module.inputs, module.outputs, provider, session)
 
     def _has_device(self) -> Availability:
         return Availability(True)

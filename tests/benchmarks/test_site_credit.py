@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from unmissed.benchmarks.gauges.fitting import fit_gauge
 from unmissed.benchmarks.gauges.site_credit import cases, judge, ship
 from unmissed.benchmarks.gauges.site_exams import blind_spots, figures_of, simulate, standard, varied
 from unmissed.inference.endoscopy.frame.gauges import GaugeModel
 from unmissed.inference.endoscopy.monitors.credit import FEATURES
 from unmissed.inference.endoscopy.protocol import load_protocol
-from unmissed.training.gauges import fit_gauge
 
 PROTOCOL = load_protocol("gastroscopy")
 

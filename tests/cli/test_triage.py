@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from unmissed.benchmarks.quick_screener import QuickScreener
 from unmissed.cli import app as cli
 from unmissed.inference.cytology.run import loading
+from unmissed.testing.quick_screener import QuickScreener
 
 COLUMNS = ["slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"]
 
@@ -153,16 +153,16 @@ def test_an_interruption_leaves_with_130_and_can_be_resumed(slides, tmp_path):
     out = tmp_path / "out"
     code = (
         "import sys, time\n"
-        "from unmissed.benchmarks.quick_screener import QuickScreener\n"
+        "from unmissed.testing.quick_screener import QuickScreener\n"
         "from unmissed.cli import app\n"
-        "from unmissed.inference.cytology import batch, loading\n"
+        "from unmissed.inference.cytology.run import batch, loading\n"
         "loading.screener_for = lambda *_: (QuickScreener, {'preset': 'default', 'max_crops': None})\n"
-        "begin = batch.Batch._give\n"
-        "def give(self, worker, entry):\n"
-        "    begin(self, worker, entry)\n"
+        "begin = batch.Dispatcher._assign\n"
+        "def give(self, worker, job):\n"
+        "    begin(self, worker, job)\n"
         "    print('given', flush=True)\n"
         "    time.sleep(60)\n"
-        "batch.Batch._give = give\n"
+        "batch.Dispatcher._assign = give\n"
         "app.main(['triage', *sys.argv[1:]])\n"
     )
     words = [sys.executable, "-c", code, str(slides), "-o", str(out)]

@@ -1,8 +1,7 @@
-"""A small convolutional model with the shape of the shipped ones, built node by node; a drawn slide result."""
+"""The small model of `unmissed.testing`; a drawn slide result."""
 
 from collections.abc import Callable
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -21,146 +20,19 @@ from unmissed.inference.cytology.values import (
     StageSeconds,
     ThreadSeconds,
 )
-from unmissed.models.cards import Card, CardClass, FileSpec, InputSpec
-from unmissed.models.zoo import ModelFile
-
-SIZE_PX = 16
-CLASSES = 4
-
-
-def build_graph(path: Path, *, batch: int | None = None, half: bool = False, size_px: int = SIZE_PX) -> None:
-    """Cast, scale, transpose, conv with asymmetric pads, clip, depthwise conv, pool, gemm, softmax."""
-    onnx = pytest.importorskip("onnx")
-    helper, types = onnx.helper, onnx.TensorProto
-    rng = np.random.default_rng(7)
-    weights = {
-        "mean": np.full((1, 1, 1, 3), 127.5, np.float32),
-        "std": np.full((1, 1, 1, 3), 64.0, np.float32),
-        "kernel": rng.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32),
-        "bias": rng.normal(0, 0.3, 8).astype(np.float32),
-        "low": np.array(0, np.float32),
-        "high": np.array(6, np.float32),
-        "depth": rng.normal(0, 0.3, (8, 1, 5, 5)).astype(np.float32),
-        "head": rng.normal(0, 1.5, (CLASSES, 8)).astype(np.float32),
-        "offset": rng.normal(0, 0.3, CLASSES).astype(np.float32),
-    }
-    nodes = []
-    if half:
-        for name in ("kernel", "depth", "head"):
-            weights[f"{name}_half"] = weights.pop(name).astype(np.float16)
-            nodes.append(helper.make_node("Cast", [f"{name}_half"], [name], to=types.FLOAT))
-    nodes += [
-        helper.make_node("Cast", ["images"], ["real"], to=types.FLOAT),
-        helper.make_node("Sub", ["real", "mean"], ["centred"]),
-        helper.make_node("Div", ["centred", "std"], ["scaled"]),
-        helper.make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["planes", "kernel", "bias"], ["c1"], strides=[2, 2], pads=[0, 0, 1, 1]),
-        helper.make_node("Clip", ["c1", "low", "high"], ["a1"]),
-        helper.make_node("Conv", ["a1", "depth"], ["c2"], group=8, strides=[2, 2], pads=[1, 1, 2, 2]),
-        helper.make_node("Relu", ["c2"], ["a2"]),
-        helper.make_node("GlobalAveragePool", ["a2"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "head", "offset"], ["logits"], transB=1),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    first = "N" if batch is None else batch
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info("images", types.UINT8, [first, size_px, size_px, 3])],
-        [helper.make_tensor_value_info("probabilities", types.FLOAT, [first, CLASSES])],
-        [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(proto)
-    onnx.save(proto, path)
-
-
-def quantise(source: Path, target: Path) -> None:
-    """Static int8 version (QDQ, per-channel weights), calibrated on random pictures."""
-    quantization = pytest.importorskip("onnxruntime.quantization")
-
-    class Calibration(quantization.CalibrationDataReader):
-        def __init__(self) -> None:
-            rng = np.random.default_rng(3)
-            self.batches = iter(rng.integers(0, 256, (8, 4, SIZE_PX, SIZE_PX, 3), dtype=np.uint8))
-
-        def get_next(self):
-            batch = next(self.batches, None)
-            return None if batch is None else {"images": batch}
-
-    quantization.quantize_static(
-        source,
-        target,
-        Calibration(),
-        quant_format=quantization.QuantFormat.QDQ,
-        per_channel=True,
-        op_types_to_quantize=["Conv", "Gemm"],
-    )
-
-
-def make_card(path: Path, *, classes: int = CLASSES, batch: int | None = None, **input_spec) -> Card:
-    """A card for one ONNX file."""
-    data = path.read_bytes()
-    return Card(
-        name="small",
-        version="1",
-        title="Small",
-        title_zh="小",
-        task="classification",
-        classes=tuple(
-            CardClass(id=f"c{i}", name=f"C{i}", name_zh=f"类{i}", group="even" if i % 2 == 0 else "odd")
-            for i in range(classes)
-        ),
-        input=InputSpec(**({"size_px": SIZE_PX, "fit": "squash", "mean": (0.5,) * 3, "std": (0.25,) * 3} | input_spec)),
-        files={
-            "fp32": FileSpec(
-                file=path.name,
-                sha256=sha256(data).hexdigest(),
-                size_bytes=len(data),
-                precision="fp32",
-                stored="fp32",
-                batch=batch,
-            )
-        },
-        default_variant="fp32",
-        architecture={},
-        training={},
-        data=(),
-        metrics={},
-        temperature=1.0,
-        parity_max_abs_dp=0.0,
-        intended_use="tests",
-        limits=(),
-        licence="Apache-2.0",
-    )
+from unmissed.testing.small_model import MakeModel, model_maker, smooth_pictures
 
 
 @pytest.fixture
-def make_model(tmp_path: Path) -> Callable[..., ModelFile]:
+def make_model(tmp_path: Path) -> MakeModel:
     """Build a small model: ``make_model(kind="fp32" | "fp16" | "int8" | "batch3", **card_input)``."""
-
-    def make(kind: str = "fp32", *, classes: int = CLASSES, **input_spec) -> ModelFile:
-        folder = tmp_path / f"model-{kind}"
-        folder.mkdir(exist_ok=True)
-        path = folder / "small.onnx"
-        batch = 3 if kind == "batch3" else None
-        build_graph(path, half=kind == "fp16", batch=batch)
-        if kind == "int8":
-            path = folder / "small.int8.onnx"
-            quantise(folder / "small.onnx", path)
-        return ModelFile(make_card(path, classes=classes, batch=batch, **input_spec), "fp32", path)
-
-    return make
+    return model_maker(tmp_path)
 
 
 @pytest.fixture
 def pictures() -> np.ndarray:
     """uint8 (7, 16, 16, 3) of smooth random colours, so that the classes differ."""
-    rng = np.random.default_rng(11)
-    base = rng.integers(0, 256, (7, 2, 2, 3), dtype=np.uint8)
-    noise = rng.integers(-30, 30, (7, SIZE_PX, SIZE_PX, 3))
-    return np.clip(base.repeat(8, axis=1).repeat(8, axis=2) + noise, 0, 255).astype(np.uint8)
+    return smooth_pictures()
 
 
 HOSTILE = '<script>alert(1)</script> & "quotes" \' =2+5 会诊 ' + "long" * 20

@@ -8,8 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.basis.files import json_text
 from unmissed.models import cards
 from unmissed.models.cards import (
+    Card,
     CardClass,
     FileSpec,
     HeatmapSpec,
@@ -17,7 +19,6 @@ from unmissed.models.cards import (
     Metric,
     Quantisation,
     TableInput,
-    card_schema,
     load_card,
     save_card,
 )
@@ -91,9 +92,15 @@ def test_a_card_cannot_name_a_file_outside_its_folder(name):
         FileSpec(file=name, sha256="0" * 64, size_bytes=1, precision="fp32", stored="fp32")
 
 
+def schema_of_the_code():
+    schema = Card.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json_text(schema) + "\n"
+
+
 def test_the_published_schema_is_that_of_the_code():
-    """Mend it with: python -c "from unmissed.models.cards import card_schema as s; print(s(), end='')"."""
-    assert SCHEMA.read_text(encoding="utf-8") == card_schema()
+    """To write it again, run this file: python tests/models/test_cards.py"""
+    assert SCHEMA.read_text(encoding="utf-8") == schema_of_the_code()
 
 
 def test_the_published_schema_judges_as_the_code_does(make_card):
@@ -106,22 +113,14 @@ def test_the_published_schema_judges_as_the_code_does(make_card):
             jsonschema.validate(wrong, schema, cls=jsonschema.Draft202012Validator)
 
 
-def test_cards_of_the_first_version_are_still_read(make_card, tmp_path):
+def test_operating_points_of_earlier_exports(make_card, tmp_path):
+    """An empty list, as every export wrote it, is read; a filled one is refused."""
     saved = json.loads(make_card().model_dump_json())
-    saved["quantisation"] = {
-        "accepted": True,
-        "reason": "",
-        "speed_ratio": 2.0,
-        "macro_f1_fp32": 0.9,
-        "macro_f1_int8": 0.8,
-        "loss_points": 10.0,
-        "loss_interval": None,
-        "images": 3,
-        "calibration_images": 2,
-    }
-    (tmp_path / "tiny.json").write_text(json.dumps(saved))
-    check = load_card(tmp_path / "tiny.json").quantisation
-    assert (check.metric, check.fp32, check.int8) == ("macro_f1", 0.9, 0.8)
+    (tmp_path / "tiny.json").write_text(json.dumps(saved | {"operating_points": []}))
+    assert load_card(tmp_path / "tiny.json") == make_card()
+    (tmp_path / "tiny.json").write_text(json.dumps(saved | {"operating_points": [{"name": "safe"}]}))
+    with pytest.raises(ModelError, match="operating_points are not supported"):
+        load_card(tmp_path / "tiny.json")
 
 
 class TestTasks:
@@ -179,3 +178,7 @@ class TestTasks:
         card = make_card(task="slide-score", input=TableInput(features=("a",)))
         with pytest.raises(ModelError, match="takes numbers"):
             _ = card.picture_input
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_of_the_code(), encoding="utf-8")

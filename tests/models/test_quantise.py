@@ -13,9 +13,7 @@ from unmissed.models import integer_weights, zoo
 from unmissed.models.architectures import MeanPool, Scaled
 from unmissed.models.cards import load_card
 from unmissed.models.export import cpu_session, export_onnx, onnx_probabilities
-from unmissed.models.float_twin import write_float_twin
-from unmissed.models.integer_weights import group_of, integer_convolutions, largest_pair
-from unmissed.models.known_pictures import known_pictures
+from unmissed.models.integer_weights import group_of, integer_convolutions
 from unmissed.models.quantise import quantise, speed_ratio
 
 
@@ -75,6 +73,14 @@ def test_bytes_go_straight_in_only_where_the_scaling_gives_them_back(tmp_path, m
     assert difference.max() < 0.02
 
 
+def largest_pair(weights):
+    """Largest sum, by amount, of two weights of the same sign in an output channel; int8 (O, ...)."""
+    flat = np.sort(weights.reshape(len(weights), -1).astype(int), axis=1)
+    padded = np.pad(flat, ((0, 0), (1, 1)))  # a single weight pairs with nothing
+    padded.sort(axis=1)
+    return int(max(padded[:, -2:].clip(0).sum(axis=1).max(), -padded[:, :2].clip(None, 0).sum(axis=1).min()))
+
+
 class TestNoPairSaturates:
     """255 (a + b) has to stay within 16 bits for any two weights of a sign (see ``integer_weights``)."""
 
@@ -116,22 +122,3 @@ class TestNoPairSaturates:
         assert largest_pair(whole.astype(np.int8)) <= 128
         worst = np.abs(whole * step[:, None, None, None] - exact).max(axis=(1, 2, 3))
         assert (worst <= np.abs(exact).max(axis=(1, 2, 3)) / 64 + 1e-9).all(), "never worse than seven bits"
-
-
-class TestFloatTwin:
-    def test_it_computes_what_the_integers_compute_and_no_steps(self, int8, pictures, tmp_path):
-        write_float_twin(int8, tmp_path / "twin.onnx")
-        twin = onnx_probabilities(tmp_path / "twin.onnx", pictures)
-        assert 0 < np.abs(twin - onnx_probabilities(int8, pictures)).max() < 0.1
-        kinds = {node.op_type for node in onnx.load(tmp_path / "twin.onnx").graph.node}
-        assert not kinds & {"QuantizeLinear", "DequantizeLinear"}
-
-    def test_a_folded_stem_is_unfolded(self, tmp_path):
-        """The stem of the shipped finder was folded: its twin has the plain 3 x 3 convolution again."""
-        source = zoo.resolve("nucleus-finder-coarse", "int8").path
-        write_float_twin(source, tmp_path / "twin.onnx")
-        images = known_pictures((0, 7), 64)
-        difference = onnx_probabilities(tmp_path / "twin.onnx", images) - onnx_probabilities(source, images)
-        assert np.abs(difference).mean() < 0.02
-        stem = next(node for node in onnx.load(tmp_path / "twin.onnx").graph.node if node.op_type == "Conv")
-        assert next(list(item.ints) for item in stem.attribute if item.name == "kernel_shape") == [3, 3]

@@ -17,10 +17,11 @@ from unmissed.models import zoo
 from unmissed.training.augment import Augmenter
 from unmissed.training.evaluation.finds import load_finds
 from unmissed.training.export import export_run
-from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
+from unmissed.training.heatmaps.crops import FieldCrops, anchors
 from unmissed.training.heatmaps.data import UNKNOWN, Scale, load_fields
 from unmissed.training.heatmaps.finding import finds_of
 from unmissed.training.heatmaps.objective import HeatmapObjective, cell_loss, cells_of
+from unmissed.training.loading import EpochSampler
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 from unmissed.training.recipes.loading import load_recipe
 
@@ -207,7 +208,7 @@ class TestCrops:
             anchors([empty], settings(anywhere_share=0.0), "root")
 
     def test_the_order_is_a_function_of_seed_and_epoch(self):
-        sampler = CropSampler(np.full(9, 1 / 9), 40, 3)
+        sampler = EpochSampler(40, 3, np.full(9, 1 / 9))
         sampler.set_epoch(2)
         first = list(sampler)
         assert first == list(sampler)
@@ -314,7 +315,7 @@ class TestRuns:
         finds, *_ = load_finds(found / "test_finds.json")
         wanted = next(field for field in finds if field.scores)
         with FindPipeline(zoo.resolve(str(path), "fp32"), um_per_px=1.0, threshold=1e-3) as finder:
-            (row,) = finder.find([fields_folder / wanted.name])
+            (row,) = finder.predict([fields_folder / wanted.name])
         scores = [find.score for find in row.finds]
         for score in filter(None, wanted.scores):
             assert min(abs(score - other) for other in scores) < 0.02
@@ -360,7 +361,7 @@ class TestRuns:
         card, path = export_run(tmp_path / "run", tmp_path / "out", fixed_batch=None, int8=False)
         assert (card.heatmap.box_px, len(card.data)) == (None, 3)
         with FindPipeline(zoo.resolve(str(path.with_suffix(".onnx"))), threshold=0.0) as finder:
-            (row,) = finder.find([tmp_path / "kvasir-seg" / "images" / "0.png"])
+            (row,) = finder.predict([tmp_path / "kvasir-seg" / "images" / "0.png"])
         assert row.finds and all(find.width_px > 0 and find.x_px + find.width_px <= 150 for find in row.finds)
 
     def test_a_label_that_no_picture_has_is_no_negative(self, go, tmp_path, monkeypatch, recipe_file):

@@ -11,15 +11,25 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.pictures.images import crop_around, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
-from unmissed.training.loading import EpochSampler, TrainingPictures, load_pictures, training_loader
+from unmissed.training.loading import EpochSampler, TrainingPictures, class_chances, load_pictures, training_loader
+from unmissed.training.recipes.config import TrainConfig
 
 LABELS = np.repeat([0, 1, 2], [600, 150, 24])
+
+
+def sampler_of(labels, sampling, seed):
+    return EpochSampler(len(labels), seed, class_chances(labels, sampling))
+
+
+def recipe(workers, batch_size):
+    sections = {"data": {"dataset": "folder"}, "input": {"workers": workers}, "optimizer": {"batch_size": batch_size}}
+    return TrainConfig.model_validate({"name": "x", **sections})
 
 
 @pytest.mark.parametrize("sampling", ["shuffle", "balanced", "root"])
 def test_the_order_is_a_function_of_seed_and_epoch(sampling):
     def order(seed, epoch, *earlier):
-        sampler = EpochSampler(LABELS, sampling, seed)
+        sampler = sampler_of(LABELS, sampling, seed)
         for number in (*earlier, epoch):
             sampler.set_epoch(number)
             found = list(sampler)
@@ -28,18 +38,18 @@ def test_the_order_is_a_function_of_seed_and_epoch(sampling):
     assert order(3, 2) == order(3, 2, 0, 1)
     assert order(3, 2) != order(3, 1)
     assert order(3, 2) != order(4, 2)
-    assert len(order(0, 0)) == len(LABELS) == len(EpochSampler(LABELS, sampling, 0))
+    assert len(order(0, 0)) == len(LABELS) == len(sampler_of(LABELS, sampling, 0))
 
 
 def test_shuffle_takes_every_picture_once():
-    indices, seeds = zip(*EpochSampler(LABELS, "shuffle", 0), strict=True)
+    indices, seeds = zip(*sampler_of(LABELS, "shuffle", 0), strict=True)
     assert sorted(indices) == list(range(len(LABELS)))
     assert len(set(seeds)) > 0.99 * len(seeds)
 
 
 @pytest.mark.parametrize(("sampling", "power"), [("balanced", 0.0), ("root", 0.5)])
 def test_rare_classes_get_their_share(sampling, power):
-    sampler = EpochSampler(LABELS, sampling, 0)
+    sampler = sampler_of(LABELS, sampling, 0)
     counts = np.zeros(3)
     for epoch in range(20):
         sampler.set_epoch(epoch)
@@ -49,7 +59,7 @@ def test_rare_classes_get_their_share(sampling, power):
 
 
 def test_a_class_without_pictures_does_not_stop_the_sampler():
-    assert len(list(EpochSampler(np.array([0, 0, 2]), "balanced", 0))) == 3
+    assert len(list(sampler_of(np.array([0, 0, 2]), "balanced", 0))) == 3
 
 
 @pytest.mark.parametrize("fit", ["squash", "pad", "crop"])
@@ -90,10 +100,10 @@ def test_one_unreadable_picture_stops_the_run_and_is_named(put, tmp_path):
 def batches(workers, epochs=2):
     rng = np.random.default_rng(0)
     pictures, labels = rng.integers(0, 256, (10, 40, 40, 3), dtype=np.uint8), np.arange(10)
-    sampler = EpochSampler(labels, "shuffle", 5)
+    sampler = sampler_of(labels, "shuffle", 5)
     augment = Augmenter([{"D4": {}}, {"ColorJitter": {"p": 0.9}}, {"CoarseDropout": {"p": 0.5}}], 32, is_crop=False)
     dataset = TrainingPictures(pictures, labels, augment)
-    loader = training_loader(dataset, sampler, crops=10, batch_size=4, workers=workers, cores=2)
+    loader = training_loader(dataset, sampler, recipe(workers, 4))
     for epoch in range(epochs):
         sampler.set_epoch(epoch)
         yield from loader
@@ -111,9 +121,9 @@ def test_workers_give_the_same_pictures_as_none():
 
 def test_a_set_smaller_than_a_batch_is_one_batch():
     pictures, labels = np.zeros((3, 40, 40, 3), np.uint8), np.arange(3)
-    sampler = EpochSampler(labels, "shuffle", 0)
+    sampler = sampler_of(labels, "shuffle", 0)
     dataset = TrainingPictures(pictures, labels, Augmenter([], 32, is_crop=False))
-    loader = training_loader(dataset, sampler, crops=3, batch_size=32, workers=0, cores=1)
+    loader = training_loader(dataset, sampler, recipe(0, 32))
     assert [len(labels) for _, labels in loader] == [3]
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -77,14 +78,14 @@ def test_a_stop_between_any_two_writes_goes_on_exactly(go, whole, tmp_path, monk
     """An epoch writes the weights (when they are the best), the history and the state."""
     writes = []
 
-    def counted(path, *arguments, write=checkpoint.write_whole):
+    def counted(write, path, *arguments):
         if len(writes) == after:
             raise KeyboardInterrupt
         writes.append(path)
         return write(path, *arguments)
 
-    for module in (checkpoint, history):
-        monkeypatch.setattr(module, "write_whole", counted)
+    for module, name in ((checkpoint, "write_bytes"), (history, "write_whole")):
+        monkeypatch.setattr(module, name, partial(counted, getattr(module, name)))
     try:
         go(tmp_path, *WORDS)
     except KeyboardInterrupt:

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import write_json, write_text
-from unmissed.datasets.basis.hardware import logical_cores
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split
 from unmissed.models.architectures import Architecture, Scaled, build, freeze, input_scaling
@@ -18,23 +16,22 @@ from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation, write_fold_evaluation
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.evaluation.runs import data_facts
-from unmissed.training.loading import EpochSampler, TrainingPictures, training_loader
+from unmissed.training.loading import EpochSampler, TrainingPictures, class_chances, training_loader
 from unmissed.training.loop import train
 from unmissed.training.parts import (
     Data,
     SplitPart,
-    data_spec,
     gallery,
     only_split,
     predictions_of,
     read_data,
     read_more_places,
     read_part,
+    spec_of,
 )
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
-from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import begin, shown, weights_of
+from unmissed.training.task import begin, shown, weights_of, write_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +70,14 @@ class ClassifierTask:
         facts: dict[str, Any] = {
             "weights": load_pretrained(network, config.model.backbone, weights_of(config)),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "data": data_spec(data, parts),
+            "data": spec_of(data, parts),
         }
         scaled = Scaled(network, *input_scaling(config.model.backbone))
         augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
         augment.check(parts["train"].pictures[0])
-        sampler = EpochSampler(parts["train"].labels, config.loss.sampling, config.seed)
-        loader = training_loader(
-            TrainingPictures(parts["train"].pictures, sampler.labels, augment),
-            sampler,
-            crops=len(sampler),
-            batch_size=config.optimizer.batch_size,
-            workers=config.input.workers,
-            cores=logical_cores(),
-        )
+        pictures, labels = parts["train"].pictures, parts["train"].labels
+        sampler = EpochSampler(len(labels), config.seed, class_chances(labels, config.loss.sampling))
+        loader = training_loader(TrainingPictures(pictures, labels, augment), sampler, config)
         progress.training(title, len(loader) * (loader.batch_size or 1), config.optimizer.epochs)
         validation = (parts["validation"].pictures, parts["validation"].labels)
         objective = Classification(parts["train"].labels, validation, len(data.classes), config.loss)
@@ -130,9 +121,7 @@ def _write_split(
 ) -> None:
     for name, part in predictions.items():
         part.save(folder / f"{name}_predictions.csv")
-    write_json(folder / "calibration.json", {"temperature": temperature, "fitted_on": "validation"})
-    write_json(folder / "run.json", facts)
-    write_text(folder / "config.yaml", save_recipe(config))
+    write_facts(folder, config, {"temperature": temperature, "fitted_on": "validation"}, facts)
     if "test" in predictions:
         write_evaluation(
             folder,

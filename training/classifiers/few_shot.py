@@ -11,19 +11,18 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor, nn
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.basis.files import make_folder, write_json, write_text
+from unmissed.datasets.basis.files import make_folder
 from unmissed.models.architectures import Architecture, CutClassifier, Scaled, build, input_scaling, pool
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation
-from unmissed.training.parts import SplitPart, data_spec, gallery, predictions_of, read_data, read_part
+from unmissed.training.parts import SplitPart, gallery, predictions_of, read_data, read_part, spec_of
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import FewShotConfig, TrainConfig
-from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import shown, weights_of
+from unmissed.training.task import shown, weights_of, write_facts
 
-HELD_OUT = "leave-one-out"  # how a few-shot run was judged; stands in its facts and in the card
+HELD_OUT = "leave-one-out"  # how a few-shot run was judged, for its facts and the card
 _UNSEEN_BELOW = 5.0  # logits by which a class that was left out whole lies below the lowest
 
 
@@ -59,7 +58,7 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     _set_layer(network, *_fit(features, plain.labels, len(data.classes), few_shot.shrinkage))
     temperature = fit_temperature(plain.labels, logits)
     predictions = predictions_of(data, plain, logits)
-    spec = data_spec(data, {"train": plain})
+    spec = spec_of(data, {"train": plain})
     facts: dict[str, Any] = {
         "weights": weights,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -68,9 +67,7 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     }
     save_file(Scaled(network, *scaling).state_dict(), output / "best.safetensors")
     predictions.save(output / "test_predictions.csv")
-    write_json(output / "calibration.json", {"temperature": temperature, "fitted_on": HELD_OUT})
-    write_json(output / "run.json", facts)
-    write_text(output / "config.yaml", save_recipe(config))
+    write_facts(output, config, {"temperature": temperature, "fitted_on": HELD_OUT}, facts)
     write_evaluation(
         output,
         predictions,

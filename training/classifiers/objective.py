@@ -56,12 +56,10 @@ class Classification:
 
 
 @torch.inference_mode()
-def predict_logits(
-    model: nn.Module, pictures: np.ndarray, accelerator: Accelerator, batch_size: int = 128
-) -> np.ndarray:
+def predict_logits(model: nn.Module, pictures: np.ndarray, accelerator: Accelerator) -> np.ndarray:
     """Logits (N, K) float32 of uint8 pictures (N, H, W, 3), in full precision."""
     model.eval()
-    batches = (torch.from_numpy(pictures[i : i + batch_size]) for i in range(0, len(pictures), batch_size))
+    batches = (torch.from_numpy(pictures[start : start + 128]) for start in range(0, len(pictures), 128))
     return torch.cat([model(batch.to(accelerator.device)).float().cpu() for batch in batches]).numpy()
 
 

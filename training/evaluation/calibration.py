@@ -9,6 +9,8 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.training.evaluation.predictions import FloatArray, IntArray
 
 TEMPERATURE_BOUNDS = (0.05, 20.0)
+BINS = 15
+_EDGES = np.linspace(0.0, 1.0, BINS + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,46 +74,17 @@ def fit_temperature(labels: IntArray, logits: FloatArray) -> float:
     return temperature if better else 1.0
 
 
-def reliability_bins(
-    labels: IntArray, probabilities: FloatArray, n_bins: int = 15, *, equal_mass: bool = False
-) -> ReliabilityBins:
-    """Bin pictures by their top probability.
-
-    Parameters
-    ----------
-    labels : (N,) index of the true class.
-    probabilities : (N, K).
-    n_bins : bins of equal width over 0 to 1 (closed on the right), or of equal numbers of pictures with ``equal_mass``.
-    """
+def reliability_bins(labels: IntArray, probabilities: FloatArray) -> ReliabilityBins:
+    """Sort pictures into ``BINS`` of equal width by their top probability; labels (N,), probabilities (N, K)."""
     top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    if equal_mass:
-        inner = np.quantile(top, np.linspace(0, 1, n_bins + 1)[1:-1])
-        edges = np.concatenate([[0.0], np.unique(inner), [1.0]])
-        edges = np.unique(edges)
-    else:
-        edges = np.linspace(0.0, 1.0, n_bins + 1)
-    where = bin_index(top, edges)
-    count = np.bincount(where, minlength=edges.size - 1).astype(np.float64)
+    where = bin_index(top)
+    count = np.bincount(where, minlength=BINS).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        confidence = np.bincount(where, weights=top, minlength=edges.size - 1) / count
-        accuracy = np.bincount(where, weights=right, minlength=edges.size - 1) / count
-    return ReliabilityBins(edges[:-1], edges[1:], confidence, accuracy, count)
+        confidence = np.bincount(where, weights=top, minlength=BINS) / count
+        accuracy = np.bincount(where, weights=right, minlength=BINS) / count
+    return ReliabilityBins(_EDGES[:-1], _EDGES[1:], confidence, accuracy, count)
 
 
-def bin_index(top: FloatArray, edges: FloatArray) -> IntArray:
+def bin_index(top: FloatArray) -> IntArray:
     """Index of the bin (low, high] that holds each top probability."""
-    return np.clip(np.searchsorted(edges, top, side="left") - 1, 0, edges.size - 2)
-
-
-def expected_calibration_error(
-    labels: IntArray, probabilities: FloatArray, n_bins: int = 15, *, equal_mass: bool = False
-) -> float:
-    """Mean distance between confidence and accuracy over bins of the top probability, weighted by their pictures.
-
-    Source: Guo et al., ICML 2017, equation 3 (equal width, 15 bins); ``equal_mass`` is the variant of Nixon et al.,
-    CVPR workshops 2019, which does not depend on empty bins.
-    """
-    bins = reliability_bins(labels, probabilities, n_bins, equal_mass=equal_mass)
-    full = bins.count > 0
-    gap = np.abs(bins.accuracy[full] - bins.confidence[full])
-    return float(np.sum(gap * bins.count[full]) / bins.count.sum())
+    return np.clip(np.searchsorted(_EDGES, top, side="left") - 1, 0, BINS - 1)

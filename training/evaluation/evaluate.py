@@ -8,10 +8,9 @@ import numpy as np
 
 from unmissed.datasets.records import ClassInfo
 from unmissed.training.evaluation import metrics
-from unmissed.training.evaluation.intervals import Estimate, clopper_pearson, group_bootstrap
+from unmissed.training.evaluation.intervals import LEVEL, Estimate, clopper_pearson, group_bootstrap
 from unmissed.training.evaluation.predictions import FloatArray, IntArray, Predictions
 
-LEVEL = 0.95
 NORMAL = "normal"
 
 
@@ -125,11 +124,6 @@ def evaluate(
         temperatures are pooled.
     n_bootstrap : samples for the intervals of the aggregate metrics.
     seed : of those samples; the same seed gives the same intervals.
-
-    Raises
-    ------
-    ConfigError
-        When ``n_bootstrap`` is below 1.
     """
     k = len(predictions.classes)
     probabilities = predictions.probabilities(temperature)
@@ -147,12 +141,11 @@ def evaluate(
             found |= {f"group:{name}": values for name, values in coarse.items()}
         return found | _calibration(labels, probs, weights)
 
-    settings: dict[str, Any] = {"n": n_bootstrap, "seed": seed, "level": LEVEL}
-    found = group_bootstrap(predictions, everything, temperature=temperature, **settings)
-    before = group_bootstrap(predictions, _calibration, **settings)
+    found = group_bootstrap(predictions, everything, temperature=temperature, n=n_bootstrap, seed=seed)
+    before = group_bootstrap(predictions, _calibration, n=n_bootstrap, seed=seed)
     right, n = int(np.trace(counts)), len(predictions)
     temperatures = np.unique(np.asarray(temperature, dtype=np.float64))
-    overall = {"accuracy": found["accuracy"], "accuracy_exact": clopper_pearson(right, n, LEVEL)}
+    overall = {"accuracy": found["accuracy"], "accuracy_exact": clopper_pearson(right, n)}
     return Evaluation(
         n_images=n,
         n_groups=predictions.n_groups,
@@ -217,7 +210,7 @@ def _group_result(
     reference, positive, is_positive = split
     truth, _, predicted = _coarse(labels, probabilities, is_positive)
     counts = metrics.confusion_matrices(truth, predicted, 2)[0].astype(np.int64)
-    exact = {"accuracy": clopper_pearson(int(np.trace(counts)), int(counts.sum()), LEVEL)} | _exact_shares(counts, 1)
+    exact = {"accuracy": clopper_pearson(int(np.trace(counts)), int(counts.sum()))} | _exact_shares(counts, 1)
     values = {name.removeprefix("group:"): value for name, value in found.items() if name.startswith("group:")}
     return GroupResult(reference, positive, values | {f"{name}_exact": value for name, value in exact.items()}, counts)
 
@@ -231,7 +224,7 @@ def _exact_shares(counts: IntArray, i: int) -> dict[str, Estimate]:
         "ppv": (right, predicted),
         "npv": (right_no, total - predicted),
     }
-    return {name: clopper_pearson(int(part), int(whole), LEVEL) for name, (part, whole) in pairs.items()}
+    return {name: clopper_pearson(int(part), int(whole)) for name, (part, whole) in pairs.items()}
 
 
 def _calibration(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None) -> dict[str, FloatArray]:

@@ -10,11 +10,10 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.files import write_json
-from unmissed.training.evaluation.intervals import Estimate, group_weights, percentile_interval
+from unmissed.training.evaluation.intervals import LEVEL, Estimate, group_weights, percentile_interval
 from unmissed.training.evaluation.predictions import FloatArray
 
-LEVEL = 0.95
-ALL = ""  # stands for all labels together
+ALL = ""  # in place of a label: all of them together
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +118,9 @@ def evaluate_finds(
     for label in labels:
         value = recalls(finds, rates, label)[0]
         samples = np.concatenate([recalls(finds, rates, label, part) for part in weights])
-        recall[label] = tuple(
-            percentile_interval(float(value[i]), samples[:, i], n_groups, LEVEL) for i in range(len(rates))
-        )
+        recall[label] = tuple(percentile_interval(float(value[i]), samples[:, i], n_groups) for i in range(len(rates)))
         if label == ALL:
-            mean = percentile_interval(float(value.mean()), samples.mean(axis=1), n_groups, LEVEL)
+            mean = percentile_interval(float(value.mean()), samples.mean(axis=1), n_groups)
     every = [label for field in finds for label in field.labels]
     return FindsEvaluation(
         unit=unit,

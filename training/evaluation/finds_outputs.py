@@ -11,7 +11,7 @@ from unmissed.datasets.basis.files import write_json
 from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, load_finds, recalls
 from unmissed.training.evaluation.history import history_figure, read_history
 from unmissed.training.evaluation.plot_style import COLOURS, INK, save_figure, stroke, style
-from unmissed.training.evaluation.report import FEW_GROUPS, FEW_PICTURES, render
+from unmissed.training.evaluation.report import render
 
 FINDS = "test_finds.json"  # in the folder of a run
 
@@ -27,7 +27,6 @@ def write_finds_evaluation(
     seed: int = 0,
     config: Mapping[str, Any] | None = None,
     history_csv: Path | None = None,
-    notes: Sequence[str] = (),
     facts: Mapping[str, object] | None = None,
 ) -> FindsEvaluation:
     """Evaluate finds and write metrics.json, plots/ and report.html into ``folder``.
@@ -36,7 +35,7 @@ def write_finds_evaluation(
     ----------
     finds : of a test part that training has not seen.
     unit, rates, n_bootstrap, seed : see ``evaluate_finds``.
-    title, config, history_csv, notes, facts : see ``report.write_report``.
+    title, config, history_csv, facts : see ``report.render``.
     """
     evaluation = evaluate_finds(finds, rates, unit, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", evaluation.to_json())
@@ -48,16 +47,13 @@ def write_finds_evaluation(
     render(
         folder,
         "finds.html",
+        evaluation,
         title=title,
         config=config or {},
         history_csv=history_csv,
         plots=plots,
-        notes=notes,
         facts=facts,
-        e=evaluation,
         all_labels=ALL,
-        few_pictures=FEW_PICTURES,
-        few_groups=FEW_GROUPS,
     )
     return evaluation
 

@@ -11,6 +11,7 @@ from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.evaluation.metrics import Statistic, Statistics
 from unmissed.training.evaluation.predictions import FloatArray, IntArray, Predictions
 
+LEVEL = 0.95  # of every interval
 EXACT = "Clopper-Pearson"
 BOOTSTRAP = "group bootstrap"
 _CHUNK = 200  # samples at once: 200 x 10,000 weights are 16 MB
@@ -41,25 +42,23 @@ class Estimate:
         return {**plain, "method": self.method, "n": self.n}
 
 
-def clopper_pearson(k: int, n: int, level: float = 0.95) -> Estimate:
-    """Exact two-sided interval of a share k / n; with n = 0 nothing is known (value NaN, interval 0 to 1).
+def clopper_pearson(k: int, n: int) -> Estimate:
+    """Exact two-sided 95 % interval of a share k / n; with n = 0 nothing is known (value NaN, interval 0 to 1).
 
     It holds for independent trials: cells of one slide are not, and then the truth is wider.
 
-    Source: Clopper and Pearson, Biometrika 26 (1934) 404, by quantiles of the beta distribution. The one-sided bound
-    at 95 % is ``high`` (or ``low``) at ``level=0.90``.
+    Source: Clopper and Pearson, Biometrika 26 (1934) 404, by quantiles of the beta distribution.
 
     Raises
     ------
     ConfigError
-        When k is not within 0 to n or the level not within 0 to 1.
+        When k is not within 0 to n.
     """
     if not 0 <= k <= n:
         raise ConfigError(f"{k} of {n}", expected="a count between 0 and the number of trials")
-    _check_level(level)
     if n == 0:
         return Estimate(float("nan"), 0.0, 1.0, EXACT, 0)
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low = 0.0 if k == 0 else float(beta.ppf(tail, k, n - k + 1))
     high = 1.0 if k == n else float(beta.ppf(1 - tail, k + 1, n - k))
     return Estimate(k / n, low, high, EXACT, n)
@@ -83,7 +82,6 @@ def group_bootstrap(
     temperature: float | FloatArray = 1.0,
     n: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Estimate]:
     """Percentile interval of each statistic from ``n`` samples of whole groups.
 
@@ -97,19 +95,14 @@ def group_bootstrap(
     predictions : what the model said.
     statistics : function of labels, probabilities and weights (B, N) that returns named arrays (B,); see ``metrics``.
     temperature : one number, or one per picture.
-
-    Raises
-    ------
-    ConfigError
-        When n is below 1 or the level not within 0 to 1.
+    n, seed : samples, and the seed that they are drawn with.
     """
-    _check_draws(n, level)
     labels, probabilities = predictions.labels, predictions.probabilities(temperature)
     values = statistics(labels, probabilities, None)
     samples = [statistics(labels, probabilities, weights) for weights in group_weights(predictions.groups, n, seed)]
     size = predictions.n_groups
     return {
-        name: percentile_interval(float(value[0]), np.concatenate([sample[name] for sample in samples]), size, level)
+        name: percentile_interval(float(value[0]), np.concatenate([sample[name] for sample in samples]), size)
         for name, value in values.items()
     }
 
@@ -120,12 +113,8 @@ def paired_difference(
     probabilities_b: FloatArray,
     groups: NDArray[np.str_],
     statistic: Statistic,
-    *,
-    n: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
 ) -> Estimate:
-    """Difference b - a of a statistic between two models on the same pictures, from samples of whole groups.
+    """Difference b - a of a statistic between two models on the same pictures, from 1000 samples of whole groups.
 
     Both models see the same sample each time, so what is hard for both cancels out. The export judges int8 (a) against
     fp32 (b) with it: the value decides, the interval is beside it in the card.
@@ -136,45 +125,19 @@ def paired_difference(
     probabilities_a, probabilities_b : (N, K) of the two models.
     groups : (N,) strings.
     statistic : function of labels, probabilities and weights (B, N) that returns (B,), such as ``metrics.macro_f1``.
-
-    Raises
-    ------
-    ConfigError
-        When the arrays do not fit together, n is below 1 or the level not within 0 to 1.
     """
-    _check_draws(n, level)
-    if (
-        probabilities_a.shape != probabilities_b.shape
-        or len(labels) != len(probabilities_a)
-        or len(groups) != len(labels)
-    ):
-        raise ConfigError(
-            f"{len(labels)} labels, {len(groups)} groups, outputs {probabilities_a.shape}, {probabilities_b.shape}",
-            expected="the same pictures and classes for both models",
-        )
 
     def difference(weights: FloatArray | None) -> FloatArray:
         return statistic(labels, probabilities_b, weights) - statistic(labels, probabilities_a, weights)
 
-    samples = np.concatenate([difference(weights) for weights in group_weights(groups, n, seed)])
-    return percentile_interval(float(difference(None)[0]), samples, int(np.unique(groups).size), level)
+    samples = np.concatenate([difference(weights) for weights in group_weights(groups, 1000, 0)])
+    return percentile_interval(float(difference(None)[0]), samples, int(np.unique(groups).size))
 
 
-def percentile_interval(value: float, samples: FloatArray, n_groups: int, level: float = 0.95) -> Estimate:
+def percentile_interval(value: float, samples: FloatArray, n_groups: int) -> Estimate:
     """A value with the percentile interval of its bootstrap samples (B,), widened where needed to hold the value."""
     samples = samples[~np.isnan(samples)]
     if np.isnan(value) or samples.size == 0 or n_groups < 2:
         return Estimate(value, float("nan"), float("nan"), BOOTSTRAP, n_groups)
-    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, min(float(low), value), max(float(high), value), BOOTSTRAP, n_groups)
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ConfigError(f"level {level}", expected="a number between 0 and 1, such as 0.95")
-
-
-def _check_draws(n: int, level: float) -> None:
-    _check_level(level)
-    if n < 1:
-        raise ConfigError(f"{n} bootstrap samples", expected="one or more; 1000 is usual")

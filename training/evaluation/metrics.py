@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy.sparse import csr_array
 
-from unmissed.training.evaluation.calibration import bin_index
+from unmissed.training.evaluation.calibration import BINS, bin_index
 from unmissed.training.evaluation.predictions import FloatArray, IntArray
 
 Statistic: TypeAlias = Callable[[IntArray, FloatArray, FloatArray | None], FloatArray]
@@ -98,14 +98,15 @@ def class_areas(labels: IntArray, probabilities: FloatArray, weights: FloatArray
     return np.stack(columns, axis=1)
 
 
-def calibration_errors(
-    labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None, n_bins: int = 15
-) -> FloatArray:
-    """Expected calibration error (see ``calibration``) of each of B samples, 15 bins of equal width, shape (B,)."""
+def calibration_errors(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+    """Mean distance between confidence and accuracy over bins of the top probability, by pictures, shape (B,).
+
+    Source: Guo et al., ICML 2017, equation 3 (equal width, 15 bins).
+    """
     weights = _or_ones(weights, len(labels))
     top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    where = bin_index(top, np.linspace(0.0, 1.0, n_bins + 1))
-    gaps = csr_array((right - top, (where, np.arange(len(labels)))), shape=(n_bins, len(labels)))
+    where = bin_index(top)
+    gaps = csr_array((right - top, (where, np.arange(len(labels)))), shape=(BINS, len(labels)))
     return _ratio(np.abs(gaps @ weights.T).sum(axis=0), weights.sum(axis=1))
 
 
@@ -116,39 +117,16 @@ def log_losses(labels: IntArray, probabilities: FloatArray, weights: FloatArray 
     return _ratio(weights @ loss, weights.sum(axis=1))
 
 
-def accuracy(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
-    """Share of right answers, shape (B,)."""
-    return averages(_confusion(labels, probabilities, weights))["accuracy"]
-
-
-def balanced_accuracy(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
-    """Mean sensitivity over the classes that are present, shape (B,)."""
-    return averages(_confusion(labels, probabilities, weights))["balanced_accuracy"]
-
-
 def macro_f1(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Mean F1 over the classes that are present, shape (B,)."""
-    return averages(_confusion(labels, probabilities, weights))["macro_f1"]
-
-
-def mcc(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
-    """Multi-class Matthews correlation, shape (B,)."""
-    return averages(_confusion(labels, probabilities, weights))["mcc"]
-
-
-def macro_auc(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
-    """Mean one-versus-rest AUC over the classes that have positives and negatives, shape (B,)."""
-    return mean_where_defined(class_areas(labels, probabilities, weights))
+    matrices = confusion_matrices(labels, probabilities.argmax(axis=1), probabilities.shape[1], weights)
+    return averages(matrices)["macro_f1"]
 
 
 def mean_where_defined(values: FloatArray) -> FloatArray:
     """Mean over the last axis, (B, K) to (B,), leaving NaN out; NaN where nothing is defined."""
     defined = ~np.isnan(values)
     return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
-
-
-def _confusion(labels: IntArray, probabilities: FloatArray, weights: FloatArray | None) -> FloatArray:
-    return confusion_matrices(labels, probabilities.argmax(axis=1), probabilities.shape[1], weights)
 
 
 def _or_ones(weights: FloatArray | None, n: int) -> FloatArray:

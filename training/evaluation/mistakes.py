@@ -12,7 +12,8 @@ from unmissed.training.evaluation.predictions import FloatArray, Predictions
 
 Picture: TypeAlias = Callable[[int], NDArray[np.uint8] | None]
 
-THUMBNAIL_PX = 160
+MOST = 24  # in the gallery
+_THUMBNAIL_PX = 160
 
 
 class Mistake(NamedTuple):
@@ -29,23 +30,21 @@ def confident_mistakes(
     predictions: Predictions,
     *,
     temperature: float | FloatArray = 1.0,
-    limit: int = 24,
     picture: Picture | None = None,
 ) -> list[Mistake]:
-    """Wrong answers, the most confident first.
+    """Wrong answers, the most confident first, at most ``MOST``.
 
     Parameters
     ----------
     predictions : what the model said.
     temperature : of the calibration, one number or one per picture.
-    limit : how many at most.
     picture : gives the RGB pixels (H, W, 3) of picture ``index`` of the predictions, or None where it has none.
     """
     probabilities = predictions.probabilities(temperature)
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != predictions.labels)
     mistakes = []
-    for index in wrong[np.argsort(-top[wrong], kind="stable")][:limit]:
+    for index in wrong[np.argsort(-top[wrong], kind="stable")][:MOST]:
         pixels = None if picture is None else picture(int(index))
         mistakes.append(
             Mistake(
@@ -59,8 +58,8 @@ def confident_mistakes(
     return mistakes
 
 
-def thumbnail(pixels: NDArray[np.uint8], size_px: int = THUMBNAIL_PX) -> str:
-    """RGB pixels (H, W, 3) as a JPEG data URI whose longer side is ``size_px``."""
-    scale = size_px / max(pixels.shape[:2])
+def thumbnail(pixels: NDArray[np.uint8]) -> str:
+    """RGB pixels (H, W, 3) as a JPEG data URI whose longer side is 160 px."""
+    scale = _THUMBNAIL_PX / max(pixels.shape[:2])
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     return jpeg_address(small, colours="420")

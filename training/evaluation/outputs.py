@@ -13,7 +13,7 @@ from unmissed.training.evaluation.evaluate import Evaluation, evaluate
 from unmissed.training.evaluation.mistakes import Picture, confident_mistakes
 from unmissed.training.evaluation.plots import write_plots
 from unmissed.training.evaluation.predictions import Predictions, concat
-from unmissed.training.evaluation.report import write_fold_summary, write_report
+from unmissed.training.evaluation.report import fold_summary, write_report
 
 
 def write_evaluation(
@@ -36,18 +36,18 @@ def write_evaluation(
     ----------
     picture : gives the RGB pixels of picture ``index`` of the predictions for the gallery of mistakes, or None.
 
-    The others are those of ``evaluate`` and ``write_report``.
+    The others are those of ``evaluate`` and ``report.render``.
     """
     evaluation = evaluate(predictions, temperature=temperature, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", evaluation.to_json())
     write_report(
         folder,
+        evaluation,
         title=title,
-        evaluation=evaluation,
         config=config or {},
         history_csv=history_csv,
         plots=write_plots(folder / "plots", predictions, evaluation, temperature=temperature, history_csv=history_csv),
-        worst=confident_mistakes(predictions, temperature=temperature, picture=picture),
+        mistakes=confident_mistakes(predictions, temperature=temperature, picture=picture),
         notes=notes,
         facts=facts,
     )
@@ -73,7 +73,7 @@ def write_fold_evaluation(
     folds : name -> predictions and temperature; ``folder/<name>/metrics.json`` is written for each.
     picture : as in ``write_evaluation``, by index into the pooled predictions.
 
-    The others are those of ``evaluate`` and ``write_report``.
+    The others are those of ``evaluate`` and ``report.render``.
     """
     each = {
         name: evaluate(predictions, temperature=temperature, n_bootstrap=n_bootstrap, seed=seed)
@@ -85,14 +85,16 @@ def write_fold_evaluation(
     temperatures = np.concatenate([np.full(len(part), temperature) for part, temperature in folds.values()])
     pooled = evaluate(everything, temperature=temperatures, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", pooled.to_json())
-    write_fold_summary(
+    summary = fold_summary(list(each.values()), pooled)
+    write_json(folder / "summary.json", summary)
+    write_report(
         folder,
-        list(each.values()),
         pooled,
+        summary=summary,
         title=title,
         config=config or {},
         plots=write_plots(folder / "plots", everything, pooled, temperature=temperatures),
-        worst=confident_mistakes(everything, temperature=temperatures, picture=picture),
+        mistakes=confident_mistakes(everything, temperature=temperatures, picture=picture),
         notes=notes,
         facts=facts,
     )

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
-from unmissed.training.evaluation.calibration import expected_calibration_error, reliability_bins
+from unmissed.training.evaluation.calibration import reliability_bins
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.history import history_figure, read_history
+from unmissed.training.evaluation.metrics import calibration_errors
 from unmissed.training.evaluation.plot_style import COLOURS, FAINT, GREY, INK, save_figure, stroke, style, wrapped
 from unmissed.training.evaluation.predictions import FloatArray, IntArray, Predictions
 
@@ -97,7 +98,7 @@ def reliability_figure(labels: IntArray, before: FloatArray, after: FloatArray) 
     ):
         bins = reliability_bins(labels, probabilities)
         full = bins.count > 0
-        error = expected_calibration_error(labels, probabilities)
+        error = calibration_errors(labels, probabilities)[0]
         top, bottom = panels[0, column], panels[1, column]
         width = bins.high - bins.low
         top.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="perfect", zorder=1)

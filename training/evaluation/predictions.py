@@ -110,14 +110,11 @@ def softmax(logits: FloatArray) -> FloatArray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def load_predictions(path: Path, classes: Sequence[ClassInfo] | None = None) -> Predictions:
+def load_predictions(path: Path) -> Predictions:
     """Read a CSV that ``Predictions.save`` wrote.
 
-    Parameters
-    ----------
-    path : the CSV file.
-    classes : must match the columns; None reads them from classes.json in the same folder, and without that file
-        (said in the log) the class ids are used as the names.
+    The classes are read from classes.json in the same folder; without that file (the log says so) the class ids are
+    used as the names.
 
     Raises
     ------
@@ -138,7 +135,7 @@ def load_predictions(path: Path, classes: Sequence[ClassInfo] | None = None) -> 
             f"the first line of {path} is {','.join(header)[:120]!r}", expected="path,group,label,logit_<class>,..."
         )
     ids = [column.removeprefix("logit_") for column in header[3:]]
-    known = tuple(classes) if classes is not None else _classes_beside(path, ids)
+    known = _classes_beside(path, ids)
     if [c.id for c in known] != ids:
         raise DatasetError(
             f"{path} has the classes {', '.join(ids)}", expected=f"{', '.join(c.id for c in known)}, in this order"

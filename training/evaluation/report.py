@@ -11,9 +11,10 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import json_text, plain_values, write_json, write_text
+from unmissed.datasets.basis.files import json_text, plain_values, write_text
 from unmissed.datasets.basis.versions import version_of
 from unmissed.training.evaluation.evaluate import Evaluation
+from unmissed.training.evaluation.finds import FindsEvaluation
 from unmissed.training.evaluation.history import read_history
 from unmissed.training.evaluation.intervals import Estimate
 from unmissed.training.evaluation.mistakes import Mistake
@@ -25,59 +26,30 @@ _PACKAGES = ("unmissed", "numpy", "scipy", "scikit-learn", "matplotlib")
 
 def write_report(
     folder: Path,
-    *,
-    title: str,
     evaluation: Evaluation,
-    config: Mapping[str, Any],
-    history_csv: Path | None = None,
-    plots: Mapping[str, Path] | None = None,
-    worst: Sequence[Mistake | tuple[str, str, str, float, str]] = (),
-    notes: Sequence[str] = (),
-    facts: Mapping[str, object] | None = None,
+    *,
+    mistakes: Sequence[Mistake] = (),
+    summary: Mapping[str, Any] | None = None,
+    **shown: Any,
 ) -> Path:
-    """Write ``report.html`` into ``folder`` and return its path.
+    """Write ``report.html`` of a classifier into ``folder`` and return its path.
 
     Parameters
     ----------
-    title : names the model and the data.
-    evaluation : the numbers.
-    config : the configuration of the run, shown folded.
-    history_csv : for the number of epochs and the time; None where there was no training.
-    plots : name -> PNG file (see ``plots.write_plots``), embedded.
-    worst : (path, truth id, predicted id, probability, data URI of a thumbnail or "").
-    notes : sentences for the reader, shown at the top.
-    facts : what was trained on what: label -> value, such as data set, split, training pictures.
-
-    Raises
-    ------
-    DatasetError
-        When a plot cannot be read or a thumbnail is no data URI.
-    OutputError
-        When the report cannot be written.
+    evaluation : the numbers; of a k-fold run the pooled ones, each picture judged by the model that did not see it.
+    mistakes : for the gallery.
+    summary : of a k-fold run, see ``fold_summary``.
+    shown : title, config, history_csv, plots, notes and facts, and errors, as of ``render``.
     """
-    return _render(folder, None, evaluation, title, config, history_csv, plots, worst, notes, facts)
-
-
-def write_fold_summary(
-    folder: Path,
-    folds: Sequence[Evaluation],
-    pooled: Evaluation,
-    *,
-    title: str,
-    config: Mapping[str, Any],
-    plots: Mapping[str, Path] | None = None,
-    worst: Sequence[Mistake | tuple[str, str, str, float, str]] = (),
-    notes: Sequence[str] = (),
-    facts: Mapping[str, object] | None = None,
-) -> Path:
-    """Write ``summary.json`` and ``report.html`` of a k-fold run and return the path of the report.
-
-    ``pooled`` holds the test pictures of all folds, each judged by the model that did not see it; the other parameters
-    and the errors are those of ``write_report``.
-    """
-    summary = fold_summary(folds, pooled)
-    write_json(folder / "summary.json", summary)
-    return _render(folder, summary, pooled, title, config, None, plots, worst, notes, facts)
+    return render(
+        folder,
+        "report.html",
+        evaluation,
+        names={info.id: info for info in evaluation.classes},
+        mistakes=[mistake._replace(path=_short(mistake.path)) for mistake in mistakes],
+        summary=summary,
+        **shown,
+    )
 
 
 def fold_summary(folds: Sequence[Evaluation], pooled: Evaluation) -> dict[str, Any]:
@@ -118,57 +90,38 @@ def _spread(estimates: Sequence[Estimate | None]) -> dict[str, Any]:
     }
 
 
-def _render(
-    folder: Path,
-    summary: Mapping[str, Any] | None,
-    evaluation: Evaluation,
-    title: str,
-    config: Mapping[str, Any],
-    history_csv: Path | None,
-    plots: Mapping[str, Path] | None,
-    worst: Sequence[Mistake | tuple[str, str, str, float, str]],
-    notes: Sequence[str],
-    facts: Mapping[str, object] | None,
-) -> Path:
-    mistakes = [Mistake(*entry) for entry in worst]
-    for mistake in mistakes:
-        if mistake.thumbnail and not mistake.thumbnail.startswith("data:image/"):
-            raise DatasetError(
-                f"the thumbnail of {mistake.path} is not a data URI", expected="data:image/...;base64,..."
-            )
-    return render(
-        folder,
-        "report.html",
-        title=title,
-        config=config,
-        history_csv=history_csv,
-        plots=plots,
-        notes=notes,
-        facts=facts,
-        e=evaluation,
-        names={info.id: info for info in evaluation.classes},
-        summary=summary,
-        few_pictures=FEW_PICTURES,
-        few_groups=FEW_GROUPS,
-        mistakes=[mistake._replace(path=_short(mistake.path)) for mistake in mistakes],
-    )
-
-
 def render(
     folder: Path,
     template: str,
+    evaluation: Evaluation | FindsEvaluation,
     *,
     title: str,
     config: Mapping[str, Any],
-    history_csv: Path | None,
-    plots: Mapping[str, Path] | None,
-    notes: Sequence[str],
-    facts: Mapping[str, object] | None,
+    history_csv: Path | None = None,
+    plots: Mapping[str, Path] | None = None,
+    notes: Sequence[str] = (),
+    facts: Mapping[str, object] | None = None,
     **values: object,
 ) -> Path:
     """Fill a template of this folder, write it as ``report.html`` into ``folder``, and return its path.
 
-    ``values`` are what only that template knows; the others are those of ``write_report``.
+    Parameters
+    ----------
+    evaluation : the numbers.
+    title : names the model and the data.
+    config : the configuration of the run, shown folded.
+    history_csv : for the number of epochs and the time; None where there was no training.
+    plots : name -> PNG file (see ``plots.write_plots``), embedded.
+    notes : sentences for the reader, shown at the top.
+    facts : what was trained on what: label -> value, such as data set, split, training pictures.
+    values : what only that template knows.
+
+    Raises
+    ------
+    DatasetError
+        When a plot cannot be read.
+    OutputError
+        When the report cannot be written.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -179,6 +132,9 @@ def render(
     )
     environment.filters |= {"percent": _percent, "number": _number, "range": _range, "wider": _wider}
     html = environment.get_template(template).render(
+        e=evaluation,
+        few_pictures=FEW_PICTURES,
+        few_groups=FEW_GROUPS,
         title=title,
         facts={**(facts or {}), **_training_time(history_csv)},
         notes=list(notes),

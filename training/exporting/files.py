@@ -1,16 +1,16 @@
 """What every export shares: a run that is finished, float files proved against torch, the verdict on int8, hashes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import sha256_of
-from unmissed.models.cards import FileSpec, Quantisation
+from unmissed.models.cards import FileSpec, Metric, Quantisation
 from unmissed.models.export import OUTPUT, check_parity, export_onnx
 from unmissed.models.quantise import FLOAT_AT_START
 from unmissed.training.evaluation.intervals import Estimate
@@ -25,6 +25,28 @@ class Proof:
     images: np.ndarray
     expected: np.ndarray
     at_once: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What a finished run left, ready for export, whatever kind of model it is.
+
+    Attributes
+    ----------
+    scaled, temperature, output : as ``export_onnx`` takes them.
+    proof : what ONNX and torch are compared on.
+    try_int8 : writes the int8 variant of an fp32 file, and judges it.
+    about : the fields of the card that depend on the kind of model.
+    facts : of run.json.
+    """
+
+    scaled: nn.Module
+    temperature: float
+    output: str
+    proof: Proof
+    try_int8: Callable[[Path, Path], Quantisation]
+    about: dict[str, Any]
+    facts: dict[str, Any]
 
 
 def check_finished(run: Path) -> None:
@@ -42,6 +64,32 @@ def check_finished(run: Path) -> None:
             expected="a folder that `unmissed train` has written to its end",
             fix=f"name one fold: {run / folds[0]}" if folds else "train first, or run the same command again to resume",
         )
+
+
+def check_there(names: Iterable[str], known: Collection[str], what: str, folder: Path) -> None:
+    """Refuse to go on without pictures of the run.
+
+    Raises
+    ------
+    ConfigError
+        When some of the names are not known; ``what`` they are and the folder of the dataset are for its words.
+    """
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} {what} of the run are not in {folder}, first {missing[0]}",
+            expected="the dataset that the run was trained on",
+            fix="set data.root in config.yaml or $UNMISSED_DATA",
+        )
+
+
+def metrics_of(found: Mapping[str, Mapping[str, Any]], on: str) -> dict[str, Metric]:
+    """The card's figures out of those of metrics.json, without those that are not defined."""
+    return {
+        name: Metric(on=on, **{key: value[key] for key in ("value", "low", "high", "method")})
+        for name, value in found.items()
+        if value["value"] is not None
+    }
 
 
 def file_spec(path: Path, precision: Literal["fp32", "int8"], batch: int | None) -> FileSpec:

@@ -13,6 +13,7 @@ from unmissed.models.export import PARITY, onnx_probabilities, onnx_runner
 from unmissed.models.known_answers import spread
 from unmissed.models.known_pictures import DRAWING, known_fractions, known_pictures
 
+_REFERENCE = "fp32"  # the variant whose answers are the card's
 _CANDIDATES = 48
 _PICTURES, _ROWS = 5, 6
 _CANVAS_PX = 128  # of a heat map whose canvas is free: small, and every layer still sees more than its border
@@ -26,7 +27,6 @@ def known_answers(
     files: Mapping[str, FileSpec],
     takes: InputSpec | TableInput,
     heatmap: HeatmapSpec | None = None,
-    reference: str = "fp32",
 ) -> tuple[KnownAnswers, ...]:
     """Ask the fp32 file, and see how far the other files are from it.
 
@@ -35,44 +35,43 @@ def known_answers(
     folder : where the files of the card are.
     files : variant -> file.
     takes, heatmap : of the card.
-    reference : variant whose answers are the card's.
 
     Returns
     -------
     One part for the files with a free canvas, and one for those with a fixed one, where there are any.
     """
     free = {name: spec for name, spec in files.items() if heatmap is None or spec.batch is None}
-    parts = [_ask(folder, free, takes, _CANVAS_PX if heatmap else None, reference)]
+    parts = [_ask(folder, free, takes, _CANVAS_PX if heatmap else None)]
     if fixed := {name: spec for name, spec in files.items() if name not in free}:
-        parts.append(_ask(folder, {reference: files[reference], **fixed}, takes, None, reference))
+        parts.append(_ask(folder, {_REFERENCE: files[_REFERENCE], **fixed}, takes, None))
         parts[-1] = parts[-1].model_copy(update={"tolerance": {k: parts[-1].tolerance[k] for k in fixed}})
     return tuple(parts)
 
 
 def _ask(
-    folder: Path, files: Mapping[str, FileSpec], takes: InputSpec | TableInput, size_px: int | None, reference: str
+    folder: Path, files: Mapping[str, FileSpec], takes: InputSpec | TableInput, size_px: int | None
 ) -> KnownAnswers:
     paths = {name: folder / spec.file for name, spec in files.items()}
     about: dict[str, Any]
     if isinstance(takes, TableInput):
-        table = _rows(paths[reference], len(takes.features))
+        table = _rows(paths[_REFERENCE], len(takes.features))
         outputs = {name: spread(onnx_runner(path, 1)(table)) for name, path in paths.items()}
-        chosen = np.array(_least_sure(outputs[reference], _ROWS))
+        chosen = np.array(_least_sure(outputs[_REFERENCE], _ROWS))
         about = {"rows": tuple(tuple(row) for row in table[chosen].astype(float).round(4).tolist())}
     else:
         side = size_px or takes.size_px
         seeds = tuple(range(_CANDIDATES if side <= 256 else _PICTURES))
         pictures = known_pictures(seeds, side)
         outputs = {name: spread(onnx_probabilities(path, pictures, 1)) for name, path in paths.items()}
-        near = _near(outputs, reference) if len(seeds) > _PICTURES else np.array(seeds)
-        chosen = near[_least_sure(outputs[reference][near], _PICTURES)]
+        near = _near(outputs) if len(seeds) > _PICTURES else np.array(seeds)
+        chosen = near[_least_sure(outputs[_REFERENCE][near], _PICTURES)]
         about = {"drawing": DRAWING, "seeds": tuple(chosen.tolist()), "size_px": side}
     answers = {name: found[chosen].round(_DIGITS) for name, found in outputs.items()}
-    apart = {name: float(np.abs(found - answers[reference]).max()) for name, found in answers.items()}
+    apart = {name: float(np.abs(found - answers[_REFERENCE]).max()) for name, found in answers.items()}
     rows_by_file = {name: tuple(map(tuple, found.tolist())) for name, found in answers.items()}
     return KnownAnswers(
         **about,
-        outputs=rows_by_file[reference],
+        outputs=rows_by_file[_REFERENCE],
         tolerance={
             name: PARITY if files[name].precision == "fp32" else round(apart[name] + _INT8_STEP, 4) for name in files
         },
@@ -80,9 +79,9 @@ def _ask(
     )
 
 
-def _near(outputs: Mapping[str, np.ndarray], reference: str) -> np.ndarray:
+def _near(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """The half of the questions on which the other files are nearest to fp32, so that little hides in a tolerance."""
-    apart = np.max([np.abs(found - outputs[reference]).max(axis=1) for found in outputs.values()], axis=0)
+    apart = np.max([np.abs(found - outputs[_REFERENCE]).max(axis=1) for found in outputs.values()], axis=0)
     return np.sort(np.argsort(apart, kind="stable")[: len(apart) // 2])
 
 

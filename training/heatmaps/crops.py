@@ -1,18 +1,18 @@
 """Training crops of fields: drawn so that rare objects are seen often, and augmented together with their target."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.pictures.images import crop_around
 from unmissed.training.augment import Augmenter
 from unmissed.training.heatmaps.data import LabelledField
-from unmissed.training.loading import Sampling
+from unmissed.training.loading import POWERS, Sampling
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 _REACH = 0.4  # an object lies up to this share of the crop's side from its middle
@@ -51,9 +51,8 @@ def anchors(
     ]
     found = [(places, np.full(len(places), share / max(1, len(places)))) for places, share in kinds]
     objects = [(Anchor(i, k), label) for i, field in enumerate(fields) for k, label in enumerate(field.labels)]
-    power = {"shuffle": 0.0, "root": -0.5, "balanced": -1.0}[sampling]
     _, index, counts = np.unique([label for _, label in objects], return_inverse=True, return_counts=True)
-    weight = counts[index].astype(float) ** power if objects else np.empty(0)
+    weight = counts[index].astype(float) ** POWERS[sampling] if objects else np.empty(0)
     share = 1 - config.complete_share - config.anywhere_share
     found.append(([anchor for anchor, _ in objects], share * weight / max(weight.sum(), 1e-12)))
     places = [anchor for some, _ in found for anchor in some]
@@ -61,26 +60,6 @@ def anchors(
     if not chance.sum() > 0:
         raise DatasetError("the training part has no labelled object", expected="labelled places or masks")
     return places, chance / chance.sum()
-
-
-class CropSampler(Sampler[tuple[int, int]]):
-    """The crops of an epoch as (anchor, seed), a function of (seed, epoch) alone."""
-
-    def __init__(self, chance: np.ndarray, crops: int, seed: int) -> None:
-        self._chance, self._crops, self._seed, self._epoch = chance, crops, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch (0-based) that the next iteration yields."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._crops
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        rng = np.random.default_rng((self._seed, self._epoch))
-        order = rng.choice(len(self._chance), self._crops, p=self._chance)
-        seeds = rng.integers(0, 2**31, self._crops)
-        return zip(order.tolist(), seeds.tolist(), strict=True)
 
 
 class FieldCrops(Dataset[tuple[Tensor, Tensor]]):

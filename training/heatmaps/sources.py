@@ -8,10 +8,9 @@ from typing import Any
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.fields import MarkedField, fields_of
 from unmissed.datasets.locate import dataset_root
-from unmissed.datasets.records import DatasetInfo
 from unmissed.datasets.registry import get
 from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
-from unmissed.training.parts import name_root, own_group
+from unmissed.training.parts import data_spec, name_root, own_group
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 
@@ -52,7 +51,7 @@ class Negatives:
     def spec(self) -> dict[str, Any]:
         """What the model card says of them."""
         groups = len({field.group for field in self.fields})
-        return _spec(self._info, self._info.group_by, {"train": self._counts}, {"train": groups})
+        return data_spec(self._info, self._info.group_by, {"train": self._counts}, {"train": groups})
 
 
 class FieldSource:
@@ -113,18 +112,4 @@ class FieldSource:
             for name, fields in parts.items()
         }
         groups = {name: len({field.group for field in fields}) for name, fields in parts.items()}
-        return _spec(self._info, "picture" if self._by_picture else self._info.group_by, counts, groups)
-
-
-def _spec(
-    info: DatasetInfo, group_by: str, counts: dict[str, dict[str, int]], groups: dict[str, int]
-) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "title": info.title,
-        "licence": info.licence,
-        "citation": info.citation,
-        "group_by": group_by,
-        "counts": counts,
-        "groups": groups,
-    }
+        return data_spec(self._info, "picture" if self._by_picture else self._info.group_by, counts, groups)

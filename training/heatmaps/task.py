@@ -1,7 +1,6 @@
 """Train a heat-map model: its parts of a split, its network, and what it leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,6 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader
 
-from unmissed.datasets.basis.files import write_json, write_text
-from unmissed.datasets.basis.hardware import logical_cores
 from unmissed.datasets.fields import MarkedField
 from unmissed.datasets.splits import Split
 from unmissed.models.architectures import Scaled, freeze
@@ -20,7 +17,7 @@ from unmissed.training.augment import Augmenter
 from unmissed.training.environment import environment
 from unmissed.training.evaluation.finds import FieldFinds, save_finds, threshold_at
 from unmissed.training.evaluation.finds_outputs import FINDS, write_finds_evaluation
-from unmissed.training.heatmaps.crops import CropSampler, FieldCrops, anchors
+from unmissed.training.heatmaps.crops import FieldCrops, anchors
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.finding import LOWEST_SCORE, finds_of
 from unmissed.training.heatmaps.maps import field_logits, probabilities
@@ -28,24 +25,16 @@ from unmissed.training.heatmaps.objective import HeatmapObjective, fit_cell_temp
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
 from unmissed.training.heatmaps.sources import FieldSource, Negatives
 from unmissed.training.heatmaps.teacher import Teacher
-from unmissed.training.loading import training_loader
+from unmissed.training.loading import EpochSampler, training_loader
 from unmissed.training.loop import train
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
-from unmissed.training.recipes.loading import save_recipe
-from unmissed.training.task import begin, shown, weights_of
+from unmissed.training.task import begin, shown, weights_of, write_facts
 
 FALLBACK_THRESHOLD = 0.5  # where the validation part has no place in which a find is false
 
 Parts = dict[str, list[LabelledField]]
-
-
-@dataclass(frozen=True, slots=True)
-class HeatmapTestResult:
-    """The finds of a trained split in its test part."""
-
-    finds: list[FieldFinds]
 
 
 class HeatmapTask:
@@ -62,8 +51,8 @@ class HeatmapTask:
         ]
         self.records = self._source.records
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> HeatmapTestResult:
-        """Train one split and write its results; without a test part no report is written."""
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> list[FieldFinds]:
+        """Train one split, write its results and return the finds; without a test part no report is written."""
         config, heatmap = self._config, self._heatmap
         accelerator = begin(config, self.records, split, folder, title)
         sources = {name: self._part(getattr(split, name)) for name in ("train", "validation", "test")}
@@ -99,9 +88,9 @@ class HeatmapTask:
         facts |= {"epochs": len(history), "seconds": round(sum(row.seconds for row in history), 1)}
         return self._finish(scaled, parts, accelerator, folder, facts)
 
-    def pool(self, folder: Path, results: dict[str, HeatmapTestResult]) -> None:
+    def pool(self, folder: Path, results: dict[str, list[FieldFinds]]) -> None:
         """Evaluate the folds together."""
-        finds = [field for result in results.values() for field in result.finds]
+        finds = [field for result in results.values() for field in result]
         self._write_finds(folder, finds, {"Folds": ", ".join(results)})
 
     def _part(self, indices: Sequence[int]) -> list[MarkedField]:
@@ -112,21 +101,14 @@ class HeatmapTask:
         config = self._config
         augment = Augmenter(config.augment, config.input.size_px, is_crop=True)
         places, chance = anchors(fields, self._heatmap, config.loss.sampling)
-        sampler = CropSampler(chance, self._heatmap.crops, config.seed)
+        sampler = EpochSampler(self._heatmap.crops, config.seed, chance)
         crops = FieldCrops(fields, places, augment, config.input.size_px, config.input.cached_px, self._scale.stride_px)
         augment.check(fields[0].image)
-        return training_loader(
-            crops,
-            sampler,
-            crops=len(sampler),
-            batch_size=config.optimizer.batch_size,
-            workers=config.input.workers,
-            cores=logical_cores(),
-        )
+        return training_loader(crops, sampler, config)
 
     def _finish(
         self, scaled: nn.Module, parts: Parts, accelerator: Accelerator, folder: Path, facts: dict[str, Any]
-    ) -> HeatmapTestResult:
+    ) -> list[FieldFinds]:
         """Choose temperature and threshold on the validation part, and measure the test part."""
         heatmap, stride_px = self._heatmap, self._scale.stride_px
         maps = {
@@ -146,13 +128,11 @@ class HeatmapTask:
             facts |= environment(accelerator)
             chosen = FALLBACK_THRESHOLD if threshold is None else max(threshold, LOWEST_SCORE)
             calibration = {"temperature": temperature, "threshold": chosen, "fitted_on": "validation"}
-            write_json(folder / "calibration.json", calibration)
-            write_json(folder / "run.json", facts)
-            write_text(folder / "config.yaml", save_recipe(self._config))
+            write_facts(folder, self._config, calibration, facts)
             if finds["test"]:
                 self._write_finds(folder, finds["test"], finds_facts(facts["data"]))
         accelerator.wait_for_everyone()
-        return HeatmapTestResult(finds["test"])
+        return finds["test"]
 
     def _write_finds(self, folder: Path, finds: list[FieldFinds], facts: dict[str, object]) -> None:
         unit = "picture" if self._scale.um_per_px is None else "mm2"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from unmissed.training.recipes.heatmaps import HeatmapConfig
-from unmissed.training.recipes.sections import Section
+from unmissed.training.recipes.sections import ModelRecipe, Section
 
 
 class DataConfig(Section):
@@ -148,16 +148,9 @@ class FewShotConfig(Section):
     )
 
 
-class TrainConfig(Section):
+class TrainConfig(ModelRecipe):
     """A whole recipe."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the run and of the exported model.")
-    title: str = Field("", description="What the model predicts, in English.")
-    title_zh: str = Field("", description="The same in Chinese.")
-    intended_use: str = Field(
-        "Research and teaching. Not a medical device; not for diagnosis.", description="Intended use, for the card."
-    )
-    limits: tuple[str, ...] = Field((), description="Known limits, for the model card.")
     seed: int = Field(0, description="Seed of weights, order and augmentation.")
     data: DataConfig
     input: InputConfig = InputConfig()

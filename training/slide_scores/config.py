@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from unmissed.training.recipes.sections import Section
+from unmissed.training.recipes.sections import ModelRecipe, Section
 
 
 class CohortConfig(Section):
@@ -15,16 +15,9 @@ class CohortConfig(Section):
     results: Path = Field(description="Output folder of `unmissed triage` on these slides.")
 
 
-class SlideScoreConfig(Section):
+class SlideScoreConfig(ModelRecipe):
     """A whole recipe: logistic regression on the features of triage results."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the model.")
-    title: str = Field("", description="What the model reports, in English.")
-    title_zh: str = Field("", description="The same in Chinese.")
-    intended_use: str = Field(
-        "Research and teaching. Not a medical device; not for diagnosis.", description="Intended use, for the card."
-    )
-    limits: tuple[str, ...] = Field((), description="Known limits, for the model card.")
     data_title: str = Field("", description="What the slides are, for the model card.")
     data_licence: str = Field("", description="Licence of the slides.")
     data_citation: str = Field("", description="Citation of the slides.")

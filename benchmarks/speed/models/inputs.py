@@ -11,7 +11,8 @@ import numpy as np
 
 from unmissed.benchmarks.speed.models.rows import rows_for
 from unmissed.datasets.basis.errors import ConfigError, ImageError
-from unmissed.datasets.pictures.images import crop_around, find_images, fit_image, read_image, scale_image
+from unmissed.datasets.basis.paths import find_images
+from unmissed.datasets.pictures.images import crop_around, fit_image, read_image, scale_image
 from unmissed.datasets.synthetic.cells.drawn import KINDS, draw_cell
 from unmissed.datasets.synthetic.flights.mucosa import drawn_texture
 from unmissed.datasets.synthetic.flights.render import render_flight

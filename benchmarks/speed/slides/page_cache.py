@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unmissed.datasets.basis.errors import UnmissedError
 
-COLD, WARM = 0.02, 0.98  # share of a file in memory below and above which it is called so
+COLD = 0.02  # share of a file in memory below which it is called so
 _PROBES = 256
 _CHUNK = 1 << 24
 

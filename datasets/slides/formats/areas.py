@@ -1,6 +1,5 @@
 """Readers of libraries that hide the stored tiles and give any area instead: OpenSlide, and what is built like it."""
 
-import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,8 @@ import numpy as np
 from PIL import Image
 
 from unmissed.datasets.slides.base import Level, Slide, SlideError, StatedPixelSize, UnsupportedSlideError
-from unmissed.datasets.slides.limits import MAX_PICTURE_PX, check_level
+from unmissed.datasets.slides.limits import check_level
 from unmissed.datasets.slides.pixel_size import parse_number
-
-log = logging.getLogger(__name__)
 
 _TILE_PX = 512  # about what is read at once: large enough to hide the cost of a call, small enough for any cache
 _UNUSABLE_TILE_PX = (64, 1024)  # native tiles outside this range do not decide our own size
@@ -37,7 +34,6 @@ class AreaSlide(Slide):
         self.stated = _stated(properties)
         self.objective_power = parse_number(properties.get("openslide.objective-power"))
         self.background = _colour(properties.get("openslide.background-color", ""))
-        self._properties = properties
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -72,17 +68,6 @@ class AreaSlide(Slide):
             area = self._read_anew(handle, location, level, size, (column, row))
         return self._on_background(area)
 
-    def associated(self) -> Mapping[str, np.ndarray]:
-        """See ``Slide.associated``; a picture that cannot be read is left out with a warning."""
-        found = {}
-        for name in ("label", "macro", "thumbnail"):
-            try:
-                if name in self._handle.associated_images and self._is_small(name):
-                    found[name] = self._on_background(self._handle.associated_images[name].convert("RGBA"))
-            except Exception as error:
-                log.warning("%s: its picture %r cannot be read (%s)", self.path, name, error)
-        return found
-
     def close(self) -> None:
         """Close the file; it may be closed twice."""
         handle, self._handle = self._handle, None
@@ -115,15 +100,6 @@ class AreaSlide(Slide):
         alpha = rgba[:, :, 3:]
         mixed = rgba[:, :, :3].astype(np.uint32) * alpha + np.array(self.background, np.uint32) * (255 - alpha)
         return ((mixed + 127) // 255).astype(np.uint8)
-
-    def _is_small(self, name: str) -> bool:
-        sides = [
-            parse_number(self._properties.get(f"openslide.associated.{name}.{side}")) for side in ("width", "height")
-        ]
-        pixels = math.prod(side or 0 for side in sides)
-        if pixels > MAX_PICTURE_PX // 4:
-            log.warning("%s: its picture %r is not read: %d px are too many", self.path, name, pixels)
-        return pixels <= MAX_PICTURE_PX // 4
 
 
 def _levels(handle: Any, properties: Mapping[str, str], path: Path) -> tuple[Level, ...]:

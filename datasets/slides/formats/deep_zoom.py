@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from unmissed.datasets.slides.base import Level, Slide, SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.base import Level, Slide, SlideError, UnsupportedSlideError, cannot_read
 from unmissed.datasets.slides.formats.tile_files import TILE_SUFFIXES, read_tile
 from unmissed.datasets.slides.limits import check_level
 
@@ -84,15 +84,6 @@ class DeepZoomSlide(Slide):
         image = read_tile(file, left + width + right, top + height + bottom)
         return np.ascontiguousarray(image[top : top + height, left : left + width])
 
-    def stored_bytes(self, level: int, column: int, row: int) -> int | None:
-        """See ``Slide.stored_bytes``; 0 where there is no tile."""
-        try:
-            return self._file(level, column, row).stat().st_size
-        except FileNotFoundError:
-            return 0
-        except OSError:
-            return None
-
     def _file(self, level: int, column: int, row: int) -> Path:
         return self._folders[level] / f"{column}_{row}{self._suffix}"
 
@@ -103,5 +94,5 @@ def _fields(path: Path) -> dict[str, str]:
         with path.open("rb") as stream:
             text = stream.read(_MAX_BYTES).decode("utf-8", "replace")
     except OSError as error:
-        raise SlideError(f"cannot read {path}: {error.strerror or error}", fix="check the permissions") from error
+        raise cannot_read(path, error) from error
     return dict(_ATTRIBUTE.findall(text))

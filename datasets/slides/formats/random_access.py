@@ -4,7 +4,7 @@ import os
 import threading
 from pathlib import Path
 
-from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.slides.base import SlideError, cannot_read
 
 
 class RandomAccessFile:
@@ -29,7 +29,7 @@ class RandomAccessFile:
         try:
             self._stream = path.open("rb", buffering=0)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise cannot_read(path, error) from error
         self.size = os.fstat(self._stream.fileno()).st_size
         self._lock = threading.Lock()
 
@@ -44,7 +44,7 @@ class RandomAccessFile:
         try:
             data = self._read(offset, count)
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise cannot_read(self._path, error) from error
         except ValueError as error:  # what Python says of a closed file
             raise SlideError(f"{self._path} is closed", fix="keep the slide open while its tiles are read") from error
         if len(data) != count:
@@ -65,8 +65,3 @@ class RandomAccessFile:
         with self._lock:  # Windows has no reading at a position
             self._stream.seek(offset)
             return self._stream.read(count)
-
-
-def _unreadable(path: Path, error: OSError) -> SlideError:
-    cause = error.strerror or str(error)
-    return SlideError(f"cannot read {path}: {cause}", fix="check the permissions and the disk")

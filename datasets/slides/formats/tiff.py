@@ -1,19 +1,13 @@
 """Tiled TIFF (SVS, generic and OME pyramids): stored tiles are read as they are and decoded at the scale asked for."""
 
-import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from PIL import Image
 
 from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError
 from unmissed.datasets.slides.formats.random_access import RandomAccessFile
 from unmissed.datasets.slides.formats.tiff_layout import StoredLevel, TiffLayout, read_layout
-from unmissed.datasets.slides.limits import MAX_PICTURE_PX
-
-log = logging.getLogger(__name__)
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, either byte order
 _TILES_TO_CHECK = 8
@@ -30,7 +24,6 @@ class TiffSlide(Slide):
         self.stated = layout.stated
         self.objective_power = layout.objective_power
         self._stored = layout.levels
-        self._associated = layout.associated
         self._file = file
 
     @classmethod
@@ -77,21 +70,6 @@ class TiffSlide(Slide):
         # A tile reaches beyond the right or lower edge of the level; what is there is no picture.
         return np.ascontiguousarray(image[:height, :width])
 
-    def stored_bytes(self, level: int, column: int, row: int) -> int | None:
-        """See ``Slide.stored_bytes``; 0 where the file leaves the tile out."""
-        stored = self._stored[level]
-        return int(stored.counts[row * stored.level.columns + column])
-
-    def associated(self) -> Mapping[str, np.ndarray]:
-        """See ``Slide.associated``; a picture that cannot be read is left out with a warning."""
-        found = {}
-        for name, page in self._associated.items():
-            try:
-                found[name] = _read_page(self.path, page)
-            except Exception as error:  # damaged files reach every corner of Pillow
-                log.warning("%s: its picture %r cannot be read (%s)", self.path, name, error)
-        return found
-
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -117,14 +95,3 @@ def _check_some_tiles(stored: StoredLevel, file: RandomAccessFile, path: Path) -
             expected=damage.expected,
             fix="scan or copy the slide again",
         ) from damage
-
-
-def _read_page(path: Path, number: int) -> np.ndarray:
-    """A page that is not a level, uint8 RGB; Pillow reads them all (strips, LZW, old and new JPEG)."""
-    with Image.open(path, formats=["TIFF"]) as image:
-        image.seek(number)
-        if image.width * image.height > MAX_PICTURE_PX // 4:
-            raise SlideError(
-                f"it has {image.width} x {image.height} px", expected=f"at most {MAX_PICTURE_PX // 4:,} px"
-            )
-        return np.array(image.convert("RGB"))

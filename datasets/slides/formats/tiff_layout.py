@@ -1,4 +1,4 @@
-"""What is where in a pyramidal TIFF: levels, tile tables and the pictures beside, found with tifffile."""
+"""What is where in a pyramidal TIFF: levels, and tile tables, found with tifffile."""
 
 import logging
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ import numpy as np
 import tifffile
 from tifffile import TiffFile, TiffPage
 
-from unmissed.datasets.slides.base import Level, SlideError, StatedPixelSize, UnsupportedSlideError
+from unmissed.datasets.slides.base import Level, SlideError, StatedPixelSize, UnsupportedSlideError, cannot_read
 from unmissed.datasets.slides.formats.jpeg_tiles import SCALES, Colour, JpegTiles
 from unmissed.datasets.slides.formats.plain_tiles import PlainTiles
-from unmissed.datasets.slides.formats.tiff_metadata import is_aperio, objective_power_of, pixel_size_of
+from unmissed.datasets.slides.formats.tiff_metadata import objective_power_of, pixel_size_of
 from unmissed.datasets.slides.limits import check_level
 
 _MAX_PAGES = 256
@@ -65,13 +65,11 @@ class TiffLayout:
     levels : from the finest to the coarsest.
     stated : what the file says about its pixel size.
     objective_power : of the scanner, None when unknown.
-    associated : name -> number of the page that holds it.
     """
 
     levels: tuple[StoredLevel, ...]
     stated: StatedPixelSize | None
     objective_power: float | None
-    associated: dict[str, int]
 
 
 def read_layout(path: Path) -> TiffLayout:
@@ -92,9 +90,7 @@ def read_layout(path: Path) -> TiffLayout:
     except tifffile.TiffFileError as error:
         raise UnsupportedSlideError(f"{path} is not a readable TIFF ({error})") from error
     except OSError as error:
-        raise SlideError(
-            f"cannot read {path}: {error.strerror or error}", fix="check the permissions and the disk"
-        ) from error
+        raise cannot_read(path, error) from error
     except Exception as error:  # damaged files reach every corner of a parser: struct.error, KeyError, ValueError, ...
         raise SlideError(
             f"{path} is damaged: {error or type(error).__name__}", expected="an intact TIFF", fix="copy it again"
@@ -110,7 +106,7 @@ def _layout(tiff: TiffFile, path: Path) -> TiffLayout:
     pyramid = _pyramid(pages, path)
     finest = pyramid[0]
     levels = tuple(_stored_level(page, finest, path, tiff.filehandle.size) for page in pyramid)
-    return TiffLayout(levels, pixel_size_of(finest), objective_power_of(finest), _associated(pages, is_aperio(first)))
+    return TiffLayout(levels, pixel_size_of(finest), objective_power_of(finest))
 
 
 def _pages(tiff: TiffFile, path: Path) -> Iterator[TiffPage]:
@@ -223,16 +219,3 @@ def _decoder(page: TiffPage, path: Path) -> TileDecoder:
         f"{path} has tiles of compression {int(page.compression)}, photometric {int(page.photometric)}",
         expected="JPEG, deflate or no compression",
     )
-
-
-def _associated(pages: list[TiffPage], aperio: bool) -> dict[str, int]:
-    """Aperio puts the thumbnail second, and names label and macro in the second line of their descriptions."""
-    found: dict[str, int] = {}
-    for page in pages if aperio else []:
-        if page.is_tiled:
-            continue
-        second = page.description.partition("\n")[2].lstrip()
-        name = next((name for name in ("label", "macro") if second.startswith(name)), "")
-        if name or page.index == 1:
-            found.setdefault(name or "thumbnail", int(page.index))
-    return found

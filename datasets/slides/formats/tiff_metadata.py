@@ -14,7 +14,7 @@ _OME_ATTRIBUTE = re.compile(r'\b(PhysicalSize[XY](?:Unit)?|NominalMagnification)
 _MAX_TEXT = 1_000_000  # an OME-XML of a slide is a few kilobytes
 
 
-def is_aperio(page: TiffPage) -> bool:
+def _is_aperio(page: TiffPage) -> bool:
     """Whether Aperio's scanners, or programs that write the same, made the page."""
     return page.description.startswith("Aperio")
 
@@ -26,7 +26,7 @@ def pixel_size_of(page: TiffPage) -> StatedPixelSize | None:
     ----------
     page : the level of full resolution.
     """
-    if is_aperio(page):
+    if _is_aperio(page):
         # Aperio files carry no resolution tags, or those of the screen on which somebody edited them.
         um = parse_number(_aperio_fields(page).get("MPP"))
         return None if um is None else StatedPixelSize(um, um, "MPP of the Aperio description")
@@ -39,7 +39,7 @@ def pixel_size_of(page: TiffPage) -> StatedPixelSize | None:
 
 def objective_power_of(page: TiffPage) -> float | None:
     """Magnification of the scanner's objective, such as 40; None when unknown."""
-    if is_aperio(page):
+    if _is_aperio(page):
         return parse_number(_aperio_fields(page).get("AppMag"))
     return parse_number(_ome_attributes(page).get("NominalMagnification"))
 

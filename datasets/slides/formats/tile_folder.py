@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from unmissed.datasets.slides.base import Level, Slide, SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.base import Level, Slide, SlideError, UnsupportedSlideError, cannot_read
 from unmissed.datasets.slides.formats.tile_files import TILE_SUFFIXES, read_tile, tile_size_of
 from unmissed.datasets.slides.limits import MAX_TILES, check_level
 
@@ -72,14 +72,6 @@ class TileFolder(Slide):
             return np.full((height, width, 3), self.background, np.uint8)
         return read_tile(file, width, height)
 
-    def stored_bytes(self, level: int, column: int, row: int) -> int | None:
-        """See ``Slide.stored_bytes``; 0 where there is no tile."""
-        file = self._tiles.get((column, row))
-        try:
-            return 0 if file is None else file.stat().st_size
-        except OSError:
-            return None
-
 
 def _places(folder: Path) -> dict[TilePosition, Path]:
     """The tiles by the numbers in their names; empty when a picture has a name that no one rule explains."""
@@ -92,7 +84,7 @@ def _places(folder: Path) -> dict[TilePosition, Path]:
                 if len(names) > MAX_TILES:
                     raise SlideError(f"{folder} holds more than {MAX_TILES:,} pictures")
     except OSError as error:
-        raise SlideError(f"cannot read {folder}: {error.strerror or error}", fix="check the permissions") from error
+        raise cannot_read(folder, error) from error
     for rule in _NAMES:
         found = [(rule.fullmatch(Path(name).stem), name) for name in names]
         places = {(int(match["x"]), int(match["y"])): folder / name for match, name in found if match is not None}

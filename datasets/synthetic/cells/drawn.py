@@ -11,7 +11,7 @@ import numpy as np
 
 from unmissed.datasets.synthetic.cells.looks import CYAN, HAEMATOXYLIN, KINDS, LOOKS, PINK, CellKind, Look
 
-__all__ = ["KINDS", "CellKind", "draw_batch", "draw_cell", "draw_density"]
+__all__ = ["KINDS", "CellKind", "draw_cell", "draw_density"]
 
 _ALONE = 1.35  # side of the picture of a lone cell, in sides of ``draw_cell``
 
@@ -43,13 +43,6 @@ def draw_cell(kind: CellKind, seed: int, size_px: int = 217) -> np.ndarray:
     _draw_debris(canvas)
     _draw_body(canvas, look, rng.uniform(-0.03, 0.03, 2), 1.0)
     return canvas.develop(rng.uniform(*look.defocus))
-
-
-def draw_batch(kinds: Sequence[CellKind], seed: int, size_px: int = 217) -> np.ndarray:
-    """Draw one cell per entry of ``kinds``; uint8 array (len(kinds), size_px, size_px, 3), RGB."""
-    if not kinds:
-        return np.empty((0, size_px, size_px, 3), np.uint8)
-    return np.stack([draw_cell(kind, seed * 100_003 + i, size_px) for i, kind in enumerate(kinds)])
 
 
 def draw_density(look: Look, seed: int, size_px: int) -> tuple[np.ndarray, tuple[float, float]]:

@@ -22,7 +22,6 @@ ROUTE: tuple[tuple[str, ...], ...] = (
     ("SCJ",),
     ("ES",),
 )
-SITES = tuple(dict.fromkeys(code for station in ROUTE for code in station))
 
 # Mean seconds at a site: 5 (A4, A5, P5) to 36 (G1), most of body and retroflexed view 5 to 11; GastroHUN's videos, as
 # counted in the documentation of EndoReview. What is not listed takes _DWELL_S.

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
+from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.basis.words import unknown_name
-from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.pictures.images import read_image
 
 SIDE_PX = 1024
 TexturePart = Literal["calibration", "validation", "test"]

@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import Any
 from urllib.parse import quote
 
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.pages.parts import HERE, environment
 from unmissed.inference.cytology.results import pictures, reading
-from unmissed.inference.cytology.results.reading import StoredFinding, StoredResult
+from unmissed.inference.cytology.results.reading import StoredResult
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
-from unmissed.inference.reports.templates import script
+from unmissed.inference.cytology.values import Finding
+from unmissed.inference.reports.templates import facts, script
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class _Crop:
 
     number: int
     picture: str
-    finding: StoredFinding
+    finding: Finding
     x_mm: float
     y_mm: float
     left: float
@@ -76,7 +76,7 @@ class SlidePages:
             size_mm=(result.width_px * um_per_px / 1000, result.height_px * um_per_px / 1000),
             stages=asdict(result.times_s),
             counted=_counted(result),
-            facts=list(_flat(result.provenance)),
+            facts=list(facts(result.provenance)),
             files=reading,
             pictures=pictures,
             gradient=self._gradient,
@@ -129,13 +129,3 @@ def _gradient() -> str:
 def _way(folder: str, target: str) -> str:
     """Relative address from a slide's folder to a file of the run."""
     return quote(os.path.relpath(target, folder).replace(os.sep, "/"))
-
-
-def _flat(values: dict[str, Any], before: str = "") -> Any:
-    """Nested provenance as (name, value) pairs."""
-    for name, value in values.items():
-        place = f"{before}{name.replace('_', ' ')}"
-        if isinstance(value, dict):
-            yield from _flat(value, f"{place}, ")
-        else:
-            yield place, ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -152,8 +152,8 @@ def mismatch(certificate: Certificate, conditions: ScreeningConditions) -> str:
         ("preset values", certificate.preset, conditions.preset),
     ):
         # A value of None is not the same as none at all.
-        untold = wanted.keys() ^ found.keys()
-        differing = sorted(untold | {key for key in wanted.keys() & found.keys() if wanted[key] != found[key]})
+        on_one_side = wanted.keys() ^ found.keys()
+        differing = sorted(on_one_side | {key for key in wanted.keys() & found.keys() if wanted[key] != found[key]})
         if differing:
             return f"the certificate was issued for other {name} ({', '.join(differing)})"
     for role, wanted_answers in certificate.answers.items():

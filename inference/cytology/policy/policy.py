@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from unmissed.datasets.basis.configs import Configs
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
-from unmissed.inference.cytology.results.reading import StoredFinding
 from unmissed.inference.cytology.values import Finding
 
 _NORMAL = "NILM"
@@ -99,6 +98,7 @@ class Policy(_Part):
 
 
 _POLICIES = Configs("policies", "policy", Policy, "docs/reference/policy.md")
+policy_names = _POLICIES.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Exclusion:
         return cls(None, None, reason) if reason else cls(point.threshold, certificate, "")
 
 
-def grade_of(findings: Sequence[Finding | StoredFinding], rule: GradeRule) -> str:
+def grade_of(findings: Sequence[Finding], rule: GradeRule) -> str:
     """The most severe class that a finding supports: that class or a worse one is at least as probable as demanded.
 
     A class that the rule does not name counts as abnormal of the least severity, so that it is not lost.
@@ -163,11 +163,6 @@ def preparation_named(name: str) -> Preparation:
         return Preparation(name)
     except ValueError as error:
         raise ConfigError(f"no preparation {name!r}", expected=" or ".join(Preparation)) from error
-
-
-def policy_names() -> list[str]:
-    """Names of the policies that come with the project."""
-    return _POLICIES.names()
 
 
 def load_policy(name_or_path: str) -> Policy:

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unmissed.inference.cytology.values import HeatMap
 
-# A hot entry of a whole slide is far smaller than a pixel of the screen: the largest of its neighbours stands for them,
-# so that a single cell can still be seen.
+# A hot entry of a whole slide is far smaller than a pixel of the screen: the largest of its neighbours is shown for
+# all of them, so that a single cell can still be seen.
 _MAX_ENTRIES = 240
 _QUIET = 0.2  # below it nothing is laid over the slide
 _MIN_ALPHA, _MAX_ALPHA = 0.35, 0.92

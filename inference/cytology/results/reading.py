@@ -7,7 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.words import cause_of, problems
-from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading, StageSeconds, ThreadSeconds
+from unmissed.inference.cytology.values import (
+    Adequacy,
+    Finding,
+    Positive,
+    Share,
+    SlideReading,
+    StageSeconds,
+    ThreadSeconds,
+)
 
 RESULT_FILE = "result.json"
 FINDINGS_TABLE = "findings.csv"
@@ -20,9 +28,6 @@ GALLERY = "gallery"
 
 _MAX_BYTES = 64 * 2**20  # some thousand findings take 1 or 2 MB
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-
 
 class ResultError(UnmissedError):
     """A stored result is missing or damaged."""
@@ -32,36 +37,12 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class StoredFinding(_Strict):
-    """A judged candidate; the fields are those of ``Finding``."""
-
-    x_px: float
-    y_px: float
-    box_px: Positive
-    class_id: str
-    probability: Share
-    abnormal: Share
-    probabilities: dict[str, Share]
-    finder_score: Share
-
-
 class StoredPixelSize(_Strict):
     """Micrometres per level-0 pixel, and how we know it."""
 
     um_per_px: Positive
     source: str
     warning: str = ""
-
-
-class StoredAdequacy(_Strict):
-    """How much of the slide can be judged; the fields are those of ``Adequacy``."""
-
-    verdict: AdequacyVerdict
-    cells: int
-    needed: int
-    foreground_mm2: float
-    out_of_focus: Share
-    obscured: Share
 
 
 class StoredHeatMap(_Strict):
@@ -92,7 +73,7 @@ class StoredResult(_Strict):
     pixel_size: StoredPixelSize
     score: Share
     grade: str
-    adequacy: StoredAdequacy
+    adequacy: Adequacy
     notes: tuple[str, ...]
     reading: SlideReading
     times_s: StageSeconds
@@ -104,7 +85,7 @@ class StoredResult(_Strict):
     thumbnail: StoredSize
     # The page makes addresses of these names, so nothing may lead out of the folder.
     gallery: tuple[Annotated[str, Field(pattern=r"^gallery/[A-Za-z0-9_.-]+\.jpg$")], ...]
-    findings: tuple[StoredFinding, ...]
+    findings: tuple[Finding, ...]
 
 
 def read_slide_result(folder: Path) -> StoredResult:

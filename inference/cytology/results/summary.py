@@ -2,11 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from unmissed.datasets.basis.files import write_json
 from unmissed.datasets.basis.names import readable
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, in_order
 
@@ -14,7 +12,7 @@ EXCLUDED = "no_further_review"
 
 
 def summarise(rows: Sequence[WorklistRow], run: TriageRun) -> dict[str, Any]:
-    """Count dispositions, verdicts and times.
+    """Count dispositions, verdicts and times: the content of ``summary.json``.
 
     ``exclusion_share`` is the share of all slides, failed ones included, that need no further review; None without
     slides. ``slides_per_h`` is over the wall time of the run, so workers side by side count.
@@ -39,14 +37,3 @@ def summarise(rows: Sequence[WorklistRow], run: TriageRun) -> dict[str, Any]:
             for row in failed
         ],
     }
-
-
-def write_summary(path: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
-    """Write ``summary.json``, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        When the file cannot be written.
-    """
-    write_json(path, summarise(rows, run))

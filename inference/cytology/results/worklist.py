@@ -9,18 +9,7 @@ from pathlib import Path
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.basis.names import table_cell
 
-COLUMNS = (
-    "slide",
-    "disposition",
-    "rank",
-    "quintile",
-    "score",
-    "grade",
-    "adequacy",
-    "n_findings",
-    "seconds",
-    "error",
-)
+COLUMNS = ("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +52,7 @@ class TriageRun:
 
     Attributes
     ----------
-    seconds : wall time in which the slides of the list were screened, all sittings of a resumed run together.
+    seconds : wall time in which the slides of the list were screened, all sessions of a resumed run together.
     operating_point : the certified operating point that excluded slides, in words; empty when there is none, and then
         no slide may be excluded.
     no_certificate : why there is none, in words ("the certificate was issued for another finder").

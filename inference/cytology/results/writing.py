@@ -11,32 +11,22 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from unmissed.datasets.basis import files
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import (
-    json_line,
-    output_error,
-    plain_values,
-    write_bytes,
-    write_json,
-    write_text,
-    write_whole,
-)
 from unmissed.datasets.basis.jpeg import jpeg
 from unmissed.datasets.basis.names import readable, table_cell
 from unmissed.datasets.basis.words import problems
 from unmissed.inference.cytology.results import pictures, reading
 from unmissed.inference.cytology.results.geojson import feature_collection
-from unmissed.inference.cytology.results.reading import ResultError, StoredResult, read_slide_result
+from unmissed.inference.cytology.results.reading import ResultError, StoredResult
 from unmissed.inference.cytology.values import Finding, SlideResult, StageSeconds, ThreadSeconds
-
-__all__ = ["COLUMNS", "StoredResult", "read_slide_result", "write_slide_result"]
 
 _WRITERS = 8  # most of the time goes into waiting for the disk, file by file
 
 COLUMNS = ("slide", "x_px", "y_px", "class", "probability", "finder_score")
 
 
-def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 48) -> None:
+def write_slide_result(folder: Path, result: SlideResult) -> None:
     """Write everything about a slide into an empty folder.
 
     ``result.json`` comes last: a folder that has it is complete.
@@ -45,7 +35,6 @@ def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 
     ----------
     folder : exists and is empty.
     result : of the slide.
-    max_gallery : how many crops to keep at most, the most suspicious ones.
 
     Raises
     ------
@@ -55,40 +44,40 @@ def write_slide_result(folder: Path, result: SlideResult, *, max_gallery: int = 
         When the result has a value that cannot be (a probability that is not a number, for example).
     """
     _check_empty(folder)
-    gallery = _gallery_names(result, max_gallery)
+    gallery = _gallery_names(result)
     record = _record(result, gallery)
     height, width = result.thumbnail.shape[:2]
     values = pictures.fitted(result.heat_map, (result.width_px, result.height_px), (width, height))
     scale = result.pixel_size.um_per_px * result.width_px / width
+    boxes = feature_collection(result.findings)
     jobs: list[Callable[[], None]] = [
-        lambda: write_bytes(folder / reading.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
-        lambda: write_bytes(folder / reading.THUMBNAIL, jpeg(result.thumbnail)),
-        lambda: write_bytes(folder / reading.OVERLAY, pictures.overlay_png(values)),
-        lambda: write_bytes(folder / reading.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
+        lambda: files.write_bytes(folder / reading.HEATMAP, pictures.blended_png(values, result.thumbnail, scale)),
+        lambda: files.write_bytes(folder / reading.THUMBNAIL, jpeg(result.thumbnail)),
+        lambda: files.write_bytes(folder / reading.OVERLAY, pictures.overlay_png(values)),
+        lambda: files.write_bytes(folder / reading.HEATMAP_VALUES, pictures.values_png(result.heat_map)),
         lambda: _write_findings(folder / reading.FINDINGS_TABLE, result.slide, result.findings),
-        lambda: write_text(folder / reading.FINDINGS_GEOJSON, json_line(feature_collection(result.findings)) + "\n"),
+        lambda: files.write_text(folder / reading.FINDINGS_GEOJSON, f"{files.json_line(boxes)}\n"),
     ]
     jobs += [partial(_write_crop, folder / name, crop) for name, crop in zip(gallery, result.crops, strict=False)]
     with ThreadPoolExecutor(_WRITERS) as pool:
         for written in [pool.submit(job) for job in jobs]:
             written.result()
-    write_json(folder / reading.RESULT_FILE, record)
+    files.write_json(folder / reading.RESULT_FILE, record)
 
 
 def _check_empty(folder: Path) -> None:
     try:
         found = next(folder.iterdir(), None)
     except OSError as error:
-        raise output_error(folder, error) from error
+        raise files.output_error(folder, error) from error
     if found is not None:
         raise OutputError(f"{folder} is not empty: it holds {found.name}", fix="name an empty folder")
 
 
-def _gallery_names(result: SlideResult, max_gallery: int) -> tuple[str, ...]:
-    pairs = list(zip(result.findings, result.crops, strict=False))[:max_gallery]
+def _gallery_names(result: SlideResult) -> tuple[str, ...]:
     return tuple(
         f"{reading.GALLERY}/{number:03}_{_plain(finding.class_id)}_{finding.probability:.2f}.jpg"
-        for number, (finding, _) in enumerate(pairs, 1)
+        for number, (finding, _) in enumerate(zip(result.findings, result.crops, strict=False), 1)
     )
 
 
@@ -98,7 +87,7 @@ def _plain(class_id: str) -> str:
 
 def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
     """The part of a result that goes into ``result.json``."""
-    adequacy, pixel, scores = result.adequacy, result.pixel_size, result.heat_map.scores
+    scores = result.heat_map.scores
     if scores.ndim != 2 or not scores.size or not np.isfinite(scores.max()):
         raise ResultError(f"the heat map of {result.slide} is empty or contains values that are not numbers")
     try:
@@ -110,24 +99,17 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
                 "reader": result.reader,
                 "width_px": result.width_px,
                 "height_px": result.height_px,
-                "pixel_size": {"um_per_px": pixel.um_per_px, "source": pixel.source, "warning": pixel.warning},
+                "pixel_size": asdict(result.pixel_size),
                 "score": float(result.score),
                 "grade": result.grade,
-                "adequacy": {
-                    "verdict": adequacy.verdict,
-                    "cells": adequacy.cells,
-                    "needed": adequacy.needed,
-                    "foreground_mm2": float(adequacy.foreground_mm2),
-                    "out_of_focus": float(adequacy.out_of_focus),
-                    "obscured": float(adequacy.obscured),
-                },
+                "adequacy": asdict(result.adequacy),
                 "notes": [readable(note) for note in result.notes],
                 "reading": asdict(result.reading),
                 "times_s": _rounded(result.times_s),
                 "thread_s": _rounded(result.thread_s),
                 "counts": {name: float(value) for name, value in result.counts.items()},
                 "features": {name: float(value) for name, value in result.features.items()},
-                "provenance": plain_values(dict(result.provenance)),
+                "provenance": files.plain_values(dict(result.provenance)),
                 "heat_map": {"rows": scores.shape[0], "columns": scores.shape[1], "cell_px": result.heat_map.cell_px},
                 "thumbnail": {"width_px": result.thumbnail.shape[1], "height_px": result.thumbnail.shape[0]},
                 "gallery": gallery,
@@ -160,21 +142,14 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 def _write_findings(path: Path, slide: str, findings: Iterable[Finding]) -> None:
     name = table_cell(slide)
-    with write_whole(path) as stream:
+    with files.write_whole(path) as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for finding in findings:
-            table.writerow(
-                [
-                    name,
-                    f"{finding.x_px:.1f}",
-                    f"{finding.y_px:.1f}",
-                    finding.class_id,
-                    f"{finding.probability:.6f}",
-                    f"{finding.finder_score:.6f}",
-                ]
-            )
+            place = (f"{finding.x_px:.1f}", f"{finding.y_px:.1f}")
+            scores = (f"{finding.probability:.6f}", f"{finding.finder_score:.6f}")
+            table.writerow([name, *place, finding.class_id, *scores])
 
 
 def _write_crop(path: Path, crop: np.ndarray) -> None:
-    write_bytes(path, jpeg(crop, 90))
+    files.write_bytes(path, jpeg(crop, 90))

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import partial
 from multiprocessing.connection import wait
 from time import monotonic
 from typing import Any
@@ -11,15 +12,7 @@ from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import (
-    Done,
-    Entry,
-    Failed,
-    MakeScreener,
-    Message,
-    SlideJob,
-    TriageProgress,
-)
+from unmissed.inference.cytology.run.messages import Done, Failed, MakeScreener, Message, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
 from unmissed.inference.cytology.run.worker_handle import Worker
 
@@ -35,7 +28,7 @@ class Dispatcher:
     Parameters
     ----------
     ledger : of the run.
-    entries : the slides that the user named.
+    jobs : the slides that the user named.
     make_screener : loads the models in a worker.
     settings : what shapes a result; goes into its provenance.
     workers : processes.
@@ -45,7 +38,7 @@ class Dispatcher:
 
     Attributes
     ----------
-    total : slides that this sitting has to do.
+    total : slides that this session has to do.
     done, failed : slides that have ended so far, and those of them that have failed.
     first_ready : when the models were loaded and the first slide was begun (``time.monotonic``); None before.
     """
@@ -53,7 +46,7 @@ class Dispatcher:
     def __init__(
         self,
         ledger: Ledger,
-        entries: Sequence[Entry],
+        jobs: Sequence[SlideJob],
         make_screener: MakeScreener,
         settings: Mapping[str, Any],
         *,
@@ -62,20 +55,19 @@ class Dispatcher:
         retry_failed: bool = False,
         hashed: bool = True,
     ) -> None:
-        self._ledger, self._make, self._settings = ledger, make_screener, dict(settings)
-        self._count, self._timeout_s, self._hashed = workers, timeout_s, hashed
-        self._entries = {entry.slide: entry for entry in entries}
+        self._ledger, self._count, self._timeout_s = ledger, workers, timeout_s
+        self._make_worker = partial(Worker, make_screener, dict(settings), hashed=hashed)
         self._fingerprints: dict[str, Fingerprint] = {}
         self._workers: list[Worker] = []
         self._crashes: Counter[str] = Counter()
         self._crashes_in_a_row = 0
         self.first_ready: float | None = None
-        finished = [entry for entry in entries if self._is_finished(entry, retry_failed)]
-        finished_slides = {entry.slide for entry in finished}
-        self._queue = deque(entry for entry in entries if entry.slide not in finished_slides)
+        finished = [job for job in jobs if self._is_finished(job, retry_failed)]
+        finished_slides = {job.slide for job in finished}
+        self._queue = deque(job for job in jobs if job.slide not in finished_slides)
         # Started before anything heavy is imported or read here, so that loading the models overlaps with it.
         self._start_workers()
-        self._load(finished)
+        self._load(finished, {job.slide for job in jobs})
         self.total = len(self._queue)
         self.done = self.failed = 0
 
@@ -100,20 +92,20 @@ class Dispatcher:
         finally:
             self._stop()
 
-    def _is_finished(self, entry: Entry, retry_failed: bool) -> bool:
-        if entry.slide not in self._ledger.states:  # so that a new file is not looked at before its turn
+    def _is_finished(self, job: SlideJob, retry_failed: bool) -> bool:
+        if job.slide not in self._ledger.states:  # so that a new file is not looked at before its turn
             return False
-        self._fingerprints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
-        return self._ledger.is_finished(entry.slide, self._fingerprints[entry.slide], retry_failed=retry_failed)
+        self._fingerprints[job.slide] = fingerprint_of(job.path, job.um_per_px)
+        return self._ledger.is_finished(job.slide, self._fingerprints[job.slide], retry_failed=retry_failed)
 
-    def _load(self, finished: Iterable[Entry]) -> None:
+    def _load(self, finished: Iterable[SlideJob], named: Set[str]) -> None:
         """Read the results that are there; a slide whose result is gone or damaged is done again."""
-        self._queue.extend(entry for entry in finished if self._is_gone(entry.slide))
-        for entry in list(self._queue):
-            state = self._ledger.states.get(entry.slide)
-            if state and state.fingerprint == self._fingerprints[entry.slide] and self._ledger.recover(entry.slide):
-                self._queue.remove(entry)
-        for slide in self._ledger.states.keys() - self._entries.keys():
+        self._queue.extend(job for job in finished if self._is_gone(job.slide))
+        for job in list(self._queue):
+            state = self._ledger.states.get(job.slide)
+            if state and state.fingerprint == self._fingerprints[job.slide] and self._ledger.recover(job.slide):
+                self._queue.remove(job)
+        for slide in self._ledger.states.keys() - named:
             if self._is_gone(slide):
                 log.warning("the result of %s is missing; pass its file again to screen it", slide)
 
@@ -123,37 +115,27 @@ class Dispatcher:
     def _start_workers(self) -> None:
         """Start workers, as many as have something to do."""
         busy = sum(worker.job is not None for worker in self._workers)
-        waiting = sum(not entry.problem for entry in self._queue)
+        waiting = sum(not job.problem for job in self._queue)
         while len(self._workers) < min(self._count, busy + waiting):
-            self._workers.append(Worker(self._make))
+            self._workers.append(self._make_worker())
 
     def _assign_slides(self, report: Callable[[TriageProgress], None]) -> None:
         """Give a slide to every worker that waits for one."""
-        for entry in [entry for entry in self._queue if entry.problem]:
-            self._queue.remove(entry)
-            self._ledger.begin(entry.slide, entry.path, fingerprint_of(entry.path, entry.um_per_px))
-            self._fail(entry.slide, entry.problem, 0.0, report)
+        for job in [job for job in self._queue if job.problem]:
+            self._queue.remove(job)
+            self._ledger.begin(job.slide, job.path, fingerprint_of(job.path, job.um_per_px))
+            self._fail(job.slide, job.problem, 0.0, report)
         self._start_workers()
         for worker in self._workers:
             if worker.is_ready and not worker.job and self._queue:
                 self._assign(worker, self._queue.popleft())
 
-    def _assign(self, worker: Worker, entry: Entry) -> None:
+    def _assign(self, worker: Worker, job: SlideJob) -> None:
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
-        self._fingerprints[entry.slide] = fingerprint_of(entry.path, entry.um_per_px)
-        self._ledger.begin(entry.slide, entry.path, self._fingerprints[entry.slide])
-        worker.assign(
-            SlideJob(
-                slide=entry.slide,
-                path=str(entry.path),
-                folder=self._ledger.folder.partial(entry.slide),
-                settings=self._settings,
-                um_per_px=entry.um_per_px,
-                um_per_px_source=entry.um_per_px_source,
-                hashed=self._hashed,
-            )
-        )
+        self._fingerprints[job.slide] = fingerprint_of(job.path, job.um_per_px)
+        self._ledger.begin(job.slide, job.path, self._fingerprints[job.slide])
+        worker.assign(job, self._ledger.folder.partial(job.slide))
 
     def _poll_workers(self, report: Callable[[TriageProgress], None]) -> None:
         if not self._workers:
@@ -177,7 +159,7 @@ class Dispatcher:
         if not isinstance(message, Failed):
             self._crashes_in_a_row = 0
             if isinstance(message, Done) and job:
-                self._accept(job.slide, message.seconds, report)
+                self._accept(job, message.seconds, report)
         elif message.worker_died:
             self._handle_crash(worker, job, message, report)
         elif message.stops_run:
@@ -203,20 +185,17 @@ class Dispatcher:
             return
         log.warning("%s: %s; retrying once", job.slide, message.found)
         self._ledger.interrupt(job.slide, message.found, message.seconds)
-        self._queue.append(self._entries[job.slide])
+        self._queue.append(job)
 
-    def _accept(self, slide: str, seconds: float, report: Callable[[TriageProgress], None]) -> None:
-        entry = self._entries[slide]
-        if fingerprint_of(entry.path, entry.um_per_px) != self._fingerprints[slide]:
-            problem = UnmissedError(f"{entry.path} changed while it was read", fix="run again when it is complete")
-            self._fail(slide, str(problem), seconds, report)
-            return
+    def _accept(self, job: SlideJob, seconds: float, report: Callable[[TriageProgress], None]) -> None:
         try:
-            self._ledger.finish(slide, seconds)
+            if fingerprint_of(job.path, job.um_per_px) != self._fingerprints[job.slide]:
+                raise ResultError(f"{job.path} changed while it was read", fix="run again when it is complete")
+            self._ledger.finish(job.slide, seconds)
         except ResultError as error:
-            self._fail(slide, str(error), seconds, report)
-            return
-        self._report(slide, report)
+            self._fail(job.slide, str(error), seconds, report)
+        else:
+            self._report(job.slide, report)
 
     def _fail(self, slide: str, error: str, seconds: float, report: Callable[[TriageProgress], None]) -> None:
         self._ledger.fail(slide, error, seconds)

@@ -1,56 +1,37 @@
 """The slides that the user named, and the names that they get in the run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 from unmissed.datasets.basis.names import readable
-from unmissed.inference.cytology.run.messages import Entry
+from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.state import stored_path
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A slide as the user named it.
-
-    Attributes
-    ----------
-    path : file or folder.
-    um_per_px : given by the user; None asks the file.
-    um_per_px_source : where it was given ("command line", "table").
-    problem : why it cannot even be tried; empty otherwise.
-    """
-
-    path: Path
-    um_per_px: float | None = None
-    um_per_px_source: str = ""
-    problem: str = ""
-
-
-def name_entries(inputs: Sequence[Input], taken: Mapping[str, str]) -> list[Entry]:
+def name_jobs(jobs: Sequence[SlideJob], taken: Mapping[str, str]) -> list[SlideJob]:
     """Give every slide a name that no other slide of the run has: its file name without suffix.
 
     Parameters
     ----------
-    inputs : the slides, in order.
+    jobs : the slides, in order.
     taken : name -> path as ``stored_path`` has it, of the slides that the run already knows; they keep their names.
 
     Returns
     -------
-    One entry per path. The second slide that would be ``a12`` is ``a12-2``. Names that differ only in case count as
-    the same, because on some systems their folders do.
+    One per path, with its name. The second slide that would be ``a12`` is ``a12-2``. Names that differ only in case
+    count as the same, because on some systems their folders do.
     """
     known = {path: name for name, path in taken.items()}
     used = {name.casefold() for name in taken}
-    entries: dict[str, Entry] = {}
-    for item in inputs:
-        path = stored_path(item.path)
-        if path in entries:
+    named: dict[str, SlideJob] = {}
+    for job in jobs:
+        path = stored_path(job.path)
+        if path in named:
             continue
-        name = known.get(path) or _free(readable(item.path.stem) or "slide", used)
+        name = known.get(path) or _free(readable(job.path.stem) or "slide", used)
         used.add(name.casefold())
-        entries[path] = Entry(name, item.path, item.um_per_px, item.um_per_px_source, item.problem)
-    return list(entries.values())
+        named[path] = replace(job, slide=name)
+    return list(named.values())
 
 
 def _free(wanted: str, used: set[str]) -> str:

@@ -1,7 +1,6 @@
 """The folder of a triage run: its layout, its lock, and the moves that leave nothing half-written."""
 
 import json
-import logging
 import os
 import shutil
 import socket
@@ -14,9 +13,7 @@ from typing import IO, Any
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import make_folder, output_error, write_json
 from unmissed.datasets.basis.names import folder_name
-from unmissed.inference.cytology.run.state import SlideState, read_states, write_state
-
-log = logging.getLogger(__name__)
+from unmissed.inference.cytology.run.state import SlideState, read_states
 
 _PARTIAL = ".partial"
 _LOCKED_BYTE = 2**20  # beyond the text of the lock file, which stays readable on systems that lock bytes
@@ -111,7 +108,7 @@ class RunFolder:
 
     def save_state(self, state: SlideState) -> None:
         """Write the state of a slide, whole or not at all."""
-        write_state(self.states / f"{folder_name(state.slide)}.json", state)
+        write_json(self.states / f"{folder_name(state.slide)}.json", state)
 
     def result(self, slide: str) -> Path:
         """Folder of a slide's result."""

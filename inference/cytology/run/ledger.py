@@ -41,7 +41,7 @@ class Ledger:
 
     Attributes
     ----------
-    states : slide -> state, also of slides that this sitting did not name.
+    states : slide -> state, also of slides that this session did not name.
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, exclusion: Exclusion) -> None:

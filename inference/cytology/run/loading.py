@@ -32,7 +32,7 @@ def screener_for(
 
     Parameters
     ----------
-    earlier : model -> sha256 of the file that an earlier sitting of the run used; with "auto" it is used again, so that
+    earlier : model -> sha256 of the file that an earlier session of the run used; with "auto" it is used again, so that
         a measurement of milliseconds does not part a run in two.
 
     Raises

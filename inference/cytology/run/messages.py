@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.slides.base import Slide
@@ -27,26 +27,22 @@ MakeScreener = Callable[[], ScreenerProtocol]
 
 @dataclass(frozen=True, slots=True)
 class SlideJob:
-    """A slide to screen.
+    """A slide to screen, as the user named it.
 
     Attributes
     ----------
-    slide : its name in the run.
     path : file or folder.
-    folder : where the result is written; made by the worker.
-    settings : what the run asked for; goes into the result's provenance.
     um_per_px : given by the user; None asks the file.
     um_per_px_source : where it was given ("command line", "table").
-    hashed : whether to read the whole file for its SHA-256.
+    problem : why it cannot even be tried; empty otherwise.
+    slide : its name in the run, once ``name_jobs`` has given it one.
     """
 
-    slide: str
-    path: str
-    folder: Path
-    settings: dict[str, Any]
+    path: Path
     um_per_px: float | None = None
     um_per_px_source: str = ""
-    hashed: bool = True
+    problem: str = ""
+    slide: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Done:
 class Failed:
     """A slide could not be screened, or with ``stops_run`` no slide can be.
 
-    ``is_death`` says that the process itself ended, so that another try may go well.
+    ``worker_died`` says that the process itself ended, so that another try may go well.
     """
 
     found: str
@@ -88,32 +84,12 @@ Message = Ready | Done | Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A slide that the user named.
-
-    Attributes
-    ----------
-    slide : its name in the run.
-    path : file or folder.
-    um_per_px : given by the user; None asks the file.
-    um_per_px_source : where it was given ("command line", "table").
-    problem : why it cannot even be tried; empty otherwise.
-    """
-
-    slide: str
-    path: Path
-    um_per_px: float | None = None
-    um_per_px_source: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class TriageProgress:
     """How far a run is.
 
     Attributes
     ----------
-    done, total : slides of this sitting.
+    done, total : slides of this session.
     slides_per_h : since the models were loaded; None before the first slide is done.
     left_s : seconds that the rest will take at that speed; None before the first slide is done.
     row : the slide that has just ended, with its place among the others so far; None when time has passed only.

@@ -12,7 +12,7 @@ from unmissed.inference.cytology.run.folder import RunFolder
 
 
 class RunRecord:
-    """The record of a run, ``run.json``, with this process as its newest sitting.
+    """The record of a run, ``run.json``, with this process as its newest session.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class RunRecord:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all sittings."""
+        """Wall time of all sessions."""
         return self._earlier_s + monotonic() - self._begun
 
     def save(self, more: Mapping[str, Any] | None = None) -> None:
@@ -52,7 +52,7 @@ class RunRecord:
         self._folder.write_record(self._record)
 
     def count(self, screened: int, failed: int) -> None:
-        """Put down how many slides this sitting has done."""
+        """Put down how many slides this session has done."""
         self._now |= {"screened": screened, "failed": failed}
         self.save()
 
@@ -61,7 +61,7 @@ class RunRecord:
         self._now["load_s"] = round(at - self._begun, 3)
 
     def end(self) -> None:
-        """Put down when this sitting ended."""
+        """Put down when this session ended."""
         self._now["finished"] = utc_now()
         self.save()
 
@@ -72,7 +72,7 @@ def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> No
     Parameters
     ----------
     stored : the settings that ``run.json`` holds; None for a new run.
-    settings : those of this sitting, as plain JSON values.
+    settings : those of this session, as plain JSON values.
     output : the folder, for the message.
 
     Raises

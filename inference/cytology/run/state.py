@@ -8,10 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import write_json
 from unmissed.datasets.basis.words import one_line
 
-_EDGE_BYTES = 64 * 1024  # headers stand at the start, the directories of TIFF files often at the end
+_EDGE_BYTES = 64 * 1024  # headers are at the start, the directories of TIFF files often at the end
 _MOST_BYTES = 2**24
 
 SlideStatus = Literal["running", "interrupted", "done", "failed"]
@@ -129,8 +128,3 @@ def read_states(folder: Path) -> dict[str, SlideState]:
             ) from error
         states[state.slide] = state
     return states
-
-
-def write_state(path: Path, state: SlideState) -> None:
-    """Write a state, whole or not at all."""
-    write_json(path, state)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis import hardware
-from unmissed.datasets.basis.files import plain_values
+from unmissed.datasets.basis.files import plain_values, write_json
 from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
 from unmissed.inference.cytology.run.batch import Dispatcher
-from unmissed.inference.cytology.run.entries import Input, name_entries
+from unmissed.inference.cytology.run.entries import name_jobs
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import MakeScreener, TriageProgress
+from unmissed.inference.cytology.run.messages import MakeScreener, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.record import RunRecord, check_settings
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class TriagePlan:
     """
 
     output: Path
-    inputs: Sequence[Input]
+    inputs: Sequence[SlideJob]
     make_screener: MakeScreener
     settings: Mapping[str, Any]
     policy: Policy
@@ -65,13 +65,13 @@ class TriagePlan:
 
 @dataclass(frozen=True, slots=True)
 class TriageOutcome:
-    """How a sitting ended.
+    """How a session ended.
 
     Attributes
     ----------
     rows : the worklist of the whole run.
     run : what is reported about the run.
-    screened : slides that this sitting did, failed ones included.
+    screened : slides that this session did, failed ones included.
     """
 
     rows: tuple[WorklistRow, ...]
@@ -118,7 +118,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         ledger = Ledger(folder, plan.policy, plan.preparation, exclusion)
         batch = Dispatcher(
             ledger,
-            name_entries(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
+            name_jobs(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
             plan.make_screener,
             settings,
             workers=plan.workers,
@@ -209,9 +209,9 @@ def _models_in_words(models: Any) -> dict[str, str]:
 def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
     # Pages bring a template engine, which the workers' start should not wait for.
     from unmissed.inference.cytology.pages.pages import write_pages
-    from unmissed.inference.cytology.results.summary import write_summary
+    from unmissed.inference.cytology.results.summary import summarise
 
-    write_summary(folder / "summary.json", rows, run)
+    write_json(folder / "summary.json", summarise(rows, run))
     write_pages(folder, rows, run)
 
 

@@ -3,6 +3,7 @@
 import signal
 from contextlib import suppress
 from multiprocessing import get_context
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -22,14 +23,13 @@ class Worker:
     waits_for : what to wait for until ``receive`` has something to say.
     """
 
-    def __init__(self, make_screener: MakeScreener) -> None:
+    def __init__(self, make_screener: MakeScreener, settings: dict[str, Any], *, hashed: bool) -> None:
         # "spawn" starts clean on every system; a fork would copy the threads' locks in whatever state they are.
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         # Daemons end with this process even where it forgets them.
-        self._process = context.Process(
-            target=worker_main, args=(theirs, make_screener), name="unmissed-triage", daemon=True
-        )
+        words = (theirs, make_screener, settings, hashed)
+        self._process = context.Process(target=worker_main, args=words, name="unmissed-triage", daemon=True)
         self._process.start()
         theirs.close()
         self._started = 0.0
@@ -46,11 +46,13 @@ class Worker:
         """Wall time since the slide was given."""
         return monotonic() - self._started
 
-    def assign(self, job: SlideJob) -> None:
-        """Hand a slide to a worker that is ready; one that has just died says so in ``receive``."""
+    def assign(self, job: SlideJob, folder: Path) -> None:
+        """Hand a slide to a worker that is ready, and the folder of its result; one that has just died says so in
+        ``receive``.
+        """
         self.job, self._started = job, monotonic()
         with suppress(OSError):
-            self._connection.send(job)
+            self._connection.send((job, folder))
 
     def receive(self) -> Message | None:
         """What the worker has to say; None when nothing.

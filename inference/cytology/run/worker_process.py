@@ -10,18 +10,12 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import make_folder, sha256_of
-from unmissed.inference.cytology.run.messages import (
-    Done,
-    Failed,
-    MakeScreener,
-    Message,
-    Ready,
-    ScreenerProtocol,
-    SlideJob,
-)
+from unmissed.inference.cytology.run import messages
+from unmissed.inference.cytology.run.messages import Failed, MakeScreener, ScreenerProtocol, SlideJob
 from unmissed.inference.cytology.screening.settings import ScreenSettings
 
 log = logging.getLogger(__name__)
@@ -40,30 +34,33 @@ def load_screener(settings: ScreenSettings) -> ScreenerProtocol:
     return Screener.load(settings)
 
 
-def worker_main(connection: Connection, make_screener: MakeScreener) -> None:
+def worker_main(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:
     """Load the models and screen slides until the pipe or the parent ends; the main function of a worker process.
 
     Parameters
     ----------
-    connection : jobs come in, messages go out; None asks to leave.
+    connection : jobs with the folders of their results come in, messages go out; None asks to leave.
     make_screener : loads the models.
+    settings : what the run asked for; goes into every result's provenance.
+    hashed : whether to read the whole file for its SHA-256.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(connection, make_screener)
+    serve(connection, make_screener, settings, hashed)
 
 
-def serve(connection: Connection, make_screener: MakeScreener) -> None:
+def serve(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:
     """Load the models, say so, and answer every job with a message; see ``worker_main``."""
     try:
         screener = make_screener()
     except UnmissedError as error:
         connection.send(Failed.from_error(error, stops_run=True))
         return
-    connection.send(Ready())
+    connection.send(messages.Ready())
     try:
-        while (job := connection.recv()) is not None:
-            connection.send(_screen(screener, job))
+        while (task := connection.recv()) is not None:
+            job, folder = task
+            connection.send(_screen(screener, job, folder, settings, hashed))
     except (EOFError, OSError):
         return
     finally:
@@ -77,11 +74,13 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _screen(screener: ScreenerProtocol, job: SlideJob) -> Message:
+def _screen(
+    screener: ScreenerProtocol, job: SlideJob, folder: Path, settings: dict[str, Any], hashed: bool
+) -> messages.Message:
     """Screen one slide and write its result; whatever goes wrong becomes a message."""
     started = perf_counter()
     try:
-        _screen_into(screener, job)
+        _screen_into(screener, job, folder, settings, hashed)
     except OutputError as error:
         return Failed.from_error(error, stops_run=True)  # a full disk fails every slide
     except UnmissedError as error:
@@ -99,20 +98,22 @@ def _screen(screener: ScreenerProtocol, job: SlideJob) -> Message:
             fix="this is a defect of Unmissed; please report it with the traceback",
             seconds=perf_counter() - started,
         )
-    return Done(perf_counter() - started)
+    return messages.Done(perf_counter() - started)
 
 
-def _screen_into(screener: ScreenerProtocol, job: SlideJob) -> None:
+def _screen_into(
+    screener: ScreenerProtocol, job: SlideJob, folder: Path, settings: dict[str, Any], hashed: bool
+) -> None:
     from unmissed.datasets.slides.opening import open_slide
     from unmissed.inference.cytology.results.writing import write_slide_result
 
-    path, started = Path(job.path), perf_counter()
-    opened = open_slide(path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source)
+    started = perf_counter()
+    opened = open_slide(job.path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source)
     with opened as slide, ThreadPoolExecutor(1) as pool:
         # Beside the screening: hashing leaves the interpreter free, and the file is read from the disk once.
-        digest = pool.submit(sha256_of, path) if job.hashed and path.is_file() else None
+        digest = pool.submit(sha256_of, job.path) if hashed and job.path.is_file() else None
         opened_s = perf_counter() - started
-        result = screener.screen(slide, job.slide, job.path)
+        result = screener.screen(slide, job.slide, str(job.path))
         screened = perf_counter()
         sha256 = digest.result() if digest else None
     now = perf_counter()
@@ -120,6 +121,6 @@ def _screen_into(screener: ScreenerProtocol, job: SlideJob) -> None:
         result,
         sha256=sha256,
         times_s=replace(result.times_s, open=opened_s, hash=now - screened, total=now - started),
-        provenance={**result.provenance, "settings": job.settings},
+        provenance={**result.provenance, "settings": settings},
     )
-    write_slide_result(make_folder(job.folder), result)
+    write_slide_result(make_folder(folder), result)

@@ -7,12 +7,11 @@ here.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
 import unmissed.datasets as datasets
-from unmissed.datasets.slides.base import Level, PixelSize, Slide, SlideError
+from unmissed.datasets.slides.base import Level, PixelSize, Slide
 from unmissed.inference.cytology.policy.certificates import KNOWN_SLIDE
 from unmissed.inference.cytology.values import SlideResult
 from unmissed.inference.runtimes import answer_cache
@@ -41,16 +40,6 @@ class KnownSlide(Slide):
         side = _TILE_PX * _TILES
         self.levels = (Level(side, side, 1.0, _TILE_PX, _TILE_PX),)
         self.pixel_size = PixelSize(_UM_PER_PX, "file")
-
-    @classmethod
-    def is_supported(cls, path: Path) -> bool:
-        """It is not a file."""
-        return False
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Refuse: it is not a file."""
-        raise SlideError(f"{path} is not read by this reader", expected="a slide file")
 
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
         """A tile; see ``Slide.read``."""

@@ -135,7 +135,7 @@ class ScreenerModels:
     def fingerprint(self, settings: ScreenSettings) -> list[Any]:
         """Everything that shapes a score but the code and the machine, as plain values."""
         files = {role: (choice.provenance()["sha256"], choice.verdict.answers) for role, choice in self.chosen.items()}
-        return [settings.preset.model_dump(mode="json"), settings.runtime, settings.device, self.judge.provider, files]
+        return [settings.preset.model_dump(mode="json"), settings.runtime, self.judge.provider, files]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ class ScreenerModels:
 
 
 def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
-    choice = settings.chosen.get(name) or choose_model(name, settings.runtime, device=settings.device)
+    choice = settings.chosen.get(name) or choose_model(name, settings.runtime)
     # Chosen in another process, perhaps long ago: what is loaded here has to be the same file still.
     if sha256_of(choice.file.path) != choice.file.card.files[choice.file.variant].sha256:
         raise ModelError(f"{choice.file.path} was replaced during the run", fix="start the run again")
@@ -162,9 +162,7 @@ def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
     return choice
 
 
-def choose_model(
-    name: str, runtime: str, variant: str = "auto", device: str | None = None, earlier: str | None = None
-) -> Choice:
+def choose_model(name: str, runtime: str, variant: str = "auto", earlier: str | None = None) -> Choice:
     """The file of a model that runs; the slide score is a table, which every machine computes on its CPU.
 
     Parameters
@@ -175,7 +173,7 @@ def choose_model(
     card = load_card(find_card(name))
     if isinstance(card.input, TableInput):
         return choose(name)
-    return choose(name, runtime, variant if variant in card.files else "auto", device, keep=earlier)
+    return choose(name, runtime, variant if variant in card.files else "auto", keep=earlier)
 
 
 def _spec(card: Card) -> HeatmapSpec:
@@ -223,7 +221,6 @@ def _load(file: ModelFile, settings: ScreenSettings, batch: int, canvas_px: int 
     side_px = canvas_px or file.card.picture_input.size_px
     return runtime.load(
         file,
-        device=settings.device,
         batch_size=batch if on_cpu else max(1, ACCELERATOR_BATCH_PX // side_px**2),
         threads=1 if on_cpu else None,
         canvas_px=canvas_px,

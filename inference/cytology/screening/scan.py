@@ -15,7 +15,7 @@ from unmissed.inference.runtimes.base import Session
 
 UNIFORM = 18  # grey levels, of means over 4 x 4 px: a canvas that varies less holds no cell, whatever its colour
 _DETAIL_UM_PER_PX = 1.0  # focus is judged at this pixel size, whatever the finder's
-_FINE_PX, _COARSE_PX = 3, 9  # box filters whose differences tell sharp from blurred detail
+_FINE_PX, _COARSE_PX = 3, 9  # box filters whose differences separate sharp from blurred detail
 
 _Busy = tuple[int, int, np.ndarray]  # row, column and pixels of a canvas with something on it
 

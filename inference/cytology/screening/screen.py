@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _CACHE_BYTES = 256 * 2**20
 _THUMBNAIL_PX = 1600
+_GALLERY = 48  # crops that are kept for the pages
 TOO_COARSE, COARSE = 2.0, 1.35  # times the judge's pixel size: refused, and screened with a doubt
 
 
@@ -192,8 +193,7 @@ class Screener(Closing):
 
     def _gallery(self, slide: Slide, findings: list[Finding], cache: TileCache) -> tuple[np.ndarray, ...]:
         size, um_per_px = self.models.judge.input_size, self.models.judge_um_per_px
-        shown = findings[: self.settings.gallery]
-        return tuple(read_crop(slide, f.x_px, f.y_px, size, um_per_px, cache) for f in shown)
+        return tuple(read_crop(slide, f.x_px, f.y_px, size, um_per_px, cache) for f in findings[:_GALLERY])
 
     def close(self) -> None:
         """Free the models."""

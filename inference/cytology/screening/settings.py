@@ -44,6 +44,7 @@ class Preset(BaseModel):
 
 
 _PRESETS = Configs("presets", "preset", Preset, "docs/concepts/triage.md")
+preset_names, load_preset = _PRESETS.names, _PRESETS.load
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,7 @@ class ScreenSettings:
     adequacy : what the preparation has to show.
     grade : how the grade follows from the findings.
     runtime : what runs the models.
-    device : number of the accelerator; None for the first.
     threads : how many read and run at the same time; None takes all physical cores.
-    gallery : how many crops are kept for the pages.
     chosen : model -> the file of it that was chosen for the whole run; other models are chosen where they are loaded.
     """
 
@@ -66,23 +65,5 @@ class ScreenSettings:
     adequacy: AdequacyLimits
     grade: GradeRule
     runtime: str = "onnx-cpu"
-    device: str | None = None
     threads: int | None = None
-    gallery: int = 48
     chosen: Mapping[str, Choice] = field(default_factory=dict)
-
-
-def preset_names() -> list[str]:
-    """Names of the presets that come with the project."""
-    return _PRESETS.names()
-
-
-def load_preset(name: str) -> Preset:
-    """Read a preset by name, or from a YAML file.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such preset, or a field is unknown or wrong.
-    """
-    return _PRESETS.load(name)

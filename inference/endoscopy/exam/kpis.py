@@ -1,6 +1,7 @@
 """The quality figures of an examination, with their limits and where those come from."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from unmissed.inference.endoscopy.exam.timeline import Timeline
 from unmissed.inference.endoscopy.protocol import Protocol
@@ -25,7 +26,7 @@ class Kpi:
     Attributes
     ----------
     name : "withdrawal_s", "coverage" ...; see ``docs/reference/exam-results.md``.
-    value : in ``unit``; None where it could not be told.
+    value : in ``unit``; None where it could not be measured.
     unit : "s" seconds, "share" 0..1, "count", or "time_s", a time of the stream.
     limit : least value that is asked for; None where there is none.
     met : whether it was reached; None without a limit, or where that cannot be said.
@@ -34,7 +35,7 @@ class Kpi:
 
     name: str
     value: float | None
-    unit: str
+    unit: Literal["s", "time_s", "share", "count"]
     limit: float | None = None
     met: bool | None = None
     source: str = _LIMITLESS

@@ -11,29 +11,19 @@ from unmissed.datasets.basis.files import plain_values
 from unmissed.datasets.basis.names import readable
 from unmissed.datasets.basis.words import problems
 from unmissed.inference.endoscopy.exam.kpis import Kpi
-from unmissed.inference.endoscopy.exam.schema import (
-    ExamError,
-    StoredClocks,
-    StoredExam,
-    StoredGap,
-    StoredKpi,
-    StoredProtocol,
-)
+from unmissed.inference.endoscopy.exam.schema import ExamError, StoredExam, StoredGap, StoredProtocol
 from unmissed.inference.endoscopy.exam.timeline import Timeline
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, ExamResult
 
 
-def record(
-    result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures: Mapping[str, str], status: str = "finished"
-) -> StoredExam:
+def record(result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures: Mapping[str, str]) -> StoredExam:
     """Bring a result into the form of exam.json.
 
     Parameters
     ----------
     result, protocol, kpis : of the examination.
     pictures : site code -> path of its best frame, relative to the folder.
-    status : "running" or "finished".
 
     Raises
     ------
@@ -45,7 +35,7 @@ def record(
     try:
         return StoredExam.model_validate(
             {
-                "status": status,
+                "status": "finished",
                 "source": without_password(result.source),
                 "protocol": _protocol(protocol),
                 "started_at": result.started_at,
@@ -58,8 +48,7 @@ def record(
                 "score": coverage.score,
                 "sites": [
                     {
-                        **{name: getattr(protocol.site(site.code), name) for name in ("name", "name_zh", "region")},
-                        "wall": protocol.site(site.code).wall,
+                        **protocol.site(site.code).model_dump(include={"name", "name_zh", "region", "wall"}),
                         "code": site.code,
                         "credit": float(site.credit),
                         "seen": bool(site.seen),
@@ -70,7 +59,7 @@ def record(
                     for site in coverage.sites
                 ],
                 "missing": coverage.missing if is_assessed else None,
-                "kpis": [{name: getattr(kpi, name) for name in StoredKpi.model_fields} for kpi in kpis],
+                "kpis": [asdict(kpi) for kpi in kpis],
                 "events": _kinds(result.events),
                 "gaps": _gaps(result.events),
                 "times_ms": {
@@ -137,9 +126,8 @@ def _protocol(protocol: Protocol) -> StoredProtocol:
     return StoredProtocol(**{name: getattr(protocol, name) for name in StoredProtocol.model_fields})
 
 
-def _clocks(clocks: ClockTimes) -> StoredClocks:
-    values = {name: getattr(clocks, name) for name in StoredClocks.model_fields}
-    return StoredClocks(**{name: None if value is None else round(value, 3) for name, value in values.items()})
+def _clocks(clocks: ClockTimes) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, 3) for name, value in asdict(clocks).items()}
 
 
 def _kinds(events: Sequence[Event]) -> dict[str, int]:

@@ -1,19 +1,17 @@
-"""The form of exam.json, checked when it is written and again when it is read."""
+"""The form of exam.json; a record of another form is refused."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from unmissed.datasets.basis.errors import UnmissedError
-from unmissed.datasets.basis.words import cause_of, problems
+from unmissed.inference.endoscopy.exam.kpis import Kpi
+from unmissed.inference.endoscopy.values import ClockTimes, LesionLooks, Seconds
 
 EXAM_FILE = "exam.json"
 
-_MAX_BYTES = 16 * 2**20
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(ge=0)]
 
 
 class ExamError(UnmissedError):
@@ -36,18 +34,6 @@ class StoredProtocol(_Strict):
     minimum_of: Literal["examination", "withdrawal"]
 
 
-class StoredClocks(_Strict):
-    """The fields of ``ClockTimes``."""
-
-    examination_s: Seconds
-    withdrawal_s: Seconds | None
-    therapy_s: Seconds
-    effective_s: Seconds
-    caecum_s: float | None
-    frozen_s: Seconds
-    illegible_s: Seconds
-
-
 class StoredSite(_Strict):
     """A site of the protocol; ``picture`` is relative to the folder, null without one."""
 
@@ -63,33 +49,12 @@ class StoredSite(_Strict):
     picture: str | None
 
 
-class StoredKpi(_Strict):
-    """The fields of ``Kpi``."""
-
-    name: str
-    value: float | None
-    unit: Literal["s", "time_s", "share", "count"]
-    limit: float | None
-    met: bool | None
-    source: str
-
-
 class StoredGap(_Strict):
     """A stretch without frames."""
 
     start_s: float
     end_s: float | None
     text: str
-
-
-class StoredLooks(_Strict):
-    """The fields of ``LesionLooks``."""
-
-    looks: int
-    frames: int
-    frames_per_look: float | None
-    median_ms: float | None
-    interval_ms: float
 
 
 class StoredExam(_Strict):
@@ -108,33 +73,14 @@ class StoredExam(_Strict):
     frames: dict[str, int]
     width_px: int
     height_px: int
-    clocks: StoredClocks | None
+    clocks: ClockTimes | None
     score: Annotated[float, Field(ge=0, le=100)] | None
     sites: tuple[StoredSite, ...]
     missing: tuple[str, ...] | None
-    kpis: tuple[StoredKpi, ...]
+    kpis: tuple[Kpi, ...]
     events: dict[str, int]
     gaps: tuple[StoredGap, ...]
     times_ms: dict[str, dict[str, float]]
     notes: tuple[str, ...]
     provenance: dict[str, Any]
-    lesion_looks: StoredLooks | None = None
-
-
-def read_exam(folder: Path) -> StoredExam:
-    """Read and check ``exam.json`` of a folder.
-
-    Raises
-    ------
-    ExamError
-        When it is missing or damaged.
-    """
-    path = folder / EXAM_FILE
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ExamError(f"{path} is too large for an examination", expected=f"at most {_MAX_BYTES:,} bytes")
-        return StoredExam.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ExamError(f"{path} cannot be read: {cause_of(error)}", fix="watch the examination again") from error
-    except ValidationError as error:
-        raise ExamError(f"{path} is damaged: {problems(error, 1)}", fix="watch the examination again") from error
+    lesion_looks: LesionLooks | None = None

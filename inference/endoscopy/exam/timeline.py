@@ -27,7 +27,6 @@ class TimelineStretch:
     states, reasons, scenes, sites : value -> seconds; reasons only of what was not legible.
     probability : highest probability of each site.
     frozen_s : standing still.
-    lesion : highest score.
     alert : whether an area alerted.
     """
 
@@ -41,7 +40,6 @@ class TimelineStretch:
     sites: dict[str, float] = field(default_factory=_seconds)
     probability: dict[str, float] = field(default_factory=_seconds)
     frozen_s: float = 0.0
-    lesion: float = 0.0
     alert: bool = False
 
     @property
@@ -77,7 +75,6 @@ class TimelineStretch:
         for name, probability in other.probability.items():
             self.probability[name] = max(self.probability[name], probability)
         self.frozen_s += other.frozen_s
-        self.lesion = max(self.lesion, other.lesion)
         self.alert = self.alert or other.alert
 
 
@@ -160,6 +157,5 @@ def _stretch(signals: FrameSignals, seconds: float) -> TimelineStretch:
         made.sites[sight.site] = seconds
         made.probability[sight.site] = sight.site_probability
     made.frozen_s = seconds if signals.frozen else 0.0
-    made.lesion = max((lesion.score for lesion in signals.lesions), default=0.0)
     made.alert = signals.alert
     return made

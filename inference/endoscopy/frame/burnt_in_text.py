@@ -51,7 +51,7 @@ class BurntInTextFinder:
 
         Parameters
         ----------
-        mask : uint8 (h, w), 255 on the picture. Its rim stays as well, so only what lies within counts.
+        mask : uint8 (h, w), 255 on the picture. Its rim stays as well, so only what is within counts.
         """
         if self._found is None:
             return mask

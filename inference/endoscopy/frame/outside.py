@@ -12,7 +12,7 @@ import numpy as np
 from unmissed.inference.endoscopy.values import FrameView
 
 _SAMPLE_PX = 96  # pixels along the longer side that are looked at
-_DARK, _BURNT = 40, 235  # of the brightest and the darkest channel: beyond them a pixel has no colour to tell
+_DARK, _BURNT = 40, 235  # of the brightest and the darkest channel: beyond them a pixel has no colour to judge
 _WARM = 1.06  # times blue
 _TEAL = 1.08  # times red: narrow-band light, or a drape; such pixels are ignored
 _DYE_BLUE, _DYE_SATURATION = 1.6, 0.5  # indigo carmine and methylene blue: such pixels are ignored

@@ -9,7 +9,7 @@ _BRIGHT_MARGIN = 60  # corners brighter than this are no black margin
 _OPEN_SHARE = 0.035  # of the longer side: letters in the margin are thinner
 _LEAST_SHARE = 0.02  # of the frame; a smaller area is no picture
 _STILL_RANGE = 6  # grey values that a still pixel may vary by
-_MOVED_RANGE = 24  # median variation of the bright pixels from which still ones can be told
+_MOVED_RANGE = 24  # median variation of the bright pixels from which still ones differ
 _GUIDE_GREEN = 40  # by which the green of a position guide is above its red; tissue is never like that
 _GUIDE_SHARES = (0.004, 0.2)  # of the frame
 _GUIDE_FILL = 0.8  # of its bounding box: a guide is a rectangle
@@ -31,7 +31,7 @@ def find_area(most: np.ndarray, varied: np.ndarray, colours: np.ndarray) -> np.n
     Returns
     -------
     ndarray
-        uint8 (h, w), 255 on the picture; all of it where there is no picture to be told.
+        uint8 (h, w), 255 on the picture; all of it where no picture can be found.
     """
     whole = np.full(most.shape, 255, np.uint8)
     bright = most > _threshold(most)

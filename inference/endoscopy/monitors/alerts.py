@@ -10,7 +10,7 @@ TEXT_ZH = "高危，请仔细观察"
 
 LOST_S = 1.0  # after so long without a frame nothing is the same place any more
 
-_FRAMES_A_SECOND = 25.0  # of the video in which persistence is told, whatever the stream has
+_FRAMES_A_SECOND = 25.0  # of the video in which persistence is given, whatever the stream has
 _FORGIVEN_FRAMES = 2  # analysed frames in which a box may be missing
 _LEAST_FRAMES = 3  # a slow stream reaches the time with two frames, which is no persistence
 _LEAST_SHARE = 0.75  # of the frames since it began that show it: what comes and goes is noise

@@ -37,7 +37,7 @@ class Clocks:
         self._frame_totals, self._counted_until_s = FrameTotals(), float("-inf")
         self._past_s, self._past = array("d"), (array("d"), array("d"), array("d"))
         self._marked_s: float | None = None
-        self._frame_totals_at_mark: FrameTotals | None = None  # None as long as the mark lies ahead
+        self._frame_totals_at_mark: FrameTotals | None = None  # None as long as the mark is ahead
         self._clock_totals_at_mark: ClockTotals | None = None  # None as long as the scene at the mark can change
         self._reported: SceneStretch | None = None
         self._short_reported = False

@@ -5,7 +5,7 @@ from unmissed.inference.endoscopy.monitors.alerts import LOST_S
 from unmissed.inference.endoscopy.values import Event, EventKind, LesionLooks, Motion, SpeedState, WithdrawalSpeed
 
 _MEMORY_S = 0.7
-_SELDOM = 1.1  # frames for each look of the lesion model from which the user is told
+_SELDOM = 1.1  # frames for each look of the lesion model from which the user is informed
 
 
 def started(time_s: float) -> Event:

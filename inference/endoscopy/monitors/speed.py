@@ -24,7 +24,7 @@ class SpeedMonitor:
     """Measures the speed of the last second, and assesses it.
 
     The gauge reads 2 for each mm/s at a lumen radius of 20 mm up to about 35 mm/s and rises ever more slowly above, so
-    that faster always reads higher. It is a rate of the picture: no mm/s is told, since a picture has no scale.
+    that faster always reads higher. It is a rate of the picture: no mm/s is given, since a picture has no scale.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ class SlipFinder:
     _CUT, _SLIDE = 0.22, 0.06  # least drop of the similarity below what was usual
     _SLIDE_S = 0.16  # the points are lost for so long
     _LOST, _FOLLOWED = 0.25, 0.6  # trust in the motion: of a slip, and usual before it
-    _USUAL_S = (0.4, 1.6)  # what was usual is told from this far back
-    _LEAST = 4  # frames that tell what was usual
+    _USUAL_S = (0.4, 1.6)  # what was usual is taken from this far back
+    _LEAST = 4  # frames that show what was usual
     _REPEAT_S = 3.0
 
     def __init__(self) -> None:
@@ -151,7 +151,7 @@ class SlipFinder:
         Parameters
         ----------
         similarity, trust : of the frame, 0..1.
-        usable : the frame can be judged; others are no ground to tell a slip from, since blur and water look alike.
+        usable : the frame can be judged; others do not show a slip, since blur and water look alike.
         """
         near_s, far_s = self._USUAL_S
         while self._past and time_s - self._past[0][0] > far_s:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from unmissed.inference.endoscopy.values import Scene
 
-_SAME_STAY_S = 10.0  # the caecum that is told again within this time is still the same turning point
+_SAME_STAY_S = 10.0  # the caecum that is recognised again within this time is still the same turning point
 
 
 @dataclass(frozen=True, slots=True)

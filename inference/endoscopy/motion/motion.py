@@ -64,7 +64,6 @@ class MotionMeter:
         return Motion(
             expansion_s=features["axial"],
             rotation_deg_s=float(np.degrees(features["roll"])),
-            shift_s=features["pan"],
             trust=features["agree"] * features["tracked"],
             features=features,
         )
@@ -72,7 +71,7 @@ class MotionMeter:
 
 def nothing() -> Motion:
     """No motion was detected."""
-    return Motion(0.0, 0.0, 0.0, 0.0, dict.fromkeys(MOTION_FEATURES, 0.0))
+    return Motion(0.0, 0.0, 0.0, dict.fromkeys(MOTION_FEATURES, 0.0))
 
 
 def _change(before: FrameView, view: FrameView) -> float:
@@ -89,13 +88,12 @@ def _flow_features(tracks: Tracks, lumen: np.ndarray, shape: tuple[int, ...], pa
     start, end = rays(tracks.start, width, height), rays(tracks.end, width, height)
     fit = fit_tube(start, end, rays(lumen[None], width, height)[0], px_per_rad)
     straight = fit_tube(start, end, np.array([0.0, 0.0, 1.0]), px_per_rad)
-    scale, _, _ = fit_scale(tracks.start, tracks.end, lumen)
     way = np.linalg.norm(tracks.end - tracks.start, axis=1)
     agree = fit.residual_px < _AGREE_PX + _AGREE_SHARE * way
     rates = {
         "axial": fit.axial,
         "axial_middle": straight.axial,
-        "scale": -scale,
+        "scale": -fit_scale(tracks.start, tracks.end, lumen),
         **_by_place(fit),
         "contraction": fit.contraction,
         "side": float(np.linalg.norm(fit.side)),

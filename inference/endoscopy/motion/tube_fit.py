@@ -3,7 +3,7 @@
 The picture is taken as equidistant (the angle to the view axis grows with the distance from the middle), which is
 close to what endoscopes with a wide view do. A point in the direction d (unit vector) of a tube of radius R about the
 axis a lies at R / sin(angle between d and a). Turning by w moves it by -w x d, translation by t by
--(t - (t.d) d) sin(angle) / R, and contraction of the wall by the part of it that lies across the line of sight. All are
+-(t - (t.d) d) sin(angle) / R, and contraction of the wall by the part of it that is across the line of sight. All are
 linear in seven numbers, so the fit is least squares with weights (iterated, Cauchy), as in Huber and Ronchetti, Robust
 Statistics, 2009, chapter 7.
 """
@@ -29,8 +29,7 @@ class TubeFit:
     side : float64 (2,), motion across the axis, in radii.
     contraction : share of the radius by which the wall came nearer, positive for a wider tube.
     residual_px : float64 (N,), what is left of each point.
-    weights : float64 (N,), 0..1.
-    axial_by_point : float64 (N,), the axial motion each point would tell by itself.
+    axial_by_point : float64 (N,), the axial motion each point shows by itself.
     angles : float64 (N,), between each point and the axis of the tube, radians.
     quarters : int (N,), 0..3, the quadrant of each point about the axis.
     """
@@ -40,7 +39,6 @@ class TubeFit:
     side: np.ndarray
     contraction: float
     residual_px: np.ndarray
-    weights: np.ndarray
     axial_by_point: np.ndarray
     angles: np.ndarray
     quarters: np.ndarray
@@ -89,25 +87,19 @@ def fit_tube(start: np.ndarray, end: np.ndarray, axis: np.ndarray, px_per_rad: f
         side=found[4:6],
         contraction=float(found[6]),
         residual_px=_lengths(left.reshape(-1, 3)) * px_per_rad,
-        weights=weights,
         axial_by_point=by_point,
         angles=np.arccos(np.clip(middle @ axis, -1, 1)),
         quarters=(across[:, 0] > 0).astype(int) + 2 * (across[:, 1] > 0),
     )
 
 
-def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Second opinion without a tube: shift, turn and scale of the picture.
+def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> float:
+    """Second opinion without a tube, from shift, turn and scale of the picture: growth as a share, per frame interval.
 
     Parameters
     ----------
     start, end : float64 (N, 2), pixels.
-    centre : float64 (2,), about which scale and turn are told.
-
-    Returns
-    -------
-    scale, turn : growth as a share, and radians, per frame interval.
-    shift : float64 (2,), pixels.
+    centre : float64 (2,), of scale and turn.
     """
     at = (start + end) / 2 - centre
     x, y = at[:, 0], at[:, 1]
@@ -124,7 +116,7 @@ def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> tuple[f
         far = _lengths(moved - rows @ found)
         spread = max(1.48 * _median(far), _LEAST_SPREAD_PX)
         weights = 1 / (1 + (far / spread) ** 2)
-    return float(found[2]), float(found[3]), found[:2]
+    return float(found[2])
 
 
 def _lengths(rows: np.ndarray) -> np.ndarray:

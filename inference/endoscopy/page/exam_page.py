@@ -13,7 +13,7 @@ from unmissed.inference.endoscopy.page.exam_strips import Strips
 from unmissed.inference.endoscopy.page.stomach_map import stomach_views
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ExamResult
-from unmissed.inference.reports.templates import script
+from unmissed.inference.reports import templates
 
 _MOST_EVENTS = 120
 
@@ -57,8 +57,8 @@ def write_exam_page(path: Path, exam: StoredExam, protocol: Protocol, result: Ex
             events=result.events[:_MOST_EVENTS],
             more_events=max(0, len(result.events) - _MOST_EVENTS),
             models=exam.provenance.get("models", {}),
-            facts=list(exam_parts.facts(exam_parts.settings(exam))),
-            script=script(),
+            facts=[fact for fact in templates.facts(exam_parts.settings(exam)) if fact[1] not in (None, "")],
+            script=templates.script(),
             version=version_of(),
         )
     )

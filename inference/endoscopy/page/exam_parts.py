@@ -1,6 +1,5 @@
 """What the page of an examination shows: its verdict, tiles, pictures of sites, facts."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from jinja2 import Environment
 from unmissed.datasets.basis.clock import clock, duration
 from unmissed.datasets.basis.jpeg import jpeg_address
 from unmissed.datasets.pictures.images import shrink_to
-from unmissed.inference.endoscopy.exam.kpis import COMPLETE
-from unmissed.inference.endoscopy.exam.schema import StoredExam, StoredKpi, StoredSite
+from unmissed.inference.endoscopy.exam.kpis import COMPLETE, Kpi
+from unmissed.inference.endoscopy.exam.schema import StoredExam, StoredSite
 from unmissed.inference.endoscopy.page import words
 from unmissed.inference.endoscopy.values import ExamResult
 from unmissed.inference.reports import numbers, templates
@@ -100,16 +99,6 @@ def missed(exam: StoredExam) -> list[StoredSite]:
     return [site for site in exam.sites if site.code in (exam.missing or ())]
 
 
-def facts(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as (name, value) pairs."""
-    for name, value in values.items():
-        place = f"{before}{name.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            yield from facts(value, f"{place}, ")
-        elif value not in (None, "", [], ()):
-            yield place, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def settings(exam: StoredExam) -> dict[str, Any]:
     """What the page shows of the provenance: the models and the list of sites are elsewhere on it."""
     kept = {name: value for name, value in exam.provenance.items() if name not in ("models", "protocol")}
@@ -117,11 +106,11 @@ def settings(exam: StoredExam) -> dict[str, Any]:
     return kept | {name: limits[name] for name in ("speed", "lesion", "coverage") if limits.get(name)}
 
 
-def _has_limit(kpi: StoredKpi) -> bool:
+def _has_limit(kpi: Kpi) -> bool:
     return kpi.limit is not None or kpi.name == "caecum"
 
 
-def _tile(kpi: StoredKpi, exam: StoredExam) -> Tile:
+def _tile(kpi: Kpi, exam: StoredExam) -> Tile:
     mark = {True: MET, False: NOT_MET, None: NOT_JUDGED}[kpi.met] if _has_limit(kpi) else None
     limit = None
     if kpi.limit is not None:

@@ -8,7 +8,7 @@ from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.exam.timeline import LONGEST_STEP_S, Timeline, TimelineStretch
 from unmissed.inference.endoscopy.page.words import REASONS, SCENES, STATES
 from unmissed.inference.endoscopy.protocol import Protocol
-from unmissed.inference.endoscopy.values import Reason, Scene, SpeedState
+from unmissed.inference.endoscopy.values import Reason, SpeedState
 from unmissed.inference.reports.words import Word
 
 WIDTH = 1000.0
@@ -136,7 +136,7 @@ class Strips:
         """Each scene that occurs, but plain inside."""
         lanes = []
         for scene, word in SCENES.items():
-            runs = () if scene is Scene.INSIDE else self._runs_of("scenes", scene)
+            runs = self._runs_of("scenes", scene)
             if runs:
                 lanes.append(Lane(word, "look", runs))
         return tuple(lanes)

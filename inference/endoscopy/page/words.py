@@ -1,7 +1,9 @@
 """What signals, events, figures and stages of an examination are called on its page, in English and Chinese."""
 
+from functools import partial
+
 from unmissed.inference.endoscopy.values import EventKind, Reason, Scene, SpeedState
-from unmissed.inference.reports.words import Word
+from unmissed.inference.reports.words import Word, word_for
 
 REASONS = {
     Reason.DARK: Word("Too dark", "过暗"),
@@ -16,7 +18,6 @@ REASONS = {
 
 SCENES = {
     Scene.OUTSIDE: Word("Outside", "体外"),
-    Scene.INSIDE: Word("Inside", "体内"),
     Scene.CAECUM: Word("Caecum", "盲肠"),
     Scene.INSTRUMENT: Word("Instrument", "器械操作"),
 }
@@ -99,13 +100,14 @@ STAGES_ZH = {
     "site": "部位识别",
     "lesion": "病灶检测",
     "trackers": "累计",
-    "read": "读取",
     "latency": "延迟",
     "total": "总计",
 }
 
-
 ROLES = {"site": Word("Site model", "部位模型"), "lesion": Word("Lesion model", "病灶模型")}
+
+role = partial(word_for, words=ROLES)
+kpi = partial(word_for, words=KPIS)
 
 
 def states(is_assessed: bool) -> dict[SpeedState, Word]:
@@ -113,16 +115,6 @@ def states(is_assessed: bool) -> dict[SpeedState, Word]:
     bands = (SpeedState.GREEN, SpeedState.AMBER, SpeedState.RED)
     hidden = (SpeedState.NOT_ASSESSED,) if is_assessed else bands
     return {state: word for state, word in STATES.items() if state not in hidden}
-
-
-def role(name: str) -> Word:
-    """What a model is for; an unknown one is shown as it is."""
-    return ROLES.get(name) or Word(name, name)
-
-
-def kpi(name: str) -> Word:
-    """The words of a figure; an unknown one is shown as it is."""
-    return KPIS.get(name) or Word(name, name)
 
 
 def stage(name: str) -> Word:

@@ -1,6 +1,5 @@
 """The examination as a video with what the monitors said; encoded in a thread of its own."""
 
-import logging
 import queue
 import threading
 from pathlib import Path
@@ -14,8 +13,6 @@ from unmissed.datasets.basis.files import output_error
 from unmissed.datasets.video import Frame, VideoSource
 from unmissed.inference.endoscopy.values import FrameSignals
 from unmissed.inference.endoscopy.watching.overlay import ExamProgress, Overlay
-
-log = logging.getLogger(__name__)
 
 _WAITING = 4  # frames
 _HOLD_S = 2.0  # the last picture is held so long; then "no picture" is shown
@@ -46,7 +43,6 @@ class AnnotatedVideo(Closing):
         self._fps = round(source.fps, 3)
         self._written = self._left_out = 0
         self._last_s = 0.0
-        self._standing: ExamProgress | None = None
         self._canvas: np.ndarray | None = None
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         self._writer: cv2.VideoWriter | None = None

@@ -13,7 +13,7 @@ from unmissed.datasets.basis.files import json_line, make_folder, output_error, 
 from unmissed.datasets.basis.jpeg import jpeg
 from unmissed.inference.endoscopy.exam.kpis import kpis_of
 from unmissed.inference.endoscopy.exam.record import record, running
-from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
+from unmissed.inference.endoscopy.exam.schema import EXAM_FILE
 from unmissed.inference.endoscopy.exam.timeline import Timeline
 from unmissed.inference.endoscopy.page.exam_page import write_exam_page
 from unmissed.inference.endoscopy.protocol import Protocol
@@ -26,23 +26,9 @@ REPORT_FILE = "report.html"
 SITES_FOLDER = "sites"
 
 COLUMNS = (
-    "time_s",
-    "legible",
-    "reason",
-    "clarity",
-    "similarity",
-    "expansion",
-    "rotation",
-    "speed",
-    "speed_state",
-    "speed_blur",
-    "speed_similarity",
-    "speed_motion",
-    "scene",
-    "site",
-    "site_probability",
-    "lesion_score",
-    "lesion_time_s",
+    *("time_s", "legible", "reason", "clarity", "similarity", "expansion", "rotation"),
+    *("speed", "speed_state", "speed_blur", "speed_similarity", "speed_motion"),
+    *("scene", "site", "site_probability", "lesion_score", "lesion_time_s"),
 )
 
 
@@ -97,7 +83,8 @@ class ExamFolder(Closing):
         self._timeline.add(signals)
         if monotonic() - self._kept_at_s >= self._checkpoint_s:
             clocks = None if self._clocks is None else self._clocks()
-            self._write_exam(running(self._started_at, self._protocol, self._timeline, self._events, clocks))
+            exam = running(self._started_at, self._protocol, self._timeline, self._events, clocks)
+            write_json(self._output / EXAM_FILE, exam)
             self._kept_at_s = monotonic()
 
     def add_event(self, event: Event) -> None:
@@ -139,7 +126,7 @@ class ExamFolder(Closing):
         pictures = self._write_pictures(result)
         kpis = kpis_of(result, self._protocol, self._timeline)
         exam = record(result, self._protocol, kpis, pictures)
-        self._write_exam(exam)
+        write_json(self._output / EXAM_FILE, exam)
         report = self._output / REPORT_FILE
         write_exam_page(report, exam, self._protocol, result, self._timeline)
         return report
@@ -164,9 +151,6 @@ class ExamFolder(Closing):
                 path.unlink()
             except OSError as error:
                 raise output_error(path, error) from error
-
-    def _write_exam(self, exam: StoredExam) -> None:
-        write_json(self._output / EXAM_FILE, exam)
 
     def _write_pictures(self, result: ExamResult) -> dict[str, str]:
         """Write the best frames; site code -> path relative to the folder."""

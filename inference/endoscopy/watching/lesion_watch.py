@@ -56,7 +56,7 @@ class _Look:
 class LesionWatch(Closing):
     """Has frames looked at, and keeps the alerts.
 
-    As it is made, every frame is looked at and its result is waited for, so that what is told of a file does not depend
+    As it is made, every frame is looked at and its result is waited for, so that the result for a file does not depend
     on the machine. After ``keep_pace`` the model runs on a thread of its own at every n-th frame, and a frame takes the
     result that is ready: boxes are held until the next ones come, for a second at most.
 

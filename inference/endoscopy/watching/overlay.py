@@ -1,6 +1,6 @@
 """What is drawn for the viewer: a band below the picture with speed, clocks and sites, and a red box around a suspect.
 
-The picture itself stays as it is; only the outline of a box lies on it.
+The picture itself stays as it is; only the outline of a box is drawn on it.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ import numpy as np
 
 from unmissed.datasets.basis.clock import clock
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
-from unmissed.inference.endoscopy.page.words import STATES
-from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, Reason, SpeedState, WithdrawalSpeed
+from unmissed.inference.endoscopy.page.words import REASONS, STATES
+from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, SpeedState, WithdrawalSpeed
 
 HIGH_RISK = "高危，请仔细观察 / high risk, look carefully"
 NO_PICTURE = "无图像 / no picture"
@@ -24,17 +24,7 @@ _COLOURS = {  # BGR
     SpeedState.GREY: (128, 128, 128),
 }
 _STATES = {state: f"{word.zh} {word.en.lower()}" for state, word in STATES.items()}
-_REASONS = {
-    Reason.NONE: "清晰 clear",
-    Reason.DARK: "过暗 dark",
-    Reason.OVEREXPOSED: "过曝 overexposed",
-    Reason.BLUR: "模糊 blurred",
-    Reason.WALL: "贴壁 wall contact",
-    Reason.WATER: "冲水 water, bubbles",
-    Reason.SMOKE: "烟雾 smoke",
-    Reason.OUTSIDE: "体外 outside",
-    Reason.GAP: NO_PICTURE,
-}
+_REASONS = {reason: f"{word.zh} {word.en.lower()}" for reason, word in REASONS.items()}
 _BAND, _TRACK, _WHITE, _FAINT = (24, 20, 20), (70, 64, 64), (255, 255, 255), (170, 170, 170)
 _ROWS = 2
 
@@ -175,5 +165,5 @@ def _legibility(signals: FrameSignals | None) -> tuple[str, tuple[int, int, int]
     if signals.frozen:
         return "画面静止 frozen", _FAINT
     if signals.clarity.legible:
-        return _REASONS[Reason.NONE], _WHITE
+        return "清晰 clear", _WHITE
     return f"不清晰 not legible: {_REASONS[signals.clarity.reason]}", _FAINT

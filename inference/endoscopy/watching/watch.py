@@ -47,7 +47,7 @@ class WatchStatus:
     signals : of that frame; None before the first.
     clocks : the current ones.
     sites_seen : credited so far.
-    new_events : since the last moment.
+    new_events : since the last call.
     silent_s : seconds since a frame was analysed.
     analysed, dropped : frames so far.
     latency_ms : from the arrival of the last frame to its result; None where the stream is not in real time.
@@ -100,7 +100,7 @@ def watch(
     limit_s : stop after so much of the stream.
     overwrite : forget an earlier examination in that folder.
     notes : for whoever reads the results.
-    on_frame : called after every frame, and five times per second while none comes; answers with a wish.
+    on_frame : called after every frame, and five times per second while none comes; answers with a request.
     make_watcher : (protocol, name of the source) -> what analyses the frames.
 
     Returns

@@ -103,7 +103,7 @@ class Watcher(Closing):
             return None
         start = perf_counter()
         if self._size is None:
-            self._add_event(watch_events.started(item.time_s))
+            self._events.append(watch_events.started(item.time_s))
             self._span_s = (item.time_s, item.time_s)
         self._note_size(item)
         self._span_s = (self._span_s[0], item.time_s)
@@ -126,8 +126,7 @@ class Watcher(Closing):
 
     def mark_caecum(self, time_s: float) -> None:
         """The user says that the caecum is reached: the withdrawal clock starts."""
-        for event in self._clocks.mark_caecum(time_s):
-            self._add_event(event)
+        self._events += self._clocks.mark_caecum(time_s)
 
     def new_events(self) -> list[Event]:
         """What has happened since the last call, in time order."""
@@ -151,10 +150,9 @@ class Watcher(Closing):
         ended : "end" of the stream, "stopped" by the user, or what went wrong.
         frames_dropped : by the queue before the watcher.
         """
-        for event in (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1])):
-            self._add_event(event)
+        self._events += (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1]))
         looks = self.looks.summary()
-        self._add_event(watch_events.ended(self._span_s[1], ended))
+        self._events.append(watch_events.ended(self._span_s[1], ended))
         width, height = self._size or (0, 0)
         return ExamResult(
             source=self._source,
@@ -219,27 +217,23 @@ class Watcher(Closing):
             found += status.events
             if self._protocol.speed is not None:
                 found += self._speed_events.update(time_s, signals.speed, signals.motion)
-        for event in found:
-            self._add_event(event)
+        self._events += found
         return replace(signals, lesions=status.lesions, alert=status.alert, lesion_time_s=status.frame_s)
 
     def _take_gap(self, gap: Gap) -> None:
         self._clocks.gap(gap.start_s, gap.end_s)
         self._span_s = (self._span_s[0], max(self._span_s[1], gap.end_s))
-        self._add_event(watch_events.lost(gap))
+        self._events.append(watch_events.lost(gap))
         self._before = None
         self.looks.forget()
 
     def _note_size(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
         if self._size is not None and self._size != (width, height):
-            self._add_event(watch_events.resized(frame.time_s, self._size, (width, height)))
+            self._events.append(watch_events.resized(frame.time_s, self._size, (width, height)))
             self._before = None
             self.looks.forget()
         self._size = (width, height)
-
-    def _add_event(self, event: Event) -> None:
-        self._events.append(event)
 
     def _provenance(self) -> Mapping[str, Any]:
         chosen = {"site": self._sight_model.choice if self._sight_model else None, "lesion": self._lesions.choice}

@@ -27,7 +27,7 @@ def load(request):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name: a\nname: b\n", "'name' stands here twice.*line 2"),
+        ("name: a\nname: b\n", "duplicate key 'name'.*line 2"),
         ("name: &x a\ntitle: *x\n", "aliases are not allowed"),
         ("name: [", "is not a valid .*expected YAML"),
         ("- 1\n", "holds no fields"),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.pictures.images import crop_around, crop_at_scale, find_images, fit_image, read_image, shrink_to
+from unmissed.datasets.basis.paths import find_images
+from unmissed.datasets.pictures.images import crop_around, crop_at_scale, fit_image, read_image, shrink_to
 
 
 def picture(height=40, width=60, seed=0):

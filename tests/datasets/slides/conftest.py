@@ -11,14 +11,14 @@ import pytest
 import simplejpeg
 import tifffile
 
+from unmissed.testing.readers import picture_levels
+
 TILE = 64
 
 
 def draw(width: int, height: int) -> np.ndarray:
     """A smooth coloured picture, so that JPEG and resizing change it little."""
-    y, x = np.mgrid[:height, :width]
-    waves = np.sin(x / 37) * 60 + 150, np.cos(y / 29) * 50 + 120, np.sin((x + 2 * y) / 53) * 70 + 140
-    return np.stack(waves, axis=-1).round().astype(np.uint8)
+    return picture_levels(width, height, 1)[0]
 
 
 def tiles_of(image: np.ndarray, tile: int = TILE) -> Iterator[np.ndarray]:
@@ -110,15 +110,6 @@ def write_tiff(
     return path
 
 
-def pyramid(width: int = 340, height: int = 212, levels: int = 3) -> list[np.ndarray]:
-    """A picture and its halves."""
-    images = [draw(width, height)]
-    for _ in range(levels - 1):
-        height, width = images[-1].shape[:2]
-        images.append(cv2.resize(images[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-    return images
-
-
 def write_folder(folder: Path, image: np.ndarray, name: str = "tile_x{x}_y{y}.png", tile: int = TILE) -> Path:
     """Tiles as files; the name gets x and y in pixels, column and row."""
     folder.mkdir()
@@ -182,11 +173,11 @@ def save(path: Path, image: np.ndarray) -> Path:
 @pytest.fixture
 def make() -> SimpleNamespace:
     """The functions of this file that write slides."""
-    functions = (draw, pyramid, write_tiff, write_folder, write_deep_zoom, write_kfb, save, encode)
-    return SimpleNamespace(**{function.__name__: function for function in functions})
+    functions = (draw, write_tiff, write_folder, write_deep_zoom, write_kfb, save, encode)
+    return SimpleNamespace(pyramid=picture_levels, **{function.__name__: function for function in functions})
 
 
 @pytest.fixture
 def levels() -> list[np.ndarray]:
     """A picture and its halves; the last has odd sides, and none is made of whole tiles."""
-    return pyramid()
+    return picture_levels()

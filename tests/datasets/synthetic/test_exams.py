@@ -8,9 +8,10 @@ import pytest
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.synthetic.exams.colonoscopies import simulate_scenes, true_clocks, write_colonoscopy
 from unmissed.datasets.synthetic.exams.drawn import demo_script, scripted_gastroscopy
-from unmissed.datasets.synthetic.exams.scripted import NOWHERE, SITES, Habits, neighbour_table, write_script
+from unmissed.datasets.synthetic.exams.scripted import NOWHERE, ROUTE, Habits, neighbour_table, write_script
 from unmissed.datasets.synthetic.exams.site_noise import ClassifierNoise, site_probabilities
 
+SITES = tuple(dict.fromkeys(code for station in ROUTE for code in station))
 NEIGHBOURS = {code: [other for other in SITES if other[1:] == code[1:] and other != code] for code in SITES}
 TABLE = neighbour_table(SITES, NEIGHBOURS)
 

@@ -191,7 +191,7 @@ def no_video(tmp_path, kind):
         ("wav", r"is an audio file \(WAV\)"),
         ("mp3", r"is an audio file \(MP3\)"),
         ("noise", "contains no readable video"),
-        ("one frame", "shows one picture"),
+        ("one frame", "has only one frame"),
     ],
 )
 def test_what_is_no_video_is_named(tmp_path, kind, found):

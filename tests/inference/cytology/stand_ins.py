@@ -7,10 +7,10 @@ import time
 from multiprocessing import Pipe
 from pathlib import Path
 
-from unmissed.benchmarks.quick_screener import QuickScreener
 from unmissed.datasets.basis.errors import ModelError, OutputError
 from unmissed.inference.cytology.run.worker_handle import Worker
 from unmissed.inference.cytology.run.worker_process import serve
+from unmissed.testing.quick_screener import QuickScreener
 
 
 class Troubled(QuickScreener):
@@ -54,9 +54,9 @@ def without_models():
 class Local(Worker):
     """A worker that is a thread of this process: the same conduct without the second that a process takes to start."""
 
-    def __init__(self, make_screener):
+    def __init__(self, make_screener, settings, *, hashed):
         self._connection, theirs = Pipe()
-        self._process = _Thread(theirs, make_screener)
+        self._process = _Thread(theirs, make_screener, settings, hashed)
         self._started = 0.0
         self.job = None
         self.is_ready = False
@@ -65,9 +65,9 @@ class Local(Worker):
 class _Thread:
     exitcode = 0
 
-    def __init__(self, connection, make_screener):
+    def __init__(self, *words):
         self.sentinel, self._silent = Pipe()
-        self._thread = threading.Thread(target=serve, args=(connection, make_screener), daemon=True)
+        self._thread = threading.Thread(target=serve, args=words, daemon=True)
         self._thread.start()
         self.is_alive, self.join = self._thread.is_alive, self._thread.join
 

@@ -14,8 +14,8 @@ from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.run import batch
 from unmissed.inference.cytology.run import triage as triage_module
-from unmissed.inference.cytology.run.entries import Input
 from unmissed.inference.cytology.run.folder import RunFolder
+from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.state import Fingerprint, read_states
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 from unmissed.inference.cytology.screening.settings import load_preset
@@ -37,7 +37,7 @@ def go(tmp_path):
 
     def run(*paths, **changes):
         told = []
-        inputs = tuple(path if isinstance(path, Input) else Input(path) for path in paths)
+        inputs = tuple(path if isinstance(path, SlideJob) else SlideJob(path) for path in paths)
         outcome = triage(replace(plan, inputs=inputs, **changes), told.append)
         return {row.slide: row for row in outcome.rows}, told
 
@@ -97,7 +97,7 @@ class TestOneBadSlide:
         text.write_text("not a slide")
         unsized = make_slide("unsized.tiff", um_per_px=None)
         missing = tmp_path / "missing.svs"
-        named = Input(tmp_path / "nothing*", problem="the pattern matches no slide")
+        named = SlideJob(tmp_path / "nothing*", problem="the pattern matches no slide")
         rows, _ = go(truncated, empty, text, unsized, missing, named, good)
         assert rows.pop("good").error == ""
         assert {row.disposition for row in rows.values()} == {"process_review"}
@@ -226,7 +226,7 @@ class TestResume:
         make_slide("a.tiff", seed=90)
         rows, told = go(slide)
         assert told[-1].total == 1 and rows["a"].score != first
-        _, told = go(Input(slide, 0.5, "command line"))
+        _, told = go(SlideJob(slide, 0.5, "command line"))
         assert told[-1].total == 1
         assert read_slide_result(go.out / "slides" / "a").pixel_size.um_per_px == 0.5
 
@@ -234,7 +234,7 @@ class TestResume:
         slide = make_slide("a.tiff")
         score = go(slide)[0]["a"].score
         slide.unlink()
-        rows, told = go(Input(slide, problem="it does not exist"))
+        rows, told = go(SlideJob(slide, problem="it does not exist"))
         assert told == [] and rows["a"].score == score and rows["a"].error == ""
 
     def test_other_settings_are_refused_by_name(self, go, make_slide):

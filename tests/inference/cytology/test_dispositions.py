@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from unmissed.inference.cytology.policy.certificates import Certificate, ScreeningConditions
 from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
-from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
+from unmissed.inference.cytology.results.reading import read_slide_result
+from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading
 
 POLICY = load_policy("screening")
@@ -93,7 +94,7 @@ def test_a_stored_result_tells_how_the_file_could_be_read(
 ):
     reading = SlideReading(tiles_read=read, tiles_damaged=damaged, thumbnail_grey=grey)
     write_slide_result(tmp_path, make_slide_result(reading=reading, notes=()))
-    case = Case.of(read_slide_result(tmp_path), "a", POLICY, Preparation.LIQUID)
+    case = Case.from_result(read_slide_result(tmp_path), "a", POLICY, Preparation.LIQUID)
     assert (case.tile_errors, case.is_black) == (tile_errors, is_black)
     assert case.doubts == (("3 of 100 tiles could not be read",) if damaged else ())
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from unmissed.benchmarks.kill_and_resume import (
+from unmissed.benchmarks.studies.kill_and_resume import (
     KillReport,
     _check_between,
     disturb,

@@ -14,8 +14,8 @@ from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.names import folder_name, readable, table_cell
 from unmissed.datasets.slides.base import PixelSize
 from unmissed.inference.cytology.results import pictures
-from unmissed.inference.cytology.results.reading import ResultError
-from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
+from unmissed.inference.cytology.results.reading import ResultError, read_slide_result
+from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import HeatMap, SlideReading, StageSeconds
 
 
@@ -26,8 +26,8 @@ def folder(tmp_path):
     return place
 
 
-def write(folder, result, **options):
-    write_slide_result(folder, result, **options)
+def write(folder, result):
+    write_slide_result(folder, result)
     return read_slide_result(folder)
 
 
@@ -53,7 +53,8 @@ def test_everything_comes_back(folder, make_slide_result):
 
 
 def test_the_folder_holds_what_is_promised(folder, make_slide_result):
-    stored = write(folder, make_slide_result(), max_gallery=5)
+    result = make_slide_result()
+    stored = write(folder, replace(result, crops=result.crops[:5]))
     assert {path.name for path in folder.iterdir()} == {
         "result.json",
         "findings.csv",

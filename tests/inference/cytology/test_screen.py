@@ -129,7 +129,7 @@ def test_glass_has_no_findings_and_the_lowest_score(tmp_path):
 def test_a_slide_without_pixel_size_is_an_error(tmp_path, drawn):
     slide = open_slide(drawn)
     slide.pixel_size = None
-    with screener() as loaded, pytest.raises(SlideError, match="how large its pixels are"):
+    with screener() as loaded, pytest.raises(SlideError, match="has no pixel size"):
         loaded.screen(slide, "x", "x")
 
 

@@ -10,7 +10,8 @@ from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
-from unmissed.inference.cytology.results.writing import read_slide_result, write_slide_result
+from unmissed.inference.cytology.results.reading import read_slide_result
+from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.screening.screen import Screener
 from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 
@@ -38,7 +39,7 @@ def end(screener, tmp_path):
         with open_slide(path) as slide:
             write_slide_result(folder, screener.screen(slide, "s", str(path)))
         stored = read_slide_result(folder)
-        case = Case.of(stored, "s", POLICY, Preparation.LIQUID)
+        case = Case.from_result(stored, "s", POLICY, Preparation.LIQUID)
         return stored, decide([case], POLICY, Exclusion.under(POLICY))["s"]
 
     return go

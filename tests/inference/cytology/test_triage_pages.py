@@ -18,7 +18,7 @@ from unmissed.datasets.basis.names import folder_name
 from unmissed.inference.cytology.pages.pages import write_pages
 from unmissed.inference.cytology.pages.words import STAGES_ZH, stage
 from unmissed.inference.cytology.results.reading import ResultError
-from unmissed.inference.cytology.results.summary import write_summary
+from unmissed.inference.cytology.results.summary import summarise
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, write_worklist
 from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import Count, SlideReading, StageSeconds, ThreadSeconds
@@ -107,9 +107,8 @@ def test_worklist_table(triaged):
 
 
 def test_summary(triaged):
-    folder, rows = triaged
-    write_summary(folder / "summary.json", rows, RUN)
-    found = json.loads((folder / "summary.json").read_text("utf-8"))
+    _, rows = triaged
+    found = json.loads(json.dumps(summarise(rows, RUN)))
     assert (found["slides"], found["failed"], found["excluded"], found["exclusion_share"]) == (4, 1, 0, 0)
     assert found["dispositions"] == {"process_review": 1, "review": 3}
     assert found["adequacy"] == {"adequate": 3}
@@ -117,9 +116,8 @@ def test_summary(triaged):
     assert found["failures"] == [{"slide": "broken", "disposition": "process_review", "error": FAILED.error}]
 
 
-def test_summary_of_nothing(tmp_path):
-    write_summary(tmp_path / "summary.json", [], replace(RUN, seconds=0.0))
-    found = json.loads((tmp_path / "summary.json").read_text("utf-8"))
+def test_summary_of_nothing():
+    found = summarise([], replace(RUN, seconds=0.0))
     assert found["exclusion_share"] is found["slides_per_h"] is found["seconds_per_slide_median"] is None
 
 

@@ -259,5 +259,5 @@ class TestCommand:
     def test_options_of_the_other_kind_are_refused(self, make_finder, folder, tmp_path, capsys):
         model = make_finder().path
         assert self.run(model, folder, "-o", tmp_path / "o.csv", "--groups") == 2
-        assert "--groups has no meaning" in capsys.readouterr().err
+        assert "--groups does not apply" in capsys.readouterr().err
         assert not (tmp_path / "o.csv").exists()

@@ -13,7 +13,7 @@ from unmissed.datasets.basis.errors import ConfigError, ImageError, ModelError
 from unmissed.datasets.pictures.images import crop_around, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.inference.pictures.fitting import path_reader
-from unmissed.inference.pictures.predict import Predictor, classify_records, predict_paths
+from unmissed.inference.pictures.predict import Predictor
 from unmissed.inference.runtimes import registry
 
 
@@ -34,11 +34,21 @@ def direct(model, images):
         return session.run(np.stack(images))
 
 
+def rows_of(model, paths, **options):
+    with Predictor(model, **options) as predictor:
+        return list(predictor.predict(paths))
+
+
+def classify_records(model, records, **options):
+    with Predictor(model, **options) as predictor:
+        return predictor.classify_records(records)
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_rows_come_in_order_and_equal_a_direct_run(folder, make_model, batch_size, workers):
     model = make_model()
-    rows = list(predict_paths(model, folder, batch_size=batch_size, workers=workers))
+    rows = rows_of(model, folder, batch_size=batch_size, workers=workers)
     assert [row.path for row in rows] == folder
     expected = direct(model, [fit_image(read_image(path), 16, "squash") for path in folder])
     np.testing.assert_allclose([row.probabilities for row in rows], expected, atol=1e-5)
@@ -46,11 +56,11 @@ def test_rows_come_in_order_and_equal_a_direct_run(folder, make_model, batch_siz
 
 def test_a_bad_picture_does_not_stop_or_shift_the_rest(folder, make_model):
     model = make_model()
-    good = list(predict_paths(model, folder))
+    good = rows_of(model, folder)
     broken = folder[5]
     broken.write_bytes(broken.read_bytes()[:40])
     paths = [*folder, folder[0].parent / "missing.png"]
-    rows = list(predict_paths(model, paths, batch_size=4))
+    rows = rows_of(model, paths, batch_size=4)
     assert [row.path for row in rows if row.error] == [broken, paths[-1]]
     for before, after in zip(good, rows, strict=False):
         if after.error is None:
@@ -58,7 +68,7 @@ def test_a_bad_picture_does_not_stop_or_shift_the_rest(folder, make_model):
 
 
 def test_only_bad_pictures(tmp_path, make_model):
-    rows = list(predict_paths(make_model(), [tmp_path / "a.png", tmp_path / "b.png"]))
+    rows = rows_of(make_model(), [tmp_path / "a.png", tmp_path / "b.png"])
     assert all(row.error and row.probabilities is None for row in rows)
 
 
@@ -130,7 +140,7 @@ class TestUmPerPx:
         assert np.abs(fine.astype(int) - same).max() <= 1
 
     def test_what_was_assumed_is_said_once(self, folder, make_model, caplog):
-        list(predict_paths(make_model(fit="crop", um_per_px=0.5), folder, batch_size=2))
+        rows_of(make_model(fit="crop", um_per_px=0.5), folder, batch_size=2)
         assert [record.message for record in caplog.records if "assumed 0.5 um/px" in record.message] != []
         assert len(caplog.records) == 1
 
@@ -159,7 +169,7 @@ class TestRecords:
     def test_whole_pictures_equal_predict(self, folder, make_model):
         model = make_model()
         found = classify_records(model, [Record(path, "c0", "g") for path in folder])
-        np.testing.assert_allclose(found, [row.probabilities for row in predict_paths(model, folder)], atol=1e-6)
+        np.testing.assert_allclose(found, [row.probabilities for row in rows_of(model, folder)], atol=1e-6)
 
     def test_an_unreadable_picture_stops_a_measurement(self, folder, make_model):
         records = [Record(path, "c0", "g") for path in [*folder, Path("missing.png")]]

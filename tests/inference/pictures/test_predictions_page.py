@@ -12,7 +12,9 @@ import pytest
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.inference.pictures import predictions_page
-from unmissed.inference.pictures.predictions_page import PageRow, PageRun, write_page
+from unmissed.inference.pictures.predictions_page import PageRun, write_page
+from unmissed.inference.pictures.rows import PredictionRow
+from unmissed.inference.reports.numbers import percent
 from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec, Metric
 
 RUN = PageRun(variant="fp32", runtime="onnx-cpu", seconds=2.0, note="Drawn cells.", note_zh="绘制的细胞。")
@@ -81,12 +83,16 @@ def read(path: Path) -> tuple[_Reader, str]:
     return reader, " ".join(" ".join(reader.words).split())
 
 
+def row(path: Path, probabilities: tuple[float, ...]) -> PredictionRow:
+    return PredictionRow(path, np.array(probabilities))
+
+
 def test_most_suspect_first_and_failures_named(tmp_path: Path) -> None:
     rows = [
-        PageRow(picture(tmp_path / "calm.png"), (0.9, 0.06, 0.04)),
-        PageRow(picture(tmp_path / "split.png"), (0.4, 0.3, 0.3)),  # most probable class normal, yet 60 % abnormal
-        PageRow(tmp_path / "bad.png", error=f"{tmp_path / 'bad.png'} is damaged"),
-        PageRow(picture(tmp_path / "star.png"), (0.1, 0.85, 0.05)),
+        row(picture(tmp_path / "calm.png"), (0.9, 0.06, 0.04)),
+        row(picture(tmp_path / "split.png"), (0.4, 0.3, 0.3)),  # most probable class normal, yet 60 % abnormal
+        PredictionRow(tmp_path / "bad.png", None, f"{tmp_path / 'bad.png'} is damaged"),
+        row(picture(tmp_path / "star.png"), (0.1, 0.85, 0.05)),
     ]
     write_page(tmp_path / "index.html", rows, make_card(), RUN)
     reader, text = read(tmp_path / "index.html")
@@ -102,7 +108,7 @@ def test_most_suspect_first_and_failures_named(tmp_path: Path) -> None:
 
 
 def test_card_limits_and_note_are_on_the_page(tmp_path: Path) -> None:
-    write_page(tmp_path / "p.html", [PageRow(picture(tmp_path / "a.png"), (1.0, 0.0, 0.0))], make_card(), RUN)
+    write_page(tmp_path / "p.html", [row(picture(tmp_path / "a.png"), (1.0, 0.0, 0.0))], make_card(), RUN)
     text = read(tmp_path / "p.html")[1]
     for wanted in (
         "Not for diagnosis 不可用于诊断",
@@ -122,7 +128,7 @@ def test_card_limits_and_note_are_on_the_page(tmp_path: Path) -> None:
 
 
 def test_nothing_is_fetched_and_nothing_runs(tmp_path: Path) -> None:
-    write_page(tmp_path / "p.html", [PageRow(picture(tmp_path / "a.png"), (1.0, 0.0, 0.0))], make_card(), RUN)
+    write_page(tmp_path / "p.html", [row(picture(tmp_path / "a.png"), (1.0, 0.0, 0.0))], make_card(), RUN)
     reader, _ = read(tmp_path / "p.html")
     assert reader.addresses
     assert all(address.startswith("data:image/jpeg;base64,") for address in reader.addresses)
@@ -133,7 +139,7 @@ def test_nothing_is_fetched_and_nothing_runs(tmp_path: Path) -> None:
 def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script> \"'&.png"
     odd = b"caf\xe9.png".decode("utf-8", "surrogateescape")
-    rows = [PageRow(tmp_path / evil.replace("/", "_"), error=evil), PageRow(tmp_path / odd, error="gone")]
+    rows = [PredictionRow(tmp_path / evil.replace("/", "_"), None, evil), PredictionRow(tmp_path / odd, None, "gone")]
     write_page(tmp_path / "p.html", rows, make_card(), RUN)
     reader, text = read(tmp_path / "p.html")
     assert "script" not in reader.tags
@@ -151,7 +157,7 @@ def test_the_table_is_linked_relative_to_the_page(tmp_path: Path) -> None:
 def test_the_page_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions_page, "MAX_THUMBNAILS", 3)
     large = picture(tmp_path / "large.png", (3000, 2000))
-    rows = [PageRow(large, (1 - p, p, 0.0)) for p in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    rows = [row(large, (1 - p, p, 0.0)) for p in (0.1, 0.2, 0.3, 0.4, 0.5)]
     write_page(tmp_path / "p.html", rows, make_card(), RUN)
     reader, text = read(tmp_path / "p.html")
     assert len(reader.cells) == 3
@@ -163,8 +169,8 @@ def test_the_page_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_without_the_group_the_least_certain_come_first(tmp_path: Path) -> None:
     rows = [
-        PageRow(picture(tmp_path / "sure.png"), (0.98, 0.01, 0.01)),
-        PageRow(picture(tmp_path / "torn.png"), (0.4, 0.35, 0.25)),
+        row(picture(tmp_path / "sure.png"), (0.98, 0.01, 0.01)),
+        row(picture(tmp_path / "torn.png"), (0.4, 0.35, 0.25)),
     ]
     write_page(tmp_path / "p.html", rows, make_card(("", "", "")), RUN)
     text = read(tmp_path / "p.html")[1]
@@ -173,7 +179,7 @@ def test_without_the_group_the_least_certain_come_first(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_has_gone_keeps_its_result(tmp_path: Path) -> None:
-    write_page(tmp_path / "p.html", [PageRow(tmp_path / "gone.png", (0.2, 0.8, 0.0))], make_card(), RUN)
+    write_page(tmp_path / "p.html", [row(tmp_path / "gone.png", (0.2, 0.8, 0.0))], make_card(), RUN)
     reader, text = read(tmp_path / "p.html")
     assert len(reader.cells) == 1
     assert "no picture" in text
@@ -183,7 +189,7 @@ def test_a_picture_that_has_gone_keeps_its_result(tmp_path: Path) -> None:
     ("value", "words"), [(0.0, "0.0 %"), (1e-6, "< 0.1 %"), (0.5, "50.0 %"), (0.99999, "> 99.9 %"), (1.0, "100.0 %")]
 )
 def test_rounding_never_makes_certainty(value: float, words: str) -> None:
-    assert predictions_page._percent(value) == words
+    assert percent(value) == words
 
 
 def test_an_old_page_survives_a_failed_write(tmp_path: Path) -> None:
@@ -198,7 +204,7 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium here, so the page was not looked at")
-    rows = [PageRow(picture(tmp_path / f"{i}.png"), (1 - i / 10, i / 10, 0.0)) for i in range(6)]
+    rows = [row(picture(tmp_path / f"{i}.png"), (1 - i / 10, i / 10, 0.0)) for i in range(6)]
     write_page(tmp_path / "p.html", rows, make_card(), RUN)
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     flags += " --disable-component-update --disable-sync --hide-scrollbars --window-size=1280,1800"

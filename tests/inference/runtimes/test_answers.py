@@ -147,7 +147,7 @@ def test_a_runtime_that_is_wrong_for_several_pictures_at_once_is_refused(monkeyp
 def test_a_named_file_and_another_variant_contradict_each_other():
     path = zoo.resolve("cell-bethesda", "int8").path
     assert choose(str(path)).file.variant == "int8"
-    with pytest.raises(ModelError, match="was named"):
+    with pytest.raises(ModelError, match="was given together with"):
         choose(str(path), variant="fp32")
 
 

@@ -7,20 +7,27 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from unmissed.training.evaluation import metrics
-from unmissed.training.evaluation.calibration import expected_calibration_error, negative_log_likelihood
+from unmissed.training.evaluation.calibration import negative_log_likelihood, reliability_bins
+
+
+def overall(y, q, weights=None):
+    found = metrics.averages(metrics.confusion_matrices(y, q.argmax(axis=1), q.shape[1], weights))
+    return found | {"macro_auc": metrics.mean_where_defined(metrics.class_areas(y, q, weights))}
 
 
 def test_overall_numbers_equal_scikit_learn(make):
     p = make(n=500, k=5)
     y, q = p.labels, p.probabilities()
-    said = q.argmax(axis=1)
-    assert metrics.accuracy(y, q)[0] == pytest.approx(sk.accuracy_score(y, said))
-    assert metrics.balanced_accuracy(y, q)[0] == pytest.approx(sk.balanced_accuracy_score(y, said))
-    assert metrics.macro_f1(y, q)[0] == pytest.approx(sk.f1_score(y, said, average="macro"))
-    assert metrics.mcc(y, q)[0] == pytest.approx(sk.matthews_corrcoef(y, said))
-    assert metrics.macro_auc(y, q)[0] == pytest.approx(sk.roc_auc_score(y, q, multi_class="ovr"))
+    said, found = q.argmax(axis=1), overall(y, q)
+    assert found["accuracy"][0] == pytest.approx(sk.accuracy_score(y, said))
+    assert found["balanced_accuracy"][0] == pytest.approx(sk.balanced_accuracy_score(y, said))
+    assert metrics.macro_f1(y, q)[0] == found["macro_f1"][0] == pytest.approx(sk.f1_score(y, said, average="macro"))
+    assert found["mcc"][0] == pytest.approx(sk.matthews_corrcoef(y, said))
+    assert found["macro_auc"][0] == pytest.approx(sk.roc_auc_score(y, q, multi_class="ovr"))
     assert metrics.log_losses(y, q)[0] == pytest.approx(sk.log_loss(y, q))
-    assert metrics.calibration_errors(y, q)[0] == pytest.approx(expected_calibration_error(y, q))
+    bins = reliability_bins(y, q)
+    gap = np.nan_to_num(np.abs(bins.accuracy - bins.confidence))
+    assert metrics.calibration_errors(y, q)[0] == pytest.approx((gap * bins.count).sum() / 500)
     assert negative_log_likelihood(y, p.logits, 2.0) == pytest.approx(sk.log_loss(y, p.probabilities(2.0)))
 
 
@@ -29,12 +36,14 @@ def test_weights_equal_repeated_pictures(make):
     y, q = p.labels, np.round(p.probabilities(), 1)  # many ties
     q /= q.sum(axis=1, keepdims=True)
     weights = np.random.default_rng(3).integers(0, 4, size=(6, 200)).astype(float)
-    statistics = (metrics.accuracy, metrics.macro_f1, metrics.mcc, metrics.macro_auc, metrics.calibration_errors)
-    for statistic in statistics:
-        many = statistic(y, q, weights)
+
+    def everything(*values):
+        return overall(*values) | {"ece": metrics.calibration_errors(*values)}
+
+    for name, many in everything(y, q, weights).items():
         assert many.shape == (6,)
         for row, value in zip(weights.astype(int), many, strict=True):
-            assert value == pytest.approx(statistic(np.repeat(y, row), np.repeat(q, row, axis=0))[0])
+            assert value == pytest.approx(everything(np.repeat(y, row), np.repeat(q, row, axis=0))[name][0])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 60))
@@ -61,8 +70,8 @@ def test_a_class_without_pictures_is_left_out_and_never_counts_as_zero():
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1]])
     assert metrics.macro_f1(labels, probabilities)[0] == 1
-    assert metrics.balanced_accuracy(labels, probabilities)[0] == 1
-    assert metrics.macro_auc(labels, probabilities)[0] == 1
+    assert overall(labels, probabilities)["balanced_accuracy"][0] == 1
+    assert overall(labels, probabilities)["macro_auc"][0] == 1
     assert np.isnan(metrics.class_areas(labels, probabilities)[0, 2])
     found = metrics.shares(metrics.confusion_matrices(labels, probabilities.argmax(axis=1), 3))
     assert np.isnan(found["sensitivity"][0, 2])
@@ -78,5 +87,5 @@ def test_a_class_never_predicted_has_f1_zero_and_no_predictive_value():
 
 def test_one_class_only_does_not_crash():
     labels, probabilities = np.zeros(3, dtype=int), np.full((3, 2), 0.5)
-    assert metrics.accuracy(labels, probabilities)[0] == 1
-    assert np.isnan(metrics.macro_auc(labels, probabilities)[0])
+    assert overall(labels, probabilities)["accuracy"][0] == 1
+    assert np.isnan(overall(labels, probabilities)["macro_auc"][0])

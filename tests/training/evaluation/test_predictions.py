@@ -1,11 +1,13 @@
 """Predictions: checked on the way in, the same after a round trip through CSV."""
 
 import logging
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.files import write_json
 from unmissed.datasets.records import ClassInfo
 from unmissed.training.evaluation.predictions import Predictions, concat, load_predictions
 
@@ -60,7 +62,7 @@ def test_without_class_names_ids_stand_in_and_it_is_said(tmp_path, caplog):
         ({"labels": np.array([], dtype=int), "logits": np.zeros((0, 2))}, "labels"),
         ({"groups": np.array(["g"])}, "2 of each"),
         ({"logits": np.array([[np.nan, 0], [0, 1]])}, "x.png"),
-        ({"classes": (TWO[0], TWO[0])}, "unlike"),
+        ({"classes": (TWO[0], TWO[0])}, "all different"),
     ],
 )
 def test_what_does_not_fit_is_an_error(changes, word):
@@ -82,15 +84,16 @@ def test_what_does_not_fit_is_an_error(changes, word):
 def test_damaged_files_are_named_by_line(tmp_path, text, word):
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(DatasetError, match=word):
-        load_predictions(tmp_path / "p.csv", TWO)
+        load_predictions(tmp_path / "p.csv")
 
 
 def test_missing_file_and_other_classes(tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
         load_predictions(tmp_path / "none.csv")
     small().save(tmp_path / "p.csv")
+    write_json(tmp_path / "classes.json", [asdict(info) for info in TWO[::-1]])
     with pytest.raises(DatasetError, match="in this order"):
-        load_predictions(tmp_path / "p.csv", TWO[::-1])
+        load_predictions(tmp_path / "p.csv")
 
 
 def test_concat_pools_and_refuses_other_classes(make):

@@ -13,7 +13,7 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo
 from unmissed.training.evaluation.evaluate import evaluate
 from unmissed.training.evaluation.history import read_history
-from unmissed.training.evaluation.mistakes import confident_mistakes, thumbnail
+from unmissed.training.evaluation.mistakes import MOST, Mistake, confident_mistakes, thumbnail
 from unmissed.training.evaluation.outputs import write_evaluation, write_fold_evaluation
 from unmissed.training.evaluation.plots import write_plots
 from unmissed.training.evaluation.predictions import Predictions
@@ -105,36 +105,27 @@ def test_report_fetches_nothing_and_escapes_everything(hostile, history, tmp_pat
 def test_report_says_what_is_weak(make, tmp_path):
     p = make(n=40, g=5)
     e = evaluate(p, n_bootstrap=5)
-    write_report(tmp_path, title="t", evaluation=e, config={})
+    write_report(tmp_path, e, title="t", config={})
     page = parsed(tmp_path / "report.html")
     assert f"Only {p.n_groups} groups" in page.text
     assert page.text.count("!") >= 4  # every class has fewer than 30 pictures
 
 
-def test_thumbnails_must_be_embedded_and_paths_lose_the_machine(make, tmp_path):
+def test_paths_lose_the_machine_and_plots_must_be_there(make, tmp_path):
     e = evaluate(make(n=30), n_bootstrap=5)
-    with pytest.raises(DatasetError, match="data URI"):
-        write_report(
-            tmp_path, title="t", evaluation=e, config={}, worst=[("a", "c0", "c1", 0.9, "https://example.org/x.png")]
-        )
-    write_report(
-        tmp_path,
-        title="t",
-        evaluation=e,
-        config={},
-        worst=[("/home/somebody/data/set/class/a.png", "c0", "c1", 0.9, "")],
-    )
+    mistakes = [Mistake("/home/somebody/data/set/class/a.png", "c0", "c1", 0.9)]
+    write_report(tmp_path, e, title="t", config={}, mistakes=mistakes)
     text = parsed(tmp_path / "report.html").text
     assert "somebody" not in text
     assert "set/class/a.png" in text
     with pytest.raises(DatasetError, match="cannot be read"):
-        write_report(tmp_path, title="t", evaluation=e, config={}, plots={"roc": tmp_path / "none.png"})
+        write_report(tmp_path, e, title="t", config={}, plots={"roc": tmp_path / "none.png"})
 
 
 def test_mistakes_are_wrong_and_sorted_by_confidence(make):
     p = make(n=200, edge=1.0)
-    found = confident_mistakes(p, limit=10)
-    assert len(found) == 10
+    found = confident_mistakes(p)
+    assert len(found) == MOST
     assert all(mistake.truth != mistake.predicted for mistake in found)
     assert [m.probability for m in found] == sorted((m.probability for m in found), reverse=True)
     wrong = p.logits.argmax(axis=1) != p.labels
@@ -144,11 +135,11 @@ def test_mistakes_are_wrong_and_sorted_by_confidence(make):
 def test_thumbnail_keeps_colour_and_shape():
     red = np.zeros((50, 100, 3), np.uint8)
     red[..., 0] = 200
-    data = base64.b64decode(thumbnail(red, 40).removeprefix("data:image/jpeg;base64,"))
+    data = base64.b64decode(thumbnail(red).removeprefix("data:image/jpeg;base64,"))
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert image.shape == (20, 40, 3)
-    assert image[10, 20, 2] > 180  # BGR: red is last
-    assert image[10, 20, 0] < 30
+    assert image.shape == (80, 160, 3)
+    assert image[40, 80, 2] > 180  # BGR: red is last
+    assert image[40, 80, 0] < 30
 
 
 def test_fold_summary_has_spread_and_pooled(make, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unmissed.benchmarks.speed.slides import page_cache
-from unmissed.benchmarks.speed.slides.page_cache import COLD, WARM, CacheError, cached_share, make_cold, make_warm
+from unmissed.benchmarks.speed.slides.page_cache import COLD, CacheError, cached_share, make_cold, make_warm
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_gets_cold_and_warm_again(file: Path) -> None:
     assert cached_share(file) <= COLD
     make_warm(file)
-    assert cached_share(file) >= WARM
+    assert cached_share(file) >= 0.98
     make_cold(file)
     assert cached_share(file) <= COLD
 

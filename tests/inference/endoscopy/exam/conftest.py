@@ -78,7 +78,7 @@ def frame(
         Clarity(0.95 if legible else 0.1, legible, reason),
         frozen,
         0.8,
-        Motion(0.4, -3.0, 0.05, 0.9, {"scale": 1.0}),
+        Motion(0.4, -3.0, 0.9, {"scale": 1.0}),
         WithdrawalSpeed(told, state, told, told, told, slipped),
         Sight(scene, sites or {}),
         (Lesion(Box(100, 80, 60, 50), lesion),) if lesion else (),

@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from unmissed.inference.endoscopy.exam.record import record
-from unmissed.inference.endoscopy.exam.schema import read_exam
+from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.monitors.events import lesion_pace_notes
 from unmissed.inference.endoscopy.page.colon_map import colon_map
 from unmissed.inference.endoscopy.page.stomach_map import stomach_views
@@ -240,5 +240,5 @@ def test_how_often_the_lesion_model_looked_is_told_in_both_languages(tmp_path, c
     text = read(page)[1]
     for words in ("one frame in 2.9", "平均每 2.9 帧", "takes 64 ms per frame", "单次用时 64 毫秒", "(41 of 120)"):
         assert (words in text) is is_told, words
-    assert read_exam(tmp_path).lesion_looks.looks == looks.looks
+    assert StoredExam.model_validate_json((tmp_path / "exam.json").read_bytes()).lesion_looks.looks == looks.looks
     assert bool(notes) is is_told

@@ -3,6 +3,7 @@
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from unmissed.cli.watch_screen import Screen
-from unmissed.inference.endoscopy.exam.schema import read_exam
+from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
 from unmissed.inference.endoscopy.motion.motion import MotionMeter
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
@@ -24,6 +25,10 @@ from unmissed.inference.endoscopy.watching.watch import WatchStatus
 CLOCKS = ClockTimes(372.0, None, 0.0, 0.0, None, 0.0, 0.0)
 GASTROSCOPIES = [name for name in protocol_names() if load_protocol(name).organ == "stomach"]
 JUDGED = ("safe", "安全", "fast", "偏快", "过快", "green", "amber", "red")
+
+
+def stored(folder: Path) -> StoredExam:
+    return StoredExam.model_validate_json((folder / "exam.json").read_bytes())
 
 
 @pytest.fixture(params=GASTROSCOPIES)
@@ -90,7 +95,7 @@ def test_the_report_says_not_assessed(tmp_path, gastroscopy):
     for word in (STATES[SpeedState.NOT_ASSESSED], STATES[SpeedState.GREY]):
         assert f'<span class="en">{word.en}</span><span class="zh" lang="zh-Hans">{word.zh}</span>' in body
     assert "Safe" not in body and "安全" not in body
-    assert not {kpi.name for kpi in read_exam(tmp_path).kpis} & {"speed_red", "speed_amber", "speed_grey"}
+    assert not {kpi.name for kpi in stored(tmp_path).kpis} & {"speed_red", "speed_amber", "speed_grey"}
 
 
 def test_a_colonoscopy_without_limits_has_plain_legs_and_no_shares(tmp_path, make_exam, frame):
@@ -98,7 +103,7 @@ def test_a_colonoscopy_without_limits_has_plain_legs_and_no_shares(tmp_path, mak
     signals = tuple(frame(i / 5, speed=97.0 if i % 50 else None, assessed=False) for i in range(1000))
     body = make_exam(protocol, signals).write(tmp_path).read_text("utf-8").split("</style>")[1]
     assert "leg not_assessed" in body and "leg green" not in body and "Safe" not in body
-    assert not [kpi.name for kpi in read_exam(tmp_path).kpis if kpi.name.startswith("speed")]
+    assert not [kpi.name for kpi in stored(tmp_path).kpis if kpi.name.startswith("speed")]
 
 
 def test_with_limits_the_page_is_as_before(tmp_path, colonoscopy):

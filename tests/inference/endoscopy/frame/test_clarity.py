@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.basis.paths import find_images
+from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.synthetic.flights import degradations
 from unmissed.datasets.synthetic.flights.mucosa import drawn_texture
 from unmissed.datasets.video import Frame
@@ -17,7 +18,7 @@ from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES
 from unmissed.inference.endoscopy.frame.content import ContentFinder
 from unmissed.inference.endoscopy.values import Reason
 
-LABELS = Path(__file__).parents[4] / "benchmarks" / "legibility_labels.json"
+LABELS = Path(__file__).parents[4] / "benchmarks" / "studies" / "legibility_labels.json"
 
 
 @cache

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.basis.paths import find_images
+from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.frame.content import ContentFinder
 from unmissed.inference.endoscopy.frame.outside import outside_probability

@@ -14,7 +14,7 @@ def told(states, expansion_s):
     events = [
         event
         for index, speed in enumerate(states)
-        for event in teller.update(index / 25, speed, Motion(expansion_s, 0.0, 0.0, 1.0))
+        for event in teller.update(index / 25, speed, Motion(expansion_s, 0.0, 1.0))
     ]
     return [event.kind for event in events]
 

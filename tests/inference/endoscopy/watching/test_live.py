@@ -10,7 +10,7 @@ import pytest
 
 from unmissed.datasets.basis.errors import OutputError, VideoError
 from unmissed.datasets.video import Frame, Gap, VideoSource, open_video
-from unmissed.inference.endoscopy.exam.schema import read_exam
+from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.page.words import STATES
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import (
@@ -151,7 +151,7 @@ def signals(time_s=0.0, *, speed=30.0, state=SpeedState.GREEN, reason=Reason.NON
         Clarity(0.9, reason is Reason.NONE, reason),
         False,
         0.8,
-        Motion(0, 0, 0, 1),
+        Motion(0, 0, 1),
         WithdrawalSpeed(value, state, value, value, value),
         Sight(Scene.INSIDE, {}),
         tuple(Lesion(box, 0.9) for box in boxes),
@@ -324,7 +324,7 @@ def test_a_file_becomes_a_folder(tmp_path):
     assert "latency" not in result.times_ms
     assert len((tmp_path / "out" / "signals.csv").read_text().splitlines()) == 21
     assert len(read_video(tmp_path / "out" / "annotated.mp4")) == 20
-    exam = read_exam(tmp_path / "out")
+    exam = StoredExam.model_validate_json((tmp_path / "out" / "exam.json").read_bytes())
     assert exam.status == "finished" and exam.provenance["stream"]["every_frame"] is True
     assert (tmp_path / "out" / "report.html").is_file()
 

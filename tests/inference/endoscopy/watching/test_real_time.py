@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.video import Frame, VideoSource
-from unmissed.inference.endoscopy.exam.schema import read_exam
+from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import Box, Clarity, Lesion, Reason
@@ -60,7 +60,7 @@ def test_in_real_time_the_lesion_model_looks_when_it_can_and_at_every_frame_of_a
     result = watch(Drifting(), NOBODY, tmp_path, paced=paced, make_watcher=Slow, on_frame=moments.append)
     with (tmp_path / "signals.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    looks = read_exam(tmp_path).lesion_looks
+    looks = StoredExam.model_validate_json((tmp_path / "exam.json").read_bytes()).lesion_looks
     shown = [row["lesion_time_s"] for row in rows]
     assert result.frames["read"] == COUNT
     if not paced:

@@ -1,6 +1,6 @@
 """Triage killed at random moments and resumed: is every slide there once, whole, and as if nothing had happened?
 
-    python -m unmissed.benchmarks.kill_and_resume --runs 100
+    python -m unmissed.benchmarks.studies.kill_and_resume --runs 100
 
 Small slides are triaged once undisturbed. Then the same command is started again and again and killed with all its
 processes (SIGKILL), until it has had its share of kills; a run that comes to its end is compared with the undisturbed
@@ -26,10 +26,10 @@ import numpy as np
 import tifffile
 import typer
 
-from unmissed.benchmarks.quick_screener import QuickScreener
+from unmissed.testing.quick_screener import QuickScreener
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, ResultError, read_slide_result
-from unmissed.inference.cytology.run.entries import Input
+from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def triage_quickly(output: str, *slides: str) -> None:
     """Triage without models; what the killed process runs."""
     plan = TriagePlan(
         output=Path(output),
-        inputs=[Input(Path(slide)) for slide in slides],
+        inputs=[SlideJob(Path(slide)) for slide in slides],
         make_screener=QuickScreener,
         settings={"preset": "quick"},
         policy=load_policy("screening"),
@@ -94,7 +94,7 @@ def command(output: Path, slides: list[Path], *, models: bool) -> list[str]:
     words = [str(output), *map(str, slides)]
     if models:
         return [sys.executable, "-m", "unmissed.cli.app", "triage", "-o", *words]
-    code = "import sys; from unmissed.benchmarks.kill_and_resume import triage_quickly; triage_quickly(*sys.argv[1:])"
+    code = "import sys; from unmissed.benchmarks.studies.kill_and_resume import triage_quickly; triage_quickly(*sys.argv[1:])"
     return [sys.executable, "-c", code, *words]
 
 

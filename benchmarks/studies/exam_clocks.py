@@ -1,4 +1,4 @@
-"""Errors of the clocks on scripted colonoscopies: ``python -m unmissed.benchmarks.exam_clocks --help``."""
+"""Errors of the clocks on scripted colonoscopies: ``python -m unmissed.benchmarks.studies.exam_clocks --help``."""
 
 import argparse
 from collections.abc import Sequence

@@ -7,21 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnx
-import torch
-from onnx import TensorProto, helper, numpy_helper
-from torch import nn
-from torch.nn import functional as F
+from onnx import helper
 
-from unmissed.datasets.basis.errors import ModelError
-from unmissed.datasets.basis.files import make_folder, write_bytes
+from unmissed.datasets.basis.files import make_folder
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
-from unmissed.models.export import onnx_runner
 from unmissed.training.exporting.files import file_spec
 from unmissed.training.exporting.known_answers import known_answers
+from unmissed.training.slide_scores.graph import table_parity, write_table_graph
 
-_OPSET = 17
-_PARITY = 1e-5
 _CLIP = 6.0  # standard deviations beyond which a feature says nothing more: keeps strange input in range
 
 TargetKind = Literal["value", "probability"]
@@ -89,6 +82,10 @@ def fit_gauge(
     FittedGauge
         The same for the same seed.
     """
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
     targets = targets.reshape(len(values), -1)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)
@@ -101,7 +98,10 @@ def fit_gauge(
         generator = torch.Generator().manual_seed(seed + member)
         with torch.random.fork_rng():
             torch.manual_seed(seed + member)
-            network = _network([table.shape[1], *hidden, truth.shape[1]])
+            layers: list[nn.Module] = []
+            for before, after in pairwise([table.shape[1], *hidden, truth.shape[1]]):
+                layers += [nn.Linear(before, after), nn.ReLU()]
+            network = nn.Sequential(*layers[:-1])
         optimizer = torch.optim.AdamW(network.parameters(), lr, weight_decay=weight_decay)
         steps = max(1, epochs * -(-len(table) // batch_size))
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
@@ -151,10 +151,7 @@ def ship_gauge(
     """
     path = make_folder(folder) / f"{name}.onnx"
     _write_graph(gauge, len(outputs), path)
-    found = onnx_runner(path, 1)(check.astype(np.float32))
-    parity = float(np.abs(found - gauge.predict(check.astype(np.float32))).max())
-    if parity > _PARITY:
-        raise ModelError(f"{path.name} differs from the fit by {parity:.2g}", expected=f"at most {_PARITY:g}")
+    parity = table_parity(path, check, gauge.predict(check.astype(np.float32)))
     files, takes = {"fp32": file_spec(path, "fp32", None)}, TableInput(features=gauge.features)
     card = Card(
         name=name,
@@ -185,15 +182,9 @@ def ship_gauge(
     return card
 
 
-def _network(widths: Sequence[int]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def _numbers(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().double().numpy().copy()
+def _numbers(tensor: Any) -> np.ndarray:
+    numbers: np.ndarray = tensor.detach().double().numpy().copy()
+    return numbers
 
 
 def _write_graph(gauge: FittedGauge, outputs: int, path: Path) -> None:
@@ -213,13 +204,5 @@ def _write_graph(gauge: FittedGauge, outputs: int, path: Path) -> None:
             nodes.append(helper.make_node("Relu" if k + 1 < len(layers) else "Sigmoid", [f"sums_{tag}"], [x]))
         ends.append(x)
     nodes.append(helper.make_node("Mean", ends, ["values"]))
-    graph = helper.make_graph(
-        nodes,
-        "gauge",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(gauge.features)])],
-        [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["batch", outputs])],
-        [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
-    onnx.checker.check_model(model)
-    write_bytes(path, model.SerializeToString())
+    table = {name: np.asarray(value, np.float32) for name, value in constants.items()}
+    write_table_graph(path, "gauge", nodes, table, len(gauge.features), "values", ["batch", outputs])

@@ -1,6 +1,6 @@
 """Throughput of ``predict`` against eager torch with a DataLoader: same network, same files, one run, interleaved.
 
-    python -m unmissed.benchmarks.predict_vs_torch MODEL FOLDER
+    python -m unmissed.benchmarks.studies.predict_vs_torch MODEL FOLDER
 
 Both sides read the same files from disk and are warm: the model is loaded, worker processes run, files are in the page
 cache. Only ratios of one run mean something; absolute numbers change with what else the machine does.
@@ -24,7 +24,7 @@ from unmissed.datasets.basis.hardware import describe, load_average, physical_co
 from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.pictures.predict import Predictor
-from unmissed.inference.provenance import PACKAGES
+from unmissed.inference.pictures.record import PACKAGES
 from unmissed.models import zoo
 from unmissed.models.cards import Card, InputSpec
 

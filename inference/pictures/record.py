@@ -1,4 +1,4 @@
-"""What a result was made with: versions, arguments, model, machine, times."""
+"""What predictions were made with: versions, arguments, model, machine, times."""
 
 import sys
 from collections.abc import Mapping
@@ -11,8 +11,7 @@ from unmissed.datasets.basis.hardware import describe
 from unmissed.datasets.basis.versions import package_versions
 
 if TYPE_CHECKING:
-    from unmissed.inference.pictures.find import FindPipeline
-    from unmissed.inference.pictures.predict import Predictor
+    from unmissed.inference.pictures.pipeline import Pipeline
     from unmissed.inference.runtimes.variants import Choice
 
 PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "onnxruntime-gpu", "torch")
@@ -20,7 +19,7 @@ PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntim
 
 def write_run(
     path: Path,
-    predictor: "Predictor | FindPipeline",
+    predictor: "Pipeline",
     choice: "Choice",
     *,
     arguments: Mapping[str, Any],

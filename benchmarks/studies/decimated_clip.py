@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from unmissed.benchmarks.speed_watch import GAUGES
+from unmissed.benchmarks.studies.speed_watch import GAUGES
 from unmissed.datasets.video import Frame, open_video
 from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
 from unmissed.inference.endoscopy.frame.content import ContentFinder

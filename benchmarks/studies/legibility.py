@@ -11,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from unmissed.datasets.pictures.images import find_images, read_image
+from unmissed.datasets.basis.paths import find_images
+from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.synthetic.flights.mucosa import part_of, textures
 from unmissed.datasets.synthetic.flights.render import plan_flight, render_flight
 from unmissed.datasets.video import Frame

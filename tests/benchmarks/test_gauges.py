@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from unmissed.benchmarks.gauges.fitting import fit_gauge, ship_gauge
 from unmissed.datasets.basis.errors import ModelError
 from unmissed.inference.endoscopy.frame.gauges import GaugeModel
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
 from unmissed.models.cards import CardClass
-from unmissed.training.gauges import fit_gauge, ship_gauge
 
 FEATURES = ("size", "colour", "noise")
 

@@ -9,7 +9,7 @@ from typing import get_args
 import cv2
 import numpy as np
 
-from unmissed.benchmarks.speed_watch import GAUGES, WatchedFlight, watch_flight
+from unmissed.benchmarks.studies.speed_watch import GAUGES, WatchedFlight, watch_flight
 from unmissed.datasets.synthetic.flights.mucosa import TexturePart
 
 ALARM_MM_S = 30.0

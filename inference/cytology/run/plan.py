@@ -1,0 +1,142 @@
+"""From what a user asks for to a triage that runs: slides, preset, policy and models by name."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unmissed.datasets.basis.hardware import physical_cores
+from unmissed.datasets.slides.find import find_slides
+from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
+from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
+from unmissed.inference.cytology.run import loading
+from unmissed.inference.cytology.run.folder import models_of_run
+from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
+from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
+from unmissed.inference.cytology.run.triage import triage as carry_out
+
+
+def triage(
+    slides: str | Path | Sequence[str | Path],
+    output: Path | str,
+    *,
+    preset: str = "default",
+    policy: str = "screening",
+    preparation: str = "liquid",
+    um_per_px: float | None = None,
+    um_per_px_table: Path | None = None,
+    runtime: str = "onnx-cpu",
+    variant: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    max_crops: int | None = None,
+    timeout_s: float = 1800.0,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+    no_hash: bool = False,
+    note: str = "",
+    note_zh: str = "",
+    on_progress: Callable[[TriageProgress], None] = lambda progress: None,
+) -> TriageOutcome:
+    """Rank slides by suspicion and say what to do with each; write worklist, results and pages.
+
+    A slide that cannot be screened becomes a row with its error. The same call resumes an interrupted run.
+
+    Parameters
+    ----------
+    slides : files, folders and patterns.
+    output : folder of the run.
+    preset : fast, default or thorough.
+    policy : name or path of the policy.
+    preparation : liquid or conventional.
+    um_per_px : pixel size at level 0; None asks the files.
+    um_per_px_table : CSV with pixel sizes by slide, columns slide and um_per_px; wins over ``um_per_px``.
+    runtime : of the models.
+    variant : "auto" takes the fastest files that this machine computes correctly.
+    workers : slides processed in parallel.
+    threads : CPU threads per slide; None takes cores / workers.
+    max_crops : maximum number of crops; None takes the preset's.
+    timeout_s : a slide that takes longer has failed.
+    retry_failed : try failed slides of an earlier run again.
+    overwrite : discard an earlier run in ``output``.
+    no_hash : skip the SHA-256 of the files.
+    note, note_zh : shown large on every page.
+    on_progress : called about once per second.
+
+    Returns
+    -------
+    TriageOutcome
+        The rows of the worklist, and what is reported about the run.
+
+    Raises
+    ------
+    ConfigError
+        When an option is wrong, or the folder holds a run with other settings.
+    SlideError
+        When the table of pixel sizes is wrong.
+    ModelError, RuntimeUnavailableError
+        When a model is missing or damaged, or is not computed correctly here.
+    OutputError
+        When the folder cannot be written, or another run works in it.
+    """
+    names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
+    output = Path(output)
+    found = slide_inputs(names, um_per_px, um_per_px_table)
+    threads = threads or max(1, physical_cores() // workers)
+    rules, prepared = load_policy(policy), preparation_named(preparation)
+    earlier = {} if overwrite else models_of_run(output)
+    make_screener, settings = loading.screener_for(
+        preset, runtime, threads, max_crops, rules, prepared, variant, earlier
+    )
+    plan = TriagePlan(
+        output=output,
+        inputs=found,
+        make_screener=make_screener,
+        settings=settings,
+        policy=rules,
+        preparation=prepared,
+        workers=workers,
+        timeout_s=timeout_s,
+        retry_failed=retry_failed,
+        hashed=not no_hash,
+        overwrite=overwrite,
+        note=note,
+        note_zh=note_zh,
+        arguments={
+            "slides": names,
+            "output": str(output),
+            "preset": preset,
+            "policy": policy,
+            "preparation": preparation,
+            "um_per_px": um_per_px,
+            "um_per_px_table": None if um_per_px_table is None else str(um_per_px_table),
+            "runtime": runtime,
+            "variant": variant,
+            "workers": workers,
+            "threads": threads,
+            "max_crops": max_crops,
+            "timeout_s": timeout_s,
+            "retry_failed": retry_failed,
+            "overwrite": overwrite,
+            "no_hash": no_hash,
+        },
+    )
+    return carry_out(plan, on_progress)
+
+
+def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> list[SlideJob]:
+    """The slides with their pixel sizes; what is not a slide becomes an entry with its problem.
+
+    Raises
+    ------
+    SlideError
+        When the table of pixel sizes is wrong.
+    """
+    sizes = read_pixel_sizes(table) if table else {}
+    found = find_slides(slides)
+    inputs = [SlideJob(problem.path, problem=problem.error) for problem in found.problems]
+    for path in found.paths:
+        size = pixel_size_in(sizes, path)
+        if size is not None:
+            inputs.append(SlideJob(path, size, "table"))
+        else:
+            inputs.append(SlideJob(path, um_per_px, "command line" if um_per_px else ""))
+    return inputs
