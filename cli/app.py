@@ -137,8 +137,8 @@ def _load(name: str) -> Any:
         parent.add_typer(module.app, name=name, context_settings=_CONTEXT)
     else:
         function = getattr(module, name)
-        # The help shows the words, not the numpydoc tables: typer lists the parameters itself.
-        words = (inspect.getdoc(function) or VERBS[name]).split("\nParameters\n")[0]
+        # The help shows the words, not the sections: typer lists the parameters itself.
+        words = (inspect.getdoc(function) or VERBS[name]).split("\nArgs:\n")[0]
         parent.command(name, help=words, short_help=VERBS[name], context_settings=_CONTEXT)(function)
     group: Any = typer.main.get_group(parent)
     return group.commands[name]
@@ -147,14 +147,12 @@ def _load(name: str) -> Any:
 def main(argv: list[str] | None = None) -> None:
     """Run the command and leave the process with its exit code.
 
-    Parameters
-    ----------
-    argv : the words after ``unmissed``; None takes them from the process.
+    Args:
+        argv: the words after ``unmissed``; None takes them from the process.
 
-    Raises
-    ------
-    SystemExit
-        Always. 0 done, 1 internal error, 2 wrong usage or input, 3 done but some inputs failed, 130 interrupted.
+    Raises:
+        SystemExit: Always. 0 done, 1 internal error, 2 wrong usage or input, 3 done but some inputs failed, 130
+            interrupted.
     """
     code: int = ExitCode.DONE
     try:

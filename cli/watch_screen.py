@@ -36,12 +36,11 @@ _REQUESTS = {"q": Request.STOP, "c": Request.CAECUM}
 class Screen:
     """Shows the state of the examination: one line that is updated, and a line for every event.
 
-    Parameters
-    ----------
-    console : to write on.
-    live : the line that is renewed; None where the output is no terminal.
-    sites : how many the protocol has.
-    keys : returns the key that was pressed, or "".
+    Args:
+        console: to write on.
+        live: the line that is renewed; None where the output is no terminal.
+        sites: how many the protocol has.
+        keys: returns the key that was pressed, or "".
     """
 
     def __init__(self, console: Console, live: Live | None, sites: int, keys: "Keys | None") -> None:

@@ -23,16 +23,15 @@ class Point:
 class MarkedField:
     """One picture and everything that is marked in it.
 
-    Attributes
-    ----------
-    path : the image file.
-    um_per_px : size of a pixel of this file, where it is known.
-    group : as in ``Record``; all marks of a picture have the same.
-    points : labelled centres; not every object need be labelled.
-    complete : whether a place without a mark is known to be background. So it is where a mask covers the picture, and
-        in fields whose labelled nuclei are all normal: there nothing abnormal was found. In a field with abnormal
-        nuclei, places without a label are unknown.
-    mask : the mask image, for segmentation sets.
+    Attributes:
+        path: the image file.
+        um_per_px: size of a pixel of this file, where it is known.
+        group: as in ``Record``; all marks of a picture have the same.
+        points: labelled centres; not every object need be labelled.
+        complete: whether a place without a mark is known to be background. So it is where a mask covers the picture,
+            and in fields whose labelled nuclei are all normal: there nothing abnormal was found. In a field with
+            abnormal nuclei, places without a label are unknown.
+        mask: the mask image, for segmentation sets.
     """
 
     path: Path
@@ -54,14 +53,12 @@ SPECK_SHARE = 0.001  # of the picture; smaller parts of a mask are slips of the 
 def mask_objects(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The objects of a mask: its connected parts, without specks.
 
-    Parameters
-    ----------
-    mask : bool (h, w).
+    Args:
+        mask: bool (h, w).
 
-    Returns
-    -------
-    labels : int32 (h, w), number of the object at each pixel, from 1; 0 for none.
-    centres : float32 (N, 2), x and y of each object.
+    Returns:
+        labels: int32 (h, w), number of the object at each pixel, from 1; 0 for none.
+        centres: float32 (N, 2), x and y of each object.
     """
     _, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     kept = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= SPECK_SHARE * mask.size)
@@ -74,11 +71,10 @@ def mask_objects(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fields_of(records: Iterable[Record], normal: Collection[str], um_per_px: float | None = None) -> list[MarkedField]:
     """Gather the records of a dataset by picture, in the order in which the pictures first appear.
 
-    Parameters
-    ----------
-    records : of a set with labelled places, or with masks; records of whole pictures are left out.
-    normal : labels that do not count as a lesion.
-    um_per_px : of the dataset, for records that do not carry their own.
+    Args:
+        records: of a set with labelled places, or with masks; records of whole pictures are left out.
+        normal: labels that do not count as a lesion.
+        um_per_px: of the dataset, for records that do not carry their own.
     """
     by_path: dict[Path, list[Record]] = {}
     for record in records:

@@ -27,20 +27,16 @@ FOLDER_ALIASES: dict[str, tuple[str, ...]] = {
 def dataset_root(name: str, root: Path | None = None) -> Path:
     """Find the folder of a dataset.
 
-    Parameters
-    ----------
-    name : dataset name.
-    root : the folder, when the user named it; it is returned as it is.
+    Args:
+        name: dataset name.
+        root: the folder, when the user named it; it is returned as it is.
 
-    Returns
-    -------
-    ``root``, else ``$UNMISSED_DATA/<name>``, else the first folder of ``FOLDER_ALIASES`` that exists there. When none
-    exists, ``$UNMISSED_DATA/<name>``: the reader then says what is missing.
+    Returns:
+        ``root``, else ``$UNMISSED_DATA/<name>``, else the first folder of ``FOLDER_ALIASES`` that exists there. When
+        none exists, ``$UNMISSED_DATA/<name>``: the reader then says what is missing.
 
-    Raises
-    ------
-    DatasetError
-        Without ``root`` when the environment variable is not set.
+    Raises:
+        DatasetError: Without ``root`` when the environment variable is not set.
     """
     if root is not None:
         return Path(root).expanduser()

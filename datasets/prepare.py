@@ -48,22 +48,17 @@ def prepare(
     Each file leaves a receipt in ``root/.unmissed``; a run that was stopped goes on where it was. Archives are removed
     once they are unpacked.
 
-    Parameters
-    ----------
-    notify : gets one line per step (checksums, what is skipped).
-    progress : receives the progress of the downloads.
+    Args:
+        notify: gets one line per step (checksums, what is skipped).
+        progress: receives the progress of the downloads.
 
-    Returns
-    -------
-    The number of records that the reader finds.
+    Returns:
+        The number of records that the reader finds.
 
-    Raises
-    ------
-    DatasetError
-        No direct download is published, the licence is not accepted, the network or server fails, a checksum is
-        wrong, or an archive is unsafe or damaged.
-    OutputError
-        The folder cannot be written.
+    Raises:
+        DatasetError: No direct download is published, the licence is not accepted, the network or server fails, a
+            checksum is wrong, or an archive is unsafe or damaged.
+        OutputError: The folder cannot be written.
     """
     info = dataset.info
     if not info.downloads:

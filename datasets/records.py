@@ -20,16 +20,15 @@ class ClassInfo:
 class Record:
     """One labelled picture, or one labelled place in a picture.
 
-    Attributes
-    ----------
-    path : the image file.
-    label : class id; empty for pictures that only carry a mask.
-    group : pictures of one group (source cluster, field, video, patient) are never on both sides of a split.
-    fold : fold index of the dataset's official k-fold split, where it has one.
-    split : "train", "validation" or "test" of the dataset's official split, where it has one.
-    centre_px : (x, y) of a labelled nucleus in the pixels of the file; None when the whole picture is meant.
-    mask : the mask image, for segmentation sets.
-    um_per_px : physical size of a pixel of this very file, where it is known; it wins over the dataset's.
+    Attributes:
+        path: the image file.
+        label: class id; empty for pictures that only carry a mask.
+        group: pictures of one group (source cluster, field, video, patient) are never on both sides of a split.
+        fold: fold index of the dataset's official k-fold split, where it has one.
+        split: "train", "validation" or "test" of the dataset's official split, where it has one.
+        centre_px: (x, y) of a labelled nucleus in the pixels of the file; None when the whole picture is meant.
+        mask: the mask image, for segmentation sets.
+        um_per_px: physical size of a pixel of this very file, where it is known; it wins over the dataset's.
     """
 
     path: Path
@@ -62,15 +61,14 @@ class Download:
 class DatasetInfo:
     """What is published about a dataset.
 
-    Attributes
-    ----------
-    name : the name in configs and commands, also the usual folder name.
-    task : "classification" (labels) or "segmentation" (masks).
-    classes : in the order of the model's outputs.
-    counts : class id -> number of images (or labelled cells) in the official release.
-    group_by : what a group is, in words ("source cluster image").
-    um_per_px : physical size of a pixel, where it is known.
-    downloads : empty when the licence asks the user to fetch the files; ``homepage`` then says where.
+    Attributes:
+        name: the name in configs and commands, also the usual folder name.
+        task: "classification" (labels) or "segmentation" (masks).
+        classes: in the order of the model's outputs.
+        counts: class id -> number of images (or labelled cells) in the official release.
+        group_by: what a group is, in words ("source cluster image").
+        um_per_px: physical size of a pixel, where it is known.
+        downloads: empty when the licence asks the user to fetch the files; ``homepage`` then says where.
     """
 
     name: str

@@ -32,10 +32,8 @@ class PublicDataset:
 def register(info: DatasetInfo) -> Callable[[Reader], Reader]:
     """Decorate a reader ``read(root) -> list[Record]`` to make it known under ``info.name``.
 
-    Raises
-    ------
-    ValueError
-        When the name is already taken.
+    Raises:
+        ValueError: When the name is already taken.
     """
 
     def add(read: Reader) -> Reader:
@@ -50,10 +48,8 @@ def register(info: DatasetInfo) -> Callable[[Reader], Reader]:
 def get(name: str) -> PublicDataset:
     """Find a dataset by name.
 
-    Raises
-    ------
-    DatasetError
-        For an unknown name; the message lists the closest ones.
+    Raises:
+        DatasetError: For an unknown name; the message lists the closest ones.
     """
     if name not in names():
         raise unknown_name(DatasetError, "dataset", name, names(), otherwise="`unmissed data list` describes them")

@@ -29,16 +29,13 @@ def k_folds(records: Sequence[Record], n: int, seed: int, *, val_fraction: float
 
     The official folds are used when every record has one and there are ``n`` of them.
 
-    Parameters
-    ----------
-    n : number of folds, at least 2 and at most the number of groups.
-    seed : same seed, same folds.
-    val_fraction : part of the training side that becomes the validation side, by groups; 0 for none.
+    Args:
+        n: number of folds, at least 2 and at most the number of groups.
+        seed: same seed, same folds.
+        val_fraction: part of the training side that becomes the validation side, by groups; 0 for none.
 
-    Raises
-    ------
-    DatasetError
-        ``n`` does not fit the number of groups.
+    Raises:
+        DatasetError: ``n`` does not fit the number of groups.
     """
     folds = _official_folds(records, n)
     if folds is None:
@@ -60,10 +57,8 @@ def holdout(
     The official split is used when the records carry one with a test side; records without a part in it are left out,
     and a warning says how many. Where it has no validation side, that is carved out of its training side.
 
-    Raises
-    ------
-    DatasetError
-        ``fraction`` is not between 0 and 1, or there are fewer than two groups.
+    Raises:
+        DatasetError: ``fraction`` is not between 0 and 1, or there are fewer than two groups.
     """
     if not 0 < fraction < 1:
         raise DatasetError(f"a test fraction of {fraction}", expected="a number between 0 and 1")
@@ -85,10 +80,8 @@ def holdout(
 def check_no_leak(split: Split, records: Sequence[Record]) -> None:
     """Refuse a split in which a group, or a record, is on two sides.
 
-    Raises
-    ------
-    DatasetError
-        Names the groups.
+    Raises:
+        DatasetError: Names the groups.
     """
     sides: dict[str, set[str]] = {}
     for side, indices in (("train", split.train), ("validation", split.validation), ("test", split.test)):
@@ -144,9 +137,8 @@ def _assign(records: Sequence[Record], indices: Sequence[int], shares: Sequence[
     to the part where its classes are least filled; ties go to the emptiest part, so no part stays empty. This is the
     idea of scikit-learn's StratifiedGroupKFold, with unequal shares and without the dependency.
 
-    Returns
-    -------
-    Index of record -> index of part.
+    Returns:
+        Index of record -> index of part.
     """
     names = sorted({records[i].group for i in indices})
     if len(names) < len(shares) or len(shares) < 2:

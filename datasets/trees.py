@@ -20,10 +20,8 @@ _MASK_FOLDER = re.compile(r"^(?:masks?|ground[ _-]?truth)(?P<rest>[_-].*)?$", re
 def require_folder(root: Path, info: DatasetInfo) -> Path:
     """Return ``root`` when it is a folder.
 
-    Raises
-    ------
-    DatasetError
-        Else; the message names the path, the option and the variable that set it, and the layout.
+    Raises:
+        DatasetError: Else; the message names the path, the option and the variable that set it, and the layout.
     """
     if root.is_dir():
         return root
@@ -43,20 +41,17 @@ def images_by_class(
 ) -> list[tuple[Path, str]]:
     """Find the pictures of each class by the name of the nearest folder above them that names a class.
 
-    Parameters
-    ----------
-    root : folder of the dataset.
-    folder_names : folder name -> class id; letter case, spaces and punctuation do not count.
-    accept : says whether a picture belongs to the set (masks and overviews do not).
+    Args:
+        root: folder of the dataset.
+        folder_names: folder name -> class id; letter case, spaces and punctuation do not count.
+        accept: says whether a picture belongs to the set (masks and overviews do not).
 
-    Returns
-    -------
-    (path, class id), sorted by path.
+    Returns:
+        (path, class id), sorted by path.
 
-    Raises
-    ------
-    DatasetError
-        No picture at all, or pictures of fewer than two classes; the message names the folders that are missing.
+    Raises:
+        DatasetError: No picture at all, or pictures of fewer than two classes; the message names the folders that are
+            missing.
     """
     require_folder(root, info)
     known = {plain(name): label for name, label in folder_names.items()}
@@ -88,10 +83,8 @@ def mask_pairs(root: Path, info: DatasetInfo) -> list[tuple[Path, Path]]:
 
     Pictures without a mask are left out and counted in a warning.
 
-    Raises
-    ------
-    DatasetError
-        When there is no pair at all.
+    Raises:
+        DatasetError: When there is no pair at all.
     """
     require_folder(root, info)
     pictures: list[tuple[tuple[Path, str, str], Path]] = []
@@ -114,10 +107,8 @@ def mask_pairs(root: Path, info: DatasetInfo) -> list[tuple[Path, Path]]:
 def read_table(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[dict[str, str]]:
     """Read a CSV table (UTF-8, with or without byte-order mark).
 
-    Raises
-    ------
-    DatasetError
-        The file cannot be read, a column is missing, or it has no rows.
+    Raises:
+        DatasetError: The file cannot be read, a column is missing, or it has no rows.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -138,10 +129,8 @@ def read_table(path: Path, columns: Iterable[str], delimiter: str = ",") -> list
 def inside(root: Path, name: str, source: Path) -> Path:
     """Resolve a path that a table names; it must stay inside ``root``.
 
-    Raises
-    ------
-    DatasetError
-        When it points outside.
+    Raises:
+        DatasetError: When it points outside.
     """
     base = root.resolve()
     path = (base / name).resolve()
@@ -157,10 +146,8 @@ def inside(root: Path, name: str, source: Path) -> Path:
 def report_absent(info: DatasetInfo, table: Path, absent: int, present: int) -> None:
     """Warn about rows without a picture; an error when no row has one.
 
-    Raises
-    ------
-    DatasetError
-        When ``present`` is 0.
+    Raises:
+        DatasetError: When ``present`` is 0.
     """
     if not present:
         raise DatasetError(

@@ -54,15 +54,12 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> int:
 
     Zip and tar are unpacked here, 7z and rar by a program of the system (bsdtar, 7zz, 7z, 7za, unrar).
 
-    Returns
-    -------
-    The number of files.
+    Returns:
+        The number of files.
 
-    Raises
-    ------
-    DatasetError
-        The archive is damaged, holds links or paths that lead outside, is larger than ``limits`` or the free disk
-        space, or there is no program for it. The folder is removed.
+    Raises:
+        DatasetError: The archive is damaged, holds links or paths that lead outside, is larger than ``limits`` or the
+            free disk space, or there is no program for it. The folder is removed.
     """
     limits = limits or Limits()
     folder.mkdir(parents=True)

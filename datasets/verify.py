@@ -37,10 +37,9 @@ class Duplicates:
 class Verification:
     """What was found; ``published`` is empty for the user's own data.
 
-    Attributes
-    ----------
-    counts : class id (or "polyp" for mask sets) -> records found.
-    images : number of different picture files.
+    Attributes:
+        counts: class id (or "polyp" for mask sets) -> records found.
+        images: number of different picture files.
     """
 
     name: str
@@ -88,15 +87,12 @@ def verify(
 ) -> Verification:
     """Read a dataset, decode every picture and mask, and compare them by their pixels.
 
-    Parameters
-    ----------
-    progress : called with (done, total) after each picture.
-    threads : default: one per CPU core.
+    Args:
+        progress: called with (done, total) after each picture.
+        threads: default: one per CPU core.
 
-    Raises
-    ------
-    DatasetError
-        The folder cannot be read at all; unreadable pictures are findings, not errors.
+    Raises:
+        DatasetError: The folder cannot be read at all; unreadable pictures are findings, not errors.
     """
     records = dataset.read(root)
     masks = {record.path: record.mask for record in records}

@@ -17,8 +17,8 @@ _INTRODUCTION = """# Constants
 The numbers on which a result turns, {count} of them. Each has a test with one case just below the number and one just
 above it, so that a changed number fails. This page is drawn from those tests: `python docs/draw_constants.py`.
 
-"Test" is the function of the test file that asks the program. A source without a paper, a guideline or a product is our own
-reason; where it is "the comment beside it", the code gives it.
+"Test" is the function of the test file that asks the program. A source without a paper, a guideline or a product is our
+own reason; where it is "the comment beside it", the code gives it.
 """
 _COLUMNS = "| value | constant | source | test |\n|---|---|---|---|"
 
@@ -26,14 +26,13 @@ _COLUMNS = "| value | constant | source | test |\n|---|---|---|---|"
 class Limit(NamedTuple):
     """A number that decides.
 
-    Attributes
-    ----------
-    name : the number in words; also the name of its two tests.
-    constant : "FILE: CODE", where it is written. The file is named from the folder that the test mirrors, or from the root
-        of the project; the code is in it letter by letter.
-    source : where the number comes from, or why it was chosen.
-    ask : asks the program.
-    below, above : what is asked on either side of the number, and what the answer is.
+    Attributes:
+        name: the number in words; also the name of its two tests.
+        constant: "FILE: CODE", where it is written. The file is named from the folder that the test mirrors, or from
+            the root of the project; the code is in it letter by letter.
+        source: where the number comes from, or why it was chosen.
+        ask: asks the program.
+        below, above: what is asked on either side of the number, and what the answer is.
     """
 
     name: str
@@ -62,10 +61,8 @@ def files() -> list[Path]:
 def rows_of(test_file: Path) -> Iterator[Row]:
     """The constants of a test file, which is read and not run.
 
-    Raises
-    ------
-    ValueError
-        When a constant is not in the file that its entry names.
+    Raises:
+        ValueError: When a constant is not in the file that its entry names.
     """
     tree = ast.parse(test_file.read_text("utf-8"))
     assigned = {

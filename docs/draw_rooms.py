@@ -42,9 +42,8 @@ def module_names(node: ast.AST, package: str) -> list[str]:
 def arrows_of(folder: str) -> set[tuple[str, str]]:
     """Arrows between the parts of a folder, which are its sub-folders and its modules: (importer, imported).
 
-    Parameters
-    ----------
-    folder : such as "inference/cytology"; "" for the rooms themselves.
+    Args:
+        folder: such as "inference/cytology"; "" for the rooms themselves.
     """
     parts = ROOMS if not folder else sorted({p.relative_to(ROOT / folder).parts[0] for p in sources(folder)})
     prefix = ".".join(("unmissed", *Path(folder).parts, ""))

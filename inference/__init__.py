@@ -1,4 +1,4 @@
-"""Pictures, slides and examinations through shipped models (no torch); the functions for Python load when first used."""
+"""Pictures, slides and examinations through models (no torch); the functions for Python load when first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

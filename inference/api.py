@@ -45,31 +45,26 @@ def load_model(
 ) -> Predictor | FindPipeline:
     """Load a model of pictures; close it after use, or take it in a ``with`` statement.
 
-    Parameters
-    ----------
-    name_or_path : a shipped model, a .onnx file with its card, or an export folder.
-    runtime : name of the runtime; ``unmissed doctor`` lists them.
-    variant : "auto" takes the fastest file that this machine computes correctly; or fp32, int8 or another of the card.
-    device : number or name of the accelerator.
-    batch_size : pictures (of a heat map: canvases) per batch; None takes what suits the runtime.
-    workers : threads that read pictures; None takes the physical cores.
-    threads : CPU threads per batch; None takes 1 on a CPU.
-    um_per_px : pixel size of the pictures; None means the model's.
-    threshold, max_per_image : of a heat map: minimum score of a find, and how many are kept per picture.
+    Args:
+        name_or_path: a shipped model, a .onnx file with its card, or an export folder.
+        runtime: name of the runtime; ``unmissed doctor`` lists them.
+        variant: "auto" takes the fastest file that this machine computes correctly; or fp32, int8 or another of the
+            card.
+        device: number or name of the accelerator.
+        batch_size: pictures (of a heat map: canvases) per batch; None takes what suits the runtime.
+        workers: threads that read pictures; None takes the physical cores.
+        threads: CPU threads per batch; None takes 1 on a CPU.
+        um_per_px: pixel size of the pictures; None means the model's.
+        threshold, max_per_image: of a heat map: minimum score of a find, and how many are kept per picture.
 
-    Returns
-    -------
-    Predictor or FindPipeline
-        Of a classifier, or of a heat-map model, as the card's task says.
+    Returns:
+        Predictor or FindPipeline
+            Of a classifier, or of a heat-map model, as the card's task says.
 
-    Raises
-    ------
-    ConfigError
-        When an option does not apply to this kind of model, or ``um_per_px`` is absurd.
-    ModelError
-        When the model or variant is missing or damaged, or is not for pictures.
-    RuntimeUnavailableError
-        When the runtime cannot run here, or does not compute the model correctly.
+    Raises:
+        ConfigError: When an option does not apply to this kind of model, or ``um_per_px`` is absurd.
+        ModelError: When the model or variant is missing or damaged, or is not for pictures.
+        RuntimeUnavailableError: When the runtime cannot run here, or does not compute the model correctly.
     """
     return open_pipeline(
         choose(str(name_or_path), runtime, variant, device),
@@ -93,23 +88,18 @@ def predict(
 ) -> Iterator[PredictionRow] | Iterator[FindRow]:
     """Run a model over pictures; one row each, in order.
 
-    Parameters
-    ----------
-    model : from ``load_model``.
-    pictures : files, folders (with their subfolders) and patterns.
+    Args:
+        model: from ``load_model``.
+        pictures: files, folders (with their subfolders) and patterns.
 
-    Returns
-    -------
-    iterator of PredictionRow or FindRow
-        What cannot be read is a row with its ``error`` and never stops the rest; inputs that name no picture come
-        first. Only a few batches are in memory at a time.
+    Returns:
+        iterator of PredictionRow or FindRow
+            What cannot be read is a row with its ``error`` and never stops the rest; inputs that name no picture come
+            first. Only a few batches are in memory at a time.
 
-    Raises
-    ------
-    ImageError
-        When no input names a picture.
-    RuntimeUnavailableError
-        While iterating, when the engine itself fails.
+    Raises:
+        ImageError: When no input names a picture.
+        RuntimeUnavailableError: While iterating, when the engine itself fails.
     """
     found = expand([str(one) for one in ([pictures] if isinstance(pictures, str | Path) else pictures)])
     pipeline: Pipeline[Any] = model
@@ -132,34 +122,27 @@ def watch(
 ) -> ExamResult:
     """Watch an endoscopy to its end; write signals, events and the report.
 
-    Parameters
-    ----------
-    source : video file, number of a camera, rtsp:// or http:// address, or an open source, which is closed at the end.
-    output : folder of the examination.
-    protocol : name or path of a protocol, or a loaded one.
-    site_model, lesion_model : other models than the protocol's; "none" disables one.
-    annotate : also write annotated.mp4.
-    every_frame : True analyses every frame, False drops those that come too late; None takes every frame of a file.
-    paced : play a file in real time, as if it were live.
-    limit_s : stop after this many seconds.
-    overwrite : discard an earlier examination in ``output``.
-    on_frame : called after every frame with a ``WatchStatus``; answers with a ``Request``.
+    Args:
+        source: video file, number of a camera, rtsp:// or http:// address, or an open source, which is closed at the
+            end.
+        output: folder of the examination.
+        protocol: name or path of a protocol, or a loaded one.
+        site_model, lesion_model: other models than the protocol's; "none" disables one.
+        annotate: also write annotated.mp4.
+        every_frame: True analyses every frame, False drops those that come too late; None takes every frame of a file.
+        paced: play a file in real time, as if it were live.
+        limit_s: stop after this many seconds.
+        overwrite: discard an earlier examination in ``output``.
+        on_frame: called after every frame with a ``WatchStatus``; answers with a ``Request``.
 
-    Returns
-    -------
-    ExamResult
-        ``ended`` says how the stream ended; "end" and "stopped" are good.
+    Returns:
+        ExamResult: ``ended`` says how the stream ended; "end" and "stopped" are good.
 
-    Raises
-    ------
-    VideoError
-        When the source cannot be opened.
-    ConfigError
-        When the protocol is not valid, or an option is only for files.
-    ModelError, RuntimeUnavailableError
-        When a model cannot be used.
-    OutputError
-        When the folder cannot be written, or holds an examination already.
+    Raises:
+        VideoError: When the source cannot be opened.
+        ConfigError: When the protocol is not valid, or an option is only for files.
+        ModelError, RuntimeUnavailableError: When a model cannot be used.
+        OutputError: When the folder cannot be written, or holds an examination already.
     """
     rules = load_protocol(protocol) if isinstance(protocol, str) else protocol
     rules = with_models(rules, site_model, lesion_model)

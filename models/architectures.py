@@ -21,13 +21,12 @@ Rgb = tuple[float, float, float]
 class Architecture:
     """What is needed to build the same network again.
 
-    Attributes
-    ----------
-    backbone : a timm model name.
-    n_classes : number of outputs.
-    stride : None for the whole network; 8, 16 or 32 cuts it where its map has that stride and puts a linear layer
-        on the pooled map. Small pictures need no more, and the cut net is faster and a quarter of the size.
-    drop_rate : dropout before the last layer.
+    Attributes:
+        backbone: a timm model name.
+        n_classes: number of outputs.
+        stride: None for the whole network; 8, 16 or 32 cuts it where its map has that stride and puts a linear layer on
+            the pooled map. Small pictures need no more, and the cut net is faster and a quarter of the size.
+        drop_rate: dropout before the last layer.
     """
 
     backbone: str
@@ -91,10 +90,8 @@ class Scaled(nn.Module):
 def build(architecture: Architecture) -> nn.Module:
     """Build the network with random weights.
 
-    Raises
-    ------
-    ConfigError
-        When timm has no such backbone; the message lists the closest names.
+    Raises:
+        ConfigError: When timm has no such backbone; the message lists the closest names.
     """
     if not timm.is_model(architecture.backbone):
         raise ConfigError(
@@ -135,10 +132,8 @@ def input_scaling(backbone: str) -> tuple[Rgb, Rgb]:
 def freeze(network: nn.Module, prefixes: Iterable[str]) -> list[nn.Module]:
     """Stop the gradients of the named modules; the caller keeps what is returned in eval mode (batch norm).
 
-    Raises
-    ------
-    ConfigError
-        When a prefix names no module.
+    Raises:
+        ConfigError: When a prefix names no module.
     """
     modules = {name.removeprefix(BODY): module for name, module in network.named_modules()}
     frozen = []

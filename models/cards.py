@@ -108,10 +108,8 @@ class Card(CardPart):
     def picture_input(self) -> InputSpec:
         """The input of a model that takes pictures.
 
-        Raises
-        ------
-        ModelError
-            When it takes a table.
+        Raises:
+            ModelError: When it takes a table.
         """
         if isinstance(self.input, TableInput):
             raise ModelError(f"{self.name} takes numbers, not pictures", expected="a model for pictures")
@@ -152,10 +150,9 @@ class Card(CardPart):
 def load_card(path: Path) -> Card:
     """Read and validate a card.
 
-    Raises
-    ------
-    ModelError
-        When the file is missing, is not JSON or breaks the schema; the message names the first wrong fields.
+    Raises:
+        ModelError: When the file is missing, is not JSON or breaks the schema; the message names the first wrong
+            fields.
     """
     try:
         return Card.model_validate_json(path.read_bytes())

@@ -42,12 +42,11 @@ def export_onnx(
     speed; ``batch`` fixes the batch size (CANN and TensorRT compile per shape), None leaves it free, and of a heat map
     the sides of the canvas as well.
 
-    Parameters
-    ----------
-    scaled : takes uint8 (N, H, W, 3), returns logits (N, K), or for a heat map (N, K, h, w).
-    temperature : calibration temperature; logits are divided by it before the softmax.
-    size_px : side of the square input.
-    output : name of the graph's output, ``OUTPUT`` or ``HEATMAP``.
+    Args:
+        scaled: takes uint8 (N, H, W, 3), returns logits (N, K), or for a heat map (N, K, h, w).
+        temperature: calibration temperature; logits are divided by it before the softmax.
+        size_px: side of the square input.
+        output: name of the graph's output, ``OUTPUT`` or ``HEATMAP``.
     """
     model = _Calibrated(scaled, temperature).cpu().float().eval().to(memory_format=torch.contiguous_format)
     example = torch.zeros(batch or 2, size_px, size_px, 3, dtype=torch.uint8)
@@ -118,10 +117,8 @@ def onnx_runner(path: Path, threads: int = 0) -> Callable[[np.ndarray], np.ndarr
 def check_parity(path: Path, expected: np.ndarray, images: np.ndarray, batch_size: int = 64) -> float:
     """Largest difference between the probabilities of a file and those expected.
 
-    Raises
-    ------
-    ModelError
-        When it exceeds ``PARITY``.
+    Raises:
+        ModelError: When it exceeds ``PARITY``.
     """
     difference = float(np.abs(onnx_probabilities(path, images, batch_size) - expected).max())
     if not difference <= PARITY:

@@ -26,16 +26,15 @@ class PlainLayer:
 class HeatmapArchitecture:
     """What is needed to build the same network again.
 
-    Attributes
-    ----------
-    backbone : a timm model of the EfficientNet or MobileNet families (conv_stem, bn1, blocks), or "plain".
-    n_classes : maps that come out.
-    stride : pixels per cell of the map.
-    blocks : stages of the timm backbone that are kept; None for all. Those that would shrink the map below ``stride``
-        keep its size instead, so that pretrained weights still serve.
-    layers : of the plain backbone.
-    head_width : channels of the convolution before the last one; 0 for none.
-    drop_rate : dropout before the last convolution.
+    Attributes:
+        backbone: a timm model of the EfficientNet or MobileNet families (conv_stem, bn1, blocks), or "plain".
+        n_classes: maps that come out.
+        stride: pixels per cell of the map.
+        blocks: stages of the timm backbone that are kept; None for all. Those that would shrink the map below
+            ``stride`` keep its size instead, so that pretrained weights still serve.
+        layers: of the plain backbone.
+        head_width: channels of the convolution before the last one; 0 for none.
+        drop_rate: dropout before the last convolution.
     """
 
     backbone: str
@@ -83,10 +82,8 @@ class _Residual(nn.Module):
 def build_heatmap(architecture: HeatmapArchitecture) -> HeatmapNetwork:
     """Build the network with random weights.
 
-    Raises
-    ------
-    ConfigError
-        When the backbone is of another family, or the stride cannot be had.
+    Raises:
+        ConfigError: When the backbone is of another family, or the stride cannot be had.
     """
     body, channels = _plain_body(architecture) if architecture.backbone == PLAIN else _timm_body(architecture)
     return HeatmapNetwork(body, channels, architecture)

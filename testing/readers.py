@@ -21,11 +21,10 @@ class SlideReaderContract:
 
     A subclass names the reader and implements ``write``.
 
-    Attributes
-    ----------
-    reader : the class under test.
-    tolerance : mean and largest difference of a level from its picture, in grey levels.
-    coarse : by how much more the levels below the finest may differ, where a reader places them between pixels.
+    Attributes:
+        reader: the class under test.
+        tolerance: mean and largest difference of a level from its picture, in grey levels.
+        coarse: by how much more the levels below the finest may differ, where a reader places them between pixels.
     """
 
     reader: ClassVar[type[Slide]]

@@ -29,10 +29,9 @@ class RuntimeContract:
     A subclass overrides the fixture ``runtime``, or sets ``name`` to that of a registered runtime. A runtime that is
     not available here skips with its reason.
 
-    Attributes
-    ----------
-    name : of the runtime in the registry.
-    takes_numbers : whether its devices are numbers; a name is then refused.
+    Attributes:
+        name: of the runtime in the registry.
+        takes_numbers: whether its devices are numbers; a name is then refused.
     """
 
     name: ClassVar[str]

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -294,3 +295,37 @@ def test_every_shipped_card_is_valid_and_fits_its_files() -> None:
         assert card.name == name
         for variant in card.files:
             assert zoo.resolve(name, variant).path.is_file()
+
+
+def documented(docstring: str, section: str) -> list[str]:
+    """Names that a section of a Google-style docstring describes."""
+    lines = iter(docstring.split("\n"))
+    if not any(line == f"{section}:" for line in lines):
+        return []
+    found = []
+    for line in lines:
+        if line and not line.startswith("    "):
+            break
+        if item := re.match(r"    (\w[\w, *`]*): ", line):
+            found += [name.strip("*` ") for name in item[1].split(",")]
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_docstrings_describe_parameters_that_exist(room: str) -> None:
+    wrong = []
+    for path in sources(room):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or not (text := ast.get_docstring(node)):
+                continue
+            assert "\n----" not in text, f"{name_of(path)}: {node.name}"
+            # Of a class: parameters of its constructor, or fields of a dataclass.
+            parts = [node] if isinstance(node, ast.FunctionDef) else list(ast.walk(node))
+            known = {part.arg for each in parts for part in ast.walk(each) if isinstance(part, ast.arg)}
+            known |= {
+                part.target.id
+                for part in parts
+                if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+            }
+            wrong += [f"{name_of(path)}: {node.name}: {name}" for name in documented(text, "Args") if name not in known]
+    assert wrong == []

@@ -33,10 +33,10 @@ def test_a_constant_that_is_not_in_the_code_is_an_error(tmp_path, monkeypatch, c
     listed = tmp_path / "tests" / "room" / "test_limits.py"
     listed.write_text(f"LIMITS = [{entry}]\n")
     monkeypatch.setattr(draw_constants, "ROOT", tmp_path)
-    with pytest.raises(ValueError, match="three: 'part.py: MOST = 3' is not there"):
+    with pytest.raises(ValueError, match=r"three: 'part\.py: MOST = 3' is not there"):
         page()
     assert draw_constants.main() == 1
     assert "to do: change that entry" in capsys.readouterr().out
     (tmp_path / "room" / "part.py").write_text("MOST = 3\n")
     assert "| three | `room/part.py`: `MOST = 3` | a source | `print` |" in page()
-    assert ROOT != tmp_path
+    assert tmp_path != ROOT

@@ -42,11 +42,9 @@ class Augmenter:
     def check(self, picture: np.ndarray) -> None:
         """Try the pipeline on a cached picture, with a few seeds.
 
-        Raises
-        ------
-        ConfigError
-            When a transform cannot work on such a picture, or does not leave it uint8 RGB: scaling to mean and
-            standard deviation is part of the network.
+        Raises:
+            ConfigError: When a transform cannot work on such a picture, or does not leave it uint8 RGB: scaling to mean
+                and standard deviation is part of the network.
         """
         for seed in range(8):
             try:

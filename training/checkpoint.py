@@ -57,10 +57,8 @@ class Checkpoint:
     def restore(self) -> tuple[State, list[Epoch]]:
         """Load what an earlier call left into the network, its average and the optimizer; nothing when there is none.
 
-        Raises
-        ------
-        ConfigError
-            When the folder holds a run of another recipe.
+        Raises:
+            ConfigError: When the folder holds a run of another recipe.
         """
         if not self._path.is_file():
             return State(), []
@@ -86,10 +84,8 @@ def forget_checkpoints(run: Path) -> None:
 def check_same_recipe(folder: Path, config: TrainConfig) -> None:
     """Refuse a run folder whose epochs or folds were trained by another recipe, before anything is written there.
 
-    Raises
-    ------
-    ConfigError
-        Says what to do.
+    Raises:
+        ConfigError: Says what to do.
     """
     written = folder / "config.yaml"
     if written.is_file() and any((*folder.glob("checkpoint.pt"), *folder.glob("fold-*/checkpoint.pt"))):

@@ -50,27 +50,22 @@ def export_run(
 ) -> tuple[Card, Path]:
     """Export a finished run.
 
-    Parameters
-    ----------
-    run : run folder, or one fold of a k-fold run.
-    output : where the files go; None means ``run/export``.
-    name : of the model and its files; None means the recipe's name.
-    version : recorded in the card.
-    fixed_batch : also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
-    int8 : try an int8 variant; it becomes the default only if it is faster and loses too little.
-    cross_validation : k-fold run of the same recipe; the card quotes its pooled metrics, their names begin with cv_.
-        Heat maps have no use for it.
+    Args:
+        run: run folder, or one fold of a k-fold run.
+        output: where the files go; None means ``run/export``.
+        name: of the model and its files; None means the recipe's name.
+        version: recorded in the card.
+        fixed_batch: also write a variant with this batch size (CANN and TensorRT compile per shape); None for none.
+        int8: try an int8 variant; it becomes the default only if it is faster and loses too little.
+        cross_validation: k-fold run of the same recipe; the card quotes its pooled metrics, their names begin with cv_.
+            Heat maps have no use for it.
 
-    Returns
-    -------
-    The card and its path.
+    Returns:
+        The card and its path.
 
-    Raises
-    ------
-    ConfigError
-        When the folder holds no finished run, or the pictures it was tested on are gone.
-    ModelError
-        When ONNX and torch disagree.
+    Raises:
+        ConfigError: When the folder holds no finished run, or the pictures it was tested on are gone.
+        ModelError: When ONNX and torch disagree.
     """
     check_finished(run)
     config = load_recipe(str(run / "config.yaml"))

@@ -19,17 +19,14 @@ NEAR_UM = 8.0  # a find this near to a labelled nucleus is that nucleus, which i
 def false_finds(records: Iterable[Record], tables: Iterable[Path], normal: str, per_field: int) -> list[Record]:
     """The highest-scored finds in fields whose labels are all normal.
 
-    Parameters
-    ----------
-    records : labelled nuclei of the dataset, with um_per_px.
-    tables : written by `unmissed predict` with a heat-map model on the fields.
-    normal : the label that a field must have throughout, and that the places get.
-    per_field : most places of one field.
+    Args:
+        records: labelled nuclei of the dataset, with um_per_px.
+        tables: written by `unmissed predict` with a heat-map model on the fields.
+        normal: the label that a field must have throughout, and that the places get.
+        per_field: most places of one field.
 
-    Raises
-    ------
-    DatasetError
-        When a table lacks a column.
+    Raises:
+        DatasetError: When a table lacks a column.
     """
     labelled: dict[Path, list[Record]] = {}
     for record in records:

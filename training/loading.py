@@ -27,18 +27,14 @@ def load_pictures(
 ) -> np.ndarray:
     """Read all pictures into one array.
 
-    Parameters
-    ----------
-    um_per_px : of crops around places in pictures whose own pixel size is known; None keeps their scale.
+    Args:
+        um_per_px: of crops around places in pictures whose own pixel size is known; None keeps their scale.
 
-    Returns
-    -------
-    uint8 array (N, size_px, size_px, 3)
+    Returns:
+        uint8 array (N, size_px, size_px, 3)
 
-    Raises
-    ------
-    DatasetError
-        When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
+    Raises:
+        DatasetError: When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
     """
     pictures = np.empty((len(records), size_px, size_px, 3), np.uint8)
     by_file: dict[Path, list[int]] = {}
@@ -89,11 +85,10 @@ class TrainingPictures(Dataset[tuple[Tensor, int]]):
 class EpochSampler(Sampler[tuple[int, int]]):
     """The order of an epoch with a seed for each augmentation, a function of (seed, epoch) alone.
 
-    Parameters
-    ----------
-    count : pictures in an epoch.
-    seed : of order and augmentation.
-    chance : (N,) of each picture; None takes every one of ``count`` once.
+    Args:
+        count: pictures in an epoch.
+        seed: of order and augmentation.
+        chance: (N,) of each picture; None takes every one of ``count`` once.
     """
 
     def __init__(self, count: int, seed: int, chance: np.ndarray | None = None) -> None:

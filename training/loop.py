@@ -55,19 +55,16 @@ def train(
 ) -> list[Epoch]:
     """Train, leave the network with the weights of the chosen epoch, and return the history.
 
-    Parameters
-    ----------
-    scaled : the network inside its input scaling; it holds the weights of the chosen epoch at the end.
-    frozen : modules that stay in eval mode.
-    loader : training batches; its sampler yields the order of an epoch from (seed, epoch) alone.
-    objective : loss and validation.
-    folder : where ``history.csv``, ``best.safetensors`` and ``checkpoint.pt`` go; a checkpoint found there is
-        continued as if it had never stopped.
+    Args:
+        scaled: the network inside its input scaling; it holds the weights of the chosen epoch at the end.
+        frozen: modules that stay in eval mode.
+        loader: training batches; its sampler yields the order of an epoch from (seed, epoch) alone.
+        objective: loss and validation.
+        folder: where ``history.csv``, ``best.safetensors`` and ``checkpoint.pt`` go; a checkpoint found there is
+            continued as if it had never stopped.
 
-    Raises
-    ------
-    ConfigError
-        When the checkpoint belongs to another recipe, or the loss is no longer finite.
+    Raises:
+        ConfigError: When the checkpoint belongs to another recipe, or the loss is no longer finite.
     """
     settings = config.optimizer
     optimizer = torch.optim.AdamW(
@@ -139,10 +136,8 @@ def train(
 def check_finite(outputs: np.ndarray) -> None:
     """Refuse outputs of a network that has diverged.
 
-    Raises
-    ------
-    ConfigError
-        Says what to change.
+    Raises:
+        ConfigError: Says what to change.
     """
     if not np.isfinite(outputs).all():
         raise ConfigError("the outputs are not finite", fix="lower optimizer.lr or set precision=fp32")

@@ -42,10 +42,8 @@ class SplitPart:
 def read_data(config: DataConfig) -> Data:
     """Read the dataset of a recipe.
 
-    Raises
-    ------
-    DatasetError
-        When the folder is missing or has pictures of fewer than two classes.
+    Raises:
+        DatasetError: When the folder is missing or has pictures of fewer than two classes.
     """
     dataset = get(config.dataset)
     root = dataset_root(config.dataset, config.root)
@@ -67,10 +65,8 @@ def read_data(config: DataConfig) -> Data:
 def read_more_places(table: Path, records: Sequence[Record]) -> list[Record]:
     """Further places in the pictures of a dataset, for training only; they stay with the group of their picture.
 
-    Raises
-    ------
-    DatasetError
-        When a place is not in a picture of the dataset.
+    Raises:
+        DatasetError: When a place is not in a picture of the dataset.
     """
     pictures = {record.path.resolve(): record for record in records}
     found = []

@@ -35,10 +35,8 @@ def renew(card_path: Path) -> Card:
     Without the data that the card names ($UNMISSED_DATA, or the place in its recipe) the int8 file stays as it is, and
     only the known answers are made.
 
-    Raises
-    ------
-    UnmissedError
-        When the card or a file is not there, or is damaged.
+    Raises:
+        UnmissedError: When the card or a file is not there, or is damaged.
     """
     card, folder = load_card(card_path), card_path.parent
     files = dict(card.files)

@@ -20,16 +20,13 @@ from unmissed.training.task import TrainingTask
 def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     """Carry out a recipe.
 
-    Parameters
-    ----------
-    config : the validated recipe.
-    output : run folder; finished folds and epochs found there are not done again.
-    progress : receives what happens.
+    Args:
+        config: the validated recipe.
+        output: run folder; finished folds and epochs found there are not done again.
+        progress: receives what happens.
 
-    Returns
-    -------
-    Path
-        The run folder, with ``report.html``; k-fold runs hold one folder a fold.
+    Returns:
+        Path: The run folder, with ``report.html``; k-fold runs hold one folder a fold.
     """
     if config.few_shot is not None:
         return learn_few_shot(config, config.few_shot, output, progress)

@@ -22,9 +22,8 @@ R = TypeVar("R")
 class TrainingTask(Protocol, Generic[R]):
     """A kind of model: it has read its dataset, trains one split at a time, and can pool the results of folds.
 
-    Attributes
-    ----------
-    records : of the dataset; splits are made of them.
+    Attributes:
+        records: of the dataset; splits are made of them.
     """
 
     records: list[Record]
@@ -39,10 +38,8 @@ class TrainingTask(Protocol, Generic[R]):
 def begin(config: TrainConfig, records: Sequence[Record], split: Split, folder: Path, title: str) -> Accelerator:
     """Check a split, make its folder, seed everything, and give the device.
 
-    Raises
-    ------
-    DatasetError
-        When a group is on two sides or nothing is left for validation.
+    Raises:
+        DatasetError: When a group is on two sides or nothing is left for validation.
     """
     check_no_leak(split, records)
     if not split.validation:

@@ -28,12 +28,11 @@ _SIZES_PX = (300, 520)
 class ClarityRows:
     """Measured frames.
 
-    Attributes
-    ----------
-    values : float64 (N, F), columns ``CLARITY_FEATURES``.
-    reason : (N,) words, "" for legible ones.
-    kind : (N,) segment of the flight, or how the picture was spoiled.
-    group : (N,) name of the flight or of the picture.
+    Attributes:
+        values: float64 (N, F), columns ``CLARITY_FEATURES``.
+        reason: (N,) words, "" for legible ones.
+        kind: (N,) segment of the flight, or how the picture was spoiled.
+        group: (N,) name of the flight or of the picture.
     """
 
     values: np.ndarray
@@ -50,12 +49,11 @@ class ClarityRows:
 def flight_rows(seed: int, pictures: Path, part: TexturePart, cache: Path) -> ClarityRows:
     """Rows of a flight, rendered unless the cache holds them; every fifth flight is of the kind "mixed".
 
-    Parameters
-    ----------
-    seed : of the flight; a third of them has a drawn texture.
-    pictures : folder of endoscopic pictures for textures.
-    part : textures of one part never serve another.
-    cache : empty it when renderer or figures have changed.
+    Args:
+        seed: of the flight; a third of them has a drawn texture.
+        pictures: folder of endoscopic pictures for textures.
+        part: textures of one part never serve another.
+        cache: empty it when renderer or figures have changed.
     """
     path = make_folder(cache) / f"clarity-{part}-{seed}.npz"
     if not path.exists():
@@ -74,12 +72,11 @@ def flight_rows(seed: int, pictures: Path, part: TexturePart, cache: Path) -> Cl
 def picture_rows(pictures: Path, part: TexturePart, most: int, spoiled: int, cache: Path, seed: int = 0) -> ClarityRows:
     """Rows of real pictures, taken as legible, and of spoiled copies.
 
-    Parameters
-    ----------
-    pictures : folder of endoscopic pictures.
-    part : a picture belongs to one part by its name, as for textures.
-    most : pictures.
-    spoiled : copies of each.
+    Args:
+        pictures: folder of endoscopic pictures.
+        part: a picture belongs to one part by its name, as for textures.
+        most: pictures.
+        spoiled: copies of each.
     """
     name = "-".join(pictures.resolve().parts[-2:])  # many data sets call this folder "images"
     path = make_folder(cache) / f"clarity-pictures-{name}-{part}-{most}-{spoiled}-{seed}.npz"

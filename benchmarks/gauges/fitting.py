@@ -24,11 +24,10 @@ TargetKind = Literal["value", "probability"]
 class FittedGauge:
     """features -> clip((features - mean) / scale) -> layers with ReLU -> sigmoid; members are averaged.
 
-    Attributes
-    ----------
-    features : names of the columns.
-    mean, scale : float64 (F,).
-    members : of each network its layers as (weights (in, out), bias (out,)).
+    Attributes:
+        features: names of the columns.
+        mean, scale: float64 (F,).
+        members: of each network its layers as (weights (in, out), bias (out,)).
     """
 
     features: tuple[str, ...]
@@ -67,20 +66,17 @@ def fit_gauge(
 ) -> FittedGauge:
     """Fit a gauge.
 
-    Parameters
-    ----------
-    features : names of the columns.
-    values : (N, F), finite.
-    targets : (N,) or (N, K), 0..1.
-    kind : "value" minimises the absolute difference (smoothed near 0), "probability" the log loss.
-    weights : (N,), how much a row counts; None for all alike.
-    hidden : widths of the hidden layers; empty for a linear gauge.
-    members : networks that are averaged, each from its own start.
+    Args:
+        features: names of the columns.
+        values: (N, F), finite.
+        targets: (N,) or (N, K), 0..1.
+        kind: "value" minimises the absolute difference (smoothed near 0), "probability" the log loss.
+        weights: (N,), how much a row counts; None for all alike.
+        hidden: widths of the hidden layers; empty for a linear gauge.
+        members: networks that are averaged, each from its own start.
 
-    Returns
-    -------
-    FittedGauge
-        The same for the same seed.
+    Returns:
+        FittedGauge: The same for the same seed.
     """
     import torch
     from torch import nn
@@ -138,16 +134,13 @@ def ship_gauge(
 ) -> Card:
     """Write NAME.onnx and its card NAME.json.
 
-    Parameters
-    ----------
-    outputs : what each output measures.
-    training, data, metrics, limits : see ``Card``.
-    check : (N, F) features on which the file is compared with the fit.
+    Args:
+        outputs: what each output measures.
+        training, data, metrics, limits: see ``Card``.
+        check: (N, F) features on which the file is compared with the fit.
 
-    Raises
-    ------
-    ModelError
-        When the file gives other values.
+    Raises:
+        ModelError: When the file gives other values.
     """
     path = make_folder(folder) / f"{name}.onnx"
     _write_graph(gauge, len(outputs), path)

@@ -19,12 +19,11 @@ SEEN_S = 1.0
 class ExamConditions:
     """How an examination is simulated.
 
-    Attributes
-    ----------
-    habits : of the examiner.
-    noise : of the classifier.
-    fps : analysed frames a second.
-    listed : share of the sites that are on the list; the classifier's other classes count for no site of it.
+    Attributes:
+        habits: of the examiner.
+        noise: of the classifier.
+        fps: analysed frames a second.
+        listed: share of the sites that are on the list; the classifier's other classes count for no site of it.
     """
 
     habits: Habits
@@ -37,13 +36,12 @@ class ExamConditions:
 class SimulatedExam:
     """One examination as the tracker gets it.
 
-    Attributes
-    ----------
-    codes : of the listed sites.
-    times_s, legible : (T,), of the analysed frames.
-    probabilities : (T, S), what the classifier says.
-    neighbours : bool (S, S).
-    seen : bool (S,), the truth.
+    Attributes:
+        codes: of the listed sites.
+        times_s, legible: (T,), of the analysed frames.
+        probabilities: (T, S), what the classifier says.
+        neighbours: bool (S, S).
+        seen: bool (S,), the truth.
     """
 
     codes: tuple[str, ...]

@@ -18,15 +18,14 @@ from unmissed.inference.endoscopy.frame.content import ContentFinder
 class Recording:
     """A flight as small pictures, with its truth frame by frame.
 
-    Attributes
-    ----------
-    kind : of the flight.
-    radius_mm : of the lumen.
-    small : uint8 (N, h, w) grey.
-    masks : bool (M, h, w), tissue; ``mask_of`` (N,) says which one belongs to a frame.
-    time_s, speed_mm_s : (N,); positive is withdrawal.
-    legible, frozen : bool (N,).
-    segment : (N,) names.
+    Attributes:
+        kind: of the flight.
+        radius_mm: of the lumen.
+        small: uint8 (N, h, w) grey.
+        masks: bool (M, h, w), tissue; ``mask_of`` (N,) says which one belongs to a frame.
+        time_s, speed_mm_s: (N,); positive is withdrawal.
+        legible, frozen: bool (N,).
+        segment: (N,) names.
     """
 
     kind: str
@@ -46,17 +45,14 @@ def record(
 ) -> Path:
     """Render a flight, unless it was recorded before, and keep what the monitors see of it.
 
-    Parameters
-    ----------
-    kind, seed : of the flight.
-    pictures : folder of endoscopic pictures for textures.
-    part : textures of one part never serve another.
-    cache : folder of recordings; empty it when the renderer has changed.
+    Args:
+        kind, seed: of the flight.
+        pictures: folder of endoscopic pictures for textures.
+        part: textures of one part never serve another.
+        cache: folder of recordings; empty it when the renderer has changed.
 
-    Raises
-    ------
-    DatasetError
-        When there are no pictures.
+    Raises:
+        DatasetError: When there are no pictures.
     """
     path = cache / f"{part}-{kind}-{seed}.npz"
     if path.exists():

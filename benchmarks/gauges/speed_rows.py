@@ -37,16 +37,15 @@ def gauge_of(speed_mm_s: np.ndarray) -> np.ndarray:
 class FlightRows:
     """A flight, frame by frame.
 
-    Attributes
-    ----------
-    kind : of the flight.
-    values : float (N, F), columns of ``FEATURES``.
-    time_s, similarity, trust : (N,).
-    speed_mm_s : (N,), true speed of the frame's interval; positive is withdrawal.
-    second_mm_s, soon_mm_s : (N,), its mean size over the last second and the last 0.3 s.
-    radius_mm : of the lumen.
-    legible, frozen : bool (N,).
-    segment : (N,) names.
+    Attributes:
+        kind: of the flight.
+        values: float (N, F), columns of ``FEATURES``.
+        time_s, similarity, trust: (N,).
+        speed_mm_s: (N,), true speed of the frame's interval; positive is withdrawal.
+        second_mm_s, soon_mm_s: (N,), its mean size over the last second and the last 0.3 s.
+        radius_mm: of the lumen.
+        legible, frozen: bool (N,).
+        segment: (N,) names.
     """
 
     kind: str
@@ -70,10 +69,9 @@ class FlightRows:
 def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
     """Run the meters over a recording.
 
-    Parameters
-    ----------
-    every : so many frames are averaged to one, as if the tip moved that much faster before a slower shutter.
-    keep : of the frames after that, only one of so many is seen, as at a lower frame rate.
+    Args:
+        every: so many frames are averaged to one, as if the tip moved that much faster before a slower shutter.
+        keep: of the frames after that, only one of so many is seen, as at a lower frame rate.
     """
     similarity, motion, window = SimilarityMeter(), MotionMeter(), SpeedWindow()
     masks = [np.where(mask, 255, 0).astype(np.uint8) for mask in flight.masks]

@@ -95,9 +95,8 @@ def flights_of(
 ) -> list[FlightRows]:
     """Rows of all flights of a part.
 
-    Parameters
-    ----------
-    variants : how each flight is seen.
+    Args:
+        variants: how each flight is seen.
     """
     plan = PLANS[part]
     found = []

@@ -92,12 +92,9 @@ def main(
 def target_of(slide: Path, um_per_px: float, network: Path) -> Target:
     """The slide with what a peer needs to know of it.
 
-    Raises
-    ------
-    SlideError
-        When it cannot be opened.
-    ConfigError
-        When its pixel size is not known.
+    Raises:
+        SlideError: When it cannot be opened.
+        ConfigError: When its pixel size is not known.
     """
     with open_slide(slide) as source:
         level, size = source.levels[0], source.pixel_size

@@ -14,14 +14,13 @@ MEAN_ALLOWED = 0.02  # the edges of patches and another way to shrink pixels mov
 class Contender:
     """One that runs over the slide, round by round.
 
-    Attributes
-    ----------
-    name : "int8" and "fp32" are ours, which the others are compared with.
-    title, settings : in the table.
-    run : runs once.
-    facts : what else is known of it.
-    runs : what was measured.
-    failed : why it takes part no more.
+    Attributes:
+        name: "int8" and "fp32" are ours, which the others are compared with.
+        title, settings: in the table.
+        run: runs once.
+        facts: what else is known of it.
+        runs: what was measured.
+        failed: why it takes part no more.
     """
 
     name: str
@@ -36,11 +35,10 @@ class Contender:
 def run_rounds(contenders: Sequence[Contender], rounds: int, notify: Callable[[str], None]) -> None:
     """Run A B C, A B C ...: what else the machine does then affects all equally.
 
-    Parameters
-    ----------
-    contenders : get their runs; one that fails takes no part in later rounds.
-    rounds : how many.
-    notify : called for every run.
+    Args:
+        contenders: get their runs; one that fails takes no part in later rounds.
+        rounds: how many.
+        notify: called for every run.
     """
     for number in range(rounds):
         for contender in contenders:
@@ -60,10 +58,9 @@ def run_rounds(contenders: Sequence[Contender], rounds: int, notify: Callable[[s
 def rows_of(contenders: Sequence[Contender], mpx: float) -> list[BenchRow]:
     """One row for each contender.
 
-    Parameters
-    ----------
-    contenders : after all rounds.
-    mpx : megapixels of the slide at the resolution that is read.
+    Args:
+        contenders: after all rounds.
+        mpx: megapixels of the slide at the resolution that is read.
     """
     ours = {one.name: one.runs for one in contenders if one.name in ("int8", "fp32") and not one.failed}
     rows = []

@@ -33,10 +33,8 @@ def requirements_of(peer: Peer) -> str:
 def python_of(peer: Peer, folder: Path) -> Path:
     """The Python of a peer's environment.
 
-    Raises
-    ------
-    RuntimeUnavailableError
-        When it was not made, or from other requirements than today's.
+    Raises:
+        RuntimeUnavailableError: When it was not made, or from other requirements than today's.
     """
     place = folder / peer.environment
     stamp = place / _STAMP
@@ -52,15 +50,12 @@ def python_of(peer: Peer, folder: Path) -> Path:
 def make_environment(peer: Peer, folder: Path) -> bool:
     """Make the environment of a peer unless it is there; downloads go through pip's cache, which all share.
 
-    Returns
-    -------
-    bool
-        Whether it had to be made.
+    Returns:
+        bool
+            Whether it had to be made.
 
-    Raises
-    ------
-    PeerError
-        When ``venv`` or ``pip`` fails; what was made is removed.
+    Raises:
+        PeerError: When ``venv`` or ``pip`` fails; what was made is removed.
     """
     try:
         python_of(peer, folder)

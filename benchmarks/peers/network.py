@@ -23,17 +23,13 @@ def write_network(source: Path, target: Path) -> None:
     format. Batch norm is folded into the convolutions, as in the ONNX file: this favours the peer, because code
     as in most papers leaves it apart.
 
-    Parameters
-    ----------
-    source : fp32 ONNX file of a finder.
-    target : the file to write.
+    Args:
+        source: fp32 ONNX file of a finder.
+        target: the file to write.
 
-    Raises
-    ------
-    ModelError
-        When the graph has an operator that finders do not have.
-    RuntimeUnavailableError
-        When the package ``onnx`` is missing.
+    Raises:
+        ModelError: When the graph has an operator that finders do not have.
+        RuntimeUnavailableError: When the package ``onnx`` is missing.
     """
     onnx = _onnx()
     graph = onnx.load(source).graph

@@ -16,10 +16,9 @@ _PATCH_PX, _PATCHES = 512, 4
 def our_maps(target: Target, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Patches from the middle of the slide, and the maps that our fp32 model makes of them.
 
-    Returns
-    -------
-    patches : uint8 (4, 512, 512, 3).
-    maps : float32 (4, K, h, w).
+    Returns:
+        patches: uint8 (4, 512, 512, 3).
+        maps: float32 (4, K, h, w).
     """
     from unmissed.datasets.slides.opening import open_slide
     from unmissed.datasets.slides.view import read_area, view_at
@@ -39,12 +38,9 @@ def our_maps(target: Target, model: str) -> tuple[np.ndarray, np.ndarray]:
 def largest_difference(peer: Peer, environments: Path, target: Target, patches: np.ndarray, maps: np.ndarray) -> float:
     """By how much a probability differs at most, over all modes that the peer may run the network in.
 
-    Raises
-    ------
-    PeerError
-        When it is more than 1e-4: the comparison would be of two networks.
-    RuntimeUnavailableError, ChildError
-        When the peer has no environment, or fails.
+    Raises:
+        PeerError: When it is more than 1e-4: the comparison would be of two networks.
+        RuntimeUnavailableError, ChildError: When the peer has no environment, or fails.
     """
     with TemporaryDirectory() as folder:
         given, written = Path(folder) / "patches.npy", Path(folder) / "maps.npz"

@@ -10,12 +10,11 @@ from unmissed.datasets.basis.errors import UnmissedError
 class Settings(BaseModel):
     """How a peer is run.
 
-    Attributes
-    ----------
-    patch_px, batch : side of a patch and patches a batch.
-    workers : processes of the DataLoader; 0 reads in the main process.
-    threads : of torch.
-    mode : how torch runs the network; see ``runners/plain_network.py``.
+    Attributes:
+        patch_px, batch: side of a patch and patches a batch.
+        workers: processes of the DataLoader; 0 reads in the main process.
+        threads: of torch.
+        mode: how torch runs the network; see ``runners/plain_network.py``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,15 +34,14 @@ class Settings(BaseModel):
 class Peer:
     """Another way to run a network over a slide.
 
-    Attributes
-    ----------
-    name : as the command line names it.
-    title : in tables.
-    runner : script in ``runners`` that runs a job.
-    environment : folder of its Python; its requirements have that name.
-    modes : how it may run the network; see ``runners/plain_network.py``.
-    usual : settings as its users have them; None where ``best`` says all.
-    best : the fastest that a sweep found on two cores with the finder at 1.0 um/px.
+    Attributes:
+        name: as the command line names it.
+        title: in tables.
+        runner: script in ``runners`` that runs a job.
+        environment: folder of its Python; its requirements have that name.
+        modes: how it may run the network; see ``runners/plain_network.py``.
+        usual: settings as its users have them; None where ``best`` says all.
+        best: the fastest that a sweep found on two cores with the finder at 1.0 um/px.
     """
 
     name: str
@@ -104,10 +102,8 @@ PEERS = {
 def chosen_peers(words: str) -> list[Peer]:
     """The peers that "all" or "NAME,NAME" means; "none" means none.
 
-    Raises
-    ------
-    UnmissedError
-        For an unknown name.
+    Raises:
+        UnmissedError: For an unknown name.
     """
     names = {"all": list(PEERS), "none": []}.get(words, [name.strip() for name in words.split(",")])
     unknown = [name for name in names if name not in PEERS]

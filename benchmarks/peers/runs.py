@@ -19,12 +19,11 @@ _TIMEOUT_S = 3600.0
 class Target(BaseModel):
     """What all contenders run over.
 
-    Attributes
-    ----------
-    slide : file.
-    um_per_px, slide_um_per_px : at which it is read, and of its level 0.
-    network : made by ``write_network``.
-    width_px, height_px : of level 0.
+    Attributes:
+        slide: file.
+        um_per_px, slide_um_per_px: at which it is read, and of its level 0.
+        network: made by ``write_network``.
+        width_px, height_px: of level 0.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,11 +56,10 @@ class RunnerAnswer(BaseModel):
 class ContenderRun(BaseModel):
     """One run: what the outside saw, and what the process reported.
 
-    Attributes
-    ----------
-    process_s : from before the start of the process to its end.
-    peak_bytes : largest memory of all its processes.
-    answer : None for a command that reports nothing.
+    Attributes:
+        process_s: from before the start of the process to its end.
+        peak_bytes: largest memory of all its processes.
+        answer: None for a command that reports nothing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,12 +72,9 @@ class ContenderRun(BaseModel):
 def run_peer(peer: Peer, environments: Path, target: Target, settings: Settings) -> ContenderRun:
     """Run a peer over the slide once.
 
-    Raises
-    ------
-    RuntimeUnavailableError
-        When its environment was not made.
-    ChildError, PeerError
-        When it fails, or does not report what it did.
+    Raises:
+        RuntimeUnavailableError: When its environment was not made.
+        ChildError, PeerError: When it fails, or does not report what it did.
     """
     python = python_of(peer, environments)
     with TemporaryDirectory() as folder:
@@ -125,10 +120,8 @@ def run_ours(words: Sequence[str]) -> ContenderRun:
 def run_of(child: ChildRun) -> ContenderRun:
     """Read the answer: the last line of what the process printed.
 
-    Raises
-    ------
-    PeerError
-        When it is none.
+    Raises:
+        PeerError: When it is none.
     """
     last = child.stdout.strip().rsplit("\n", 1)[-1]
     try:

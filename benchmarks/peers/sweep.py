@@ -21,23 +21,19 @@ def sweep(run: RunSettings, peer: Peer, cores: int, rows: list[BenchRow], notify
     The knobs depend on each other too little to try hundreds of settings: how the cores are shared comes first, then
     how torch runs the network, then the size of patches and batches.
 
-    Parameters
-    ----------
-    run : runs the peer once.
-    peer : whose modes are tried; from its best settings so far.
-    cores : threads and workers are tried up to this many, at least 2.
-    rows : gets a row for each setting that was tried.
-    notify : called for every one of them.
+    Args:
+        run: runs the peer once.
+        peer: whose modes are tried; from its best settings so far.
+        cores: threads and workers are tried up to this many, at least 2.
+        rows: gets a row for each setting that was tried.
+        notify: called for every one of them.
 
-    Returns
-    -------
-    Settings
-        Those with the most pixels a second; on a small slide seconds would favour patches that happen to fit it.
+    Returns:
+        Settings: Those with the most pixels a second; on a small slide seconds would favour patches that happen to fit
+            it.
 
-    Raises
-    ------
-    UnmissedError
-        When no setting runs.
+    Raises:
+        UnmissedError: When no setting runs.
     """
     best, fastest = peer.best, 0.0
     tried: set[Settings] = set()

@@ -59,11 +59,10 @@ BITS = {
 class ProcessorKind:
     """A class of processors, defined by what its kernels need.
 
-    Attributes
-    ----------
-    name : as a column is called.
-    like : processors of this class.
-    has, lacks : instruction sets.
+    Attributes:
+        name: as a column is called.
+        like: processors of this class.
+        has, lacks: instruction sets.
     """
 
     name: str

@@ -24,14 +24,11 @@ class NoMaskError(UnmissedError):
 def compile_mask(folder: Path) -> Path:
     """Make the shared object, and try whether it works.
 
-    Parameters
-    ----------
-    folder : where it goes.
+    Args:
+        folder: where it goes.
 
-    Raises
-    ------
-    NoMaskError
-        When this is no Linux on x86-64, there is no gcc, or the kernel or processor cannot fault at CPUID.
+    Raises:
+        NoMaskError: When this is no Linux on x86-64, there is no gcc, or the kernel or processor cannot fault at CPUID.
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise NoMaskError(f"this is {sys.platform} on {platform.machine()}", expected="Linux on x86-64")

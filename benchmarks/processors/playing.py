@@ -37,13 +37,12 @@ class ProcessorError(UnmissedError):
 class Processor:
     """How a worker is run so that it sees a certain processor.
 
-    Attributes
-    ----------
-    name : of the column.
-    has, lacks : instruction sets that the worker must see, and must not.
-    before : words before the command.
-    variables : of its environment, beside this process's.
-    is_timed : whether milliseconds on it are those of its kernels.
+    Attributes:
+        name: of the column.
+        has, lacks: instruction sets that the worker must see, and must not.
+        before: words before the command.
+        variables: of its environment, beside this process's.
+        is_timed: whether milliseconds on it are those of its kernels.
     """
 
     name: str
@@ -62,18 +61,14 @@ def run_worker(
 ) -> WorkerReport:
     """Ask files on a processor.
 
-    Parameters
-    ----------
-    asked : files and how many questions of each.
-    seconds : for how long each file is timed, where the processor's times are real.
-    timeout_s : of the whole process.
+    Args:
+        asked: files and how many questions of each.
+        seconds: for how long each file is timed, where the processor's times are real.
+        timeout_s: of the whole process.
 
-    Raises
-    ------
-    ProcessorError
-        When the worker sees another processor than the one that was meant, or reports nothing.
-    ChildError
-        When it fails.
+    Raises:
+        ProcessorError: When the worker sees another processor than the one that was meant, or reports nothing.
+        ChildError: When it fails.
     """
     timed_s = seconds if processor.is_timed else 0.0
     task = WorkerTask(asked=tuple(asked), has=processor.has, lacks=processor.lacks, seconds=timed_s)
@@ -95,10 +90,9 @@ def run_worker(
 def masked(mask: Path, native: frozenset[str]) -> list[Processor]:
     """Classes of older processors that this one can play with the mask, the oldest first.
 
-    Parameters
-    ----------
-    mask : as ``compile_mask`` made it.
-    native : what a worker sees with ``unhidden``.
+    Args:
+        mask: as ``compile_mask`` made it.
+        native: what a worker sees with ``unhidden``.
     """
     return [
         Processor(kind.name, kind.has, kind.lacks, variables=hiding(mask, kind.lacks))
@@ -115,10 +109,8 @@ def unhidden(mask: Path) -> Processor:
 def emulated(cpu: str) -> Processor:
     """A CPU model of qemu's user emulation.
 
-    Raises
-    ------
-    ProcessorError
-        When the model is none of ``EMULATED``, qemu is not here, or this machine is no x86-64.
+    Raises:
+        ProcessorError: When the model is none of ``EMULATED``, qemu is not here, or this machine is no x86-64.
     """
     if cpu not in EMULATED:
         raise unknown_name(ProcessorError, "emulated processor", cpu, EMULATED)

@@ -15,11 +15,10 @@ from unmissed.models.zoo import ModelFile
 def row_of(name: str, file: ModelFile, answers: Mapping[str, FileAnswers]) -> tuple[BenchRow, list[str]]:
     """A row of the table, and sentences on what is wrong in it.
 
-    Parameters
-    ----------
-    name : of the model, as the user gave it.
-    file : what was asked.
-    answers : processor -> what came of it; empty where the card has no known answers.
+    Args:
+        name: of the model, as the user gave it.
+        file: what was asked.
+        answers: processor -> what came of it; empty where the card has no known answers.
     """
     what = {"model": name, "variant": file.variant}
     known = file.card.known_for(file.variant)

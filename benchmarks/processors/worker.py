@@ -23,11 +23,10 @@ RUNTIME = "onnx-cpu"
 class Question(BaseModel):
     """A file that is asked.
 
-    Attributes
-    ----------
-    model, variant : as ``zoo.resolve`` takes them.
-    most : so many of its known questions; None asks all.
-    sha256 : of the file that is meant; empty takes any. An export beside a long run replaces files.
+    Attributes:
+        model, variant: as ``zoo.resolve`` takes them.
+        most: so many of its known questions; None asks all.
+        sha256: of the file that is meant; empty takes any. An export beside a long run replaces files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,11 +40,10 @@ class Question(BaseModel):
 class WorkerTask(BaseModel):
     """What a worker has to do.
 
-    Attributes
-    ----------
-    asked : files.
-    has, lacks : instruction sets that the processor must show, and must not; else nothing is computed.
-    seconds : for how long each file is timed; 0 leaves it.
+    Attributes:
+        asked: files.
+        has, lacks: instruction sets that the processor must show, and must not; else nothing is computed.
+        seconds: for how long each file is timed; 0 leaves it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,10 +62,9 @@ class WorkerTask(BaseModel):
 class FileAnswers(BaseModel):
     """What came of a file.
 
-    Attributes
-    ----------
-    numbers : a row for each question, as ``known_answers.spread`` gives them; None where one is not finite.
-    ms : for all questions, the best of the rounds, one thread; None where it was not timed.
+    Attributes:
+        numbers: a row for each question, as ``known_answers.spread`` gives them; None where one is not finite.
+        ms: for all questions, the best of the rounds, one thread; None where it was not timed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -20,14 +20,13 @@ def stacked_bars(
 ) -> None:
     """Draw horizontal bars whose parts add up; the total is at the end of each.
 
-    Parameters
-    ----------
-    path : of the PNG.
-    title : above the bars.
-    bars : (label, part -> length), the first on top.
-    unit : of the lengths.
-    marks : label -> length, dashed lines across, such as the reference of 36 s.
-    note : small print below: machine and date.
+    Args:
+        path: of the PNG.
+        title: above the bars.
+        bars: (label, part -> length), the first on top.
+        unit: of the lengths.
+        marks: label -> length, dashed lines across, such as the reference of 36 s.
+        note: small print below: machine and date.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

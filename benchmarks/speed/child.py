@@ -24,10 +24,9 @@ class ChildError(UnmissedError):
 class MemorySample:
     """What a command used at a moment.
 
-    Attributes
-    ----------
-    time_s : since its start.
-    memory_bytes : resident memory of it and its descendants, private and shared pages alike.
+    Attributes:
+        time_s: since its start.
+        memory_bytes: resident memory of it and its descendants, private and shared pages alike.
     """
 
     time_s: float
@@ -38,13 +37,13 @@ class MemorySample:
 class ChildRun:
     """How a command ended.
 
-    Attributes
-    ----------
-    seconds : wall time from before its start until it was gone.
-    cpu_s : user and system time of it and its descendants.
-    peak_bytes : largest resident memory of all its processes together; descendants count from their second second on.
-    watch_s : CPU time that watching it took in this process.
-    stdout : what it printed.
+    Attributes:
+        seconds: wall time from before its start until it was gone.
+        cpu_s: user and system time of it and its descendants.
+        peak_bytes: largest resident memory of all its processes together; descendants count from their second second
+            on.
+        watch_s: CPU time that watching it took in this process.
+        stdout: what it printed.
     """
 
     seconds: float
@@ -63,10 +62,9 @@ def run_child(
 ) -> ChildRun:
     """Run ``python -m`` with these arguments and wait for its end; see ``run_command``.
 
-    Parameters
-    ----------
-    arguments : module and words, as ("unmissed.cli.app", "triage", ...).
-    look_s, on_sample, timeout_s : as in ``run_command``.
+    Args:
+        arguments: module and words, as ("unmissed.cli.app", "triage", ...).
+        look_s, on_sample, timeout_s: as in ``run_command``.
     """
     command = [sys.executable, "-m", *arguments]
     return run_command(command, look_s=look_s, on_sample=on_sample, timeout_s=timeout_s)
@@ -82,18 +80,15 @@ def run_command(
 ) -> ChildRun:
     """Run a command and wait for its end.
 
-    Parameters
-    ----------
-    command : program and words; no shell reads them.
-    look_s : how often memory is looked at.
-    on_sample : called with what was seen.
-    timeout_s : the command is killed when it takes longer.
-    environment : variables of the command; None hands on this process's.
+    Args:
+        command: program and words; no shell reads them.
+        look_s: how often memory is looked at.
+        on_sample: called with what was seen.
+        timeout_s: the command is killed when it takes longer.
+        environment: variables of the command; None hands on this process's.
 
-    Raises
-    ------
-    ChildError
-        When the command fails, with its last words.
+    Raises:
+        ChildError: When the command fails, with its last words.
     """
     started, cpu = perf_counter(), _children_s()
     process = subprocess.Popen(  # noqa: S603 - no shell, and a program of ours or of an environment that we made

@@ -32,15 +32,14 @@ _ORDER: tuple[ChangeVerdict, ...] = get_args(ChangeVerdict)  # as they stand in 
 class Change:
     """One figure on both sides.
 
-    Attributes
-    ----------
-    bench : "slide", "video", "model" or "io".
-    what : the row.
-    name, unit : of the figure.
-    before, after : the figure in A and in B; None where a side lacks it.
-    verdict : in a word; times and rates get faster or slower, everything else better or worse.
-    same_machine : whether both sides come from the same class of machine, so that the code is what differs.
-    why_missing : what the side that lacks the figure says; "" when it says nothing.
+    Attributes:
+        bench: "slide", "video", "model" or "io".
+        what: the row.
+        name, unit: of the figure.
+        before, after: the figure in A and in B; None where a side lacks it.
+        verdict: in a word; times and rates get faster or slower, everything else better or worse.
+        same_machine: whether both sides come from the same class of machine, so that the code is what differs.
+        why_missing: what the side that lacks the figure says; "" when it says nothing.
     """
 
     bench: str
@@ -71,11 +70,10 @@ class Change:
 class Comparison:
     """Two results of benchmarks side by side.
 
-    Attributes
-    ----------
-    changes : every figure that has a better side; worse ones first, and among these the largest change first.
-    warnings : what must be known before the ratios are read: other machines, other models, a loaded machine.
-    notes : what is not compared, and what else differs: commands, versions of packages.
+    Attributes:
+        changes: every figure that has a better side; worse ones first, and among these the largest change first.
+        warnings: what must be known before the ratios are read: other machines, other models, a loaded machine.
+        notes: what is not compared, and what else differs: commands, versions of packages.
     """
 
     changes: tuple[Change, ...]
@@ -106,10 +104,9 @@ class Comparison:
 def compare(before: Results, after: Results, tolerance: float = TOLERANCE) -> Comparison:
     """Match the figures of two results by benchmark and row, and judge each that has a better side.
 
-    Parameters
-    ----------
-    before, after : A and B.
-    tolerance : per cent by which medians may differ without being called changed.
+    Args:
+        before, after: A and B.
+        tolerance: per cent by which medians may differ without being called changed.
     """
     warnings: list[str] = []
     notes: list[str] = []
@@ -134,10 +131,9 @@ def chance_apart(rounds: int, others: int) -> float:
 def judge(before: Figure, after: Figure, tolerance: float = TOLERANCE) -> ChangeVerdict:
     """Whether a figure has changed beyond noise; the module says what that means.
 
-    Parameters
-    ----------
-    before, after : the figure in A and in B, with the same unit and direction.
-    tolerance : per cent; for a figure in per cent, points.
+    Args:
+        before, after: the figure in A and in B, with the same unit and direction.
+        tolerance: per cent; for a figure in per cent, points.
     """
     if before.rounds == after.rounds:
         return "same"

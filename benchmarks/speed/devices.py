@@ -14,10 +14,9 @@ _PACKAGES = {"cuda": None, "npu": "torch_npu"}  # name in torch -> package that 
 class Accelerator:
     """The first device of a kind.
 
-    Attributes
-    ----------
-    kind : "cuda" or "npu".
-    module : ``torch.cuda``, ``torch.npu`` or a stand-in.
+    Attributes:
+        kind: "cuda" or "npu".
+        module: ``torch.cuda``, ``torch.npu`` or a stand-in.
     """
 
     kind: str
@@ -27,10 +26,8 @@ class Accelerator:
     def find(cls, kind: str) -> Self | None:
         """The first device of a kind; None when torch or the device is not there.
 
-        Raises
-        ------
-        RuntimeUnavailableError
-            For a kind other than "cuda" and "npu".
+        Raises:
+            RuntimeUnavailableError: For a kind other than "cuda" and "npu".
         """
         module = device_module(kind)
         return None if module is None else cls(kind, module)
@@ -61,14 +58,11 @@ class Accelerator:
 def device_module(kind: str) -> Any | None:
     """The module of a kind of device, when torch is installed and a device is there; else None.
 
-    Parameters
-    ----------
-    kind : "cuda" or "npu".
+    Args:
+        kind: "cuda" or "npu".
 
-    Raises
-    ------
-    RuntimeUnavailableError
-        For another kind.
+    Raises:
+        RuntimeUnavailableError: For another kind.
     """
     if kind not in _PACKAGES:
         raise unknown_name(RuntimeUnavailableError, "kind of device", kind, _PACKAGES)

@@ -32,12 +32,11 @@ _PACKAGES = (
 class Recorder:
     """Collects the rows of one benchmark while it runs; made before the first of them.
 
-    Attributes
-    ----------
-    name : "slide", "video", "model" or "io".
-    command : the words after ``unmissed bench``; None takes them from the process.
-    models : model -> file, variant and SHA-256 of what ran.
-    rows, notes : so far.
+    Attributes:
+        name: "slide", "video", "model" or "io".
+        command: the words after ``unmissed bench``; None takes them from the process.
+        models: model -> file, variant and SHA-256 of what ran.
+        rows, notes: so far.
     """
 
     name: str
@@ -54,10 +53,8 @@ class Recorder:
     def check_output(self, output: Path) -> None:
         """Refuse a folder that ``write_bench`` would refuse, before time is spent on measuring.
 
-        Raises
-        ------
-        ConfigError
-            When the folder holds results of another machine, or a file that is no result.
+        Raises:
+            ConfigError: When the folder holds results of another machine, or a file that is no result.
         """
         _earlier_benches(output, self._class)
 
@@ -82,10 +79,8 @@ class Recorder:
 def load_results(path: Path) -> Results:
     """Read ``results.json``, or a folder that holds one.
 
-    Raises
-    ------
-    ConfigError
-        When there is none, or it is not valid.
+    Raises:
+        ConfigError: When there is none, or it is not valid.
     """
     file = path / RESULTS_FILE if path.is_dir() else path
     try:
@@ -108,23 +103,18 @@ def load_results(path: Path) -> Results:
 def write_bench(output: Path, bench: Bench, charts: Iterable[Callable[[Path], None]] = ()) -> tuple[str, ...]:
     """Put a benchmark into a folder beside the others of the same machine: results.json, bench-NAME.md, its charts.
 
-    Parameters
-    ----------
-    output : the folder; made when it is not there.
-    bench : replaces an older one of the same name.
-    charts : each is called with the folder and writes a picture; left out without matplotlib.
+    Args:
+        output: the folder; made when it is not there.
+        bench: replaces an older one of the same name.
+        charts: each is called with the folder and writes a picture; left out without matplotlib.
 
-    Returns
-    -------
-    tuple of str
-        What was left out, for the user.
+    Returns:
+        tuple of str
+            What was left out, for the user.
 
-    Raises
-    ------
-    ConfigError
-        When the folder holds results of another machine, or a file that is no result.
-    OutputError
-        When the folder cannot be written.
+    Raises:
+        ConfigError: When the folder holds results of another machine, or a file that is no result.
+        OutputError: When the folder cannot be written.
     """
     results = Results(benches={**_earlier_benches(output, bench.machine_class), bench.name: bench})
     make_folder(output)

@@ -15,12 +15,11 @@ _MOST_ROWS = 10_000
 class Figure(BaseModel):
     """One quantity, measured in one or more rounds.
 
-    Attributes
-    ----------
-    unit : "s", "ms", "MiB", "images/s", "Mpx/s", "fps", "%" or "" for a plain number.
-    rounds : the value of each round, in order; at least one.
-    better : which way is better; "" for what is only told, such as a number of frames.
-    table : figures of a table of their own carry its name; "" for the main one.
+    Attributes:
+        unit: "s", "ms", "MiB", "images/s", "Mpx/s", "fps", "%" or "" for a plain number.
+        rounds: the value of each round, in order; at least one.
+        better: which way is better; "" for what is only told, such as a number of frames.
+        table: figures of a table of their own carry its name; "" for the main one.
     """
 
     model_config = _Frozen
@@ -49,12 +48,12 @@ class Figure(BaseModel):
 class BenchRow(BaseModel):
     """What was measured of one thing.
 
-    Attributes
-    ----------
-    what : what distinguishes this row from the others, in the order of the columns ("slide", "preset", "runtime" ...).
-    figures : name -> figure; empty when it was not measured.
-    facts : what else is known and is not compared: counts, file bytes, stages.
-    not_measured : why there are no figures; "" when there are.
+    Attributes:
+        what: what distinguishes this row from the others, in the order of the columns ("slide", "preset", "runtime"
+            ...).
+        figures: name -> figure; empty when it was not measured.
+        facts: what else is known and is not compared: counts, file bytes, stages.
+        not_measured: why there are no figures; "" when there are.
     """
 
     model_config = _Frozen
@@ -74,11 +73,10 @@ class BenchRow(BaseModel):
 class Load(BaseModel):
     """How busy the machine was with other things.
 
-    Attributes
-    ----------
-    load_average : of the last minute, before the benchmark; None where the system has none.
-    others_before, others_during : share of all cores that other processes used, 0 to 1.
-    stolen : share of the time that a hypervisor gave to other machines during the benchmark.
+    Attributes:
+        load_average: of the last minute, before the benchmark; None where the system has none.
+        others_before, others_during: share of all cores that other processes used, 0 to 1.
+        stolen: share of the time that a hypervisor gave to other machines during the benchmark.
     """
 
     model_config = _Frozen
@@ -92,19 +90,18 @@ class Load(BaseModel):
 class Bench(BaseModel):
     """One benchmark with all that is needed to read its figures later.
 
-    Attributes
-    ----------
-    name : "slide", "video", "model" or "io".
-    started : ISO 8601 with time zone.
-    seconds : wall time of the whole benchmark.
-    command : the words after ``unmissed bench``.
-    machine : as ``unmissed.datasets.basis.hardware.describe`` gives it.
-    machine_class : processor, cores and accelerator in one short name.
-    load : how busy the machine was.
-    versions : package -> version.
-    models : model -> file, variant and SHA-256 of what ran.
-    rows : what was measured.
-    notes : what a reader must know; a loaded machine is among it.
+    Attributes:
+        name: "slide", "video", "model" or "io".
+        started: ISO 8601 with time zone.
+        seconds: wall time of the whole benchmark.
+        command: the words after ``unmissed bench``.
+        machine: as ``unmissed.datasets.basis.hardware.describe`` gives it.
+        machine_class: processor, cores and accelerator in one short name.
+        load: how busy the machine was.
+        versions: package -> version.
+        models: model -> file, variant and SHA-256 of what ran.
+        rows: what was measured.
+        notes: what a reader must know; a loaded machine is among it.
     """
 
     model_config = _Frozen
@@ -125,10 +122,9 @@ class Bench(BaseModel):
 class Results(BaseModel):
     """All benchmarks of one machine: ``results.json``.
 
-    Attributes
-    ----------
-    schema_version : of this file.
-    benches : name -> the newest run of it.
+    Attributes:
+        schema_version: of this file.
+        benches: name -> the newest run of it.
     """
 
     model_config = _Frozen

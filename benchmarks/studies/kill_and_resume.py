@@ -26,11 +26,11 @@ import numpy as np
 import tifffile
 import typer
 
-from unmissed.testing.quick_screener import QuickScreener
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, ResultError, read_slide_result
 from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.testing.quick_screener import QuickScreener
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,11 @@ _UM_PER_PX = 0.25
 class KillReport:
     """What was seen.
 
-    Attributes
-    ----------
-    kills : processes that were killed.
-    completed : runs that came to their end, after any number of kills.
-    kept : slides that a killed process had finished, summed over the kills.
-    problems : everything that is not as it should be; empty when all is well.
+    Attributes:
+        kills: processes that were killed.
+        completed: runs that came to their end, after any number of kills.
+        kept: slides that a killed process had finished, summed over the kills.
+        problems: everything that is not as it should be; empty when all is well.
     """
 
     kills: int = 0
@@ -94,20 +93,22 @@ def command(output: Path, slides: list[Path], *, models: bool) -> list[str]:
     words = [str(output), *map(str, slides)]
     if models:
         return [sys.executable, "-m", "unmissed.cli.app", "triage", "-o", *words]
-    code = "import sys; from unmissed.benchmarks.studies.kill_and_resume import triage_quickly; triage_quickly(*sys.argv[1:])"
+    code = (
+        "import sys; from unmissed.benchmarks.studies.kill_and_resume import triage_quickly; "
+        "triage_quickly(*sys.argv[1:])"
+    )
     return [sys.executable, "-c", code, *words]
 
 
 def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) -> KillReport:
     """Kill ``runs`` times and compare every completed run with an undisturbed one.
 
-    Parameters
-    ----------
-    folder : an empty folder to work in.
-    runs : how often to kill.
-    slides : how many slides a run has.
-    models : use the real models.
-    seed : of the moments.
+    Args:
+        folder: an empty folder to work in.
+        runs: how often to kill.
+        slides: how many slides a run has.
+        models: use the real models.
+        seed: of the moments.
     """
     moments = random.Random(seed)
     paths = make_slides(folder / "slides", slides)

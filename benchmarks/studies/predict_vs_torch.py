@@ -76,10 +76,8 @@ class Pictures:
 def eager_network(card: Card) -> "torch.nn.Module":
     """The card's network with random weights: speed does not depend on them.
 
-    Raises
-    ------
-    ModelError
-        When the card says how the network is built, but not completely.
+    Raises:
+        ModelError: When the card says how the network is built, but not completely.
     """
     from unmissed.models.architectures import Architecture, build
 
@@ -116,10 +114,8 @@ def eager_side(card: Card, paths: Sequence[Path], workers: int) -> Iterator[Call
 def compare(sides: dict[str, Callable[[], int]], rounds: int) -> dict[str, Throughput]:
     """Run the sides in turn, A B A B ..., after one warm-up each.
 
-    Raises
-    ------
-    ModelError
-        When the sides did not classify the same number of pictures.
+    Raises:
+        ModelError: When the sides did not classify the same number of pictures.
     """
     counts = {name: run() for name, run in sides.items()}
     if len(set(counts.values())) != 1:

@@ -28,11 +28,10 @@ _RADIUS_MM = 20.0  # of the gauge's scale
 class WatchedFlight:
     """A flight as it was watched, one value a frame.
 
-    Attributes
-    ----------
-    kind : of the flight.
-    columns : ``time_s``, ``speed_mm_s``, ``radius_mm``, ``legible``, ``frozen``, ``segment`` are the truth; ``passed``
-        (the gate), the gauges (not a number while grey), ``state`` and ``slipped`` are told.
+    Attributes:
+        kind: of the flight.
+        columns: ``time_s``, ``speed_mm_s``, ``radius_mm``, ``legible``, ``frozen``, ``segment`` are the truth;
+            ``passed`` (the gate), the gauges (not a number while grey), ``state`` and ``slipped`` are told.
     """
 
     kind: str
@@ -59,11 +58,10 @@ def watch_flight(
 ) -> WatchedFlight:
     """Render a flight and watch it. What the gauges read stays in ``folder``, so that only they run again.
 
-    Parameters
-    ----------
-    kind, seed : of the flight.
-    pictures : folder of pictures for textures.
-    part : whose textures.
+    Args:
+        kind, seed: of the flight.
+        pictures: folder of pictures for textures.
+        part: whose textures.
     """
     path = folder / f"{part}-{kind}-{seed}.npz"
     if not path.exists():

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 def begin(name: str, output: Path) -> "Recorder":
     """A recorder; a folder with results of another machine is refused before anything is measured.
 
-    Raises
-    ------
-    ConfigError
-        When the folder holds results of another machine, or a file that is no result.
+    Raises:
+        ConfigError: When the folder holds results of another machine, or a file that is no result.
     """
     from unmissed.benchmarks.speed.results import Recorder
 
@@ -29,10 +27,8 @@ def begin(name: str, output: Path) -> "Recorder":
 def report(recorder: "Recorder", output: Path, draw: "Callable[[Path, Bench], None] | None" = None) -> "Bench":
     """Print the table, write the folder with its chart, and report what a reader must know.
 
-    Raises
-    ------
-    OutputError
-        When the folder cannot be written.
+    Raises:
+        OutputError: When the folder cannot be written.
     """
     from unmissed.benchmarks.speed.markdown import tables
     from unmissed.benchmarks.speed.results import write_bench

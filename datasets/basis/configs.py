@@ -25,11 +25,10 @@ _MOST_BYTES = 200_000
 class YamlFile:
     """What a YAML file holds.
 
-    Attributes
-    ----------
-    path : the file.
-    values : mappings, lists and plain values; dates stay text, 1e-3 is a number, an empty file is an empty mapping.
-    lines : place of a field, as ("optimizer", "lr"), -> its line.
+    Attributes:
+        path: the file.
+        values: mappings, lists and plain values; dates stay text, 1e-3 is a number, an empty file is an empty mapping.
+        lines: place of a field, as ("optimizer", "lr"), -> its line.
     """
 
     path: Path
@@ -41,12 +40,11 @@ class YamlFile:
 class Configs(Generic[M]):
     """One kind of settings: files that come with the project, and those of the user.
 
-    Attributes
-    ----------
-    folder : below ``configs``.
-    what : the kind in a word, for messages ("policy").
-    model : what a file is checked against.
-    described : the page of the documentation that describes the fields.
+    Attributes:
+        folder: below ``configs``.
+        what: the kind in a word, for messages ("policy").
+        model: what a file is checked against.
+        described: the page of the documentation that describes the fields.
     """
 
     folder: str
@@ -62,10 +60,8 @@ class Configs(Generic[M]):
     def find(self, name_or_path: str) -> Path:
         """The file of that name, or at that path; a path ends with .yaml or .yml, or is there.
 
-        Raises
-        ------
-        ConfigError
-            When there is no such name; the message lists the closest ones.
+        Raises:
+            ConfigError: When there is no such name; the message lists the closest ones.
         """
         path, names = Path(name_or_path), self.names()
         if name_or_path in names:
@@ -77,10 +73,8 @@ class Configs(Generic[M]):
     def load(self, name_or_path: str) -> M:
         """Find, read and check.
 
-        Raises
-        ------
-        ConfigError
-            When there is none, or it is not valid.
+        Raises:
+            ConfigError: When there is none, or it is not valid.
         """
         found = read_yaml(self.find(name_or_path), self.what)
         return self.check(found.values, found)
@@ -88,16 +82,14 @@ class Configs(Generic[M]):
     def check(self, values: Any, found: YamlFile, changed: Iterable[Place] = ()) -> M:
         """Check values against the model.
 
-        Parameters
-        ----------
-        values : of the file, and of what was changed since.
-        found : the file.
-        changed : fields that do not come from the file, so that no line is named for them.
+        Args:
+            values: of the file, and of what was changed since.
+            found: the file.
+            changed: fields that do not come from the file, so that no line is named for them.
 
-        Raises
-        ------
-        ConfigError
-            Names every mistake, each in a line: the field, its line in the file, the closest field that there is.
+        Raises:
+            ConfigError: Names every mistake, each in a line: the field, its line in the file, the closest field that
+                there is.
         """
         if not isinstance(values, dict):
             raise ConfigError(f"{found.path} holds no fields", expected="a YAML mapping such as `name: value`")
@@ -129,15 +121,12 @@ def is_yaml(path: Path) -> bool:
 def read_yaml(path: Path, what: str = "file") -> YamlFile:
     """Read a YAML file strictly: every key once, no aliases, only plain values.
 
-    Parameters
-    ----------
-    path : the file; settings of more than 200 kB are refused.
-    what : what it should be, for messages.
+    Args:
+        path: the file; settings of more than 200 kB are refused.
+        what: what it should be, for messages.
 
-    Raises
-    ------
-    ConfigError
-        When it cannot be read, is too large or is not valid.
+    Raises:
+        ConfigError: When it cannot be read, is too large or is not valid.
     """
     try:
         with path.open("rb") as stream:

@@ -22,11 +22,10 @@ class ExitCode(IntEnum):
 class UnmissedError(Exception):
     """Base of every error that the user can act on.
 
-    Parameters
-    ----------
-    found : what is wrong, naming the file, field or value.
-    expected : what would have been right.
-    fix : what the user can do about it.
+    Args:
+        found: what is wrong, naming the file, field or value.
+        expected: what would have been right.
+        fix: what the user can do about it.
     """
 
     exit_code: int = ExitCode.WRONG
@@ -77,10 +76,8 @@ class OutputError(UnmissedError):
 def run_main(main: Callable[[], object]) -> None:
     """Run the main function of a module: an ``UnmissedError`` becomes a line on stderr and an exit code.
 
-    Raises
-    ------
-    SystemExit
-        After an ``UnmissedError``.
+    Raises:
+        SystemExit: After an ``UnmissedError``.
     """
     try:
         main()

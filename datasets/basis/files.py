@@ -59,10 +59,8 @@ def write_whole(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
     The old file stays until the new one is complete; after an error nothing half-written is left.
 
-    Raises
-    ------
-    OutputError
-        When the disk is full, the folder may not be written, and the like.
+    Raises:
+        OutputError: When the disk is full, the folder may not be written, and the like.
     """
     make_folder(path.parent)
     temporary: Path | None = None
@@ -98,17 +96,13 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a value in the form of ``json_text``, whole or not at all, with a line feed at its end.
 
-    Parameters
-    ----------
-    path : the file.
-    value : plain values (see ``plain_values``), or a pydantic model.
+    Args:
+        path: the file.
+        value: plain values (see ``plain_values``), or a pydantic model.
 
-    Raises
-    ------
-    OutputError
-        When the file cannot be written.
-    TypeError
-        When there is something in ``value`` that JSON has no form for: a defect of ours.
+    Raises:
+        OutputError: When the file cannot be written.
+        TypeError: When there is something in ``value`` that JSON has no form for: a defect of ours.
     """
     write_text(path, json_text(value) + "\n")
 

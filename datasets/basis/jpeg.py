@@ -10,12 +10,11 @@ import simplejpeg
 def jpeg(image: np.ndarray, quality: int = 85, *, colours: Literal["444", "420"] = "444") -> bytes:
     """Encode a picture.
 
-    Parameters
-    ----------
-    image : uint8 (h, w, 3) RGB.
-    quality : 1 to 100.
-    colours : how finely they are kept: "444" for every pixel, "420" for every second row and column, which is a third
-        smaller and blurs edges between colours.
+    Args:
+        image: uint8 (h, w, 3) RGB.
+        quality: 1 to 100.
+        colours: how finely they are kept: "444" for every pixel, "420" for every second row and column, which is a
+            third smaller and blurs edges between colours.
     """
     whole = np.ascontiguousarray(image)
     return bytes(simplejpeg.encode_jpeg(whole, quality=quality, colorspace="RGB", colorsubsampling=colours))

@@ -13,10 +13,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 def find_images(folder: Path) -> list[Path]:
     """All pictures under a folder, by suffix, sorted; hidden files and macOS resource forks are left out.
 
-    Raises
-    ------
-    ImageError
-        When ``folder`` is no folder.
+    Raises:
+        ImageError: When ``folder`` is no folder.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder", expected="a folder of pictures", fix="check the path")
@@ -35,16 +33,14 @@ def files_of(
 
     Patterns are expanded here because the Windows shell does not. A file that is named is taken whatever its suffix.
 
-    Parameters
-    ----------
-    text : as the user wrote it.
-    in_folder : lists a folder.
-    suffixes : of the files that a pattern may match.
-    what : a file is, in a word ("slide").
+    Args:
+        text: as the user wrote it.
+        in_folder: lists a folder.
+        suffixes: of the files that a pattern may match.
+        what: a file is, in a word ("slide").
 
-    Returns
-    -------
-    The files, sorted where a pattern matches several; and what is to be said of the input when there are none.
+    Returns:
+        The files, sorted where a pattern matches several; and what is to be said of the input when there are none.
     """
     path = Path(text).expanduser()
     if path.is_dir():

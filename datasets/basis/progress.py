@@ -28,11 +28,10 @@ class ProgressBar:
 
     Use it in a ``with`` statement; it is gone at its end.
 
-    Parameters
-    ----------
-    title : shown before the bar.
-    total : of what is to be done; None until ``update`` or ``restart`` sets it.
-    amount : how what is done is shown: per cent, "3/12", or bytes.
+    Args:
+        title: shown before the bar.
+        total: of what is to be done; None until ``update`` or ``restart`` sets it.
+        amount: how what is done is shown: per cent, "3/12", or bytes.
     """
 
     def __init__(

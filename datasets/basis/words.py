@@ -34,13 +34,12 @@ def closest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
 def did_you_mean(name: str, known: Iterable[str], otherwise: str, *, most: int = 3, shown: str = "{}") -> str:
     """The words for ``fix`` where a name is unknown.
 
-    Parameters
-    ----------
-    name : as the user wrote it.
-    known : what there is.
-    otherwise : the words when nothing is alike.
-    most : how many names are offered.
-    shown : each name as it is offered, such as "`unmissed {}`".
+    Args:
+        name: as the user wrote it.
+        known: what there is.
+        otherwise: the words when nothing is alike.
+        most: how many names are offered.
+        shown: each name as it is offered, such as "`unmissed {}`".
     """
     close = closest(name, known, most)
     return f"did you mean {' or '.join(map(shown.format, close))}?" if close else otherwise
@@ -58,14 +57,13 @@ def unknown_name(
 ) -> E:
     """The error for a name that is none of those that there are.
 
-    Parameters
-    ----------
-    kind : class of the error.
-    what : what has that name, in a word or two ("preset", "reference slide").
-    name : as the user wrote it.
-    known : what there is; listed unless it is very long.
-    more : what else would have been right ("or the path of a YAML file").
-    otherwise, shown : as of ``did_you_mean``.
+    Args:
+        kind: class of the error.
+        what: what has that name, in a word or two ("preset", "reference slide").
+        name: as the user wrote it.
+        known: what there is; listed unless it is very long.
+        more: what else would have been right ("or the path of a YAML file").
+        otherwise, shown: as of ``did_you_mean``.
     """
     listed = f"one of {', '.join(known)}" if 0 < len(known) <= _MOST_LISTED else ""
     return kind(
@@ -83,11 +81,10 @@ def place_of(loc: Iterable[int | str], hidden: Collection[str] = ()) -> str:
 def problems(error: "ValidationError", most: int = 3, *, whole: str = "the file", hidden: Collection[str] = ()) -> str:
     """What is wrong with values, in one line: ``clocks.therapy_s: Input should be ...; sites.3: Field required``.
 
-    Parameters
-    ----------
-    most : how many problems are named.
-    whole : named as the place of what is wrong with the whole.
-    hidden : parts of places that are no part of the file, such as the tags of a union.
+    Args:
+        most: how many problems are named.
+        whole: named as the place of what is wrong with the whole.
+        hidden: parts of places that are no part of the file, such as the tags of a union.
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)[:most]
     return "; ".join(f"{place_of(item['loc'], hidden) or whole}: {item['msg']}" for item in found)

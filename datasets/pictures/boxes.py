@@ -18,18 +18,16 @@ def find_boxes(
     Around every peak (see ``find_peaks``) the connected cells of at least 80 % of its score make its box. A box that
     overlaps a higher one, or has its centre inside one, is left out.
 
-    Parameters
-    ----------
-    heat : float32 (h, w), finite scores.
-    stride_px : side of a cell.
-    radius_px : two peaks are further apart than this.
-    threshold : lowest score of a peak.
+    Args:
+        heat: float32 (h, w), finite scores.
+        stride_px: side of a cell.
+        radius_px: two peaks are further apart than this.
+        threshold: lowest score of a peak.
 
-    Returns
-    -------
-    boxes : float32 (N, 4), left, top, right, bottom in pixels; the highest score first.
-    scores : float32 (N,).
-    cells : int (N, 2), row and column of each peak.
+    Returns:
+        boxes: float32 (N, 4), left, top, right, bottom in pixels; the highest score first.
+        scores: float32 (N,).
+        cells: int (N, 2), row and column of each peak.
     """
     rows, columns, scores = find_peaks(heat, radius_px / stride_px, threshold)
     height, width = heat.shape

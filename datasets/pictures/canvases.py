@@ -16,23 +16,19 @@ def heat_map(
 ) -> np.ndarray:
     """Run a fully convolutional model over a picture of any size; what is outside the picture is mirrored.
 
-    Parameters
-    ----------
-    image : uint8 (height, width, 3) RGB at the model's scale.
-    run : canvases uint8 (N, size_px, size_px, 3) -> maps float32 (N, K, size_px / stride_px, size_px / stride_px).
-    size_px, stride_px : side of a canvas, and of a cell of its map.
-    halo_px : border of a canvas whose cells are left out; rounded up to whole cells.
-    at_once : canvases given to ``run`` together, which bounds the memory.
+    Args:
+        image: uint8 (height, width, 3) RGB at the model's scale.
+        run: canvases uint8 (N, size_px, size_px, 3) -> maps float32 (N, K, size_px / stride_px, size_px / stride_px).
+        size_px, stride_px: side of a canvas, and of a cell of its map.
+        halo_px: border of a canvas whose cells are left out; rounded up to whole cells.
+        at_once: canvases given to ``run`` together, which bounds the memory.
 
-    Returns
-    -------
-    float32 (K, ceil(height / stride_px), ceil(width / stride_px)); cell (r, c) covers the pixels from
-    x = c * stride_px, y = r * stride_px.
+    Returns:
+        float32 (K, ceil(height / stride_px), ceil(width / stride_px)); cell (r, c) covers the pixels from
+        x = c * stride_px, y = r * stride_px.
 
-    Raises
-    ------
-    ConfigError
-        When the borders leave nothing of a canvas.
+    Raises:
+        ConfigError: When the borders leave nothing of a canvas.
     """
     margin = -(-halo_px // stride_px)
     inner = size_px // stride_px - 2 * margin

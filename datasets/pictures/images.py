@@ -22,22 +22,19 @@ def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_
     but MPO a warning is logged. Transparency is composited on white, the background of bright-field microscopy. Colour
     profiles are ignored.
 
-    Parameters
-    ----------
-    path : file to read; it is read once.
-    min_side_px : a JPEG may be decoded at 1/2, 1/4 or 1/8 scale (faster) as long as its short side keeps this many
-        pixels. Other formats are always decoded whole. Do not use it where label coordinates matter.
-    max_px : largest number of pixels (width x height) that is decoded.
+    Args:
+        path: file to read; it is read once.
+        min_side_px: a JPEG may be decoded at 1/2, 1/4 or 1/8 scale (faster) as long as its short side keeps this many
+            pixels. Other formats are always decoded whole. Do not use it where label coordinates matter.
+        max_px: largest number of pixels (width x height) that is decoded.
 
-    Returns
-    -------
-    uint8 array (height, width, 3), RGB, contiguous.
+    Returns:
+        uint8 array (height, width, 3), RGB, contiguous.
 
-    Raises
-    ------
-    ImageError
-        The file is missing, empty, no picture, damaged or cut off, has more than ``max_px`` pixels, more than 8 bits
-        per channel, or is CMYK. All but damage inside the pixel data is found before pixels are allocated.
+    Raises:
+        ImageError: The file is missing, empty, no picture, damaged or cut off, has more than ``max_px`` pixels, more
+            than 8 bits per channel, or is CMYK. All but damage inside the pixel data is found before pixels are
+            allocated.
     """
     return decode_image(_read_bytes(Path(path)), str(path), min_side_px=min_side_px, max_px=max_px)
 
@@ -45,15 +42,13 @@ def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_
 def crop_around(image: np.ndarray, centre_px: tuple[float, float], size_px: int) -> np.ndarray:
     """Cut a square around a point; what is outside the picture is mirrored (reflect-101).
 
-    Parameters
-    ----------
-    image : (height, width, ...) array.
-    centre_px : (x, y), x to the right, pixel coordinates; may lie outside the picture.
-    size_px : side of the square.
+    Args:
+        image: (height, width, ...) array.
+        centre_px: (x, y), x to the right, pixel coordinates; may lie outside the picture.
+        size_px: side of the square.
 
-    Returns
-    -------
-    (size_px, size_px, ...) array, a copy.
+    Returns:
+        (size_px, size_px, ...) array, a copy.
     """
     height, width = image.shape[:2]
     left, top = (int(np.floor(c - size_px / 2 + 0.5)) for c in centre_px)
@@ -69,17 +64,15 @@ def crop_at_scale(
 ) -> np.ndarray:
     """Cut a square around a point and bring it to a pixel size; training and inference both call this.
 
-    Parameters
-    ----------
-    image : uint8 (height, width, 3).
-    centre_px : (x, y) in the pixels of the picture.
-    size_px : side of the result.
-    um_per_px, wanted : size of a pixel in the picture and in the result; the scale stays when either is unknown, or
-        when they differ by 2 % or less.
+    Args:
+        image: uint8 (height, width, 3).
+        centre_px: (x, y) in the pixels of the picture.
+        size_px: side of the result.
+        um_per_px, wanted: size of a pixel in the picture and in the result; the scale stays when either is unknown, or
+            when they differ by 2 % or less.
 
-    Returns
-    -------
-    uint8 (size_px, size_px, 3), a new array, mirrored beyond the edges of the picture.
+    Returns:
+        uint8 (size_px, size_px, 3), a new array, mirrored beyond the edges of the picture.
     """
     ratio = 1.0 if um_per_px is None or wanted is None else wanted / um_per_px
     if abs(ratio - 1) <= SAME_SCALE:
@@ -90,21 +83,17 @@ def crop_at_scale(
 def fit_image(image: np.ndarray, size_px: int, fit: Fit) -> np.ndarray:
     """Bring a picture to a square; training and inference both call this, so it defines their parity.
 
-    Parameters
-    ----------
-    image : uint8 (height, width, 3).
-    size_px : side of the result.
-    fit : ``squash`` resizes the whole picture to the square; ``pad`` keeps the aspect ratio and repeats the edge
-        pixels; ``crop`` cuts the centre at unchanged scale (mirrored where the picture is smaller).
+    Args:
+        image: uint8 (height, width, 3).
+        size_px: side of the result.
+        fit: ``squash`` resizes the whole picture to the square; ``pad`` keeps the aspect ratio and repeats the edge
+            pixels; ``crop`` cuts the centre at unchanged scale (mirrored where the picture is smaller).
 
-    Returns
-    -------
-    uint8 (size_px, size_px, 3), a new array. Shrinking averages areas, growing is bilinear.
+    Returns:
+        uint8 (size_px, size_px, 3), a new array. Shrinking averages areas, growing is bilinear.
 
-    Raises
-    ------
-    ValueError
-        For an unknown ``fit``.
+    Raises:
+        ValueError: For an unknown ``fit``.
     """
     height, width = image.shape[:2]
     if fit == "crop":

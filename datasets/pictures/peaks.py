@@ -13,22 +13,19 @@ def find_peaks(heat: np.ndarray, radius_cells: float, threshold: float) -> tuple
     Clumped nuclei melt into one plateau, which has a single local maximum but several peaks of this kind. Of equal
     cells the first in reading order is taken, so the answer does not depend on chance.
 
-    Parameters
-    ----------
-    heat : float32 (h, w), finite scores.
-    radius_cells : two peaks are further apart than this, in cells; below 1 every cell that is high enough is a peak.
-    threshold : lowest score of a peak.
+    Args:
+        heat: float32 (h, w), finite scores.
+        radius_cells: two peaks are further apart than this, in cells; below 1 every cell that is high enough is a peak.
+        threshold: lowest score of a peak.
 
-    Returns
-    -------
-    rows, columns, scores : float32 (N,) each, the highest score first. A whole number means the centre of that cell;
-        the fraction is the vertex of the parabola through the cell and its two neighbours, within half a cell. In
-        pixels the place is ``(columns + 0.5) * stride_px, (rows + 0.5) * stride_px``. Scores are those of the cells.
+    Returns:
+        rows, columns, scores: float32 (N,) each, the highest score first. A whole number means the centre of that cell;
+            the fraction is the vertex of the parabola through the cell and its two neighbours, within half a cell. In
+            pixels the place is ``(columns + 0.5) * stride_px, (rows + 0.5) * stride_px``. Scores are those of the
+            cells.
 
-    Raises
-    ------
-    ModelError
-        When the map is not two-dimensional or holds a value that is not finite.
+    Raises:
+        ModelError: When the map is not two-dimensional or holds a value that is not finite.
     """
     heat = np.ascontiguousarray(heat, dtype=np.float32)
     if heat.ndim != 2 or not np.isfinite(heat).all():

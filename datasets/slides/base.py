@@ -29,12 +29,11 @@ def cannot_read(path: Path, error: OSError) -> SlideError:
 class Level:
     """One resolution of a slide, cut into tiles.
 
-    Attributes
-    ----------
-    width_px, height_px : size of the level, in its own pixels.
-    downsample : level-0 pixels per pixel of this level.
-    tile_width_px, tile_height_px : size of a whole tile, in pixels of this level.
-    scales : by how much ``Slide.read`` can shrink a tile while it decodes it; 1 is always among them.
+    Attributes:
+        width_px, height_px: size of the level, in its own pixels.
+        downsample: level-0 pixels per pixel of this level.
+        tile_width_px, tile_height_px: size of a whole tile, in pixels of this level.
+        scales: by how much ``Slide.read`` can shrink a tile while it decodes it; 1 is always among them.
     """
 
     width_px: int
@@ -57,10 +56,8 @@ class Level:
     def tile_size(self, column: int, row: int, scale: int = 1) -> tuple[int, int]:
         """Width and height of what ``Slide.read`` gives for a tile.
 
-        Raises
-        ------
-        ValueError
-            When the level has no such tile, or cannot be read at this scale.
+        Raises:
+            ValueError: When the level has no such tile, or cannot be read at this scale.
         """
         if not (0 <= column < self.columns and 0 <= row < self.rows and scale in self.scales):
             raise ValueError(
@@ -84,11 +81,10 @@ class StatedPixelSize:
 class PixelSize:
     """Physical size of a level-0 pixel, and how we know it.
 
-    Attributes
-    ----------
-    um_per_px : micrometres per level-0 pixel.
-    source : "file", "command line", "table" or "objective power".
-    warning : what the user should know about it; empty when it is in the file or was given.
+    Attributes:
+        um_per_px: micrometres per level-0 pixel.
+        source: "file", "command line", "table" or "objective power".
+        warning: what the user should know about it; empty when it is in the file or was given.
     """
 
     um_per_px: float
@@ -99,16 +95,15 @@ class PixelSize:
 class Slide(Closing, ABC):
     """An open slide; safe to read from several threads.
 
-    Attributes
-    ----------
-    reader : name of the reader ("tiff", "openslide" ...).
-    path : the file or folder.
-    levels : from the finest (downsample 1) to the coarsest; at least one.
-    pixel_size : None when neither the file nor the user gives it. ``open_slide`` decides and checks it; a reader's own
-        ``open`` leaves it None.
-    stated : what the file itself says about its pixel size, right or not.
-    objective_power : of the scanner, such as 40; None when unknown.
-    background : RGB of places that hold no picture.
+    Attributes:
+        reader: name of the reader ("tiff", "openslide" ...).
+        path: the file or folder.
+        levels: from the finest (downsample 1) to the coarsest; at least one.
+        pixel_size: None when neither the file nor the user gives it. ``open_slide`` decides and checks it; a reader's
+            own ``open`` leaves it None.
+        stated: what the file itself says about its pixel size, right or not.
+        objective_power: of the scanner, such as 40; None when unknown.
+        background: RGB of places that hold no picture.
     """
 
     reader: ClassVar[str]
@@ -129,10 +124,8 @@ class Slide(Closing, ABC):
     def open(cls, path: Path) -> Self:
         """Open a slide.
 
-        Raises
-        ------
-        SlideError
-            When the file is damaged, or is not of this reader's kind.
+        Raises:
+            SlideError: When the file is damaged, or is not of this reader's kind.
         """
         raise SlideError(f"{path} is not read by this reader", expected="a slide file")
 
@@ -140,18 +133,14 @@ class Slide(Closing, ABC):
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
         """Decode one tile.
 
-        Parameters
-        ----------
-        level, column, row : which tile.
-        scale : 1, or another entry of the level's ``scales``: the tile is shrunk by it while it is decoded.
+        Args:
+            level, column, row: which tile.
+            scale: 1, or another entry of the level's ``scales``: the tile is shrunk by it while it is decoded.
 
-        Returns
-        -------
-        uint8 (height, width, 3) RGB. Tiles at the right and lower edge end with the level, so they may be smaller;
-        sizes are rounded up after division by ``scale``. A tile that the file leaves out is ``background``.
+        Returns:
+            uint8 (height, width, 3) RGB. Tiles at the right and lower edge end with the level, so they may be smaller;
+            sizes are rounded up after division by ``scale``. A tile that the file leaves out is ``background``.
 
-        Raises
-        ------
-        SlideError
-            When the tile's data are damaged.
+        Raises:
+            SlideError: When the tile's data are damaged.
         """

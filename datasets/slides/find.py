@@ -26,10 +26,9 @@ class Problem:
 class SlideInputs:
     """What the user named.
 
-    Attributes
-    ----------
-    paths : slides without duplicates; in the order of the inputs, sorted within a folder or pattern.
-    problems : one for each input or folder that could not be used.
+    Attributes:
+        paths: slides without duplicates; in the order of the inputs, sorted within a folder or pattern.
+        problems: one for each input or folder that could not be used.
     """
 
     paths: tuple[Path, ...]

@@ -18,12 +18,10 @@ MAX_PICTURE_PX = 170_000_000
 def check_level(level: Level, name: str) -> Level:
     """Return the level, or say what is absurd about it.
 
-    Raises
-    ------
-    UnsupportedSlideError
-        When its tiles are larger than may be decoded at once; a reader of areas may still read it.
-    SlideError
-        When it has no pixels, or sides that no scanner makes.
+    Raises:
+        UnsupportedSlideError: When its tiles are larger than may be decoded at once; a reader of areas may still read
+            it.
+        SlideError: When it has no pixels, or sides that no scanner makes.
     """
     size = f"{name} claims a level of {level.width_px} x {level.height_px} px"
     if not (0 < level.width_px <= MAX_SIDE_PX and 0 < level.height_px <= MAX_SIDE_PX):

@@ -21,20 +21,16 @@ def open_slide(path: Path | str, *, um_per_px: float | None = None, um_per_px_so
     A reader that does not know the file's coding lets the next one try; a file that is damaged is an error at once,
     because another reader might open it and show less than there is.
 
-    Parameters
-    ----------
-    path : file, or folder of tiles.
-    um_per_px : what the user says of the level-0 pixels; wins over the file.
-    um_per_px_source : where the user says it ("command line", "table").
+    Args:
+        path: file, or folder of tiles.
+        um_per_px: what the user says of the level-0 pixels; wins over the file.
+        um_per_px_source: where the user says it ("command line", "table").
 
-    Returns
-    -------
-    The open slide; its ``pixel_size`` is None when neither the user nor the file gives it.
+    Returns:
+        The open slide; its ``pixel_size`` is None when neither the user nor the file gives it.
 
-    Raises
-    ------
-    SlideError
-        When no reader can open it (with what each of them said), or its pixel size is absurd.
+    Raises:
+        SlideError: When no reader can open it (with what each of them said), or its pixel size is absurd.
     """
     path = Path(path)
     _check_exists(path)

@@ -16,20 +16,16 @@ _FIX = "give --um-per-px or --um-per-px-table"
 def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str = "command line") -> PixelSize | None:
     """Find the size of a slide's level-0 pixels.
 
-    Parameters
-    ----------
-    slide : an open slide; ``stated`` and ``objective_power`` are looked at.
-    um_per_px : what the user says; wins over the file.
-    source : where the user says it ("command line", "table").
+    Args:
+        slide: an open slide; ``stated`` and ``objective_power`` are looked at.
+        um_per_px: what the user says; wins over the file.
+        source: where the user says it ("command line", "table").
 
-    Returns
-    -------
-    None when neither the user nor the file gives it.
+    Returns:
+        None when neither the user nor the file gives it.
 
-    Raises
-    ------
-    SlideError
-        When the value is absurd (outside 0.05 to 5 um/px), or pixels are not square within 5 %.
+    Raises:
+        SlideError: When the value is absurd (outside 0.05 to 5 um/px), or pixels are not square within 5 %.
     """
     if um_per_px is not None:
         return PixelSize(_checked(um_per_px, f"the {source}, for {slide.path}", "check the value"), source)
@@ -58,19 +54,15 @@ def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str 
 def read_pixel_sizes(path: Path) -> dict[str, float]:
     """Read a table of pixel sizes.
 
-    Parameters
-    ----------
-    path : CSV in UTF-8 with the columns ``slide`` (file name, with or without suffix) and ``um_per_px``; others are
-        ignored.
+    Args:
+        path: CSV in UTF-8 with the columns ``slide`` (file name, with or without suffix) and ``um_per_px``; others are
+            ignored.
 
-    Returns
-    -------
-    Slide as named in the table -> micrometres per level-0 pixel; look up with ``pixel_size_in``.
+    Returns:
+        Slide as named in the table -> micrometres per level-0 pixel; look up with ``pixel_size_in``.
 
-    Raises
-    ------
-    SlideError
-        When the file cannot be read, lacks a column, names a slide twice, or holds an absurd value.
+    Raises:
+        SlideError: When the file cannot be read, lacks a column, names a slide twice, or holds an absurd value.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:

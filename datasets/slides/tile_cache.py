@@ -15,9 +15,8 @@ class TileCache:
 
     Two threads that miss the same tile at the same time both decode it: waiting for each other would cost more.
 
-    Parameters
-    ----------
-    max_bytes : of pixels that are kept.
+    Args:
+        max_bytes: of pixels that are kept.
     """
 
     def __init__(self, max_bytes: int = 64 * 2**20) -> None:

@@ -16,11 +16,10 @@ _SAME_UM = 0.02  # resolutions that differ by less are taken as one: a nucleus o
 class LevelView:
     """A level of a slide, read at 1/scale.
 
-    Attributes
-    ----------
-    slide : the open slide.
-    level : number of the level.
-    scale : one of the level's ``scales``.
+    Attributes:
+        slide: the open slide.
+        level: number of the level.
+        scale: one of the level's ``scales``.
     """
 
     slide: Slide
@@ -75,21 +74,17 @@ class LevelView:
 def view_at(slide: Slide, um_per_px: float, tolerance: float = 0.06) -> LevelView:
     """Choose what to read for a resolution.
 
-    Parameters
-    ----------
-    slide : an open slide whose pixel size is known.
-    um_per_px : the resolution that is wanted.
-    tolerance : by how much the view may be coarser than wanted, as a share of it.
+    Args:
+        slide: an open slide whose pixel size is known.
+        um_per_px: the resolution that is wanted.
+        tolerance: by how much the view may be coarser than wanted, as a share of it.
 
-    Returns
-    -------
-    The coarsest view that is not too coarse; of views that differ by less than 2 %, the one of the coarsest level,
-    because a level costs less to decode than a finer one at scale. When even level 0 is too coarse: level 0.
+    Returns:
+        The coarsest view that is not too coarse; of views that differ by less than 2 %, the one of the coarsest level,
+        because a level costs less to decode than a finer one at scale. When even level 0 is too coarse: level 0.
 
-    Raises
-    ------
-    SlideError
-        When the slide's pixel size is not known.
+    Raises:
+        SlideError: When the slide's pixel size is not known.
     """
     limit = um_per_px * (1 + tolerance) / _um_per_px(slide)
     views = _views(slide)
@@ -106,21 +101,17 @@ def read_area(
 ) -> np.ndarray:
     """Cut a rectangle out of a view.
 
-    Parameters
-    ----------
-    view : what to read.
-    x_px, y_px : upper left corner, in pixels of the view; may lie outside.
-    width_px, height_px : size of the rectangle, in pixels of the view.
-    cache : keeps decoded tiles for later calls.
+    Args:
+        view: what to read.
+        x_px, y_px: upper left corner, in pixels of the view; may lie outside.
+        width_px, height_px: size of the rectangle, in pixels of the view.
+        cache: keeps decoded tiles for later calls.
 
-    Returns
-    -------
-    uint8 (height_px, width_px, 3) RGB; the slide's background where the rectangle is outside.
+    Returns:
+        uint8 (height_px, width_px, 3) RGB; the slide's background where the rectangle is outside.
 
-    Raises
-    ------
-    SlideError
-        When a tile is damaged.
+    Raises:
+        SlideError: When a tile is damaged.
     """
     area = np.empty((height_px, width_px, 3), np.uint8)
     inside = min(x_px, y_px) >= 0 and x_px + width_px <= view.width_px and y_px + height_px <= view.height_px
@@ -152,22 +143,18 @@ def read_crop(
 ) -> np.ndarray:
     """Cut a square around a point, at one resolution whatever the slide's levels.
 
-    Parameters
-    ----------
-    slide : an open slide whose pixel size is known.
-    x_px, y_px : centre, level-0 pixels.
-    size_px : side of the result.
-    um_per_px : resolution of the result; a level within 2 % of it is taken as it is, others are resized.
-    cache : keeps decoded tiles for later calls.
+    Args:
+        slide: an open slide whose pixel size is known.
+        x_px, y_px: centre, level-0 pixels.
+        size_px: side of the result.
+        um_per_px: resolution of the result; a level within 2 % of it is taken as it is, others are resized.
+        cache: keeps decoded tiles for later calls.
 
-    Returns
-    -------
-    uint8 (size_px, size_px, 3) RGB; the slide's background where the square is outside.
+    Returns:
+        uint8 (size_px, size_px, 3) RGB; the slide's background where the square is outside.
 
-    Raises
-    ------
-    SlideError
-        When a tile is damaged, or the slide's pixel size is not known.
+    Raises:
+        SlideError: When a tile is damaged, or the slide's pixel size is not known.
     """
     view = view_at(slide, um_per_px, tolerance=_SAME_UM)
     ratio = um_per_px / view.um_per_px

@@ -78,10 +78,8 @@ def fps_of(capture: Capture) -> float:
 def check_size(capture: Capture, name: str) -> None:
     """Refuse pictures that are too large, before they are converted.
 
-    Raises
-    ------
-    VideoError
-        When a side is longer than ``LARGEST_SIDE_PX``.
+    Raises:
+        VideoError: When a side is longer than ``LARGEST_SIDE_PX``.
     """
     width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if max(width, height) > LARGEST_SIDE_PX:

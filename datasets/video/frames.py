@@ -13,11 +13,10 @@ from unmissed.datasets.basis.closing import Closing
 class Frame:
     """One picture of a stream.
 
-    Attributes
-    ----------
-    index : position among the frames that were read, from 0.
-    time_s : the stream's own time stamp, 0 at its first frame; of a live source the time of arrival.
-    image : uint8 (height, width, 3) RGB.
+    Attributes:
+        index: position among the frames that were read, from 0.
+        time_s: the stream's own time stamp, 0 at its first frame; of a live source the time of arrival.
+        image: uint8 (height, width, 3) RGB.
     """
 
     index: int
@@ -29,10 +28,9 @@ class Frame:
 class Gap:
     """A stretch without frames: the source was lost, or what came could not be read.
 
-    Attributes
-    ----------
-    start_s, end_s : stream seconds; what is between was not watched.
-    reason : what happened, in words for the user.
+    Attributes:
+        start_s, end_s: stream seconds; what is between was not watched.
+        reason: what happened, in words for the user.
     """
 
     start_s: float
@@ -43,13 +41,12 @@ class Gap:
 class VideoSource(Closing):
     """Something that yields frames; read by one thread, closed by any.
 
-    Attributes
-    ----------
-    name : for the user and for results; a password in a URL is left out.
-    is_live : frames come when they come, and those that are not taken are lost.
-    fps : frames a second as the source names them, or 25 where it names nothing sensible.
-    width_px, height_px : of the first frame.
-    ended : how the frames ended: "end", or what went wrong; "" before that.
+    Attributes:
+        name: for the user and for results; a password in a URL is left out.
+        is_live: frames come when they come, and those that are not taken are lost.
+        fps: frames a second as the source names them, or 25 where it names nothing sensible.
+        width_px, height_px: of the first frame.
+        ended: how the frames ended: "end", or what went wrong; "" before that.
     """
 
     name: str

@@ -19,19 +19,16 @@ _SILENT_S = 1.0  # a source that hangs this long between two frames has left a g
 class LiveVideo(VideoSource):
     """Yields frames with the time at which they arrived; a loss becomes a gap.
 
-    Parameters
-    ----------
-    capture : opened, no frame read.
-    name : for the user.
-    reopen : opens the source again; None when it is not there.
-    give_up_s : a source that stays away so long has ended.
-    now : seconds that only go forward.
-    wait : (event, seconds) -> waits so long, or until the event is set.
+    Args:
+        capture: opened, no frame read.
+        name: for the user.
+        reopen: opens the source again; None when it is not there.
+        give_up_s: a source that stays away so long has ended.
+        now: seconds that only go forward.
+        wait: (event, seconds) -> waits so long, or until the event is set.
 
-    Raises
-    ------
-    VideoError
-        When no frame comes, or its pictures are too large.
+    Raises:
+        VideoError: When no frame comes, or its pictures are too large.
     """
 
     is_live = True

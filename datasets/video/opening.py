@@ -22,20 +22,15 @@ _LAST_DEVICE = 63
 def open_video(source: str) -> VideoSource:
     """Open a video file, a camera or capture card, or a network stream.
 
-    Parameters
-    ----------
-    source : path of a file; number of a capture device, or ``/dev/videoN``; ``rtsp://``, ``http://`` or ``https://``.
-        Playlists are refused, and a file can make the reader open nothing but itself.
+    Args:
+        source: path of a file; number of a capture device, or ``/dev/videoN``; ``rtsp://``, ``http://`` or
+            ``https://``. Playlists are refused, and a file can make the reader open nothing but itself.
 
-    Returns
-    -------
-    VideoSource
-        Its first frame has been read, so that it is known to be a video.
+    Returns:
+        VideoSource: Its first frame has been read, so that it is known to be a video.
 
-    Raises
-    ------
-    VideoError
-        When it is missing, empty, no video (a picture, an audio file), too large, or does not answer.
+    Raises:
+        VideoError: When it is missing, empty, no video (a picture, an audio file), too large, or does not answer.
     """
     if "://" in source:
         return _open_url(source)

@@ -17,15 +17,12 @@ _SLACK_S, _SLACK_SHARE = 1.0, 0.02  # containers round their length, and count t
 class RecordedVideo(VideoSource):
     """Yields every frame with its own time stamp.
 
-    Parameters
-    ----------
-    capture : opened, no frame read.
-    name : for the user.
+    Args:
+        capture: opened, no frame read.
+        name: for the user.
 
-    Raises
-    ------
-    VideoError
-        When its pictures are too large, or there are fewer than two (a cover of an audio file).
+    Raises:
+        VideoError: When its pictures are too large, or there are fewer than two (a cover of an audio file).
     """
 
     is_live = False

@@ -21,10 +21,8 @@ _LARGEST_BOXES = 10_000
 def check_file(path: Path, source: str) -> Path:
     """The absolute path of a file that may be a video.
 
-    Raises
-    ------
-    VideoError
-        When it is missing, empty, no file or not to be read.
+    Raises:
+        VideoError: When it is missing, empty, no file or not to be read.
     """
     try:
         found = path.resolve(strict=True)

@@ -12,13 +12,11 @@ class StreamClock:
     Most containers need nothing. Raw streams carry no stamps (they stay the same: frames are counted), joined files
     start again at 0 (they are put end to end), and some writers mix up the order (by a millisecond the later one wins).
 
-    Parameters
-    ----------
-    interval_s : usual time between frames.
+    Args:
+        interval_s: usual time between frames.
 
-    Attributes
-    ----------
-    repaired : frames whose stamp could not be taken as it was.
+    Attributes:
+        repaired: frames whose stamp could not be taken as it was.
     """
 
     def __init__(self, interval_s: float) -> None:

@@ -30,15 +30,14 @@ class Candidate:
 class Finding:
     """A judged candidate. Stored as it is.
 
-    Attributes
-    ----------
-    x_px, y_px : centre, level-0 pixels.
-    box_px : side of the box to show around it, level-0 pixels.
-    class_id : the most probable class of the judge ("HSIL").
-    probability : of that class.
-    abnormal : probability that the cell is abnormal at all (sum over the abnormal classes).
-    probabilities : class id -> probability, in the order of the judge's card.
-    finder_score : 0..1.
+    Attributes:
+        x_px, y_px: centre, level-0 pixels.
+        box_px: side of the box to show around it, level-0 pixels.
+        class_id: the most probable class of the judge ("HSIL").
+        probability: of that class.
+        abnormal: probability that the cell is abnormal at all (sum over the abnormal classes).
+        probabilities: class id -> probability, in the order of the judge's card.
+        finder_score: 0..1.
     """
 
     x_px: float
@@ -55,10 +54,10 @@ class Finding:
 class HeatMap:
     """The finder's map of the whole slide.
 
-    Attributes
-    ----------
-    scores : float32 (rows, columns), probability 0..1 that an abnormal nucleus is here; 0 where nothing was looked at.
-    cell_px : side of one entry, level-0 pixels; entry (r, c) covers x from c * cell_px, y from r * cell_px.
+    Attributes:
+        scores: float32 (rows, columns), probability 0..1 that an abnormal nucleus is here; 0 where nothing was looked
+            at.
+        cell_px: side of one entry, level-0 pixels; entry (r, c) covers x from c * cell_px, y from r * cell_px.
     """
 
     scores: np.ndarray
@@ -84,13 +83,12 @@ class AdequacyVerdict(StrEnum):
 class Adequacy:
     """How much of the slide can be judged. Stored as it is.
 
-    Attributes
-    ----------
-    verdict : one of ``AdequacyVerdict``.
-    cells : estimated number of squamous cells.
-    needed : number that the preparation asks for.
-    foreground_mm2 : area that holds cells.
-    out_of_focus, obscured : share of the foreground, 0..1.
+    Attributes:
+        verdict: one of ``AdequacyVerdict``.
+        cells: estimated number of squamous cells.
+        needed: number that the preparation asks for.
+        foreground_mm2: area that holds cells.
+        out_of_focus, obscured: share of the foreground, 0..1.
     """
 
     verdict: AdequacyVerdict
@@ -105,11 +103,10 @@ class Adequacy:
 class SlideReading:
     """How the file could be read; dispositions rest on it, so nothing here has a default. Stored as it is.
 
-    Attributes
-    ----------
-    tiles_read : different tiles that were asked for and came.
-    tiles_damaged : different tiles that were asked for and could not be read.
-    thumbnail_grey : mean grey level of the whole slide, 0 (black) to 255.
+    Attributes:
+        tiles_read: different tiles that were asked for and came.
+        tiles_damaged: different tiles that were asked for and could not be read.
+        thumbnail_grey: mean grey level of the whole slide, 0 (black) to 255.
     """
 
     tiles_read: _Count
@@ -121,17 +118,16 @@ class SlideReading:
 class StageSeconds:
     """Wall time of the stages of a slide, s; 0 for a stage that did not happen. Stored as it is.
 
-    Attributes
-    ----------
-    open : the slide's headers.
-    scan : the finder over the whole slide.
-    regions : foreground and adequacy.
-    look_again : the finer finder.
-    candidates : peaks of the map.
-    judge : the crops.
-    aggregate : slide score and pictures.
-    hash : what was left of hashing the file after the screening.
-    total : all of them; stages that overlap may add up to more.
+    Attributes:
+        open: the slide's headers.
+        scan: the finder over the whole slide.
+        regions: foreground and adequacy.
+        look_again: the finer finder.
+        candidates: peaks of the map.
+        judge: the crops.
+        aggregate: slide score and pictures.
+        hash: what was left of hashing the file after the screening.
+        total: all of them; stages that overlap may add up to more.
     """
 
     open: _Seconds = 0.0
@@ -153,11 +149,10 @@ ThreadWork = Literal["read", "foreground", "finder", "read_again", "finder_again
 class ThreadSeconds:
     """Seconds that all threads together spent on a piece of work. Stored as it is.
 
-    Attributes
-    ----------
-    read, foreground, finder : of the scan.
-    read_again, finder_again : of the second look.
-    read_crops, judge : of the judging.
+    Attributes:
+        read, foreground, finder: of the scan.
+        read_again, finder_again: of the second look.
+        read_crops, judge: of the judging.
     """
 
     read: _Seconds = 0.0
@@ -177,28 +172,27 @@ Count = Literal["canvases", "canvases_empty", "places_looked_at_again", "candida
 class SlideResult:
     """What triage found on one slide; says nothing yet of its place among other slides.
 
-    Attributes
-    ----------
-    slide : name of the slide, unique within a run (file name without suffix).
-    path : the file as the user named it.
-    sha256 : None when hashing was switched off.
-    reader : which reader opened it.
-    width_px, height_px : level 0.
-    pixel_size : micrometres per level-0 pixel and where they come from.
-    score : 0..1, higher is worse.
-    grade : the most severe class that the findings support ("NILM" when none).
-    findings : most suspicious first.
-    adequacy : how much of the slide can be judged.
-    heat_map : the finder's map.
-    thumbnail : uint8 (h, w, 3) RGB of the whole slide, longest side about 1,600 px.
-    crops : uint8 (size, size, 3) RGB pictures of the first findings, in their order.
-    features : the named inputs of the slide score.
-    notes : what the doctor should know: a guessed pixel size, tiles that could not be read, a limit that was hit.
-    reading : how the file could be read.
-    times_s : wall time of the stages.
-    thread_s : what the threads did meanwhile.
-    counts : to show and for nothing else; what is not counted is missing.
-    provenance : models with versions and hashes, preset, runtime.
+    Attributes:
+        slide: name of the slide, unique within a run (file name without suffix).
+        path: the file as the user named it.
+        sha256: None when hashing was switched off.
+        reader: which reader opened it.
+        width_px, height_px: level 0.
+        pixel_size: micrometres per level-0 pixel and where they come from.
+        score: 0..1, higher is worse.
+        grade: the most severe class that the findings support ("NILM" when none).
+        findings: most suspicious first.
+        adequacy: how much of the slide can be judged.
+        heat_map: the finder's map.
+        thumbnail: uint8 (h, w, 3) RGB of the whole slide, longest side about 1,600 px.
+        crops: uint8 (size, size, 3) RGB pictures of the first findings, in their order.
+        features: the named inputs of the slide score.
+        notes: what the doctor should know: a guessed pixel size, tiles that could not be read, a limit that was hit.
+        reading: how the file could be read.
+        times_s: wall time of the stages.
+        thread_s: what the threads did meanwhile.
+        counts: to show and for nothing else; what is not counted is missing.
+        provenance: models with versions and hashes, preset, runtime.
     """
 
     slide: str

@@ -34,12 +34,11 @@ NOTE_ZH = (
 class DemoResult:
     """What the demonstration left on the disk, and how it went.
 
-    Attributes
-    ----------
-    page, table : the HTML page and the CSV file.
-    images : number of files that went in, the broken one included.
-    failed : names of the files without a result.
-    seconds : from the first file read to the last row.
+    Attributes:
+        page, table: the HTML page and the CSV file.
+        images: number of files that went in, the broken one included.
+        failed: names of the files without a result.
+        seconds: from the first file read to the last row.
     """
 
     page: Path
@@ -57,14 +56,11 @@ class DemoResult:
 def run_demo(folder: Path) -> DemoResult:
     """Draw cells, classify them and write the table and the page.
 
-    Parameters
-    ----------
-    folder : gets ``cells/``, ``predictions.csv`` and ``index.html``; files of those names are replaced.
+    Args:
+        folder: gets ``cells/``, ``predictions.csv`` and ``index.html``; files of those names are replaced.
 
-    Raises
-    ------
-    ModelError, OutputError
-        When the model or the disk fails.
+    Raises:
+        ModelError, OutputError: When the model or the disk fails.
     """
     paths = draw_cells(folder / "cells")
     table_path, page_path = folder / "predictions.csv", folder / "index.html"
@@ -88,9 +84,8 @@ def run_demo(folder: Path) -> DemoResult:
 def draw_cells(folder: Path) -> list[Path]:
     """Write drawn cells of every kind as PNG files, and one JPEG file that ends too early.
 
-    Returns
-    -------
-    The files, the broken one last. The same cells each time.
+    Returns:
+        The files, the broken one last. The same cells each time.
     """
     paths = []
     for number, kind in enumerate(KINDS):

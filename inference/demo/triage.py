@@ -25,12 +25,11 @@ NOTE_ZH = "这些玻片由程序绘制，其中一个文件为故意损坏。本
 class TriageDemo:
     """What the demonstration left on the disk, and how it went.
 
-    Attributes
-    ----------
-    page : the worklist as a page.
-    slides : how many went in, the broken one included.
-    failed : names of the slides without a result.
-    seconds : of the triage, without the drawing.
+    Attributes:
+        page: the worklist as a page.
+        slides: how many went in, the broken one included.
+        failed: names of the slides without a result.
+        seconds: of the triage, without the drawing.
     """
 
     page: Path
@@ -47,14 +46,11 @@ class TriageDemo:
 def run_triage_demo(folder: Path) -> TriageDemo:
     """Draw slides, triage them and write the pages.
 
-    Parameters
-    ----------
-    folder : gets ``slides/`` and ``triage/``; an earlier demonstration there is replaced.
+    Args:
+        folder: gets ``slides/`` and ``triage/``; an earlier demonstration there is replaced.
 
-    Raises
-    ------
-    ModelError, RuntimeUnavailableError, OutputError
-        When a model, the runtime or the disk fails.
+    Raises:
+        ModelError, RuntimeUnavailableError, OutputError: When a model, the runtime or the disk fails.
     """
     paths = draw_slides(folder / "slides")
     output = folder / "triage"
@@ -70,9 +66,8 @@ def run_triage_demo(folder: Path) -> TriageDemo:
 def draw_slides(folder: Path) -> list[Path]:
     """Write drawn slides, half of them with abnormal-looking cells, and one file that ends too early.
 
-    Returns
-    -------
-    The files, the broken one last. The same slides each time.
+    Returns:
+        The files, the broken one last. The same slides each time.
     """
     library = draw_fields(normal=6, abnormal=3, seed=1)
     spec = LayoutSpec(SIDE_PX, SIDE_PX, spot=Spot(SIDE_PX / 2, SIDE_PX / 2, 0.47 * SIDE_PX))

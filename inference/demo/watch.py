@@ -32,12 +32,11 @@ NOTE = (
 class WatchDemo:
     """What the demonstration left on the disk, and how it went.
 
-    Attributes
-    ----------
-    colonoscopy, gastroscopy : the reports.
-    frames : that were analysed.
-    seconds : of the watching, without the drawing.
-    ended : how the examinations ended.
+    Attributes:
+        colonoscopy, gastroscopy: the reports.
+        frames: that were analysed.
+        seconds: of the watching, without the drawing.
+        ended: how the examinations ended.
     """
 
     colonoscopy: Path
@@ -55,14 +54,11 @@ class WatchDemo:
 def run_watch_demo(folder: Path) -> WatchDemo:
     """Draw a colonoscopy as a video file, script a gastroscopy, watch both and write the reports.
 
-    Parameters
-    ----------
-    folder : gets ``film/``, ``colonoscopy/`` and ``gastroscopy/``; an earlier demonstration there is replaced.
+    Args:
+        folder: gets ``film/``, ``colonoscopy/`` and ``gastroscopy/``; an earlier demonstration there is replaced.
 
-    Raises
-    ------
-    ModelError, OutputError
-        When a model or the disk fails.
+    Raises:
+        ModelError, OutputError: When a model or the disk fails.
     """
     plan = plan_flight("colonoscopy", _SEED, duration_s=_DURATION_S, fps=_FPS, size_px=_SIZE_PX)
     flight = write_flight(plan, drawn_texture(_SEED), folder / "film")

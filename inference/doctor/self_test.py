@@ -63,12 +63,9 @@ def write_model(folder: Path) -> ModelFile:
 def try_runtime(runtime: Runtime, folder: Path) -> str:
     """Load the model in a runtime, compare its answers with the formula, and name what really ran.
 
-    Raises
-    ------
-    UnmissedError
-        When the runtime cannot run here.
-    ArithmeticError
-        When it runs and its answers are wrong.
+    Raises:
+        UnmissedError: When the runtime cannot run here.
+        ArithmeticError: When it runs and its answers are wrong.
     """
     images = np.random.default_rng(0).integers(0, 256, (5, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
     powers = np.exp(0.1 * images.mean(axis=(1, 2)))

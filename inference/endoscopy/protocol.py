@@ -97,13 +97,10 @@ protocol_names = _PROTOCOLS.names
 def load_protocol(name: str) -> Protocol:
     """Read a protocol.
 
-    Parameters
-    ----------
-    name : of a shipped protocol, or the path of a YAML file.
+    Args:
+        name: of a shipped protocol, or the path of a YAML file.
 
-    Raises
-    ------
-    ConfigError
-        When there is none of that name, or it is not valid.
+    Raises:
+        ConfigError: When there is none of that name, or it is not valid.
     """
     return _PROTOCOLS.load(name)

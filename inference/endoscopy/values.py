@@ -25,15 +25,14 @@ class Box:
 class FrameView:
     """A frame cut to what the endoscope sees, with what several stages need of it.
 
-    Attributes
-    ----------
-    time_s : of the frame.
-    content : where the picture of the endoscope is in the frame.
-    image : uint8 (height, width, 3) RGB, that rectangle at full resolution.
-    grey : uint8 (height, width), the same.
-    small : uint8 (h, w), grey, the longer side ``SMALL_PX``: for motion and similarity.
-    small_mask : uint8 (h, w), 255 where ``small`` shows tissue; 0 on black corners, burnt-in text, a picture in the
-        picture. The same array as long as the content stays where it is.
+    Attributes:
+        time_s: of the frame.
+        content: where the picture of the endoscope is in the frame.
+        image: uint8 (height, width, 3) RGB, that rectangle at full resolution.
+        grey: uint8 (height, width), the same.
+        small: uint8 (h, w), grey, the longer side ``SMALL_PX``: for motion and similarity.
+        small_mask: uint8 (h, w), 255 where ``small`` shows tissue; 0 on black corners, burnt-in text, a picture in the
+            picture. The same array as long as the content stays where it is.
     """
 
     time_s: float
@@ -83,13 +82,12 @@ class Clarity:
 class Motion:
     """How the picture moved since the frame before, by parts; all 0 where it cannot be assessed.
 
-    Attributes
-    ----------
-    expansion_s : axial motion in lumen radii a second; positive while the tip is drawn back. It is a rate of the
-        picture: no mm/s without a scale.
-    rotation_deg_s : roll about the axis of the view, degrees a second.
-    trust : 0..1, share of the tracked points that agree with it.
-    features : named figures for the gauges.
+    Attributes:
+        expansion_s: axial motion in lumen radii a second; positive while the tip is drawn back. It is a rate of the
+            picture: no mm/s without a scale.
+        rotation_deg_s: roll about the axis of the view, degrees a second.
+        trust: 0..1, share of the tracked points that agree with it.
+        features: named figures for the gauges.
     """
 
     expansion_s: float
@@ -145,10 +143,9 @@ class Scene(StrEnum):
 class Sight:
     """What the classifiers say of one frame.
 
-    Attributes
-    ----------
-    scene : where the tip is.
-    probabilities : site code of the protocol -> probability; they may add up to less than 1 (no site of the list).
+    Attributes:
+        scene: where the tip is.
+        probabilities: site code of the protocol -> probability; they may add up to less than 1 (no site of the list).
     """
 
     scene: Scene
@@ -177,13 +174,12 @@ class Lesion:
 class FrameSignals:
     """Everything that was detected in one analysed frame: a row of signals.csv.
 
-    Attributes
-    ----------
-    frozen : the picture is frozen: clocks stop.
-    similarity : 0..1, to the frames before.
-    lesions : boxes, highest score first; ``alert`` says whether they have persisted.
-    lesion_time_s : of the frame that the boxes lie in: this one, or in real time one before; None where the lesion
-        model was not asked, or its answer is too old.
+    Attributes:
+        frozen: the picture is frozen: clocks stop.
+        similarity: 0..1, to the frames before.
+        lesions: boxes, highest score first; ``alert`` says whether they have persisted.
+        lesion_time_s: of the frame that the boxes lie in: this one, or in real time one before; None where the lesion
+            model was not asked, or its answer is too old.
     """
 
     time_s: float
@@ -233,11 +229,10 @@ class EventKind(StrEnum):
 class Event:
     """Something that happened.
 
-    Attributes
-    ----------
-    time_s : when.
-    text, text_zh : for the doctor, in English and Chinese.
-    data : further facts, plain JSON values.
+    Attributes:
+        time_s: when.
+        text, text_zh: for the doctor, in English and Chinese.
+        data: further facts, plain JSON values.
     """
 
     time_s: float
@@ -251,14 +246,13 @@ class Event:
 class ClockTimes:
     """The clocks of an examination, in seconds, stored as they are; None where the turning point was never found.
 
-    Attributes
-    ----------
-    examination_s : inside the body, frozen stretches and gaps left out.
-    withdrawal_s : from the turning point to the exit, therapy, frozen stretches and gaps left out.
-    therapy_s : with a tool in the view, during the withdrawal (or the examination where there is no turning point).
-    effective_s : legible observation during the withdrawal (or the examination).
-    caecum_s : stream time of the turning point.
-    frozen_s, illegible_s : inside the body.
+    Attributes:
+        examination_s: inside the body, frozen stretches and gaps left out.
+        withdrawal_s: from the turning point to the exit, therapy, frozen stretches and gaps left out.
+        therapy_s: with a tool in the view, during the withdrawal (or the examination where there is no turning point).
+        effective_s: legible observation during the withdrawal (or the examination).
+        caecum_s: stream time of the turning point.
+        frozen_s, illegible_s: inside the body.
     """
 
     examination_s: Seconds
@@ -274,14 +268,13 @@ class ClockTimes:
 class SiteCredit:
     """What is known of one site.
 
-    Attributes
-    ----------
-    code : of the protocol.
-    credit : 0..1, probability that it was seen well.
-    seen : the decision.
-    seconds : clear view of it.
-    best_time_s : of its best frame; None without one.
-    best : uint8 (h, w, 3) RGB, that frame (the content, longest side at most 640); None without one.
+    Attributes:
+        code: of the protocol.
+        credit: 0..1, probability that it was seen well.
+        seen: the decision.
+        seconds: clear view of it.
+        best_time_s: of its best frame; None without one.
+        best: uint8 (h, w, 3) RGB, that frame (the content, longest side at most 640); None without one.
     """
 
     code: str
@@ -309,13 +302,12 @@ class Coverage:
 class LesionLooks:
     """How often the lesion model looked in real time. Stored as it is.
 
-    Attributes
-    ----------
-    looks : frames that it looked at.
-    frames : analysed frames that show the inside of the body.
-    frames_per_look : frames / looks; None before the first look.
-    median_ms : what a look took; None before the first one.
-    interval_ms : between two frames of the stream.
+    Attributes:
+        looks: frames that it looked at.
+        frames: analysed frames that show the inside of the body.
+        frames_per_look: frames / looks; None before the first look.
+        median_ms: what a look took; None before the first one.
+        interval_ms: between two frames of the stream.
     """
 
     looks: int
@@ -329,20 +321,19 @@ class LesionLooks:
 class ExamResult:
     """A watched examination as a whole.
 
-    Attributes
-    ----------
-    source : as the user named it.
-    started_at : local time, ISO 8601.
-    duration_s : stream time that was watched.
-    ended : "end" of the stream, "stopped" by the user, or what went wrong.
-    frames : "read", "analysed", "dropped", "legible".
-    width_px, height_px : of the first frame.
-    clocks, coverage : what was measured.
-    events : in time order.
-    times_ms : stage ("content", "clarity", "motion", "lesion", "site", "total" ...) -> "p50", "p95", "p99", "max".
-    notes : what was assumed or could not be assessed, for the user.
-    provenance : protocol, models with hashes, versions, settings.
-    lesion_looks : None where every frame was looked at for certain (a whole file), or there is no lesion model.
+    Attributes:
+        source: as the user named it.
+        started_at: local time, ISO 8601.
+        duration_s: stream time that was watched.
+        ended: "end" of the stream, "stopped" by the user, or what went wrong.
+        frames: "read", "analysed", "dropped", "legible".
+        width_px, height_px: of the first frame.
+        clocks, coverage: what was measured.
+        events: in time order.
+        times_ms: stage ("content", "clarity", "motion", "lesion", "site", "total" ...) -> "p50", "p95", "p99", "max".
+        notes: what was assumed or could not be assessed, for the user.
+        provenance: protocol, models with hashes, versions, settings.
+        lesion_looks: None where every frame was looked at for certain (a whole file), or there is no lesion model.
     """
 
     source: str

@@ -26,18 +26,16 @@ class FindPipeline(Pipeline[FindRow]):
 
     A batch is one canvas on a CPU, whose caches a canvas fills, and eight elsewhere.
 
-    Parameters
-    ----------
-    model : model file, as ``unmissed.models.zoo.resolve`` returns it.
-    um_per_px : size of a pixel in the pictures; None means the model's.
-    threshold : least score of a find; None takes the card's.
-    max_per_image : keep the best finds of a picture; None keeps all.
-    options : see ``Pipeline``.
+    Args:
+        model: model file, as ``unmissed.models.zoo.resolve`` returns it.
+        um_per_px: size of a pixel in the pictures; None means the model's.
+        threshold: least score of a find; None takes the card's.
+        max_per_image: keep the best finds of a picture; None keeps all.
+        options: see ``Pipeline``.
 
-    Raises
-    ------
-    RuntimeUnavailableError, ModelError, ConfigError
-        When the runtime cannot run here, or the model or ``um_per_px`` does not fit.
+    Raises:
+        RuntimeUnavailableError, ModelError, ConfigError: When the runtime cannot run here, or the model or
+            ``um_per_px`` does not fit.
     """
 
     _chunk = 1

@@ -19,19 +19,15 @@ LARGEST_SCALE = 8.0
 def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tuple[str, ...]]:
     """Build the function that reads a picture and fits it to the model's input.
 
-    Parameters
-    ----------
-    spec : the card's input.
-    um_per_px : size of a pixel in the user's pictures, where it is known.
+    Args:
+        spec: the card's input.
+        um_per_px: size of a pixel in the user's pictures, where it is known.
 
-    Returns
-    -------
-    A function path -> uint8 (size_px, size_px, 3), and notes on what was assumed or ignored.
+    Returns:
+        A function path -> uint8 (size_px, size_px, 3), and notes on what was assumed or ignored.
 
-    Raises
-    ------
-    ConfigError
-        When ``um_per_px`` is more than eight times off the model's.
+    Raises:
+        ConfigError: When ``um_per_px`` is more than eight times off the model's.
     """
     size_px = spec.size_px
     side_px = _cut_side(spec, um_per_px)
@@ -56,10 +52,8 @@ def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tupl
 def check_scale(model_um: float, um_per_px: float) -> None:
     """Refuse pixels of another size than the model can make use of.
 
-    Raises
-    ------
-    ConfigError
-        When the sizes are more than a factor of eight apart.
+    Raises:
+        ConfigError: When the sizes are more than a factor of eight apart.
     """
     if um_per_px <= 0 or not 1 / LARGEST_SCALE <= um_per_px / model_um <= LARGEST_SCALE:
         raise ConfigError(
@@ -72,9 +66,8 @@ def check_scale(model_um: float, um_per_px: float) -> None:
 class RecordReader:
     """Reads labelled records; neighbours in the same picture share one decoding. One object per thread.
 
-    Parameters
-    ----------
-    spec : the card's input.
+    Args:
+        spec: the card's input.
     """
 
     def __init__(self, spec: InputSpec) -> None:

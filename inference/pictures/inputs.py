@@ -16,10 +16,9 @@ _FIX = "check the path, quote a pattern, and name files of other kinds one by on
 class PictureInputs:
     """What the user named.
 
-    Attributes
-    ----------
-    paths : pictures without duplicates; in the order of the inputs, sorted within a folder or pattern.
-    problems : one row for each input that names no picture.
+    Attributes:
+        paths: pictures without duplicates; in the order of the inputs, sorted within a folder or pattern.
+        problems: one row for each input that names no picture.
     """
 
     paths: tuple[Path, ...]
@@ -31,10 +30,8 @@ def expand(inputs: Sequence[str]) -> PictureInputs:
 
     A file that is named is taken whatever its suffix; in folders and patterns only the suffixes of pictures count.
 
-    Raises
-    ------
-    ImageError
-        When no input names a picture.
+    Raises:
+        ImageError: When no input names a picture.
     """
     found: list[Path] = []
     problems: list[PredictionRow] = []

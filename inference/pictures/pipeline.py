@@ -36,26 +36,22 @@ class PipelineOptions(TypedDict, total=False):
 class Pipeline(Closing, ABC, Generic[Row]):
     """A loaded model that turns pictures into rows.
 
-    Parameters
-    ----------
-    model : model file, as ``unmissed.models.zoo.resolve`` returns it.
-    assumed : what was assumed or ignored, for the user.
-    runtime : name of the runtime.
-    batch_size : pictures (of a heat map: canvases) per batch; None takes what suits the runtime.
-    workers : threads that decode (and, on a CPU, infer); None takes the physical cores.
-    threads : CPU threads inside one batch; None takes 1 where the workers run side by side, else all cores.
-    device : number or name of the accelerator.
-    notes : what the choice of the model's file has to say (``Choice.notes``).
+    Args:
+        model: model file, as ``unmissed.models.zoo.resolve`` returns it.
+        assumed: what was assumed or ignored, for the user.
+        runtime: name of the runtime.
+        batch_size: pictures (of a heat map: canvases) per batch; None takes what suits the runtime.
+        workers: threads that decode (and, on a CPU, infer); None takes the physical cores.
+        threads: CPU threads inside one batch; None takes 1 where the workers run side by side, else all cores.
+        device: number or name of the accelerator.
+        notes: what the choice of the model's file has to say (``Choice.notes``).
 
-    Attributes
-    ----------
-    session : the runtime's session (``provider``, ``batch_size``).
-    notes : what the user has to know.
+    Attributes:
+        session: the runtime's session (``provider``, ``batch_size``).
+        notes: what the user has to know.
 
-    Raises
-    ------
-    RuntimeUnavailableError, ModelError
-        When the runtime cannot run here, or the model does not fit its card.
+    Raises:
+        RuntimeUnavailableError, ModelError: When the runtime cannot run here, or the model does not fit its card.
     """
 
     _chunk = 0  # pictures that a worker takes at once; 0: a batch
@@ -87,10 +83,8 @@ class Pipeline(Closing, ABC, Generic[Row]):
         A picture that cannot be read becomes a row with its error and never stops the rest. Only a few batches are in
         memory at a time. Closing the iterator (or Ctrl-C) stops the workers.
 
-        Raises
-        ------
-        RuntimeUnavailableError
-            When the engine itself fails.
+        Raises:
+            RuntimeUnavailableError: When the engine itself fails.
         """
         for note in self.notes:
             log.warning("%s", note)

@@ -23,16 +23,15 @@ class Predictor(Pipeline[PredictionRow]):
     and inference overlap because the workers are at different points. On a CPU every worker runs the model on one
     thread; accelerators take the workers' batches in turn.
 
-    Parameters
-    ----------
-    model : model file, as ``unmissed.models.zoo.resolve`` returns it.
-    um_per_px : size of a pixel in the user's pictures; only models with a card's ``um_per_px`` and fit "crop" use it.
-    options : see ``Pipeline``.
+    Args:
+        model: model file, as ``unmissed.models.zoo.resolve`` returns it.
+        um_per_px: size of a pixel in the user's pictures; only models with a card's ``um_per_px`` and fit "crop" use
+            it.
+        options: see ``Pipeline``.
 
-    Raises
-    ------
-    RuntimeUnavailableError, ModelError, ConfigError
-        When the runtime cannot run here, or the model or ``um_per_px`` does not fit.
+    Raises:
+        RuntimeUnavailableError, ModelError, ConfigError: When the runtime cannot run here, or the model or
+            ``um_per_px`` does not fit.
     """
 
     def __init__(self, model: ModelFile, *, um_per_px: float | None = None, **options: Unpack[PipelineOptions]) -> None:
@@ -52,14 +51,11 @@ class Predictor(Pipeline[PredictionRow]):
 
         A record with a centre is cut around it at native scale; the others are fitted as in ``predict``.
 
-        Returns
-        -------
-        float32 (N, K), in the order of ``records``.
+        Returns:
+            float32 (N, K), in the order of ``records``.
 
-        Raises
-        ------
-        ImageError
-            For the first picture that cannot be read: a measurement must not leave out pictures silently.
+        Raises:
+            ImageError: For the first picture that cannot be read: a measurement must not leave out pictures silently.
         """
         result = np.empty((len(records), len(self.model.card.classes)), np.float32)
         # Places of one picture side by side, so that it is decoded once.

@@ -32,15 +32,14 @@ _SUMMARY_METRICS = 12
 class PageRun:
     """What is reported about the run.
 
-    Attributes
-    ----------
-    variant : the key of the card's files that ran.
-    runtime : name of the runtime that ran, "onnx-cpu" for example.
-    device : the processor in words, where it is known.
-    seconds : wall time from the first file read to the last result.
-    csv : the table that belongs to the page; linked relative to the page.
-    note, note_zh : shown large above the results ("These cells are drawn ...").
-    finished : when the run ended.
+    Attributes:
+        variant: the key of the card's files that ran.
+        runtime: name of the runtime that ran, "onnx-cpu" for example.
+        device: the processor in words, where it is known.
+        seconds: wall time from the first file read to the last result.
+        csv: the table that belongs to the page; linked relative to the page.
+        note, note_zh: shown large above the results ("These cells are drawn ...").
+        finished: when the run ended.
     """
 
     variant: str
@@ -76,17 +75,14 @@ def write_page(path: Path, rows: Iterable[PredictionRow], card: Card, run: PageR
     Pictures are in falling order of the probability of the group "abnormal"; a model without that group has its
     least certain pictures first. The first 200 are shown, all are counted.
 
-    Parameters
-    ----------
-    path : the HTML file.
-    rows : one per picture, failed ones included.
-    card : the card of the model that ran.
-    run : what is reported about the run.
+    Args:
+        path: the HTML file.
+        rows: one per picture, failed ones included.
+        card: the card of the model that ran.
+        run: what is reported about the run.
 
-    Raises
-    ------
-    OutputError
-        When the page cannot be written.
+    Raises:
+        OutputError: When the page cannot be written.
     """
     rows = list(rows)
     done = [(row.path, row.probabilities.tolist()) for row in rows if row.probabilities is not None]

@@ -32,21 +32,18 @@ def write_run(
 ) -> None:
     """Write the record of a run of ``unmissed predict`` beside its table.
 
-    Parameters
-    ----------
-    path : the JSON file to write.
-    predictor : the model and session that ran.
-    choice : which file of the model that was, and why.
-    arguments : what the user asked for.
-    started : when the run began, with its time zone.
-    load_s, predict_s : seconds to load the model, and from the first picture to the last row.
-    images, failed : number of pictures, and of those that carry an error.
-    more : what only this kind of model has to say.
+    Args:
+        path: the JSON file to write.
+        predictor: the model and session that ran.
+        choice: which file of the model that was, and why.
+        arguments: what the user asked for.
+        started: when the run began, with its time zone.
+        load_s, predict_s: seconds to load the model, and from the first picture to the last row.
+        images, failed: number of pictures, and of those that carry an error.
+        more: what only this kind of model has to say.
 
-    Raises
-    ------
-    OutputError
-        When the file cannot be written.
+    Raises:
+        OutputError: When the file cannot be written.
     """
     session = predictor.session
     record = {

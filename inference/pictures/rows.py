@@ -10,11 +10,10 @@ import numpy as np
 class PredictionRow:
     """What came out for one picture: probabilities, or the reason why there are none.
 
-    Attributes
-    ----------
-    path : the picture, as the user named it.
-    probabilities : float32 (K,) in the order of the card's classes; None after an error.
-    error : what was found, what was expected, what to do; None when all went well.
+    Attributes:
+        path: the picture, as the user named it.
+        probabilities: float32 (K,) in the order of the card's classes; None after an error.
+        error: what was found, what was expected, what to do; None when all went well.
     """
 
     path: Path
@@ -26,11 +25,10 @@ class PredictionRow:
 class Find:
     """A place that a heat map points out.
 
-    Attributes
-    ----------
-    x_px, y_px, width_px, height_px : left upper corner and size of its box, in pixels of the file.
-    class_id : of the card.
-    score : 0..1.
+    Attributes:
+        x_px, y_px, width_px, height_px: left upper corner and size of its box, in pixels of the file.
+        class_id: of the card.
+        score: 0..1.
     """
 
     x_px: float

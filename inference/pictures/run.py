@@ -33,12 +33,11 @@ OnProgress = Callable[[float, float, str], None]
 class PredictionRun:
     """How a run over pictures ended.
 
-    Attributes
-    ----------
-    pipeline : that ran; closed, but it still names model, runtime and provider.
-    images, failed : number of pictures, and of those without a result.
-    rows : lines of the table: pictures, or finds.
-    seconds : from the first picture to the last row.
+    Attributes:
+        pipeline: that ran; closed, but it still names model, runtime and provider.
+        images, failed: number of pictures, and of those without a result.
+        rows: lines of the table: pictures, or finds.
+        seconds: from the first picture to the last row.
     """
 
     pipeline: Pipeline[Any]
@@ -58,19 +57,15 @@ def open_pipeline(
 ) -> Predictor | FindPipeline:
     """Load the file of a model into the pipeline of its task.
 
-    Parameters
-    ----------
-    choice : which file of the model runs.
-    um_per_px : size of a pixel in the pictures; None means the model's.
-    threshold, max_per_image : of a heat map; see ``FindPipeline``.
-    options : see ``Pipeline``.
+    Args:
+        choice: which file of the model runs.
+        um_per_px: size of a pixel in the pictures; None means the model's.
+        threshold, max_per_image: of a heat map; see ``FindPipeline``.
+        options: see ``Pipeline``.
 
-    Raises
-    ------
-    ConfigError
-        When an option does not apply to this kind of model, or the pixel size does not fit.
-    ModelError, RuntimeUnavailableError
-        When the model is of another task, or cannot run here.
+    Raises:
+        ConfigError: When an option does not apply to this kind of model, or the pixel size does not fit.
+        ModelError, RuntimeUnavailableError: When the model is of another task, or cannot run here.
     """
     options["notes"] = choice.notes
     if choice.file.card.task == "heatmap":
@@ -102,26 +97,20 @@ def predict_to_files(
 ) -> PredictionRun:
     """Run a model over pictures and write its table, the record of the run beside it, and a page.
 
-    Parameters
-    ----------
-    model, runtime, variant, device : see ``variants.choose``.
-    inputs : files, folders and patterns.
-    output : the table, ``OUT.csv``; the record is ``OUT.run.json``.
-    groups : add columns for groups of classes.
-    page : also write a page with pictures.
-    on_progress : called after every batch.
-    settings : other keywords of ``open_pipeline``.
+    Args:
+        model, runtime, variant, device: see ``variants.choose``.
+        inputs: files, folders and patterns.
+        output: the table, ``OUT.csv``; the record is ``OUT.run.json``.
+        groups: add columns for groups of classes.
+        page: also write a page with pictures.
+        on_progress: called after every batch.
+        settings: other keywords of ``open_pipeline``.
 
-    Raises
-    ------
-    ConfigError
-        When an option does not apply to this kind of model.
-    ImageError
-        When no input names a picture.
-    OutputError
-        When a file cannot be written; found before the work where possible.
-    ModelError, RuntimeUnavailableError
-        When the model cannot be used, or not here.
+    Raises:
+        ConfigError: When an option does not apply to this kind of model.
+        ImageError: When no input names a picture.
+        OutputError: When a file cannot be written; found before the work where possible.
+        ModelError, RuntimeUnavailableError: When the model cannot be used, or not here.
     """
     started = datetime.now(UTC)
     choice = choose(model, runtime, variant, device)

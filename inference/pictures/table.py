@@ -22,20 +22,16 @@ class Table:
     stay in the partial file, complete to the last line, and an old ``OUT.csv`` stays as it was. A partial file that an
     earlier run left becomes ``OUT.csv.old.partial``.
 
-    Parameters
-    ----------
-    path : the table to write.
-    columns : its first line.
+    Args:
+        path: the table to write.
+        columns: its first line.
 
-    Attributes
-    ----------
-    partial : the file that is written to.
-    rows : number of rows that are safe on the disk.
+    Attributes:
+        partial: the file that is written to.
+        rows: number of rows that are safe on the disk.
 
-    Raises
-    ------
-    OutputError
-        When the file cannot be written, on creation and on every call.
+    Raises:
+        OutputError: When the file cannot be written, on creation and on every call.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -117,11 +113,10 @@ class Table:
 class PredictionTable(Table):
     """One row for each picture; see ``Table``.
 
-    Parameters
-    ----------
-    path : the table to write; columns ``path, class, probability, p_<class>..., error``.
-    card : its classes name the columns.
-    with_groups : add a column ``g_<group>`` for each group of classes: the sum of their probabilities.
+    Args:
+        path: the table to write; columns ``path, class, probability, p_<class>..., error``.
+        card: its classes name the columns.
+        with_groups: add a column ``g_<group>`` for each group of classes: the sum of their probabilities.
     """
 
     def __init__(self, path: Path, card: Card, *, with_groups: bool = False) -> None:

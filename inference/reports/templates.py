@@ -20,10 +20,9 @@ _HERE = Path(__file__).parent
 class PageScript:
     """A script of a page.
 
-    Attributes
-    ----------
-    text : goes between the script tags.
-    policy : its hash, for the page's Content-Security-Policy: no other script runs, whatever a slide is called.
+    Attributes:
+        text: goes between the script tags.
+        policy: its hash, for the page's Content-Security-Policy: no other script runs, whatever a slide is called.
     """
 
     text: Markup
@@ -40,10 +39,9 @@ def script(*paths: Path) -> PageScript:
 def environment(folder: Path, *styles: str) -> Environment:
     """The templates of a folder and the shared ones, everything escaped.
 
-    Parameters
-    ----------
-    folder : of the page's own templates.
-    styles : its own style sheets, which follow the shared one.
+    Args:
+        folder: of the page's own templates.
+        styles: its own style sheets, which follow the shared one.
     """
     made = Environment(loader=FileSystemLoader([folder, _HERE]), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     made.filters |= {"percent": numbers.percent, "score": numbers.score, "duration": duration, "clock": clock}

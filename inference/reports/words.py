@@ -8,11 +8,10 @@ from dataclasses import dataclass
 class Word:
     """A term for doctors.
 
-    Attributes
-    ----------
-    en, zh : the term.
-    en_help, zh_help : one sentence that says what it means.
-    tone : "calm", "look", "warn" or "bad"; names the colour.
+    Attributes:
+        en, zh: the term.
+        en_help, zh_help: one sentence that says what it means.
+        tone: "calm", "look", "warn" or "bad"; names the colour.
     """
 
     en: str

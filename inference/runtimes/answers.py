@@ -38,15 +38,14 @@ class Agreement(StrEnum):
 class Verdict(BaseModel):
     """What a runtime makes of a model file on this machine.
 
-    Attributes
-    ----------
-    variant, runtime, provider : what was asked; ``provider`` as the engine reports it.
-    agreement : see ``Agreement``.
-    apart, allowed : largest difference from the card's answers (of an integer file from its own), and what is allowed;
-        None where not verified.
-    ms : milliseconds for all questions at once, one thread on a CPU.
-    answers : what was computed here, in the order of the card.
-    cause : why it failed.
+    Attributes:
+        variant, runtime, provider: what was asked; ``provider`` as the engine reports it.
+        agreement: see ``Agreement``.
+        apart, allowed: largest difference from the card's answers (of an integer file from its own), and what is
+            allowed; None where not verified.
+        ms: milliseconds for all questions at once, one thread on a CPU.
+        answers: what was computed here, in the order of the card.
+        cause: why it failed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,11 +73,10 @@ class Verdict(BaseModel):
 def verdict_of(file: ModelFile, runtime: str, device: str | None = None, *, anew: bool = False) -> Verdict:
     """The verdict on a file, from the cache where this very combination was asked before.
 
-    Parameters
-    ----------
-    file : its hash is checked.
-    runtime, device : as ``Runtime.load`` takes them.
-    anew : ask even if it was asked before.
+    Args:
+        file: its hash is checked.
+        runtime, device: as ``Runtime.load`` takes them.
+        anew: ask even if it was asked before.
     """
     known = file.card.known_for(file.variant)
     if known is None:

@@ -29,12 +29,11 @@ class Availability:
 class Session(Closing, ABC):
     """A loaded model; safe to call from several threads.
 
-    Attributes
-    ----------
-    runtime : name of the runtime ("onnx-cpu").
-    provider : what really runs, as the engine reports it ("CPUExecutionProvider", "torch on cuda:0").
-    takes, gives : input and output of the graph; see ``signature.signature_of``.
-    batch_size : every batch has this many pictures; the last one is padded.
+    Attributes:
+        runtime: name of the runtime ("onnx-cpu").
+        provider: what really runs, as the engine reports it ("CPUExecutionProvider", "torch on cuda:0").
+        takes, gives: input and output of the graph; see ``signature.signature_of``.
+        batch_size: every batch has this many pictures; the last one is padded.
     """
 
     def __init__(
@@ -55,21 +54,16 @@ class Session(Closing, ABC):
     def run(self, images: np.ndarray) -> np.ndarray:
         """Run the model over any number of pictures.
 
-        Parameters
-        ----------
-        images : uint8 (N, input_size, input_size, 3), RGB; of a slide score float32 (N, F) columns.
+        Args:
+            images: uint8 (N, input_size, input_size, 3), RGB; of a slide score float32 (N, F) columns.
 
-        Returns
-        -------
-        float32: a classifier gives probabilities (N, K), every row sums to 1; a heat map (N, K, h, w), every cell sums
-        to 1; a slide score (N,).
+        Returns:
+            float32: a classifier gives probabilities (N, K), every row sums to 1; a heat map (N, K, h, w), every cell
+            sums to 1; a slide score (N,).
 
-        Raises
-        ------
-        ModelError
-            When the array has another shape or type.
-        RuntimeUnavailableError
-            When the engine fails while running (memory, driver).
+        Raises:
+            ModelError: When the array has another shape or type.
+            RuntimeUnavailableError: When the engine fails while running (memory, driver).
         """
         sides = self.takes.shape[1:]
         dtype = np.dtype(_DTYPES[self.takes.dtype])
@@ -104,11 +98,10 @@ class Session(Closing, ABC):
 class OpenedGraph:
     """A graph in its engine, not yet compared with its card.
 
-    Attributes
-    ----------
-    inputs, outputs : as the engine reads them from the file.
-    provider : what really runs.
-    session : makes the session; takes the keywords of ``Session``.
+    Attributes:
+        inputs, outputs: as the engine reads them from the file.
+        provider: what really runs.
+        session: makes the session; takes the keywords of ``Session``.
     """
 
     inputs: list[Tensor]
@@ -120,14 +113,13 @@ class OpenedGraph:
 class Runtime(ABC):
     """An engine that can run the model files of the project.
 
-    Attributes
-    ----------
-    name : the name in commands and configs.
-    needs : one sentence on what must be installed.
-    concurrent : whether several threads may run batches at once (CPU engines with one thread each).
-    default_batch_size : what suits the hardware: caches on a CPU, occupancy on an accelerator.
-    fast_int8 : whether int8 files are computed with integers; elsewhere they are slower than fp32 files.
-    exact_integers : whether its integer kernels give what the file gave at export, to a thousandth.
+    Attributes:
+        name: the name in commands and configs.
+        needs: one sentence on what must be installed.
+        concurrent: whether several threads may run batches at once (CPU engines with one thread each).
+        default_batch_size: what suits the hardware: caches on a CPU, occupancy on an accelerator.
+        fast_int8: whether int8 files are computed with integers; elsewhere they are slower than fp32 files.
+        exact_integers: whether its integer kernels give what the file gave at export, to a thousandth.
     """
 
     name: ClassVar[str]
@@ -152,20 +144,16 @@ class Runtime(ABC):
     ) -> Session:
         """Load a model and verify that this runtime, and no other, runs it.
 
-        Parameters
-        ----------
-        model : the model file, its hash already checked.
-        device : number of the accelerator, or a device name where the runtime has several kinds.
-        batch_size : pictures per batch; a batch size fixed in the file wins.
-        threads : CPU threads inside one batch; all physical cores when None.
-        canvas_px : side of the canvases of a heat map, where it is not the card's; the graph has to leave it free.
+        Args:
+            model: the model file, its hash already checked.
+            device: number of the accelerator, or a device name where the runtime has several kinds.
+            batch_size: pictures per batch; a batch size fixed in the file wins.
+            threads: CPU threads inside one batch; all physical cores when None.
+            canvas_px: side of the canvases of a heat map, where it is not the card's; the graph has to leave it free.
 
-        Raises
-        ------
-        RuntimeUnavailableError
-            When something is missing here, or another provider would run instead.
-        ModelError
-            When the file does not fit its card or has an operator that the runtime does not know.
+        Raises:
+            RuntimeUnavailableError: When something is missing here, or another provider would run instead.
+            ModelError: When the file does not fit its card or has an operator that the runtime does not know.
         """
         available = self.is_available()
         if not available.ok:
@@ -192,10 +180,8 @@ class Runtime(ABC):
 def device_number(runtime: str, device: str | None) -> str:
     """Number of an accelerator as text, "0" when none was named.
 
-    Raises
-    ------
-    RuntimeUnavailableError
-        When ``device`` is no number.
+    Raises:
+        RuntimeUnavailableError: When ``device`` is no number.
     """
     if device is not None and not device.isdecimal():
         raise RuntimeUnavailableError(

@@ -40,11 +40,10 @@ class OnnxSession(Session):
 class OnnxRuntime(Runtime):
     """Common part of the ONNX Runtime family; a subclass names the execution provider.
 
-    Attributes
-    ----------
-    provider : ONNX Runtime's name of the execution provider.
-    beside : providers that may take the operators which ``provider`` does not know.
-    fix : how to get it.
+    Attributes:
+        provider: ONNX Runtime's name of the execution provider.
+        beside: providers that may take the operators which ``provider`` does not know.
+        fix: how to get it.
     """
 
     provider: ClassVar[str]

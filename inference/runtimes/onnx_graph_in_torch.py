@@ -26,16 +26,12 @@ class OnnxGraph(torch.nn.Module):
     Everything that depends on weights alone (fp16 weights cast to float, int8 weights dequantised) is computed once,
     on loading. Constants of type int64 (shapes, axes, pads) stay on the CPU, where the operators read them.
 
-    Parameters
-    ----------
-    path : ONNX file, opset 13 or later.
+    Args:
+        path: ONNX file, opset 13 or later.
 
-    Raises
-    ------
-    ModelError
-        When the file cannot be read or has an operator that is not in the table.
-    RuntimeUnavailableError
-        When the package ``onnx`` is missing.
+    Raises:
+        ModelError: When the file cannot be read or has an operator that is not in the table.
+        RuntimeUnavailableError: When the package ``onnx`` is missing.
     """
 
     def __init__(self, path: Path) -> None:

@@ -14,10 +14,8 @@ def names() -> list[str]:
 def select(name: str) -> Runtime:
     """Find a runtime by name.
 
-    Raises
-    ------
-    RuntimeUnavailableError
-        For an unknown name; the message lists the closest ones.
+    Raises:
+        RuntimeUnavailableError: For an unknown name; the message lists the closest ones.
     """
     if name in RUNTIMES:
         return RUNTIMES[name]

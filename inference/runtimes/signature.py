@@ -24,9 +24,8 @@ class Tensor:
 def signature_of(card: Card, canvas_px: int | None = None) -> tuple[Tensor, Tensor]:
     """Input and output of the graph that a card describes; the first side of both is the batch.
 
-    Parameters
-    ----------
-    canvas_px : side of the canvases of a heat map, where it is not the card's.
+    Args:
+        canvas_px: side of the canvases of a heat map, where it is not the card's.
     """
     if isinstance(card.input, TableInput):
         takes = Tensor("features", "float", ("N", len(card.input.features)))
@@ -46,14 +45,11 @@ def check_signature(
 ) -> int | None:
     """Compare the inputs and outputs of a graph with the card.
 
-    Returns
-    -------
-    The batch size that is fixed in the graph, or None when it is free.
+    Returns:
+        The batch size that is fixed in the graph, or None when it is free.
 
-    Raises
-    ------
-    ModelError
-        When they differ in names, types, the side of the input or the number of classes.
+    Raises:
+        ModelError: When they differ in names, types, the side of the input or the number of classes.
     """
     takes, gives = signature_of(card, canvas_px)
     if not (_agree(inputs, [takes]) and _agree(outputs, [gives])):

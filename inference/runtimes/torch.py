@@ -15,12 +15,11 @@ from unmissed.models.zoo import ModelFile
 class TorchSession(Session):
     """A graph in torch; see ``Session``.
 
-    Parameters
-    ----------
-    module : the graph, on its device.
-    device : torch.device.
-    accelerator : ``torch.cuda`` or its like; None on a CPU.
-    half : compute convolutions and products with 16 bits.
+    Args:
+        module: the graph, on its device.
+        device: torch.device.
+        accelerator: ``torch.cuda`` or its like; None on a CPU.
+        half: compute convolutions and products with 16 bits.
     """
 
     def __init__(self, module: Any, device: Any, *, accelerator: Any | None, half: bool, **about: Any) -> None:
@@ -68,10 +67,9 @@ class TorchSession(Session):
 class TorchRuntime(Runtime):
     """Common part of the torch family; a subclass names the kind of device.
 
-    Parameters
-    ----------
-    half : compute convolutions and products with 16 bits. Probabilities then differ from the card's in the third digit,
-        so no command offers it; the benchmark measures what it would gain and cost.
+    Args:
+        half: compute convolutions and products with 16 bits. Probabilities then differ from the card's in the third
+            digit, so no command offers it; the benchmark measures what it would gain and cost.
     """
 
     kind: ClassVar[str]

@@ -18,11 +18,10 @@ _FASTER = 1.1
 class Choice:
     """The file that runs, and why.
 
-    Attributes
-    ----------
-    file : its hash is checked.
-    verdict : on that file.
-    others : verdicts on the variants that do not run.
+    Attributes:
+        file: its hash is checked.
+        verdict: on that file.
+        others: verdicts on the variants that do not run.
     """
 
     file: ModelFile
@@ -76,18 +75,14 @@ def choose(
     integers: there, each of their operators is several of float. A variant or a file that was named is taken or
     refused.
 
-    Parameters
-    ----------
-    runtime, device : as ``Runtime.load`` takes them.
-    model, variant : as ``zoo.resolve`` takes them.
-    keep : sha256 of a file that is taken if it is among the right ones, however fast it is.
+    Args:
+        runtime, device: as ``Runtime.load`` takes them.
+        model, variant: as ``zoo.resolve`` takes them.
+        keep: sha256 of a file that is taken if it is among the right ones, however fast it is.
 
-    Raises
-    ------
-    ModelError
-        When the model or variant is missing, or the file is not the one of the card.
-    RuntimeUnavailableError
-        When the runtime cannot run here, or computes none of the files right.
+    Raises:
+        ModelError: When the model or variant is missing, or the file is not the one of the card.
+        RuntimeUnavailableError: When the runtime cannot run here, or computes none of the files right.
     """
     engine = select(runtime)
     named = variant != "auto" or Path(model).suffix == ".onnx"

@@ -32,15 +32,11 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     Every group (picture, patient) is judged by a layer that was fitted without it; the layer that is kept was fitted
     on all.
 
-    Returns
-    -------
-    Path
-        The run folder, with ``report.html``.
+    Returns:
+        Path: The run folder, with ``report.html``.
 
-    Raises
-    ------
-    ConfigError, DatasetError
-        When the recipe asks for another network than a cut one, or there is only one group.
+    Raises:
+        ConfigError, DatasetError: When the recipe asks for another network than a cut one, or there is only one group.
     """
     data = read_data(config.data)
     make_folder(output)
@@ -114,9 +110,8 @@ class _Pooled(nn.Module):
 def _fit(features: np.ndarray, labels: np.ndarray, classes: int, shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
     """Weights (K, C) and bias (K,) of a discriminant analysis with shrunken covariance, and even priors.
 
-    Parameters
-    ----------
-    features : (N, V, C), V views of each picture.
+    Args:
+        features: (N, V, C), V views of each picture.
     """
     n, views, channels = features.shape
     table = features.reshape(n * views, channels)

@@ -23,12 +23,11 @@ def quantise_classifier(
 ) -> Quantisation:
     """Write the int8 variant of a classifier and judge it on held-out pictures.
 
-    Parameters
-    ----------
-    fp32, target : ONNX files.
-    held_out : pictures uint8 (N, S, S, 3), labels (N,) and groups.
-    expected : (N, K) probabilities of fp32.
-    calibration : pictures that set the ranges of the activations.
+    Args:
+        fp32, target: ONNX files.
+        held_out: pictures uint8 (N, S, S, 3), labels (N,) and groups.
+        expected: (N, K) probabilities of fp32.
+        calibration: pictures that set the ranges of the activations.
     """
     images, labels, groups = held_out
     before = float(macro_f1(labels, expected)[0])

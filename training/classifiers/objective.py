@@ -18,11 +18,10 @@ from unmissed.training.recipes.config import LossConfig
 class Classification:
     """Loss and validation of a classifier.
 
-    Parameters
-    ----------
-    labels : (N,) of the training pictures, for the weights of the classes.
-    validation : pictures uint8 (N, H, W, 3) and labels (N,).
-    n_classes : number of outputs.
+    Args:
+        labels: (N,) of the training pictures, for the weights of the classes.
+        validation: pictures uint8 (N, H, W, 3) and labels (N,).
+        n_classes: number of outputs.
     """
 
     def __init__(

@@ -17,12 +17,11 @@ _EDGES = np.linspace(0.0, 1.0, BINS + 1)
 class ReliabilityBins:
     """Pictures binned by their top probability, all arrays of shape (bins,); empty bins hold NaN.
 
-    Attributes
-    ----------
-    low, high : edges of the bins, probability.
-    confidence : mean top probability in the bin.
-    accuracy : share of right answers in the bin.
-    count : number of pictures in the bin.
+    Attributes:
+        low, high: edges of the bins, probability.
+        confidence: mean top probability in the bin.
+        accuracy: share of right answers in the bin.
+        count: number of pictures in the bin.
     """
 
     low: FloatArray
@@ -47,15 +46,12 @@ def fit_temperature(labels: IntArray, logits: FloatArray) -> float:
     looks better the smaller it is, however few pictures there are; such a set says nothing about how often the model
     errs, so T stays 1.
 
-    Parameters
-    ----------
-    labels : (N,) index of the true class.
-    logits : (N, K).
+    Args:
+        labels: (N,) index of the true class.
+        logits: (N, K).
 
-    Raises
-    ------
-    DatasetError
-        When there are no pictures or a logit is not finite.
+    Raises:
+        DatasetError: When there are no pictures or a logit is not finite.
     """
     logits = np.asarray(logits, dtype=np.float64)
     if len(labels) == 0 or not np.isfinite(logits).all():

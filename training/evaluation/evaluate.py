@@ -18,11 +18,10 @@ NORMAL = "normal"
 class ClassResult:
     """One class against the rest.
 
-    Attributes
-    ----------
-    support : pictures of this class.
-    predicted : pictures that the model calls this class.
-    metrics : sensitivity, specificity, ppv, npv (exact intervals), f1 and auc (group bootstrap).
+    Attributes:
+        support: pictures of this class.
+        predicted: pictures that the model calls this class.
+        metrics: sensitivity, specificity, ppv, npv (exact intervals), f1 and auc (group bootstrap).
     """
 
     info: ClassInfo
@@ -35,10 +34,10 @@ class ClassResult:
 class GroupResult:
     """The coarse question: is it ``positive`` (abnormal) or ``reference`` (normal)?
 
-    Attributes
-    ----------
-    metrics : auc, accuracy, sensitivity, specificity, ppv and npv by group bootstrap; all but auc also ``..._exact``.
-    confusion : (2, 2) counts, reference before positive, truth along the rows.
+    Attributes:
+        metrics: auc, accuracy, sensitivity, specificity, ppv and npv by group bootstrap; all but auc also
+            ``..._exact``.
+        confusion: (2, 2) counts, reference before positive, truth along the rows.
     """
 
     reference: str
@@ -51,15 +50,14 @@ class GroupResult:
 class Evaluation:
     """Everything that was measured on one test set.
 
-    Attributes
-    ----------
-    n_images, n_groups : what it rests on.
-    temperature : of the calibration; None where it differs between the pooled folds.
-    overall : accuracy, accuracy_exact, balanced_accuracy, macro_f1, mcc and macro_auc.
-    calibration : ece and nll, each ``_before`` and ``_after`` the temperature.
-    per_class : in the order of the classes.
-    groups : None unless the classes form exactly two groups.
-    confusion : (K, K) counts, truth along the rows.
+    Attributes:
+        n_images, n_groups: what it rests on.
+        temperature: of the calibration; None where it differs between the pooled folds.
+        overall: accuracy, accuracy_exact, balanced_accuracy, macro_f1, mcc and macro_auc.
+        calibration: ece and nll, each ``_before`` and ``_after`` the temperature.
+        per_class: in the order of the classes.
+        groups: None unless the classes form exactly two groups.
+        confusion: (K, K) counts, truth along the rows.
     """
 
     n_images: int
@@ -117,13 +115,12 @@ def evaluate(
 ) -> Evaluation:
     """Measure predictions; every probability is taken at ``temperature``, except where "before" is in the name.
 
-    Parameters
-    ----------
-    predictions : of a test set that neither training nor the choice of the temperature has seen.
-    temperature : from ``calibration.fit_temperature`` on the validation set; (N,) when folds with their own
-        temperatures are pooled.
-    n_bootstrap : samples for the intervals of the aggregate metrics.
-    seed : of those samples; the same seed gives the same intervals.
+    Args:
+        predictions: of a test set that neither training nor the choice of the temperature has seen.
+        temperature: from ``calibration.fit_temperature`` on the validation set; (N,) when folds with their own
+            temperatures are pooled.
+        n_bootstrap: samples for the intervals of the aggregate metrics.
+        seed: of those samples; the same seed gives the same intervals.
     """
     k = len(predictions.classes)
     probabilities = predictions.probabilities(temperature)

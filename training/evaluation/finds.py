@@ -20,13 +20,12 @@ ALL = ""  # in place of a label: all of them together
 class FieldFinds:
     """What was found in one field.
 
-    Attributes
-    ----------
-    name, group : of the field.
-    size : what its false finds are counted by (mm2, or 1 picture); 0 where a find cannot be called false.
-    false_scores : of the finds that are false.
-    labels, scores : of each object that is to be found: its label, and the best score of a find that hits it, 0
-        without one.
+    Attributes:
+        name, group: of the field.
+        size: what its false finds are counted by (mm2, or 1 picture); 0 where a find cannot be called false.
+        false_scores: of the finds that are false.
+        labels, scores: of each object that is to be found: its label, and the best score of a find that hits it, 0
+            without one.
     """
 
     name: str
@@ -41,16 +40,15 @@ class FieldFinds:
 class FindsEvaluation:
     """Everything that was measured on the finds of one test part.
 
-    Attributes
-    ----------
-    unit : what false finds are counted by, "mm2" or "picture".
-    n_fields, n_groups, n_objects : what it rests on.
-    size, n_false_fields : area or pictures in which false finds are counted, and the number of these fields.
-    rates : false finds per unit.
-    thresholds : for each rate, the least score at which there are no more; None where nothing was counted.
-    recall : label ("" for all) -> one estimate for each rate.
-    mean_recall : mean over the rates, for all labels.
-    counts : label -> number of objects.
+    Attributes:
+        unit: what false finds are counted by, "mm2" or "picture".
+        n_fields, n_groups, n_objects: what it rests on.
+        size, n_false_fields: area or pictures in which false finds are counted, and the number of these fields.
+        rates: false finds per unit.
+        thresholds: for each rate, the least score at which there are no more; None where nothing was counted.
+        recall: label ("" for all) -> one estimate for each rate.
+        mean_recall: mean over the rates, for all labels.
+        counts: label -> number of objects.
     """
 
     unit: str
@@ -97,15 +95,12 @@ def evaluate_finds(
 ) -> FindsEvaluation:
     """Measure recall at numbers of false finds; intervals from samples of whole groups, the threshold chosen each time.
 
-    Parameters
-    ----------
-    rates : false finds per unit of ``FieldFinds.size``.
-    unit : "mm2" or "picture".
+    Args:
+        rates: false finds per unit of ``FieldFinds.size``.
+        unit: "mm2" or "picture".
 
-    Raises
-    ------
-    DatasetError
-        When there is no field.
+    Raises:
+        DatasetError: When there is no field.
     """
     if not finds:
         raise DatasetError("there are no fields to evaluate", expected="one field or more")
@@ -144,10 +139,9 @@ def recalls(
 ) -> FloatArray:
     """Share of the objects that are found at each rate of false finds, (B, R); NaN where nothing can be counted.
 
-    Parameters
-    ----------
-    label : of the objects; "" for all.
-    weights : (B, F), how often each field counts in each of B samples; None: once, B = 1.
+    Args:
+        label: of the objects; "" for all.
+        weights: (B, F), how often each field counts in each of B samples; None: once, B = 1.
     """
     weights = np.ones((1, len(finds))) if weights is None else weights
     false, false_field = _flat([field.false_scores for field in finds])
@@ -194,10 +188,8 @@ def save_finds(finds: Sequence[FieldFinds], unit: str, rates: Sequence[float], p
 def load_finds(path: Path) -> tuple[list[FieldFinds], str, list[float]]:
     """Finds, unit and rates that ``save_finds`` wrote.
 
-    Raises
-    ------
-    DatasetError
-        When the file is missing or damaged.
+    Raises:
+        DatasetError: When the file is missing or damaged.
     """
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))

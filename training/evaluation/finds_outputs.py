@@ -31,11 +31,10 @@ def write_finds_evaluation(
 ) -> FindsEvaluation:
     """Evaluate finds and write metrics.json, plots/ and report.html into ``folder``.
 
-    Parameters
-    ----------
-    finds : of a test part that training has not seen.
-    unit, rates, n_bootstrap, seed : see ``evaluate_finds``.
-    title, config, history_csv, facts : see ``report.render``.
+    Args:
+        finds: of a test part that training has not seen.
+        unit, rates, n_bootstrap, seed: see ``evaluate_finds``.
+        title, config, history_csv, facts: see ``report.render``.
     """
     evaluation = evaluate_finds(finds, rates, unit, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", evaluation.to_json())
@@ -61,10 +60,8 @@ def write_finds_evaluation(
 def evaluate_finds_run(folder: Path, output: Path, *, n_bootstrap: int = 1000, seed: int = 0) -> FindsEvaluation:
     """Measure a finished heat-map run again from the finds it left, and write the results into ``output``.
 
-    Raises
-    ------
-    DatasetError
-        When a file is missing or damaged.
+    Raises:
+        DatasetError: When a file is missing or damaged.
     """
     finds, unit, rates = load_finds(folder / FINDS)
     return write_finds_evaluation(

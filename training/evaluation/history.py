@@ -16,10 +16,8 @@ from unmissed.training.evaluation.predictions import FloatArray
 def read_history(path: Path) -> dict[str, FloatArray]:
     """Columns of a history.csv as arrays (epochs,); an empty cell is NaN.
 
-    Raises
-    ------
-    DatasetError
-        When the file cannot be read, has no epochs or holds something that is no number.
+    Raises:
+        DatasetError: When the file cannot be read, has no epochs or holds something that is no number.
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:

@@ -21,12 +21,11 @@ _CHUNK = 200  # samples at once: 200 x 10,000 weights are 16 MB
 class Estimate:
     """A number with its interval.
 
-    Attributes
-    ----------
-    value : the number itself; NaN where it is not defined.
-    low, high : ends of the interval.
-    method : how the interval was found.
-    n : what it rests on: trials for an exact interval, groups for a bootstrap.
+    Attributes:
+        value: the number itself; NaN where it is not defined.
+        low, high: ends of the interval.
+        method: how the interval was found.
+        n: what it rests on: trials for an exact interval, groups for a bootstrap.
     """
 
     value: float
@@ -49,10 +48,8 @@ def clopper_pearson(k: int, n: int) -> Estimate:
 
     Source: Clopper and Pearson, Biometrika 26 (1934) 404, by quantiles of the beta distribution.
 
-    Raises
-    ------
-    ConfigError
-        When k is not within 0 to n.
+    Raises:
+        ConfigError: When k is not within 0 to n.
     """
     if not 0 <= k <= n:
         raise ConfigError(f"{k} of {n}", expected="a count between 0 and the number of trials")
@@ -90,12 +87,12 @@ def group_bootstrap(
     tell how uncertain a perfect score is (every sample is perfect too): the exact interval beside it can. A single
     group says nothing about other groups: its interval is NaN.
 
-    Parameters
-    ----------
-    predictions : what the model said.
-    statistics : function of labels, probabilities and weights (B, N) that returns named arrays (B,); see ``metrics``.
-    temperature : one number, or one per picture.
-    n, seed : samples, and the seed that they are drawn with.
+    Args:
+        predictions: what the model said.
+        statistics: function of labels, probabilities and weights (B, N) that returns named arrays (B,); see
+            ``metrics``.
+        temperature: one number, or one per picture.
+        n, seed: samples, and the seed that they are drawn with.
     """
     labels, probabilities = predictions.labels, predictions.probabilities(temperature)
     values = statistics(labels, probabilities, None)
@@ -119,12 +116,11 @@ def paired_difference(
     Both models see the same sample each time, so what is hard for both cancels out. The export judges int8 (a) against
     fp32 (b) with it: the value decides, the interval is beside it in the card.
 
-    Parameters
-    ----------
-    labels : (N,) index of the true class.
-    probabilities_a, probabilities_b : (N, K) of the two models.
-    groups : (N,) strings.
-    statistic : function of labels, probabilities and weights (B, N) that returns (B,), such as ``metrics.macro_f1``.
+    Args:
+        labels: (N,) index of the true class.
+        probabilities_a, probabilities_b: (N, K) of the two models.
+        groups: (N,) strings.
+        statistic: function of labels, probabilities and weights (B, N) that returns (B,), such as ``metrics.macro_f1``.
     """
 
     def difference(weights: FloatArray | None) -> FloatArray:

@@ -46,25 +46,20 @@ def measure_model(
 
     Only the official test part is measured where the dataset has one.
 
-    Parameters
-    ----------
-    model : the file that runs.
-    classify : runs it.
-    data : name of the dataset.
-    root : its folder; None takes $UNMISSED_DATA/<dataset>.
-    output : folder of the evaluation; None takes runs/<model>-on-<data>.
-    runtime : what runs the model, for the report.
-    notes : what the choice of the model's file has to say.
-    settings : see ``write_evaluation`` (``n_bootstrap``, ``seed``).
+    Args:
+        model: the file that runs.
+        classify: runs it.
+        data: name of the dataset.
+        root: its folder; None takes $UNMISSED_DATA/<dataset>.
+        output: folder of the evaluation; None takes runs/<model>-on-<data>.
+        runtime: what runs the model, for the report.
+        notes: what the choice of the model's file has to say.
+        settings: see ``write_evaluation`` (``n_bootstrap``, ``seed``).
 
-    Raises
-    ------
-    ConfigError
-        When the records have classes that the model does not know.
-    DatasetError
-        When the dataset is not there or has no labels.
-    ImageError
-        For the first picture that cannot be read.
+    Raises:
+        ConfigError: When the records have classes that the model does not know.
+        DatasetError: When the dataset is not there or has no labels.
+        ImageError: For the first picture that cannot be read.
     """
     dataset, place = get(data), dataset_root(data, root)
     everything = dataset.read(place)

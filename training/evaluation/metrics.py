@@ -68,16 +68,14 @@ def averages(matrices: FloatArray) -> dict[str, FloatArray]:
 def areas_under_roc(positive: FloatArray, scores: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Area under the ROC curve of one score, shape (B,): the chance that a positive outranks a negative, ties half.
 
-    Parameters
-    ----------
-    positive : (N,) true where the picture is positive.
-    scores : (N,), higher means more positive.
-    weights : (B, N) or None.
+    Args:
+        positive: (N,) true where the picture is positive.
+        scores: (N,), higher means more positive.
+        weights: (B, N) or None.
 
-    Notes
-    -----
-    A weighted Mann-Whitney statistic (Hanley and McNeil, Radiology 143 (1982) 29): the negatives are sorted once, and a
-    running sum of their weights gives the number of negatives below each positive.
+    Note:
+        A weighted Mann-Whitney statistic (Hanley and McNeil, Radiology 143 (1982) 29): the negatives are sorted once,
+        and a running sum of their weights gives the number of negatives below each positive.
     """
     weights = _or_ones(weights, len(scores))
     is_positive = np.asarray(positive, dtype=np.bool_)

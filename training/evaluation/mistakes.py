@@ -34,11 +34,10 @@ def confident_mistakes(
 ) -> list[Mistake]:
     """Wrong answers, the most confident first, at most ``MOST``.
 
-    Parameters
-    ----------
-    predictions : what the model said.
-    temperature : of the calibration, one number or one per picture.
-    picture : gives the RGB pixels (H, W, 3) of picture ``index`` of the predictions, or None where it has none.
+    Args:
+        predictions: what the model said.
+        temperature: of the calibration, one number or one per picture.
+        picture: gives the RGB pixels (H, W, 3) of picture ``index`` of the predictions, or None where it has none.
     """
     probabilities = predictions.probabilities(temperature)
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)

@@ -32,11 +32,10 @@ def write_evaluation(
 ) -> Evaluation:
     """Evaluate predictions and write metrics.json, plots/ and report.html into ``folder``.
 
-    Parameters
-    ----------
-    picture : gives the RGB pixels of picture ``index`` of the predictions for the gallery of mistakes, or None.
+    Args:
+        picture: gives the RGB pixels of picture ``index`` of the predictions for the gallery of mistakes, or None.
 
-    The others are those of ``evaluate`` and ``report.render``.
+        The others are those of ``evaluate`` and ``report.render``.:
     """
     evaluation = evaluate(predictions, temperature=temperature, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", evaluation.to_json())
@@ -68,12 +67,11 @@ def write_fold_evaluation(
 ) -> Evaluation:
     """Evaluate each fold and all of them pooled; returns the pooled evaluation.
 
-    Parameters
-    ----------
-    folds : name -> predictions and temperature; ``folder/<name>/metrics.json`` is written for each.
-    picture : as in ``write_evaluation``, by index into the pooled predictions.
+    Args:
+        folds: name -> predictions and temperature; ``folder/<name>/metrics.json`` is written for each.
+        picture: as in ``write_evaluation``, by index into the pooled predictions.
 
-    The others are those of ``evaluate`` and ``report.render``.
+        The others are those of ``evaluate`` and ``report.render``.:
     """
     each = {
         name: evaluate(predictions, temperature=temperature, n_bootstrap=n_bootstrap, seed=seed)
@@ -104,10 +102,8 @@ def write_fold_evaluation(
 def read_temperature(path: Path) -> float:
     """Read ``{"temperature": T}`` from a calibration.json.
 
-    Raises
-    ------
-    DatasetError
-        When the file is missing or holds no positive number.
+    Raises:
+        DatasetError: When the file is missing or holds no positive number.
     """
     try:
         temperature = json.loads(path.read_text(encoding="utf-8"))["temperature"]

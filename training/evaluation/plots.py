@@ -29,18 +29,14 @@ def write_plots(
     """Draw every plot into ``folder``; returns name -> PNG file, names confusion, reliability, roc, precision_recall,
     history.
 
-    Parameters
-    ----------
-    temperature : of the calibration, one number or one per picture.
-    history_csv : columns epoch, train_loss, val_loss, val_macro_f1, lr, seconds; None or a missing file draws no
-        history.
+    Args:
+        temperature: of the calibration, one number or one per picture.
+        history_csv: columns epoch, train_loss, val_loss, val_macro_f1, lr, seconds; None or a missing file draws no
+            history.
 
-    Raises
-    ------
-    DatasetError
-        When the history cannot be read.
-    OutputError
-        When a file cannot be written.
+    Raises:
+        DatasetError: When the history cannot be read.
+        OutputError: When a file cannot be written.
     """
     names = [c.name for c in predictions.classes]
     before, after = predictions.probabilities(), predictions.probabilities(temperature)

@@ -26,18 +26,15 @@ _log = logging.getLogger(__name__)
 class Predictions:
     """Logits and truth of N pictures over K classes.
 
-    Attributes
-    ----------
-    classes : the K classes, in the order of the model's outputs.
-    labels : (N,) integers, index of the true class.
-    logits : (N, K) finite numbers before the softmax (logarithms of probabilities will do).
-    groups : (N,) strings; pictures of one group (slide, patient, video) are not independent.
-    paths : N names of the pictures, for the reader of the report.
+    Attributes:
+        classes: the K classes, in the order of the model's outputs.
+        labels: (N,) integers, index of the true class.
+        logits: (N, K) finite numbers before the softmax (logarithms of probabilities will do).
+        groups: (N,) strings; pictures of one group (slide, patient, video) are not independent.
+        paths: N names of the pictures, for the reader of the report.
 
-    Raises
-    ------
-    DatasetError
-        When the shapes do not fit together or a value is out of range.
+    Raises:
+        DatasetError: When the shapes do not fit together or a value is out of range.
     """
 
     classes: tuple[ClassInfo, ...]
@@ -116,10 +113,8 @@ def load_predictions(path: Path) -> Predictions:
     The classes are read from classes.json in the same folder; without that file (the log says so) the class ids are
     used as the names.
 
-    Raises
-    ------
-    DatasetError
-        When the file is missing, is not in this format or a row is damaged (its line is named).
+    Raises:
+        DatasetError: When the file is missing, is not in this format or a row is damaged (its line is named).
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -164,10 +159,8 @@ def load_predictions(path: Path) -> Predictions:
 def concat(parts: Sequence[Predictions]) -> Predictions:
     """Pool predictions, for example the test folds of a cross-validation.
 
-    Raises
-    ------
-    DatasetError
-        When there is nothing to pool or the classes differ.
+    Raises:
+        DatasetError: When there is nothing to pool or the classes differ.
     """
     if not parts:
         raise DatasetError("nothing to pool", expected="the predictions of one fold or more")

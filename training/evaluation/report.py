@@ -34,12 +34,11 @@ def write_report(
 ) -> Path:
     """Write ``report.html`` of a classifier into ``folder`` and return its path.
 
-    Parameters
-    ----------
-    evaluation : the numbers; of a k-fold run the pooled ones, each picture judged by the model that did not see it.
-    mistakes : for the gallery.
-    summary : of a k-fold run, see ``fold_summary``.
-    shown : title, config, history_csv, plots, notes and facts, and errors, as of ``render``.
+    Args:
+        evaluation: the numbers; of a k-fold run the pooled ones, each picture judged by the model that did not see it.
+        mistakes: for the gallery.
+        summary: of a k-fold run, see ``fold_summary``.
+        shown: title, config, history_csv, plots, notes and facts, and errors, as of ``render``.
     """
     return render(
         folder,
@@ -55,10 +54,8 @@ def write_report(
 def fold_summary(folds: Sequence[Evaluation], pooled: Evaluation) -> dict[str, Any]:
     """Mean, standard deviation (n - 1), least and greatest of each metric over the folds, and the pooled estimate.
 
-    Raises
-    ------
-    DatasetError
-        When there are no folds.
+    Raises:
+        DatasetError: When there are no folds.
     """
     if not folds:
         raise DatasetError("no folds to summarise", expected="one evaluation or more")
@@ -105,23 +102,19 @@ def render(
 ) -> Path:
     """Fill a template of this folder, write it as ``report.html`` into ``folder``, and return its path.
 
-    Parameters
-    ----------
-    evaluation : the numbers.
-    title : names the model and the data.
-    config : the configuration of the run, shown folded.
-    history_csv : for the number of epochs and the time; None where there was no training.
-    plots : name -> PNG file (see ``plots.write_plots``), embedded.
-    notes : sentences for the reader, shown at the top.
-    facts : what was trained on what: label -> value, such as data set, split, training pictures.
-    values : what only that template knows.
+    Args:
+        evaluation: the numbers.
+        title: names the model and the data.
+        config: the configuration of the run, shown folded.
+        history_csv: for the number of epochs and the time; None where there was no training.
+        plots: name -> PNG file (see ``plots.write_plots``), embedded.
+        notes: sentences for the reader, shown at the top.
+        facts: what was trained on what: label -> value, such as data set, split, training pictures.
+        values: what only that template knows.
 
-    Raises
-    ------
-    DatasetError
-        When a plot cannot be read.
-    OutputError
-        When the report cannot be written.
+    Raises:
+        DatasetError: When a plot cannot be read.
+        OutputError: When the report cannot be written.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -24,17 +24,14 @@ def evaluate_run(
 ) -> Evaluation:
     """Evaluate a run folder, or all folds of a k-fold run (pooled), and write the results into ``output``.
 
-    Parameters
-    ----------
-    folder : holds test_predictions.csv and calibration.json, or folders fold-0, fold-1 ... with both; config.yaml,
-        history.csv and run.json are used where they are there.
-    root : folder of the dataset, for the pictures of the gallery when the predictions name them relative to it.
-    n_bootstrap, seed : see ``evaluate``.
+    Args:
+        folder: holds test_predictions.csv and calibration.json, or folders fold-0, fold-1 ... with both; config.yaml,
+            history.csv and run.json are used where they are there.
+        root: folder of the dataset, for the pictures of the gallery when the predictions name them relative to it.
+        n_bootstrap, seed: see ``evaluate``.
 
-    Raises
-    ------
-    DatasetError, ConfigError
-        When a file is missing or damaged.
+    Raises:
+        DatasetError, ConfigError: When a file is missing or damaged.
     """
     settings: dict[str, Any] = {"n_bootstrap": n_bootstrap, "seed": seed}
     folds = _fold_folders(folder)

@@ -31,13 +31,12 @@ class Proof:
 class FinishedRun:
     """What a finished run left, ready for export, whatever kind of model it is.
 
-    Attributes
-    ----------
-    scaled, temperature, output : as ``export_onnx`` takes them.
-    proof : what ONNX and torch are compared on.
-    try_int8 : writes the int8 variant of an fp32 file, and judges it.
-    about : the fields of the card that depend on the kind of model.
-    facts : of run.json.
+    Attributes:
+        scaled, temperature, output: as ``export_onnx`` takes them.
+        proof: what ONNX and torch are compared on.
+        try_int8: writes the int8 variant of an fp32 file, and judges it.
+        about: the fields of the card that depend on the kind of model.
+        facts: of run.json.
     """
 
     scaled: nn.Module
@@ -52,10 +51,8 @@ class FinishedRun:
 def check_finished(run: Path) -> None:
     """Refuse a folder without a finished run.
 
-    Raises
-    ------
-    ConfigError
-        Says what to name in its place.
+    Raises:
+        ConfigError: Says what to name in its place.
     """
     if not (run / "best.safetensors").is_file() or not (run / "run.json").is_file():
         folds = sorted(path.name for path in run.glob("fold-*"))
@@ -69,10 +66,9 @@ def check_finished(run: Path) -> None:
 def check_there(names: Iterable[str], known: Collection[str], what: str, folder: Path) -> None:
     """Refuse to go on without pictures of the run.
 
-    Raises
-    ------
-    ConfigError
-        When some of the names are not known; ``what`` they are and the folder of the dataset are for its words.
+    Raises:
+        ConfigError: When some of the names are not known; ``what`` they are and the folder of the dataset are for its
+            words.
     """
     missing = [name for name in names if name not in known]
     if missing:
@@ -109,19 +105,15 @@ def write_float_files(
 ) -> tuple[dict[str, FileSpec], float]:
     """Write STEM.onnx, and with ``fixed_batch`` STEM.bN.onnx, and compare both with torch.
 
-    Parameters
-    ----------
-    scaled, temperature, output : as ``export_onnx`` takes them.
-    stem : folder and name of the files, without suffix.
+    Args:
+        scaled, temperature, output: as ``export_onnx`` takes them.
+        stem: folder and name of the files, without suffix.
 
-    Returns
-    -------
-    Variant -> entry of the card, and the largest difference of a probability from torch.
+    Returns:
+        Variant -> entry of the card, and the largest difference of a probability from torch.
 
-    Raises
-    ------
-    ModelError
-        When ONNX and torch disagree.
+    Raises:
+        ModelError: When ONNX and torch disagree.
     """
     size_px = proof.images.shape[1]
     path = stem.with_name(f"{stem.name}.onnx")
@@ -157,14 +149,13 @@ def judge_int8(
 ) -> Quantisation:
     """Accept an int8 variant when it is faster and loses less than the limit.
 
-    Parameters
-    ----------
-    speed_ratio : int8 over fp32.
-    lost : fp32 - int8 of the metric, 0..1.
-    limit_points : points of 0.01 that must not be lost.
-    metric : its name in the card ("macro_f1", "mean_recall").
-    fp32, int8 : the metric of either variant.
-    images : how many were compared, and how many set the ranges.
+    Args:
+        speed_ratio: int8 over fp32.
+        lost: fp32 - int8 of the metric, 0..1.
+        limit_points: points of 0.01 that must not be lost.
+        metric: its name in the card ("macro_f1", "mean_recall").
+        fp32, int8: the metric of either variant.
+        images: how many were compared, and how many set the ranges.
     """
     points, words = 100 * lost.value, _WORDS[metric]
     reasons = []

@@ -30,15 +30,13 @@ def known_answers(
 ) -> tuple[KnownAnswers, ...]:
     """Ask the fp32 file, and see how far the other files are from it.
 
-    Parameters
-    ----------
-    folder : where the files of the card are.
-    files : variant -> file.
-    takes, heatmap : of the card.
+    Args:
+        folder: where the files of the card are.
+        files: variant -> file.
+        takes, heatmap: of the card.
 
-    Returns
-    -------
-    One part for the files with a free canvas, and one for those with a fixed one, where there are any.
+    Returns:
+        One part for the files with a free canvas, and one for those with a fixed one, where there are any.
     """
     free = {name: spec for name, spec in files.items() if heatmap is None or spec.batch is None}
     parts = [_ask(folder, free, takes, _CANVAS_PX if heatmap else None)]

@@ -30,14 +30,11 @@ def anchors(
 ) -> tuple[list[Anchor], np.ndarray]:
     """Every place where a crop can be cut, and its probability (N,).
 
-    Parameters
-    ----------
-    sampling : how often the labels among the objects are drawn; see ``LossConfig``.
+    Args:
+        sampling: how often the labels among the objects are drawn; see ``LossConfig``.
 
-    Raises
-    ------
-    DatasetError
-        When there is nothing to learn from.
+    Raises:
+        DatasetError: When there is nothing to learn from.
     """
     complete = [Anchor(i, None) for i, field in enumerate(fields) if field.complete]
     # Fields without any target are few, and false finds come from there: half of these crops are theirs.

@@ -21,11 +21,10 @@ _SUBPIXEL_BITS = 4
 class Scale:
     """How a field comes to the scale of training, and how lengths are measured there.
 
-    Attributes
-    ----------
-    um_per_px : of the resized picture; None where pixels have no size.
-    picture_px : longer side of the resized picture, where pixels have no size.
-    stride_px : pixels per cell of the map.
+    Attributes:
+        um_per_px: of the resized picture; None where pixels have no size.
+        picture_px: longer side of the resized picture, where pixels have no size.
+        stride_px: pixels per cell of the map.
     """
 
     um_per_px: float | None
@@ -39,10 +38,8 @@ class Scale:
     def factor(self, field: MarkedField, width_px: int, height_px: int) -> float:
         """By how much a field is resized.
 
-        Raises
-        ------
-        ConfigError
-            When the size of its pixels should be known and is not.
+        Raises:
+            ConfigError: When the size of its pixels should be known and is not.
         """
         if self.um_per_px is None:
             return (self.picture_px or max(width_px, height_px)) / max(width_px, height_px)
@@ -59,18 +56,17 @@ class Scale:
 class LabelledField:
     """A field at the scale of training.
 
-    Attributes
-    ----------
-    name, group : of the field.
-    image : uint8 (h, w, 3) RGB.
-    target : uint8 (h, w, 1) index of the map that is right at each pixel, or ``UNKNOWN``; with a teacher (h, w, 1 + K),
-        the rest its probabilities times 255.
-    points : float32 (n, 2), x and y of the objects in pixels: labelled points, or centres of the parts of a mask.
-    labels : n labels of the dataset.
-    is_target : bool (n,), which of them are to be found.
-    objects : int32 (h, w), number (from 1) of the object that each pixel belongs to; None where points are labelled.
-    complete : whether every place without an object is background.
-    size : what false finds are counted by: area in mm2, or 1 for a picture whose pixels have no size.
+    Attributes:
+        name, group: of the field.
+        image: uint8 (h, w, 3) RGB.
+        target: uint8 (h, w, 1) index of the map that is right at each pixel, or ``UNKNOWN``; with a teacher (h, w, 1 +
+            K), the rest its probabilities times 255.
+        points: float32 (n, 2), x and y of the objects in pixels: labelled points, or centres of the parts of a mask.
+        labels: n labels of the dataset.
+        is_target: bool (n,), which of them are to be found.
+        objects: int32 (h, w), number (from 1) of the object that each pixel belongs to; None where points are labelled.
+        complete: whether every place without an object is background.
+        size: what false finds are counted by: area in mm2, or 1 for a picture whose pixels have no size.
     """
 
     name: str
@@ -95,15 +91,12 @@ def load_fields(
 ) -> list[LabelledField]:
     """Read fields, in their order.
 
-    Parameters
-    ----------
-    root : folder that their names are relative to.
-    mask_label : label of what masks show.
+    Args:
+        root: folder that their names are relative to.
+        mask_label: label of what masks show.
 
-    Raises
-    ------
-    DatasetError
-        When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
+    Raises:
+        DatasetError: When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
     """
     failures: list[str] = []
 

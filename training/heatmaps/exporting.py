@@ -84,14 +84,11 @@ def fields_of_run(
 ) -> tuple[list[LabelledField], list[LabelledField]]:
     """Some of the fields that a run learned from, and all that it held out.
 
-    Parameters
-    ----------
-    parts : train, validation and test -> names of fields, as in run.json and in the card.
+    Args:
+        parts: train, validation and test -> names of fields, as in run.json and in the card.
 
-    Raises
-    ------
-    ConfigError
-        When a field is not in the dataset.
+    Raises:
+        ConfigError: When a field is not in the dataset.
     """
     source = FieldSource(config.data.dataset, config.data.root, heatmap, scale_of(config, heatmap), by_picture=True)
     fields = {field.name(source.root): field for field in source.fields}

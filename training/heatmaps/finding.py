@@ -21,9 +21,8 @@ def finds_of(field: LabelledField, maps: np.ndarray, config: HeatmapConfig, scal
     are all peaks of a field that is known to hold no target, and in masked pictures those outside all objects; where
     unlabelled places are unknown, none is called false.
 
-    Parameters
-    ----------
-    maps : float32 (K, rows, columns), probabilities.
+    Args:
+        maps: float32 (K, rows, columns), probabilities.
     """
     names = list(config.classes)
     score = score_map(maps, [names.index(name) for name in config.target])

@@ -23,16 +23,13 @@ def measure_halo(
 
     The middle of every canvas is run alone and compared with the same cells of the whole canvas, ring by ring.
 
-    Parameters
-    ----------
-    scaled : takes uint8 (N, S, S, 3), returns logits (N, K, S / stride, S / stride).
-    canvases : uint8 (N, S, S, 3).
-    target : maps whose sum is the score.
+    Args:
+        scaled: takes uint8 (N, S, S, 3), returns logits (N, K, S / stride, S / stride).
+        canvases: uint8 (N, S, S, 3).
+        target: maps whose sum is the score.
 
-    Raises
-    ------
-    ConfigError
-        When the canvas is too small for the network to settle.
+    Raises:
+        ConfigError: When the canvas is too small for the network to settle.
     """
     side_px = canvases.shape[1]
     edge_px = side_px // 4 // _GRID_PX * _GRID_PX

@@ -45,10 +45,9 @@ class Compared:
 def try_int8(fp32: Path, target: Path, canvases: np.ndarray, compared: Compared) -> Quantisation:
     """Write the int8 variant with as few float convolutions as the check allows, and judge it.
 
-    Parameters
-    ----------
-    fp32, target : ONNX files.
-    canvases : uint8 (N, S, S, 3) of training fields, for the ranges.
+    Args:
+        fp32, target: ONNX files.
+        canvases: uint8 (N, S, S, 3) of training fields, for the ranges.
     """
     before = compared.finds(onnx_runner(fp32))
 

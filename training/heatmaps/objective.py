@@ -23,9 +23,8 @@ _MOST_CELLS = 400_000  # of a validation part, for its loss
 class HeatmapObjective:
     """Loss and validation of a heat-map model.
 
-    Parameters
-    ----------
-    validation : fields that are not trained on.
+    Args:
+        validation: fields that are not trained on.
     """
 
     def __init__(self, validation: Sequence[LabelledField], config: HeatmapConfig, scale: Scale) -> None:
@@ -60,10 +59,9 @@ class HeatmapObjective:
 def cell_loss(logits: Tensor, cells: Tensor, config: HeatmapConfig) -> Tensor:
     """Focal loss (Lin et al. 2017) of cells, cross-entropy at gamma 0; cells marked ``UNKNOWN`` do not count.
 
-    Parameters
-    ----------
-    logits : (B, K, ...), with any number of further axes.
-    cells : int64 (B, ...).
+    Args:
+        logits: (B, K, ...), with any number of further axes.
+        cells: int64 (B, ...).
     """
     n_classes = logits.shape[1]
     each = F.cross_entropy(logits, cells.where(cells != UNKNOWN, -100), reduction="none")

@@ -17,19 +17,15 @@ from unmissed.training.recipes.heatmaps import HeatmapConfig
 class Negatives:
     """Whole pictures of a dataset that show nothing of what is to be found.
 
-    Parameters
-    ----------
-    name : of the dataset.
-    labels : of its pictures that are taken.
+    Args:
+        name: of the dataset.
+        labels: of its pictures that are taken.
 
-    Attributes
-    ----------
-    name, fields : as of ``FieldSource``.
+    Attributes:
+        name, fields: as of ``FieldSource``.
 
-    Raises
-    ------
-    ConfigError
-        When it has no picture of such a label.
+    Raises:
+        ConfigError: When it has no picture of such a label.
     """
 
     def __init__(self, name: str, labels: Sequence[str], heatmap: HeatmapConfig, scale: Scale) -> None:
@@ -57,23 +53,20 @@ class Negatives:
 class FieldSource:
     """The fields of one dataset.
 
-    Parameters
-    ----------
-    name : of the dataset.
-    place : its folder, or None where it lies by rule.
-    by_picture : whether a group is one picture, and not what the dataset says.
+    Args:
+        name: of the dataset.
+        place: its folder, or None where it lies by rule.
+        by_picture: whether a group is one picture, and not what the dataset says.
 
-    Attributes
-    ----------
-    name : of the dataset.
-    records : as the dataset lists them, with their groups.
-    fields : the pictures with their marks.
-    root : folder that the names of fields are relative to.
+    Attributes:
+        name: of the dataset.
+        records: as the dataset lists them, with their groups.
+        fields: the pictures with their marks.
+        root: folder that the names of fields are relative to.
 
-    Raises
-    ------
-    ConfigError, DatasetError
-        When the recipe names labels that the dataset has not, or there are no marks in its pictures.
+    Raises:
+        ConfigError, DatasetError: When the recipe names labels that the dataset has not, or there are no marks in its
+            pictures.
     """
 
     def __init__(

@@ -33,18 +33,15 @@ Maps = Callable[[np.ndarray], np.ndarray]
 class Teacher:
     """A trained heat-map model.
 
-    Parameters
-    ----------
-    path : run folder (of a k-fold run the fold of the same name is taken), a .onnx file with its card, or the name of
-        a shipped model.
-    fold : name of the folder of the run that learns.
-    classes : names of the maps that the pupil has.
-    device : where a run's network runs.
+    Args:
+        path: run folder (of a k-fold run the fold of the same name is taken), a .onnx file with its card, or the name
+            of a shipped model.
+        fold: name of the folder of the run that learns.
+        classes: names of the maps that the pupil has.
+        device: where a run's network runs.
 
-    Raises
-    ------
-    ConfigError
-        When the teacher has other maps.
+    Raises:
+        ConfigError: When the teacher has other maps.
     """
 
     def __init__(self, path: Path, fold: str, classes: Sequence[str], device: torch.device) -> None:
@@ -62,10 +59,8 @@ class Teacher:
     def check_has_not_seen(self, held_out: Sequence[str]) -> None:
         """Refuse a teacher that was trained on fields that are held out here: it would leak them.
 
-        Raises
-        ------
-        ConfigError
-            Names one such field.
+        Raises:
+            ConfigError: Names one such field.
         """
         if self.seen is None:
             log.warning("the teacher's card does not list its fields: make sure that it has not seen those held out")

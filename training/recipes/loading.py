@@ -23,10 +23,8 @@ def recipe_names() -> list[str]:
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a YAML recipe, apply ``key=value`` overrides and validate it.
 
-    Raises
-    ------
-    ConfigError
-        Names the field, its line where it has one, and the closest valid name.
+    Raises:
+        ConfigError: Names the field, its line where it has one, and the closest valid name.
     """
     found = read_yaml(_RECIPES.find(name_or_path), "recipe")
     changes = _changes(overrides)

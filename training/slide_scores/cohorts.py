@@ -19,14 +19,13 @@ _MOST_BYTES = 64 * 2**20
 class Cohort:
     """Slides of one cohort, in the order of its table.
 
-    Attributes
-    ----------
-    name : of the cohort.
-    slides : their names.
-    labels : bool (N,), abnormal.
-    values : float64 (N, F).
-    features : names of the columns of ``values``.
-    models : role -> sha256 of the models that the triage ran.
+    Attributes:
+        name: of the cohort.
+        slides: their names.
+        labels: bool (N,), abnormal.
+        values: float64 (N, F).
+        features: names of the columns of ``values``.
+        models: role -> sha256 of the models that the triage ran.
     """
 
     name: str
@@ -40,10 +39,8 @@ class Cohort:
 def read_cohort(config: CohortConfig) -> Cohort:
     """Read the table of a cohort and the stored result of each of its slides.
 
-    Raises
-    ------
-    DatasetError
-        When a column, a result or a feature is missing, or only one of the two classes is there.
+    Raises:
+        DatasetError: When a column, a result or a feature is missing, or only one of the two classes is there.
     """
     rows = _rows(config.table)
     slides, labels, values = [], [], []

@@ -12,10 +12,9 @@ FREE = ("area_mm2",)  # more area is no sign of disease: its weight may have eit
 class LinearScore:
     """score = sigmoid(((features - mean) / scale) . weights + bias).
 
-    Attributes
-    ----------
-    mean, scale, weights : float64 (F,).
-    bias : a number.
+    Attributes:
+        mean, scale, weights: float64 (F,).
+        bias: a number.
     """
 
     mean: np.ndarray
@@ -36,11 +35,10 @@ def fit(values: np.ndarray, labels: np.ndarray, features: tuple[str, ...], l2: f
     Weights are not negative, so that a slide never looks better for a finding more; features that are strongly
     correlated then do not cancel each other with large weights of opposite sign either.
 
-    Parameters
-    ----------
-    values : float64 (N, F).
-    labels : bool (N,), abnormal.
-    l2 : penalty on the squared weights, relative to a mean loss over ``len(labels)`` slides.
+    Args:
+        values: float64 (N, F).
+        labels: bool (N,), abnormal.
+        l2: penalty on the squared weights, relative to a mean loss over ``len(labels)`` slides.
     """
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale = np.where(scale > 1e-6, scale, 1.0)

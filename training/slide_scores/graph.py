@@ -52,10 +52,8 @@ def write_table_graph(
 def table_parity(path: Path, values: np.ndarray, expected: np.ndarray) -> float:
     """Largest difference between what a file gives for features (N, F) and what its fit gives.
 
-    Raises
-    ------
-    ModelError
-        When it exceeds ``PARITY``.
+    Raises:
+        ModelError: When it exceeds ``PARITY``.
     """
     difference = float(np.abs(onnx_runner(path, 1)(values.astype(np.float32)) - expected).max())
     if difference > PARITY:

@@ -14,10 +14,9 @@ Scored = tuple[np.ndarray, np.ndarray]
 def exclusion(labels: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:
     """Share of the normal slides below the highest threshold that keeps the sensitivity.
 
-    Parameters
-    ----------
-    labels : bool (N,), abnormal.
-    scores : (N,); a slide is kept when its score is at least the threshold.
+    Args:
+        labels: bool (N,), abnormal.
+        scores: (N,); a slide is kept when its score is at least the threshold.
     """
     positives = np.sort(scores[labels])
     missed = int(np.floor((1 - sensitivity) * len(positives) + 1e-9))
@@ -39,11 +38,10 @@ def measure(parts: Sequence[Scored], sensitivity: float, *, draws: int, seed: in
     The scores of two cohorts come from two models, so they are never ranked together. Slides of a simulated cohort
     share fields: the intervals are too narrow for what another laboratory would see.
 
-    Parameters
-    ----------
-    parts : labels bool (N,) and scores (N,) of each cohort.
-    sensitivity : 0..1, for the share of excluded slides.
-    draws, seed : of the resampling.
+    Args:
+        parts: labels bool (N,) and scores (N,) of each cohort.
+        sensitivity: 0..1, for the share of excluded slides.
+        draws, seed: of the resampling.
     """
     rng = np.random.default_rng(seed)
     found = {}

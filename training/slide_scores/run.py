@@ -43,10 +43,8 @@ def find_slide_score_recipe(name_or_path: str) -> Path | None:
 def load_slide_score_recipe(path: Path) -> SlideScoreConfig:
     """Read the YAML recipe of a slide score; paths in it are relative to the working folder.
 
-    Raises
-    ------
-    ConfigError
-        When it cannot be read, or a field is unknown or wrong.
+    Raises:
+        ConfigError: When it cannot be read, or a field is unknown or wrong.
     """
     return _RECIPES.load(str(path))
 
@@ -54,15 +52,12 @@ def load_slide_score_recipe(path: Path) -> SlideScoreConfig:
 def train_slide_score(config: SlideScoreConfig, output: Path) -> tuple[Card, dict[str, Mapping[str, Estimate]]]:
     """Fit, cross-validate over cohorts, write NAME.onnx, NAME.json, scores.csv and metrics.json.
 
-    Returns
-    -------
-    The card, and the measures of each cohort and their "mean", every slide scored by a model that has not seen
-    its cohort.
+    Returns:
+        The card, and the measures of each cohort and their "mean", every slide scored by a model that has not seen
+        its cohort.
 
-    Raises
-    ------
-    DatasetError
-        When a cohort is incomplete, or cohorts have different features.
+    Raises:
+        DatasetError: When a cohort is incomplete, or cohorts have different features.
     """
     cohorts = [read_cohort(item) for item in config.cohorts]
     features = cohorts[0].features

@@ -11,16 +11,15 @@ from typing import Any, TypedDict
 class PeerJob(TypedDict):
     """One run over a slide.
 
-    Attributes
-    ----------
-    slide, network : files.
-    um_per_px : at which the slide is read.
-    slide_um_per_px : of its level 0.
-    patch_px, batch : side of a patch and patches a batch.
-    workers : processes of the DataLoader; 0 reads in the main process.
-    threads : of torch.
-    mode : how torch runs the network; see ``plain_network.MODES``.
-    folder : empty, for what the peer writes.
+    Attributes:
+        slide, network: files.
+        um_per_px: at which the slide is read.
+        slide_um_per_px: of its level 0.
+        patch_px, batch: side of a patch and patches a batch.
+        workers: processes of the DataLoader; 0 reads in the main process.
+        threads: of torch.
+        mode: how torch runs the network; see ``plain_network.MODES``.
+        folder: empty, for what the peer writes.
     """
 
     slide: str
@@ -46,12 +45,11 @@ def read_job() -> PeerJob:
 def answer(work_s: float, patches: int, means: Any, versions: Mapping[str, str]) -> None:
     """Print the answer as the last line.
 
-    Parameters
-    ----------
-    work_s : reading and inference, from an open slide and a network that is ready to what is kept of all patches.
-    patches : that were run.
-    means : (K,), mean of the maps of each class over all patches: the proof that the work was done.
-    versions : package -> version of what ran.
+    Args:
+        work_s: reading and inference, from an open slide and a network that is ready to what is kept of all patches.
+        patches: that were run.
+        means: (K,), mean of the maps of each class over all patches: the proof that the work was done.
+        versions: package -> version of what ran.
     """
     total_s = perf_counter() - _STARTED
     result = {

@@ -14,11 +14,10 @@ from plain_network import load_network, summarised
 class SlidePatches:
     """Patches of a slide; a map-style Dataset for torch's DataLoader.
 
-    Parameters
-    ----------
-    path : the slide.
-    downsample : level-0 pixels per pixel of a patch. The nearest finer level is read, and resized where it differs.
-    patch_px : side of a patch.
+    Args:
+        path: the slide.
+        downsample: level-0 pixels per pixel of a patch. The nearest finer level is read, and resized where it differs.
+        patch_px: side of a patch.
     """
 
     def __init__(self, path: str, downsample: float, patch_px: int) -> None:

@@ -11,13 +11,12 @@ MODES = ("eager", "channels-last", "frozen")
 def load_network(path: str, mode: str, patch_px: int, batch: int, *, takes_floats: bool = False) -> Any:
     """The network as a torch module: uint8 (N, H, W, 3) in, maps float32 (N, K, h, w) out.
 
-    Parameters
-    ----------
-    path : made by ``unmissed.benchmarks.peers.network.write_network``.
-    mode : "eager"; "channels-last" (eager, in the memory layout that suits oneDNN); or "frozen" (TorchScript, fused by
-        ``torch.jit.optimize_for_inference``).
-    patch_px, batch : side of the patches that will come, and how many at a time; "frozen" compiles for them.
-    takes_floats : take float32 (N, 3, H, W) of 0 to 1 instead.
+    Args:
+        path: made by ``unmissed.benchmarks.peers.network.write_network``.
+        mode: "eager"; "channels-last" (eager, in the memory layout that suits oneDNN); or "frozen" (TorchScript, fused
+            by ``torch.jit.optimize_for_inference``).
+        patch_px, batch: side of the patches that will come, and how many at a time; "frozen" compiles for them.
+        takes_floats: take float32 (N, 3, H, W) of 0 to 1 instead.
     """
     import torch
 

@@ -28,16 +28,15 @@ _ACCELERATORS = ("cuda", "npu")
 class CellJob(BaseModel):
     """What to measure.
 
-    Attributes
-    ----------
-    runtime : name of a runtime; with nothing else it is only tried.
-    model, variant : as ``zoo.resolve`` takes them.
-    half : compute fp32 files at half precision.
-    batch : inputs at a time.
-    threads : CPU threads inside one batch; None takes all physical cores.
-    seconds : how long batches are timed.
-    inputs : .npy file.
-    outputs : .npy file to write; None writes none.
+    Attributes:
+        runtime: name of a runtime; with nothing else it is only tried.
+        model, variant: as ``zoo.resolve`` takes them.
+        half: compute fp32 files at half precision.
+        batch: inputs at a time.
+        threads: CPU threads inside one batch; None takes all physical cores.
+        seconds: how long batches are timed.
+        inputs: .npy file.
+        outputs: .npy file to write; None writes none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,13 +55,12 @@ class CellJob(BaseModel):
 class CellResult(BaseModel):
     """What came of it.
 
-    Attributes
-    ----------
-    provider : what really ran.
-    load_s : seconds to load the model.
-    batch_ms : milliseconds of each batch, in order.
-    device_bytes : peak of torch's memory on an accelerator; None elsewhere.
-    not_measured : why there is nothing else; "" when there is.
+    Attributes:
+        provider: what really ran.
+        load_s: seconds to load the model.
+        batch_ms: milliseconds of each batch, in order.
+        device_bytes: peak of torch's memory on an accelerator; None elsewhere.
+        not_measured: why there is nothing else; "" when there is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -30,21 +30,17 @@ _LOG = logging.getLogger(__name__)
 def inputs_for(card: Card, count: int, *, images: Path | None = None, seed: int = SEED) -> np.ndarray:
     """Inputs of a model, always the same ones.
 
-    Parameters
-    ----------
-    card : of the model.
-    count : how many; beyond 64 they repeat.
-    images : folder of real pictures for models that take pictures; None draws them.
-    seed : of the drawing.
+    Args:
+        card: of the model.
+        count: how many; beyond 64 they repeat.
+        images: folder of real pictures for models that take pictures; None draws them.
+        seed: of the drawing.
 
-    Returns
-    -------
-    uint8 (count, size_px, size_px, 3) RGB at the size of the card, or float32 (count, F) rows of its columns.
+    Returns:
+        uint8 (count, size_px, size_px, 3) RGB at the size of the card, or float32 (count, F) rows of its columns.
 
-    Raises
-    ------
-    ConfigError
-        When nothing can be drawn that the model understands, or ``images`` holds no readable picture.
+    Raises:
+        ConfigError: When nothing can be drawn that the model understands, or ``images`` holds no readable picture.
     """
     some = min(count, MOST_DRAWN)
     if isinstance(card.input, TableInput):

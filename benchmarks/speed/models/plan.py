@@ -20,17 +20,16 @@ PRECISIONS = ("file", "half")
 class ModelPlan:
     """What to measure.
 
-    Attributes
-    ----------
-    models : names or paths.
-    runtimes : names.
-    variants : of the cards' files; one that a card does not have is left out for that model; None takes all.
-    precisions : "file" runs the files as they are, "half" the fp32 files at half precision, in the torch runtimes.
-    batches : inputs at a time.
-    threads : CPU threads inside one batch; None takes all physical cores.
-    seconds : that each round of each cell lasts, at least.
-    rounds : each measures every cell once, one after the other, so that a slow minute hits them all.
-    images : folder of real pictures; None draws them.
+    Attributes:
+        models: names or paths.
+        runtimes: names.
+        variants: of the cards' files; one that a card does not have is left out for that model; None takes all.
+        precisions: "file" runs the files as they are, "half" the fp32 files at half precision, in the torch runtimes.
+        batches: inputs at a time.
+        threads: CPU threads inside one batch; None takes all physical cores.
+        seconds: that each round of each cell lasts, at least.
+        rounds: each measures every cell once, one after the other, so that a slow minute hits them all.
+        images: folder of real pictures; None draws them.
     """
 
     models: Sequence[str]
@@ -48,14 +47,13 @@ class ModelPlan:
 class Cell:
     """One row: a model in a runtime, a variant and a batch size, and what its rounds reported.
 
-    Attributes
-    ----------
-    card : of the model.
-    job : what the child is asked.
-    problem : why it is not measured; "" while nothing is known against it.
-    rounds : what came of each.
-    peaks : bytes of all memory of the process, by round.
-    outputs : of the first round.
+    Attributes:
+        card: of the model.
+        job: what the child is asked.
+        problem: why it is not measured; "" while nothing is known against it.
+        rounds: what came of each.
+        peaks: bytes of all memory of the process, by round.
+        outputs: of the first round.
     """
 
     card: Card
@@ -79,14 +77,12 @@ class Cell:
 def cells_of(plan: ModelPlan, folder: Path) -> list[Cell]:
     """Every combination that makes sense.
 
-    Parameters
-    ----------
-    folder : where the inputs of each model will lie.
+    Args:
+        folder: where the inputs of each model will lie.
 
-    Raises
-    ------
-    ModelError, RuntimeUnavailableError, ConfigError
-        When a model, a runtime or a precision has no such name, or nothing is left to measure.
+    Raises:
+        ModelError, RuntimeUnavailableError, ConfigError: When a model, a runtime or a precision has no such name, or
+            nothing is left to measure.
     """
     if not plan.precisions or not set(plan.precisions) <= set(PRECISIONS):
         raise ConfigError(f"no precision {', '.join(plan.precisions)!r}", expected=f"of {', '.join(PRECISIONS)}")

@@ -38,10 +38,8 @@ Maker = Callable[[int, int], Iterator[Mapping[str, float]]]
 def rows_for(card: Card, count: int, seed: int) -> np.ndarray:
     """Rows of the card's columns, float32 (count, F).
 
-    Raises
-    ------
-    ConfigError
-        When no part of this program computes its columns.
+    Raises:
+        ConfigError: When no part of this program computes its columns.
     """
     if not isinstance(card.input, TableInput):
         raise ConfigError(f"{card.name} takes pictures", expected="a model for a table")

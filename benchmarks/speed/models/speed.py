@@ -32,11 +32,10 @@ _MODULE = "unmissed.benchmarks.speed.models.cell"
 class Reference:
     """What the others are compared with.
 
-    Attributes
-    ----------
-    name : variant and runtime.
-    precision : of the file.
-    values : what it makes of the inputs; None when it could not run.
+    Attributes:
+        name: variant and runtime.
+        precision: of the file.
+        values: what it makes of the inputs; None when it could not run.
     """
 
     name: str
@@ -47,14 +46,12 @@ class Reference:
 def measure_models(plan: ModelPlan, recorder: Recorder, notify: Callable[[str], None]) -> None:
     """Measure what the plan asks for, and give rows, models and notes to the recorder.
 
-    Parameters
-    ----------
-    notify : called with what is measured now.
+    Args:
+        notify: called with what is measured now.
 
-    Raises
-    ------
-    ModelError, RuntimeUnavailableError, ConfigError
-        When a model or a runtime has no such name, nothing is left to measure, or there are no inputs for a model.
+    Raises:
+        ModelError, RuntimeUnavailableError, ConfigError: When a model or a runtime has no such name, nothing is left to
+            measure, or there are no inputs for a model.
     """
     with TemporaryDirectory(prefix="unmissed-bench-") as name:
         folder = Path(name)

@@ -19,20 +19,16 @@ _BATCH = 64  # tiles of 512 px: 50 MB of pixels, enough to fill the decoder of a
 def decode_jpegs(streams: Sequence[bytes], device: str) -> list[Any]:
     """Decode a batch of JPEG streams.
 
-    Parameters
-    ----------
-    streams : each a whole JPEG.
-    device : "cuda", or "cpu" as a stand-in (libjpeg-turbo).
+    Args:
+        streams: each a whole JPEG.
+        device: "cuda", or "cpu" as a stand-in (libjpeg-turbo).
 
-    Returns
-    -------
-    list of torch.Tensor
-        uint8 (3, height, width) RGB each, on the device. With "cuda" the work may still go on when this returns.
+    Returns:
+        list of torch.Tensor
+            uint8 (3, height, width) RGB each, on the device. With "cuda" the work may still go on when this returns.
 
-    Raises
-    ------
-    SlideError
-        When a stream is damaged.
+    Raises:
+        SlideError: When a stream is damaged.
     """
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg

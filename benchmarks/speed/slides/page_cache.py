@@ -20,10 +20,8 @@ def cached_share(path: Path) -> float:
 
     A probe of a page that is not in memory brings that page in, so each call probes other places.
 
-    Raises
-    ------
-    CacheError
-        Where the system cannot report it (only Linux can).
+    Raises:
+        CacheError: Where the system cannot report it (only Linux can).
     """
     if not hasattr(os, "preadv") or not hasattr(os, "RWF_NOWAIT"):
         raise CacheError("this system does not report what is in its page cache", fix="measure with a warm cache only")
@@ -52,10 +50,8 @@ def cached_share(path: Path) -> float:
 def make_cold(path: Path) -> None:
     """Write back what is dirty and forget the file's pages.
 
-    Raises
-    ------
-    CacheError
-        When the pages stay, as on a file system in memory.
+    Raises:
+        CacheError: When the pages stay, as on a file system in memory.
     """
     _forget(path)
     share = cached_share(path)

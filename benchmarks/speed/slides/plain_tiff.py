@@ -72,10 +72,9 @@ class PlainTiff(Slide):
     def jpeg(self, level: int, column: int, row: int) -> bytes:
         """A whole tile as a self-contained JPEG; b"" where the file leaves the tile out.
 
-        Raises
-        ------
-        UnsupportedSlideError
-            When the samples are not YCbCr: a decoder that does not know the TIFF would take them for that.
+        Raises:
+            UnsupportedSlideError: When the samples are not YCbCr: a decoder that does not know the TIFF would take them
+                for that.
         """
         page = self._pages[level]
         if page.photometric != _YCBCR:

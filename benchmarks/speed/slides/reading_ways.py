@@ -23,18 +23,17 @@ _LARGEST_AREA_PX = 8192  # side; a decoded one takes 200 MB
 class Way:
     """One reader, and how it gets to one scale.
 
-    Attributes
-    ----------
-    reader : its name.
-    how : from level 0 as it is; decoded smaller, which only some readers can; decoded whole and then shrunk (area
-        means); or read from the level of the pyramid that has the scale.
-    factor : level-0 pixels per pixel of the result: 1, 2 or 4.
-    open : opens the slide.
-    level, scale : what ``Slide.read`` is asked for.
-    shrink : by how much its tiles are shrunk afterwards.
-    tile_px : width and height of a tile, in level-0 pixels.
-    grid : columns and rows of tiles.
-    decode_all : reads many tiles at once and throws them away; None reads one after the other.
+    Attributes:
+        reader: its name.
+        how: from level 0 as it is; decoded smaller, which only some readers can; decoded whole and then shrunk (area
+            means); or read from the level of the pyramid that has the scale.
+        factor: level-0 pixels per pixel of the result: 1, 2 or 4.
+        open: opens the slide.
+        level, scale: what ``Slide.read`` is asked for.
+        shrink: by how much its tiles are shrunk afterwards.
+        tile_px: width and height of a tile, in level-0 pixels.
+        grid: columns and rows of tiles.
+        decode_all: reads many tiles at once and throws them away; None reads one after the other.
     """
 
     reader: str
@@ -96,10 +95,8 @@ class Area:
 def ways_of(reader: type[Slide], path: Path) -> list[Way]:
     """All ways in which a reader gets a slide at 1, 1/2 and 1/4.
 
-    Raises
-    ------
-    SlideError
-        When it cannot open the slide.
+    Raises:
+        SlideError: When it cannot open the slide.
     """
     with reader.open(path) as slide:
         levels = slide.levels
@@ -135,16 +132,13 @@ def levels_by_factor(levels_px: Sequence[float]) -> dict[int, int]:
 def choose_areas(ways: Sequence[Way], slide_px: tuple[int, int], count: int) -> list[Area]:
     """Areas made of whole tiles of every way, spread evenly over the slide.
 
-    Parameters
-    ----------
-    ways : all that will read them.
-    slide_px : width and height of level 0.
-    count : how many at most.
+    Args:
+        ways: all that will read them.
+        slide_px: width and height of level 0.
+        count: how many at most.
 
-    Raises
-    ------
-    SlideError
-        When the tiles of the ways do not fill common areas of a bearable size.
+    Raises:
+        SlideError: When the tiles of the ways do not fill common areas of a bearable size.
     """
     side = math.lcm(*(size for way in ways for size in way.tile_px))
     if side > _LARGEST_AREA_PX:

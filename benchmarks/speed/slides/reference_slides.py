@@ -29,13 +29,12 @@ _WHILE_WRITING = 1.3  # the lower levels wait in a temporary file
 class ReferenceSlide:
     """A slide to measure on.
 
-    Attributes
-    ----------
-    name : in commands and tables.
-    side_px : of the square of level 0, at ``UM_PER_PX``.
-    spot_mm : diameter of the round spot of cells; None fills the square.
-    abnormal_fields : how many of its fields hold abnormal cells, about one in 80.
-    words : what it represents.
+    Attributes:
+        name: in commands and tables.
+        side_px: of the square of level 0, at ``UM_PER_PX``.
+        spot_mm: diameter of the round spot of cells; None fills the square.
+        abnormal_fields: how many of its fields hold abnormal cells, about one in 80.
+        words: what it represents.
     """
 
     name: str
@@ -80,10 +79,8 @@ REFERENCE_SLIDES = {
 def reference_slide(name: str) -> ReferenceSlide:
     """Find a reference slide by name.
 
-    Raises
-    ------
-    ConfigError
-        For an unknown name; the message lists the closest one.
+    Raises:
+        ConfigError: For an unknown name; the message lists the closest one.
     """
     if name in REFERENCE_SLIDES:
         return REFERENCE_SLIDES[name]
@@ -100,16 +97,13 @@ def default_folder() -> Path:
 class SlideMaker:
     """Makes reference slides that are not there yet.
 
-    Parameters
-    ----------
-    folder : where they are kept.
-    source : folder of labelled fields, as ``unmissed data make-slides --source`` takes it; None for drawn cells.
-    threads : blocks made at a time, about 100 MB each.
+    Args:
+        folder: where they are kept.
+        source: folder of labelled fields, as ``unmissed data make-slides --source`` takes it; None for drawn cells.
+        threads: blocks made at a time, about 100 MB each.
 
-    Raises
-    ------
-    DatasetError
-        When the folder of fields is not one.
+    Raises:
+        DatasetError: When the folder of fields is not one.
     """
 
     def __init__(self, folder: Path, source: Path | None = None, threads: int = 2) -> None:
@@ -130,20 +124,16 @@ class SlideMaker:
     ) -> Path:
         """Make a slide if it is not there.
 
-        Parameters
-        ----------
-        slide : which.
-        notify : called when it is made, with how large it gets.
-        progress : called with pixels done and in all.
+        Args:
+            slide: which.
+            notify: called when it is made, with how large it gets.
+            progress: called with pixels done and in all.
 
-        Returns
-        -------
-        The file.
+        Returns:
+            The file.
 
-        Raises
-        ------
-        OutputError
-            When the disk has no room for it, or it cannot be written.
+        Raises:
+            OutputError: When the disk has no room for it, or it cannot be written.
         """
         path = self.path(slide)
         if path.is_file():

@@ -60,10 +60,8 @@ def compare_pixels(ways: Sequence[Way], areas: Sequence[Area]) -> tuple[dict[Way
 def largest_difference(way: Way, peer: Way, areas: Iterable[Area]) -> Difference:
     """Grey levels between two ways over some areas.
 
-    Raises
-    ------
-    SlideError
-        When they give pictures of different sizes, or a tile cannot be read.
+    Raises:
+        SlideError: When they give pictures of different sizes, or a tile cannot be read.
     """
     largest, means = 0, []
     with way.open() as slide, peer.open() as other:

@@ -28,10 +28,8 @@ def main() -> None:
 def draw(results: Results, path: Path) -> None:
     """Bars of the benchmark `peers`: the whole command, and the finder alone in ours and in each peer at its fastest.
 
-    Raises
-    ------
-    ConfigError
-        When the results have no such benchmark.
+    Raises:
+        ConfigError: When the results have no such benchmark.
     """
     bench = results.benches.get("peers")
     if bench is None:

@@ -39,19 +39,16 @@ def measure_readers(
 ) -> None:
     """Add a row for every reader, way and number of threads.
 
-    Parameters
-    ----------
-    recorder : gets the rows and notes.
-    path : a slide that at least one reader opens.
-    threads : each of them is measured by itself; decoding on a GPU only once.
-    rounds : each reads the same areas in every way once; one more comes first and is not counted.
-    areas : how many at most; a square each, of the smallest side that whole tiles of all readers fill.
-    progress : called with how many passes are done, of how many.
+    Args:
+        recorder: gets the rows and notes.
+        path: a slide that at least one reader opens.
+        threads: each of them is measured by itself; decoding on a GPU only once.
+        rounds: each reads the same areas in every way once; one more comes first and is not counted.
+        areas: how many at most; a square each, of the smallest side that whole tiles of all readers fill.
+        progress: called with how many passes are done, of how many.
 
-    Raises
-    ------
-    SlideError
-        When no reader opens the slide, or their tiles do not fill common areas.
+    Raises:
+        SlideError: When no reader opens the slide, or their tiles do not fill common areas.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)  # our own threads are the parallelism

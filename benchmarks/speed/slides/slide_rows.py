@@ -23,12 +23,11 @@ _MIB = 2**20
 class SlideRun:
     """One triage of one slide.
 
-    Attributes
-    ----------
-    child : time, CPU and memory of the command.
-    stages : stage -> seconds of wall time; they add up to ``child.seconds``.
-    result : what was found.
-    threads : that the command took for the slide.
+    Attributes:
+        child: time, CPU and memory of the command.
+        stages: stage -> seconds of wall time; they add up to ``child.seconds``.
+        result: what was found.
+        threads: that the command took for the slide.
     """
 
     child: ChildRun

@@ -76,25 +76,20 @@ def measure_slides(
 ) -> int:
     """Measure every slide with every preset and runtime, rounds interleaved so that a drift hits all alike.
 
-    Parameters
-    ----------
-    recorder : gets a row for each slide, preset, runtime and cache, the models that ran, and notes.
-    slides : name in the table -> file.
-    presets, runtimes : by name.
-    rounds : how often each is run.
-    caches : "warm" brings the file into memory before each run, "cold" puts it out of memory.
-    notify : called with what was measured.
+    Args:
+        recorder: gets a row for each slide, preset, runtime and cache, the models that ran, and notes.
+        slides: name in the table -> file.
+        presets, runtimes: by name.
+        rounds: how often each is run.
+        caches: "warm" brings the file into memory before each run, "cold" puts it out of memory.
+        notify: called with what was measured.
 
-    Returns
-    -------
-    How many rows failed although the runtime is here: a slide that cannot be screened, for example.
+    Returns:
+        How many rows failed although the runtime is here: a slide that cannot be screened, for example.
 
-    Raises
-    ------
-    ConfigError
-        For an unknown preset.
-    RuntimeUnavailableError
-        For an unknown runtime.
+    Raises:
+        ConfigError: For an unknown preset.
+        RuntimeUnavailableError: For an unknown runtime.
     """
     reasons = {pair: why_not(*pair) for pair in product(presets, runtimes)}
     failed = 0
@@ -124,12 +119,9 @@ def why_not(preset: str, runtime: str) -> str:
     They are loaded once, in a process of their own: only that proves it. It also brings Python's modules and the
     models into memory and builds the engines that some runtimes keep, so that the first round is like the others.
 
-    Raises
-    ------
-    ConfigError
-        For an unknown preset.
-    RuntimeUnavailableError
-        For an unknown runtime.
+    Raises:
+        ConfigError: For an unknown preset.
+        RuntimeUnavailableError: For an unknown runtime.
     """
     from unmissed.inference.runtimes.registry import select
 
@@ -164,12 +156,9 @@ def triage_words(path: Path, output: Path, preset: str, runtime: str) -> tuple[s
 def run_slide(path: Path, preset: str, runtime: str) -> SlideRun:
     """Triage one slide with the whole command: process, models, hash, results and pages are in its time.
 
-    Raises
-    ------
-    ChildError
-        When the command fails.
-    ResultError
-        When it leaves no complete result.
+    Raises:
+        ChildError: When the command fails.
+        ResultError: When it leaves no complete result.
     """
     with tempfile.TemporaryDirectory(prefix="unmissed-bench-") as folder:
         output = Path(folder) / "out"
@@ -198,10 +187,8 @@ def _last_words(error: UnmissedError) -> str:
 def named_slides(files: Sequence[Path]) -> dict[str, Path]:
     """Name in the table -> file; files of the same name are distinguished by their paths.
 
-    Raises
-    ------
-    ConfigError
-        When one is no file.
+    Raises:
+        ConfigError: When one is no file.
     """
     names = [file.name for file in files]
     for file in files:

@@ -32,20 +32,16 @@ def stage_seconds(
     Reading and running overlap in threads. The wall time of such a stage is divided in proportion to the seconds that
     its threads spent on each, which is exact when all threads are busy all the time.
 
-    Parameters
-    ----------
-    seconds : wall time of the command, s.
-    invocation : of ``run.json``: its ``seconds`` and ``load_s``.
-    times_s, thread_s : of the slide's ``result.json``.
+    Args:
+        seconds: wall time of the command, s.
+        invocation: of ``run.json``: its ``seconds`` and ``load_s``.
+        times_s, thread_s: of the slide's ``result.json``.
 
-    Returns
-    -------
-    Stage -> s, all of ``STAGES``; they add up to ``seconds``.
+    Returns:
+        Stage -> s, all of ``STAGES``; they add up to ``seconds``.
 
-    Raises
-    ------
-    StagesError
-        When the parts are longer than the whole.
+    Raises:
+        StagesError: When the parts are longer than the whole.
     """
     scan = _divided(times_s.scan, thread_s.read, thread_s.foreground, thread_s.finder)
     again = _divided(times_s.look_again, thread_s.read_again, thread_s.finder_again)

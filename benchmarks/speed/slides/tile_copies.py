@@ -12,21 +12,17 @@ TilePosition = tuple[int, int]
 def copy_to_folder(slide: PlainTiff, tiles: Iterable[TilePosition], folder: Path) -> Path:
     """Write some tiles of level 0 as files; the others are left out, which the reader takes for empty glass.
 
-    Parameters
-    ----------
-    slide : where the tiles come from; their bytes are copied, not coded again.
-    tiles : column and row of each.
-    folder : to be made.
+    Args:
+        slide: where the tiles come from; their bytes are copied, not coded again.
+        tiles: column and row of each.
+        folder: to be made.
 
-    Returns
-    -------
-    The folder, for ``TileFolder``.
+    Returns:
+        The folder, for ``TileFolder``.
 
-    Raises
-    ------
-    UnsupportedSlideError
-        When a tile reaches over the edge of the slide (the file would be larger than what is shown), or is no JPEG
-        that can stand alone.
+    Raises:
+        UnsupportedSlideError: When a tile reaches over the edge of the slide (the file would be larger than what is
+            shown), or is no JPEG that can stand alone.
     """
     width, height = slide.levels[0].tile_width_px, slide.levels[0].tile_height_px
     folder.mkdir(parents=True)
@@ -38,20 +34,16 @@ def copy_to_folder(slide: PlainTiff, tiles: Iterable[TilePosition], folder: Path
 def copy_to_deep_zoom(slide: PlainTiff, tiles: Iterable[tuple[int, int, int]], path: Path) -> Path:
     """Write some tiles of some levels as a Deep Zoom pyramid.
 
-    Parameters
-    ----------
-    slide : see ``copy_to_folder``; its tiles are squares of one size in every level.
-    tiles : level, column and row of each; the levels are halves of each other.
-    path : of the .dzi file; the tiles go beside it.
+    Args:
+        slide: see ``copy_to_folder``; its tiles are squares of one size in every level.
+        tiles: level, column and row of each; the levels are halves of each other.
+        path: of the .dzi file; the tiles go beside it.
 
-    Returns
-    -------
-    The path, for ``DeepZoomSlide``.
+    Returns:
+        The path, for ``DeepZoomSlide``.
 
-    Raises
-    ------
-    UnsupportedSlideError
-        As ``copy_to_folder``; also when tiles are no squares of one size.
+    Raises:
+        UnsupportedSlideError: As ``copy_to_folder``; also when tiles are no squares of one size.
     """
     finest = slide.levels[0]
     tile = finest.tile_width_px

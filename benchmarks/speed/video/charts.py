@@ -34,12 +34,11 @@ def draw_charts(folder: Path, bench: Bench) -> None:
 def draw_soak(path: Path, title: str, points: Sequence[Mapping[str, Any]], note: str) -> None:
     """Draw memory and latency by the minute.
 
-    Parameters
-    ----------
-    path : of the PNG.
-    title : above the curves.
-    points : "minute", "memory_mib" (None where it was not seen), "p50_ms" and "p99_ms".
-    note : small print below: machine and date.
+    Args:
+        path: of the PNG.
+        title: above the curves.
+        points: "minute", "memory_mib" (None where it was not seen), "p50_ms" and "p99_ms".
+        note: small print below: machine and date.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -31,18 +31,17 @@ _WINDOW_S = 60.0
 class VideoPlan:
     """What is measured.
 
-    Attributes
-    ----------
-    clip : a video that OpenCV reads.
-    clip_name : how the rows call it.
-    start_s : where in it to begin.
-    sizes : (width, height) in pixels.
-    fps : frames a second.
-    seconds : of every paced or unpaced run.
-    protocol, runtimes : as in ``unmissed watch``.
-    protocol_name : how the rows call it.
-    models : false measures the monitors alone.
-    unpaced : also measure how many frames a second are possible.
+    Attributes:
+        clip: a video that OpenCV reads.
+        clip_name: how the rows call it.
+        start_s: where in it to begin.
+        sizes: (width, height) in pixels.
+        fps: frames a second.
+        seconds: of every paced or unpaced run.
+        protocol, runtimes: as in ``unmissed watch``.
+        protocol_name: how the rows call it.
+        models: false measures the monitors alone.
+        unpaced: also measure how many frames a second are possible.
     """
 
     clip: str
@@ -86,11 +85,10 @@ class VideoPlan:
 class WatchRun:
     """One run of the process that watches.
 
-    Attributes
-    ----------
-    report : of the process.
-    child : its time and memory.
-    memory : (stream time in s, resident bytes without the played clip), as often as it was looked at.
+    Attributes:
+        report: of the process.
+        child: its time and memory.
+        memory: (stream time in s, resident bytes without the played clip), as often as it was looked at.
     """
 
     report: WatchReport
@@ -106,16 +104,14 @@ class WatchRun:
 def measure_video(recorder: Recorder, plan: VideoPlan, notify: Callable[[str], None]) -> int:
     """Add a row for each runtime, size and frame rate, and one for each size at full speed.
 
-    Parameters
-    ----------
-    recorder : gets the rows, and the models that ran.
-    plan : what is measured.
-    notify : called with what is measured now.
+    Args:
+        recorder: gets the rows, and the models that ran.
+        plan: what is measured.
+        notify: called with what is measured now.
 
-    Returns
-    -------
-    int
-        How many runs failed; what this machine does not have is not counted.
+    Returns:
+        int
+            How many runs failed; what this machine does not have is not counted.
     """
     failed = 0
     for runtime in plan.runtimes:
@@ -161,10 +157,8 @@ def measure_row(
 def run_order(order: WatchOrder) -> WatchRun:
     """Watch as ordered in a process of its own, and look at its memory on the way.
 
-    Raises
-    ------
-    ChildError
-        When the process fails or takes far too long.
+    Raises:
+        ChildError: When the process fails or takes far too long.
     """
     samples: list[MemorySample] = []
     longest_s = _LOADING_S + order.seconds * (2 if order.paced else _SLOWEST)

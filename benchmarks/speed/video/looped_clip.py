@@ -23,11 +23,10 @@ class LoopedClip(VideoSource):
 
     Each frame is converted from BGR when it is asked for, as the frame of a capture card is.
 
-    Parameters
-    ----------
-    images : uint8 (n, height, width, 3) BGR.
-    fps : of the time stamps.
-    frames : how many are played.
+    Args:
+        images: uint8 (n, height, width, 3) BGR.
+        fps: of the time stamps.
+        frames: how many are played.
     """
 
     name = "looped clip"
@@ -58,21 +57,17 @@ class LoopedClip(VideoSource):
 def read_images(clip: str, start_s: float, width_px: int, height_px: int) -> np.ndarray:
     """Frames in a row from somewhere in a clip, scaled to a size, as many as 256 MiB hold.
 
-    Parameters
-    ----------
-    clip : a video, see ``open_video``.
-    start_s : of the first frame.
-    width_px, height_px : of the frames; what is scaled up is smoother than what a camera of that size gives.
+    Args:
+        clip: a video, see ``open_video``.
+        start_s: of the first frame.
+        width_px, height_px: of the frames; what is scaled up is smoother than what a camera of that size gives.
 
-    Returns
-    -------
-    ndarray
-        uint8 (n, height, width, 3) BGR, n at least 2.
+    Returns:
+        ndarray
+            uint8 (n, height, width, 3) BGR, n at least 2.
 
-    Raises
-    ------
-    VideoError
-        When the clip cannot be read, or has not two frames after ``start_s``.
+    Raises:
+        VideoError: When the clip cannot be read, or has not two frames after ``start_s``.
     """
     most = max(_LEAST_FRAMES, _IN_MEMORY_BYTES // (3 * width_px * height_px))
     images = np.empty((most, height_px, width_px, 3), np.uint8)
@@ -94,15 +89,11 @@ def read_images(clip: str, start_s: float, width_px: int, height_px: int) -> np.
 def draw_clip(folder: Path) -> Path:
     """Draw ten seconds of a colonoscopy; takes about as long.
 
-    Returns
-    -------
-    Path
-        A video of 480 x 480 px in the folder.
+    Returns:
+        Path: A video of 480 x 480 px in the folder.
 
-    Raises
-    ------
-    OutputError
-        When the folder cannot be written.
+    Raises:
+        OutputError: When the folder cannot be written.
     """
     plan = plan_flight("colonoscopy", _SEED, duration_s=_DRAWN_S, fps=_DRAWN_FPS, size_px=_DRAWN_PX)
     return write_flight(plan, drawn_texture(_SEED), folder).video

@@ -9,16 +9,15 @@ MOST_WINDOWS = 10_000
 class WatchOrder(BaseModel):
     """What to watch.
 
-    Attributes
-    ----------
-    clip, start_s : a video, and where in it to begin.
-    width_px, height_px, fps : the clip is scaled and stamped so.
-    seconds : of the stream.
-    protocol, runtime : as in ``unmissed watch``.
-    models : false runs the monitors alone.
-    paced : in real time; otherwise frame after frame as fast as it goes, and none is dropped.
-    window_s : latencies are reported for each stretch of this much stream time.
-    spans_s : name -> (from, to) in stream time; latencies are reported for each of them too.
+    Attributes:
+        clip, start_s: a video, and where in it to begin.
+        width_px, height_px, fps: the clip is scaled and stamped so.
+        seconds: of the stream.
+        protocol, runtime: as in ``unmissed watch``.
+        models: false runs the monitors alone.
+        paced: in real time; otherwise frame after frame as fast as it goes, and none is dropped.
+        window_s: latencies are reported for each stretch of this much stream time.
+        spans_s: name -> (from, to) in stream time; latencies are reported for each of them too.
     """
 
     model_config = _Frozen
@@ -40,12 +39,11 @@ class WatchOrder(BaseModel):
 class Window(BaseModel):
     """Latencies of a stretch of the stream.
 
-    Attributes
-    ----------
-    start_s : stream time.
-    frames, dropped : in it.
-    p50, p95, p99 : ms, to 0.1 ms.
-    largest : ms.
+    Attributes:
+        start_s: stream time.
+        frames, dropped: in it.
+        p50, p95, p99: ms, to 0.1 ms.
+        largest: ms.
     """
 
     model_config = _Frozen
@@ -62,19 +60,19 @@ class Window(BaseModel):
 class WatchReport(BaseModel):
     """What was measured.
 
-    Attributes
-    ----------
-    not_measured : why there is nothing else; "" when there is.
-    begun_at : ``time.time`` of the first frame's result.
-    seconds, cpu_s : wall time and CPU time of all threads from there to the last one.
-    read, analysed, dropped : frames.
-    ended : how the stream ended.
-    stages : stage -> p50, p95, p99, max in ms; "latency" when paced.
-    windows, spans : latencies of the stretches of a paced stream.
-    clip_bytes : memory that the frames of the clip take.
-    clip_frames : of them.
-    models : model -> file, variant, SHA-256.
-    frames_per_look : of the lesion model, on average; None when it looked at every frame for certain, or there is none.
+    Attributes:
+        not_measured: why there is nothing else; "" when there is.
+        begun_at: ``time.time`` of the first frame's result.
+        seconds, cpu_s: wall time and CPU time of all threads from there to the last one.
+        read, analysed, dropped: frames.
+        ended: how the stream ended.
+        stages: stage -> p50, p95, p99, max in ms; "latency" when paced.
+        windows, spans: latencies of the stretches of a paced stream.
+        clip_bytes: memory that the frames of the clip take.
+        clip_frames: of them.
+        models: model -> file, variant, SHA-256.
+        frames_per_look: of the lesion model, on average; None when it looked at every frame for certain, or there is
+            none.
     """
 
     model_config = _Frozen

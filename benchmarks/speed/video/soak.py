@@ -19,10 +19,9 @@ _WARM_MINUTES, _PART_MINUTES = 1.0, 5.0
 class SoakParts:
     """Which parts of a soak are compared, in seconds of the stream.
 
-    Attributes
-    ----------
-    total_s : of the whole.
-    minute_s : of a point of the curves; a minute when the soak is long enough.
+    Attributes:
+        total_s: of the whole.
+        minute_s: of a point of the curves; a minute when the soak is long enough.
     """
 
     total_s: float
@@ -54,12 +53,11 @@ def measure_soak(recorder: Recorder, plan: VideoPlan, minutes: float, notify: Ca
     Memory growth is from the median of the sixth minute to that of the last one; drift of the 99th percentile of the
     latency from minutes 2 to 6 to the last five.
 
-    Parameters
-    ----------
-    recorder : gets the row.
-    plan : what is watched.
-    minutes : how long.
-    notify : called with what is measured now.
+    Args:
+        recorder: gets the row.
+        plan: what is watched.
+        minutes: how long.
+        notify: called with what is measured now.
     """
     parts = SoakParts(60 * minutes)
     order = plan.order(plan.runtimes[0], plan.sizes[0], plan.fps[0], paced=True, seconds=parts.total_s)

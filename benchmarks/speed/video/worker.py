@@ -23,9 +23,8 @@ _LATENCY = "latency"
 class Latencies:
     """Histograms of latencies by stretches of the stream, added frame by frame; each has a fixed size.
 
-    Parameters
-    ----------
-    window_s, spans_s : see ``WatchOrder``.
+    Args:
+        window_s, spans_s: see ``WatchOrder``.
     """
 
     def __init__(self, window_s: float, spans_s: dict[str, tuple[float, float]]) -> None:
@@ -37,11 +36,10 @@ class Latencies:
     def add(self, time_s: float, milliseconds: float, dropped: int) -> None:
         """Count a frame.
 
-        Parameters
-        ----------
-        time_s : stream time, rising.
-        milliseconds : its latency.
-        dropped : frames since the one before.
+        Args:
+            time_s: stream time, rising.
+            milliseconds: its latency.
+            dropped: frames since the one before.
         """
         start_s = math.floor(time_s / self._window_s) * self._window_s
         if self._open is not None and self._open.start_s != start_s:
@@ -110,10 +108,8 @@ class _Observer:
 def measure(order: WatchOrder) -> WatchReport:
     """Watch as ordered.
 
-    Raises
-    ------
-    UnmissedError
-        When the clip, the protocol, a model or the runtime cannot be had.
+    Raises:
+        UnmissedError: When the clip, the protocol, a model or the runtime cannot be had.
     """
     protocol = load_protocol(order.protocol)
     if not order.models:

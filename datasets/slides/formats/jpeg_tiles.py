@@ -25,16 +25,13 @@ class JpegTiles:
     A tile's own JFIF and Adobe markers are dropped and replaced by one that says what the TIFF says: in libjpeg the
     JFIF marker would win over everything and turn tiles that hold plain RGB green.
 
-    Parameters
-    ----------
-    width, height : pixels of every tile.
-    colour : what the samples mean, by the TIFF's photometric interpretation.
-    tables : the TIFF's JPEGTables; empty when every tile has its own.
+    Args:
+        width, height: pixels of every tile.
+        colour: what the samples mean, by the TIFF's photometric interpretation.
+        tables: the TIFF's JPEGTables; empty when every tile has its own.
 
-    Raises
-    ------
-    SlideError
-        When the tables are no JPEG stream.
+    Raises:
+        SlideError: When the tables are no JPEG stream.
     """
 
     def __init__(self, width: int, height: int, colour: Colour, tables: bytes = b"") -> None:
@@ -47,26 +44,21 @@ class JpegTiles:
     def check(self, data: bytes) -> None:
         """Look at the header of a tile without decoding it.
 
-        Raises
-        ------
-        UnsupportedSlideError
-            When the tile is coded in a way that this decoder does not know.
-        SlideError
-            When it is no JPEG, or not of the level's tile size.
+        Raises:
+            UnsupportedSlideError: When the tile is coded in a way that this decoder does not know.
+            SlideError: When it is no JPEG, or not of the level's tile size.
         """
         self._stream(data)
 
     def decode(self, data: bytes, scale: int = 1) -> np.ndarray:
         """Decode a tile at 1/scale; libjpeg does it by a smaller inverse DCT, without the GIL.
 
-        Returns
-        -------
-        uint8 (height // scale, width // scale, 3) RGB.
+        Returns:
+            uint8 (height // scale, width // scale, 3) RGB.
 
-        Raises
-        ------
-        SlideError
-            When the tile is damaged or is not of the level's tile size; before anything is allocated for it.
+        Raises:
+            SlideError: When the tile is damaged or is not of the level's tile size; before anything is allocated for
+                it.
         """
         stream = self._stream(data)
         height, width = self._height // scale, self._width // scale

@@ -10,12 +10,11 @@ from unmissed.datasets.slides.base import SlideError
 class PlainTiles:
     """Decoder of the uncompressed or deflated tiles of one level.
 
-    Parameters
-    ----------
-    width, height : pixels of every tile.
-    channels : 1 (grey) or 3 (RGB), 8 bits each, side by side.
-    deflated : whether the bytes are packed with zlib.
-    differences : whether every sample is stored as the difference to the one left of it (TIFF predictor 2).
+    Args:
+        width, height: pixels of every tile.
+        channels: 1 (grey) or 3 (RGB), 8 bits each, side by side.
+        deflated: whether the bytes are packed with zlib.
+        differences: whether every sample is stored as the difference to the one left of it (TIFF predictor 2).
     """
 
     def __init__(self, width: int, height: int, channels: int, *, deflated: bool, differences: bool) -> None:
@@ -29,14 +28,11 @@ class PlainTiles:
     def decode(self, data: bytes, scale: int = 1) -> np.ndarray:
         """Unpack a tile; ``scale`` is always 1.
 
-        Returns
-        -------
-        uint8 (height, width, 3) RGB.
+        Returns:
+            uint8 (height, width, 3) RGB.
 
-        Raises
-        ------
-        SlideError
-            When the tile is damaged or of another size; no more is unpacked than a tile may hold.
+        Raises:
+            SlideError: When the tile is damaged or of another size; no more is unpacked than a tile may hold.
         """
         expected = int(np.prod(self._shape))
         if self._deflated:

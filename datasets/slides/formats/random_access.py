@@ -10,18 +10,14 @@ from unmissed.datasets.slides.base import SlideError, cannot_read
 class RandomAccessFile:
     """A file that is open for reading anywhere; safe to use from several threads.
 
-    Parameters
-    ----------
-    path : an existing file.
+    Args:
+        path: an existing file.
 
-    Attributes
-    ----------
-    size : bytes in the file.
+    Attributes:
+        size: bytes in the file.
 
-    Raises
-    ------
-    SlideError
-        When the file cannot be opened.
+    Raises:
+        SlideError: When the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,10 +32,8 @@ class RandomAccessFile:
     def read(self, offset: int, count: int) -> bytes:
         """Read exactly ``count`` bytes from ``offset``.
 
-        Raises
-        ------
-        SlideError
-            When the disk fails, the file ends before, or it is closed.
+        Raises:
+            SlideError: When the disk fails, the file ends before, or it is closed.
         """
         try:
             data = self._read(offset, count)

@@ -43,11 +43,10 @@ class TileDecoder(Protocol):
 class StoredLevel:
     """A level, and where its tiles are.
 
-    Attributes
-    ----------
-    level : its geometry.
-    offsets, counts : int64 (tiles,), row by row: first byte and number of bytes of each tile; no bytes: left out.
-    decoder : for its tiles.
+    Attributes:
+        level: its geometry.
+        offsets, counts: int64 (tiles,), row by row: first byte and number of bytes of each tile; no bytes: left out.
+        decoder: for its tiles.
     """
 
     level: Level
@@ -60,11 +59,10 @@ class StoredLevel:
 class TiffLayout:
     """All that is needed to read the tiles of a slide.
 
-    Attributes
-    ----------
-    levels : from the finest to the coarsest.
-    stated : what the file says about its pixel size.
-    objective_power : of the scanner, None when unknown.
+    Attributes:
+        levels: from the finest to the coarsest.
+        stated: what the file says about its pixel size.
+        objective_power: of the scanner, None when unknown.
     """
 
     levels: tuple[StoredLevel, ...]
@@ -75,12 +73,9 @@ class TiffLayout:
 def read_layout(path: Path) -> TiffLayout:
     """Find the levels of a slide.
 
-    Raises
-    ------
-    UnsupportedSlideError
-        When the file is no TIFF, or one of a kind that is left to other readers.
-    SlideError
-        When the file contradicts itself: tiles outside the file, pages in a loop, sizes that cannot be.
+    Raises:
+        UnsupportedSlideError: When the file is no TIFF, or one of a kind that is left to other readers.
+        SlideError: When the file contradicts itself: tiles outside the file, pages in a loop, sizes that cannot be.
     """
     try:
         with TiffFile(path) as tiff:

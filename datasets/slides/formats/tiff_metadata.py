@@ -22,9 +22,8 @@ def _is_aperio(page: TiffPage) -> bool:
 def pixel_size_of(page: TiffPage) -> StatedPixelSize | None:
     """What the page says about the size of its pixels; None when it says nothing, or nothing that is a number.
 
-    Parameters
-    ----------
-    page : the level of full resolution.
+    Args:
+        page: the level of full resolution.
     """
     if _is_aperio(page):
         # Aperio files carry no resolution tags, or those of the screen on which somebody edited them.

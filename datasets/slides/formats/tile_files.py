@@ -19,10 +19,8 @@ _FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 def tile_size_of(path: Path) -> tuple[int, int]:
     """Width and height by the header of the file.
 
-    Raises
-    ------
-    SlideError
-        When it is no picture, or too large for a tile.
+    Raises:
+        SlideError: When it is no picture, or too large for a tile.
     """
     try:
         with Image.open(path, formats=_FORMATS) as image:
@@ -37,10 +35,8 @@ def tile_size_of(path: Path) -> tuple[int, int]:
 def read_tile(path: Path, width: int, height: int) -> np.ndarray:
     """Decode a tile, uint8 (height, width, 3) RGB.
 
-    Raises
-    ------
-    SlideError
-        When it is damaged, or of another size.
+    Raises:
+        SlideError: When it is damaged, or of another size.
     """
     try:
         image = read_image(path, max_px=MAX_TILE_PX)

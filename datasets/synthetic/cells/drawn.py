@@ -19,20 +19,16 @@ _ALONE = 1.35  # side of the picture of a lone cell, in sides of ``draw_cell``
 def draw_cell(kind: CellKind, seed: int, size_px: int = 217) -> np.ndarray:
     """Draw one cell, centred, on a slide background with some debris.
 
-    Parameters
-    ----------
-    kind : one of ``KINDS``.
-    seed : same kind, seed and size give the same picture.
-    size_px : side of the picture, at least 32.
+    Args:
+        kind: one of ``KINDS``.
+        seed: same kind, seed and size give the same picture.
+        size_px: side of the picture, at least 32.
 
-    Returns
-    -------
-    uint8 array (size_px, size_px, 3), RGB.
+    Returns:
+        uint8 array (size_px, size_px, 3), RGB.
 
-    Raises
-    ------
-    ValueError
-        For an unknown kind or a size below 32.
+    Raises:
+        ValueError: For an unknown kind or a size below 32.
     """
     if kind not in LOOKS or size_px < 32:
         raise ValueError(f"cannot draw {kind!r} at {size_px} px; kinds: {', '.join(KINDS)}; size: 32 px or more")
@@ -48,16 +44,15 @@ def draw_cell(kind: CellKind, seed: int, size_px: int = 217) -> np.ndarray:
 def draw_density(look: Look, seed: int, size_px: int) -> tuple[np.ndarray, tuple[float, float]]:
     """Draw one cell alone, to be composed with others.
 
-    Parameters
-    ----------
-    look : how it looks.
-    seed : same look, seed and size give the same cell.
-    size_px : what the side of ``draw_cell`` would be; the picture is 1.35 times as large, so that nothing is cut off.
+    Args:
+        look: how it looks.
+        seed: same look, seed and size give the same cell.
+        size_px: what the side of ``draw_cell`` would be; the picture is 1.35 times as large, so that nothing is cut
+            off.
 
-    Returns
-    -------
-    float32 (side, side, 3), optical density per RGB channel, 0 where there is no cell; and (x, y) of the nucleus (of
-    the middle between two) in its pixels.
+    Returns:
+        float32 (side, side, 3), optical density per RGB channel, 0 where there is no cell; and (x, y) of the nucleus
+        (of the middle between two) in its pixels.
     """
     side = round(_ALONE * size_px)
     canvas = _Canvas(side, np.random.default_rng(seed), span=_ALONE)

@@ -13,12 +13,11 @@ _OUTSIDE, _INSIDE, _CAECUM, _INSTRUMENT = range(4)
 class ScriptedScene:
     """Some time of an examination.
 
-    Attributes
-    ----------
-    start_s, end_s : of the examination.
-    scene : one of ``SCENES``.
-    legible, frozen : of its frames.
-    gap : nothing is transmitted.
+    Attributes:
+        start_s, end_s: of the examination.
+        scene: one of ``SCENES``.
+        legible, frozen: of its frames.
+        gap: nothing is transmitted.
     """
 
     start_s: float
@@ -46,12 +45,11 @@ class TrueClocks:
 class SimulatedScenes:
     """What a classifier says of the frames of an examination.
 
-    Attributes
-    ----------
-    times_s : (T,), frames that were transmitted.
-    scenes : of each, one of ``SCENES``.
-    legible, frozen : bool (T,).
-    gaps : (start_s, end_s) of what was not transmitted.
+    Attributes:
+        times_s: (T,), frames that were transmitted.
+        scenes: of each, one of ``SCENES``.
+        legible, frozen: bool (T,).
+        gaps: (start_s, end_s) of what was not transmitted.
     """
 
     times_s: np.ndarray
@@ -113,11 +111,10 @@ def simulate_scenes(
 ) -> SimulatedScenes:
     """What a classifier says: single wrong frames, and runs of wrong ones.
 
-    Parameters
-    ----------
-    wrong : chance that a frame is wrong for itself.
-    bursts_per_min, burst_s : how often a run of wrong frames comes, and how long the longest is.
-    caecum_known : share of the caecum's frames that are told as such.
+    Args:
+        wrong: chance that a frame is wrong for itself.
+        bursts_per_min, burst_s: how often a run of wrong frames comes, and how long the longest is.
+        caecum_known: share of the caecum's frames that are told as such.
     """
     rng = np.random.default_rng(seed)
     times_s = np.arange(0, parts[-1].end_s, 1 / fps)

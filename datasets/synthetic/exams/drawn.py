@@ -43,13 +43,12 @@ _FIELD = 0.98  # radius of the round picture, as a share of half its width
 class ScriptedFrame:
     """A drawn frame, what a classifier says of it, and the truth.
 
-    Attributes
-    ----------
-    frame : the picture.
-    scene : "outside" or "inside".
-    probabilities : site code -> probability; empty outside.
-    site : code of the site in view; "" for none.
-    legible : whether it was meant to be seen.
+    Attributes:
+        frame: the picture.
+        scene: "outside" or "inside".
+        probabilities: site code -> probability; empty outside.
+        site: code of the site in view; "" for none.
+        legible: whether it was meant to be seen.
     """
 
     frame: Frame
@@ -69,17 +68,14 @@ def scripted_gastroscopy(
 ) -> Iterator[ScriptedFrame]:
     """Draw a gastroscopy frame by frame; it begins and ends outside the body.
 
-    Parameters
-    ----------
-    seed : the same one gives the same film.
-    neighbours : site code -> sites that are mistaken for it, from a protocol.
-    accuracy : share of the clear frames that the classifier names right.
-    fps : frames a second.
+    Args:
+        seed: the same one gives the same film.
+        neighbours: site code -> sites that are mistaken for it, from a protocol.
+        accuracy: share of the clear frames that the classifier names right.
+        fps: frames a second.
 
-    Yields
-    ------
-    ScriptedFrame
-        uint8 (320, 400, 3) pictures in the order of time.
+    Yields:
+        ScriptedFrame: uint8 (320, 400, 3) pictures in the order of time.
     """
     script = demo_script(seed)
     painter = _Painter(seed, script)

@@ -37,11 +37,10 @@ NOWHERE = -1
 class ScriptedSite:
     """Some time of an examination with one thing in view.
 
-    Attributes
-    ----------
-    start_s, end_s : of the examination.
-    site : index of the site; NOWHERE between sites.
-    legible : whether anything can be seen.
+    Attributes:
+        start_s, end_s: of the examination.
+        site: index of the site; NOWHERE between sites.
+        legible: whether anything can be seen.
     """
 
     start_s: float
@@ -54,15 +53,14 @@ class ScriptedSite:
 class Habits:
     """How an examiner works; each number is a chance 0..1 or seconds.
 
-    Attributes
-    ----------
-    withheld : chance that a site is not seen well.
-    glanced : chance that a withheld site is passed in a glance of less than a second.
-    glance_s : shortest and longest glance.
-    shortest_s : of a visit.
-    revisited : chance that a seen site is seen again at the next station.
-    obscured : chance that a visit is broken by an illegible stretch.
-    transition_s : shortest and longest way between two sites.
+    Attributes:
+        withheld: chance that a site is not seen well.
+        glanced: chance that a withheld site is passed in a glance of less than a second.
+        glance_s: shortest and longest glance.
+        shortest_s: of a visit.
+        revisited: chance that a seen site is seen again at the next station.
+        obscured: chance that a visit is broken by an illegible stretch.
+        transition_s: shortest and longest way between two sites.
     """
 
     withheld: float = 0.21
@@ -78,10 +76,9 @@ class Habits:
 class ExamScript:
     """An examination as it is meant to go.
 
-    Attributes
-    ----------
-    sites : codes, by index.
-    stretches : without gaps, in the order of time.
+    Attributes:
+        sites: codes, by index.
+        stretches: without gaps, in the order of time.
     """
 
     sites: tuple[str, ...]

@@ -19,17 +19,17 @@ _SHARPEST = 40.0
 class ClassifierNoise:
     """How good a simulated classifier is, and how its errors are correlated.
 
-    Attributes
-    ----------
-    accuracy : share of the clear frames of a site that it names right.
-    confidence : mean probability of its first choice on them; above ``accuracy`` it is over-confident.
-    kind : "scores": the shares below are of the variance of Gaussian noise on every score; "mistakes": they are shares
-        of the wrong frames, so that some visits are wrong from end to end.
-    visit, moment : shares that stay for a visit, and that last about ``moment_s``; what is left is new in every frame.
-    next_door : how much a site's neighbours profit from its being in view, 0..1 of what it gets itself; of "mistakes"
-        the chance that one is a neighbour.
-    runner_up : of "mistakes", what is left to the true site, 0..1 of what the wrong one gets.
-    knows_nowhere : whether it has a class for views that are no site, whose probability is then left out.
+    Attributes:
+        accuracy: share of the clear frames of a site that it names right.
+        confidence: mean probability of its first choice on them; above ``accuracy`` it is over-confident.
+        kind: "scores": the shares below are of the variance of Gaussian noise on every score; "mistakes": they are
+            shares of the wrong frames, so that some visits are wrong from end to end.
+        visit, moment: shares that stay for a visit, and that last about ``moment_s``; what is left is new in every
+            frame.
+        next_door: how much a site's neighbours profit from its being in view, 0..1 of what it gets itself; of
+            "mistakes" the chance that one is a neighbour.
+        runner_up: of "mistakes", what is left to the true site, 0..1 of what the wrong one gets.
+        knows_nowhere: whether it has a class for views that are no site, whose probability is then left out.
     """
 
     accuracy: float = 0.8
@@ -77,15 +77,13 @@ def site_probabilities(
     The softmax of scores: a signal for what it takes the view for, and noise. Between sites the signal passes from one
     to the other; on illegible frames there is none.
 
-    Parameters
-    ----------
-    times_s : (T,), rising.
-    table : bool (S, S), which sites are neighbours (``exams.neighbour_table``).
+    Args:
+        times_s: (T,), rising.
+        table: bool (S, S), which sites are neighbours (``exams.neighbour_table``).
 
-    Returns
-    -------
-    numpy.ndarray
-        float32 (T, S); rows add up to 1, or less for a classifier that knows views that are no site.
+    Returns:
+        numpy.ndarray
+            float32 (T, S); rows add up to 1, or less for a classifier that knows views that are no site.
     """
     rng = np.random.default_rng(seed)
     shown = _shown(script, times_s)

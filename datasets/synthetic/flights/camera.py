@@ -37,10 +37,9 @@ class Pose:
 class TubeCamera:
     """Renders the frames of a plan, one after the other.
 
-    Parameters
-    ----------
-    plan : of the flight.
-    texture : uint8 (h, w, 3) RGB, that closes on itself in both directions; its width goes once around the lumen.
+    Args:
+        plan: of the flight.
+        texture: uint8 (h, w, 3) RGB, that closes on itself in both directions; its width goes once around the lumen.
     """
 
     def __init__(self, plan: FlightPlan, texture: np.ndarray) -> None:
@@ -78,15 +77,13 @@ class TubeCamera:
     def expose(self, time_s: float, before: Pose, now: Pose) -> tuple[np.ndarray, float]:
         """Light of one frame.
 
-        Parameters
-        ----------
-        time_s : end of the exposure.
-        before, now : pose at the frame before and at this one.
+        Args:
+            time_s: end of the exposure.
+            before, now: pose at the frame before and at this one.
 
-        Returns
-        -------
-        float32 (size, size, 3), linear light, 1 is full scale; and the smear of the picture at half its radius in
-        pixels.
+        Returns:
+            float32 (size, size, 3), linear light, 1 is full scale; and the smear of the picture at half its radius in
+            pixels.
         """
         plan = self._plan
         earlier, later = self._hits_at(before), self._hits_at(now)

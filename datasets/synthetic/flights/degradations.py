@@ -34,11 +34,10 @@ KINDS = ("blur", "motion", "wall", "contact", "water", "smoke", "bright", "dark"
 class Degraded:
     """A spoiled picture.
 
-    Attributes
-    ----------
-    image : uint8 (h, w, 3) RGB.
-    reason : why it is not legible, "" where it is: the words of the rendered flights.
-    doubtful : so near to the rule that it should not teach.
+    Attributes:
+        image: uint8 (h, w, 3) RGB.
+        reason: why it is not legible, "" where it is: the words of the rendered flights.
+        doubtful: so near to the rule that it should not teach.
     """
 
     image: np.ndarray
@@ -49,11 +48,10 @@ class Degraded:
 def degrade(image: np.ndarray, inside: np.ndarray, kind: str, rng: np.random.Generator) -> Degraded:
     """Spoil a picture, from hardly to wholly.
 
-    Parameters
-    ----------
-    image : uint8 (h, w, 3) RGB.
-    inside : uint8 (h, w), 255 where the endoscope's picture is; the rest stays black.
-    kind : one of ``KINDS``.
+    Args:
+        image: uint8 (h, w, 3) RGB.
+        inside: uint8 (h, w), 255 where the endoscope's picture is; the rest stays black.
+        kind: one of ``KINDS``.
     """
     light = _linear(image)
     spoiled, reason, excess = _SPOILERS[kind](light, inside, rng)
@@ -64,13 +62,11 @@ def degrade(image: np.ndarray, inside: np.ndarray, kind: str, rng: np.random.Gen
 def vary(image: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A picture as legible as before: other light, tint, size, smoothness of the wall, noise and compression.
 
-    Parameters
-    ----------
-    image, inside : see ``degrade``.
+    Args:
+        image, inside: see ``degrade``.
 
-    Returns
-    -------
-    uint8 (h, w, 3) RGB.
+    Returns:
+        uint8 (h, w, 3) RGB.
     """
     light: np.ndarray = _linear(image) * np.float32(2 ** rng.uniform(-1.0, 0.4))
     if rng.random() < 0.2:
@@ -86,13 +82,11 @@ def vary(image: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.
 def record(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What sensor and recorder add: noise, another size, compression. Legibility stays.
 
-    Parameters
-    ----------
-    image : uint8 (h, w, 3) RGB.
+    Args:
+        image: uint8 (h, w, 3) RGB.
 
-    Returns
-    -------
-    uint8 (h', w', 3) RGB, longer side 300 to 760 px.
+    Returns:
+        uint8 (h', w', 3) RGB, longer side 300 to 760 px.
     """
     side = rng.uniform(300, 760)
     factor = side / max(image.shape)

@@ -33,16 +33,13 @@ def write_flight(
 ) -> WrittenFlight:
     """Render a flight into a folder: ``flight.mp4`` (MPEG-4 part 2) and ``truth.csv``, a row for each frame.
 
-    Parameters
-    ----------
-    plan, texture : see ``render_flight``.
-    folder : is created; files of these names are replaced once the new ones are complete.
-    progress : called with (frames done, frames in all).
+    Args:
+        plan, texture: see ``render_flight``.
+        folder: is created; files of these names are replaced once the new ones are complete.
+        progress: called with (frames done, frames in all).
 
-    Raises
-    ------
-    OutputError
-        When the folder cannot be written, or this OpenCV cannot write MP4.
+    Raises:
+        OutputError: When the folder cannot be written, or this OpenCV cannot write MP4.
     """
     make_folder(folder)
     partial = folder / f".{VIDEO_NAME}.partial.mp4"

@@ -23,9 +23,8 @@ _GRAIN_ROOM_PX = 160
 class Film:
     """Develops the frames of a plan, in order.
 
-    Parameters
-    ----------
-    plan : of the flight.
+    Args:
+        plan: of the flight.
     """
 
     def __init__(self, plan: FlightPlan) -> None:
@@ -42,15 +41,13 @@ class Film:
     def develop(self, light: np.ndarray, time_s: float, smear_px: float) -> tuple[np.ndarray, str]:
         """Picture of a frame.
 
-        Parameters
-        ----------
-        light : float32 (size, size, 3), linear, 1 is full scale.
-        time_s : of the frame.
-        smear_px : how far the picture moved during the exposure.
+        Args:
+            light: float32 (size, size, 3), linear, 1 is full scale.
+            time_s: of the frame.
+            smear_px: how far the picture moved during the exposure.
 
-        Returns
-        -------
-        uint8 (size, size, 3) RGB, and the reason why it is not legible ("" when it is).
+        Returns:
+            uint8 (size, size, 3) RGB, and the reason why it is not legible ("" when it is).
         """
         size, camera = self._plan.size_px, self._plan.camera
         level = {name: self._plan.at(name, time_s) for name in SPOILS}

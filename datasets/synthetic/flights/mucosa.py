@@ -29,9 +29,8 @@ _SHARES: dict[str, tuple[float, float]] = {"calibration": (0.0, 0.4), "validatio
 def drawn_texture(seed: int) -> np.ndarray:
     """Draw mucosa: mottled, with vessels and the mouths of glands; nothing in it comes from a patient.
 
-    Returns
-    -------
-    uint8 (1024, 1024, 3) RGB, closed in both directions.
+    Returns:
+        uint8 (1024, 1024, 3) RGB, closed in both directions.
     """
     rng = np.random.default_rng([seed, 11])
     base = np.array([rng.uniform(195, 225), rng.uniform(125, 160), rng.uniform(95, 140)], np.float32)
@@ -50,18 +49,14 @@ def drawn_texture(seed: int) -> np.ndarray:
 def texture_from_image(path: Path) -> np.ndarray:
     """Cut a texture from an endoscopic picture: a bright part without border, text and reflections, evenly lit.
 
-    Parameters
-    ----------
-    path : of the picture; about 200 px or more of mucosa.
+    Args:
+        path: of the picture; about 200 px or more of mucosa.
 
-    Returns
-    -------
-    uint8 (1024, 1024, 3) RGB, closed in both directions.
+    Returns:
+        uint8 (1024, 1024, 3) RGB, closed in both directions.
 
-    Raises
-    ------
-    ImageError
-        When the picture cannot be read, or shows no evenly lit mucosa that is large enough.
+    Raises:
+        ImageError: When the picture cannot be read, or shows no evenly lit mucosa that is large enough.
     """
     image = read_image(path, max_px=_LARGEST_PX)
     scale = _WORK_PX / max(image.shape[:2])
@@ -75,18 +70,14 @@ def textures(folder: Path | None, part: TexturePart, seed: int) -> Iterator[np.n
 
     A picture belongs to a part by the hash of its name: textures of one part never serve another, in no run.
 
-    Parameters
-    ----------
-    folder : of endoscopic pictures; None for drawn textures.
-    part : "calibration", "validation" or "test".
-    seed : of the order.
+    Args:
+        folder: of endoscopic pictures; None for drawn textures.
+        part: "calibration", "validation" or "test".
+        seed: of the order.
 
-    Raises
-    ------
-    ConfigError
-        For an unknown part.
-    DatasetError
-        When no picture of the part gives a texture.
+    Raises:
+        ConfigError: For an unknown part.
+        DatasetError: When no picture of the part gives a texture.
     """
     if part not in _SHARES:
         raise unknown_name(ConfigError, "part", part, _SHARES)

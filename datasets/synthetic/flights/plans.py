@@ -16,16 +16,15 @@ Mask = Literal["none", "circle", "octagon"]
 class Segment:
     """A stretch of a flight in which the tip does one thing.
 
-    Attributes
-    ----------
-    name : what the truth calls it.
-    duration_s : how long.
-    speed_mm_s : at its start and end; positive is withdrawal. Between them it changes steadily.
-    roll_deg_s : greatest rate of roll; ``roll_period_s`` is the time of one turn back and forth, 0 for one way only.
-    swing_deg : greatest angulation of the tip; it starts and ends at none.
-    squeeze : depth of the waves of contraction, share of the radius.
-    spoil : what happens to the picture, name of a track -> its greatest value.
-    hold : the movement of the hand between 0 (none at all) and 1.
+    Attributes:
+        name: what the truth calls it.
+        duration_s: how long.
+        speed_mm_s: at its start and end; positive is withdrawal. Between them it changes steadily.
+        roll_deg_s: greatest rate of roll; ``roll_period_s`` is the time of one turn back and forth, 0 for one way only.
+        swing_deg: greatest angulation of the tip; it starts and ends at none.
+        squeeze: depth of the waves of contraction, share of the radius.
+        spoil: what happens to the picture, name of a track -> its greatest value.
+        hold: the movement of the hand between 0 (none at all) and 1.
     """
 
     name: str
@@ -43,14 +42,13 @@ class Segment:
 class Tube:
     """The bowel of a flight; lengths in mm.
 
-    Attributes
-    ----------
-    radius_mm : of the lumen between folds.
-    fold_spacing_mm, fold_height_mm : of the folds.
-    bend_mm : how far the axis swings to a side; ``bend_length_mm`` is the length of a swing.
-    end_mm : where the blind end is; None for a tube without.
-    polyp_mm : position of a polyp along the axis; None for no polyp.
-    seed : of its shape.
+    Attributes:
+        radius_mm: of the lumen between folds.
+        fold_spacing_mm, fold_height_mm: of the folds.
+        bend_mm: how far the axis swings to a side; ``bend_length_mm`` is the length of a swing.
+        end_mm: where the blind end is; None for a tube without.
+        polyp_mm: position of a polyp along the axis; None for no polyp.
+        seed: of its shape.
     """
 
     radius_mm: float
@@ -67,17 +65,16 @@ class Tube:
 class Camera:
     """The endoscope of a flight.
 
-    Attributes
-    ----------
-    view_deg : angle of view across the width of the picture; the lens is equidistant.
-    shutter_s : exposure time.
-    off_axis : distance of the tip from the axis, share of the radius.
-    noise : standard deviation of the sensor noise in dark parts, grey levels of 255.
-    gamma : the picture is light to the power of 1 / gamma.
-    vignette : loss of light at the edge of the picture, 0..1.
-    gloss : strength of reflections on wet mucosa, 0..1.
-    mask : shape of the picture.
-    jpeg : quality of a compression like that of a recorder; None for none.
+    Attributes:
+        view_deg: angle of view across the width of the picture; the lens is equidistant.
+        shutter_s: exposure time.
+        off_axis: distance of the tip from the axis, share of the radius.
+        noise: standard deviation of the sensor noise in dark parts, grey levels of 255.
+        gamma: the picture is light to the power of 1 / gamma.
+        vignette: loss of light at the edge of the picture, 0..1.
+        gloss: strength of reflections on wet mucosa, 0..1.
+        mask: shape of the picture.
+        jpeg: quality of a compression like that of a recorder; None for none.
     """
 
     view_deg: float
@@ -95,16 +92,15 @@ class Camera:
 class FlightPlan:
     """A flight before it is rendered: the same plan and texture give the same frames.
 
-    Attributes
-    ----------
-    kind, seed : as asked for.
-    duration_s, fps, size_px : of the film; the picture is a square.
-    tube, camera : of this flight.
-    segments : in order; the truth names them.
-    tracks : name -> value at every step of 1 / (8 fps) s: ``path_mm`` (along the axis, towards the blind end),
-        ``roll_deg``, ``yaw_deg``, ``pitch_deg``, ``wander`` (phase of the unsteady hand), ``squeeze``, and what
-        happens to the picture (``defocus``, ``smoke``, ``water``, ``wall``, ``exposure``, ``flat``, ``narrow``,
-        ``outside``, ``instrument``, ``freeze``).
+    Attributes:
+        kind, seed: as asked for.
+        duration_s, fps, size_px: of the film; the picture is a square.
+        tube, camera: of this flight.
+        segments: in order; the truth names them.
+        tracks: name -> value at every step of 1 / (8 fps) s: ``path_mm`` (along the axis, towards the blind end),
+            ``roll_deg``, ``yaw_deg``, ``pitch_deg``, ``wander`` (phase of the unsteady hand), ``squeeze``, and what
+            happens to the picture (``defocus``, ``smoke``, ``water``, ``wall``, ``exposure``, ``flat``, ``narrow``,
+            ``outside``, ``instrument``, ``freeze``).
     """
 
     kind: str
@@ -160,16 +156,14 @@ def tracks_of(
 ) -> dict[str, np.ndarray]:
     """Turn segments into tracks: rates are eased from one to the next and then added up.
 
-    Parameters
-    ----------
-    segments : in order.
-    fps : frames a second of the film.
-    start_mm : where the tip is at first.
+    Args:
+        segments: in order.
+        fps: frames a second of the film.
+        start_mm: where the tip is at first.
 
-    Returns
-    -------
-    dict
-        See ``FlightPlan.tracks``.
+    Returns:
+        dict
+            See ``FlightPlan.tracks``.
     """
     step_s = 1 / (fps * STEPS_PER_FRAME)
     counts = [max(1, round(segment.duration_s / step_s)) for segment in segments]

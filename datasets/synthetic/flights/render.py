@@ -18,18 +18,18 @@ __all__ = ["KINDS", "FlightPlan", "FlightTruth", "plan_flight", "render_flight"]
 class FlightTruth:
     """What is known of one frame.
 
-    Attributes
-    ----------
-    time_s : end of its exposure.
-    speed_mm_s : along the axis, mean since the frame before; positive is withdrawal.
-    rotation_deg_s : roll about the axis of the view, mean since the frame before.
-    angulation_deg_s : how fast the axis of the view turns, by angulation, by the hand and along bends; never negative.
-    legible : whether a doctor could judge it; ``reason`` says why not ("" where it is legible).
-    segment : what the tip does.
-    frozen : the picture repeats the one before.
-    instrument : a tool is in the view.
-    caecum : the blind end of the tube is near.
-    polyp_box : (x, y, width, height) in pixels of what shows of the polyp; None where nothing does.
+    Attributes:
+        time_s: end of its exposure.
+        speed_mm_s: along the axis, mean since the frame before; positive is withdrawal.
+        rotation_deg_s: roll about the axis of the view, mean since the frame before.
+        angulation_deg_s: how fast the axis of the view turns, by angulation, by the hand and along bends; never
+            negative.
+        legible: whether a doctor could judge it; ``reason`` says why not ("" where it is legible).
+        segment: what the tip does.
+        frozen: the picture repeats the one before.
+        instrument: a tool is in the view.
+        caecum: the blind end of the tube is near.
+        polyp_box: (x, y, width, height) in pixels of what shows of the polyp; None where nothing does.
     """
 
     time_s: float
@@ -48,14 +48,12 @@ class FlightTruth:
 def render_flight(plan: FlightPlan, texture: np.ndarray) -> Iterator[tuple[Frame, FlightTruth]]:
     """Render a flight, frame after frame.
 
-    Parameters
-    ----------
-    plan : see ``plan_flight``.
-    texture : uint8 (h, w, 3) RGB that closes on itself, see ``mucosa``.
+    Args:
+        plan: see ``plan_flight``.
+        texture: uint8 (h, w, 3) RGB that closes on itself, see ``mucosa``.
 
-    Yields
-    ------
-    Frame and its truth.
+    Yields:
+        Frame and its truth.
     """
     camera, film = TubeCamera(plan, texture), Film(plan)
     before = camera.pose(0.0)

@@ -20,18 +20,15 @@ Script = Callable[[float, np.random.Generator], list[Segment]]
 def plan_flight(kind: str, seed: int, duration_s: float = 40.0, fps: float = 25.0, size_px: int = 480) -> FlightPlan:
     """Plan a flight.
 
-    Parameters
-    ----------
-    kind : "plain" (cruises at 0 to 60 mm/s, rotation, angulation, pauses, and everything that spoils a picture),
-        "mixed" (every cruise also rolls, angulates and the bowel contracts), "still" (only rotation, angulation,
-        pauses and frozen pictures) or "colonoscopy" (a short examination from entry to exit, for demonstrations).
-    seed : same arguments and seed give the same flight.
-    duration_s, fps, size_px : of the film; the picture is a square.
+    Args:
+        kind: "plain" (cruises at 0 to 60 mm/s, rotation, angulation, pauses, and everything that spoils a picture),
+            "mixed" (every cruise also rolls, angulates and the bowel contracts), "still" (only rotation, angulation,
+            pauses and frozen pictures) or "colonoscopy" (a short examination from entry to exit, for demonstrations).
+        seed: same arguments and seed give the same flight.
+        duration_s, fps, size_px: of the film; the picture is a square.
 
-    Raises
-    ------
-    ConfigError
-        For an unknown kind, or a film that is too short, too long, too small or too large.
+    Raises:
+        ConfigError: For an unknown kind, or a film that is too short, too long, too small or too large.
     """
     if kind not in _SCRIPTS:
         raise unknown_name(ConfigError, "kind of flight", kind, _SCRIPTS)

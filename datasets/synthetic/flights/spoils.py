@@ -12,10 +12,9 @@ _TOOL_PX = 480  # side at which the tool is drawn
 class Spoils:
     """Scenery of one flight.
 
-    Parameters
-    ----------
-    size_px : side of the picture.
-    seed : of the scenery.
+    Args:
+        size_px: side of the picture.
+        seed: of the scenery.
     """
 
     def __init__(self, size_px: int, seed: int) -> None:

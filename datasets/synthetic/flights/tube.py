@@ -25,12 +25,11 @@ POLYP_RADIUS_MM, _POLYP_HEIGHT_MM = 6.5, 5.5
 class Hits:
     """What rays from one point meet, by their direction.
 
-    Attributes
-    ----------
-    table : float32 (angles, AZIMUTHS + 1, 4); rows run over the angle to the axis, ``ROWS_PER_RAD``, to 140 degrees,
-        columns over the azimuth, the last one repeats the first. Channels: angle around the axis minus azimuth in
-        radians; position along the axis in mm; light that comes back from a lamp at the eye (share scattered /
-        distance squared, 1/mm2); cosine between the normal of the wall and the ray.
+    Attributes:
+        table: float32 (angles, AZIMUTHS + 1, 4); rows run over the angle to the axis, ``ROWS_PER_RAD``, to 140 degrees,
+            columns over the azimuth, the last one repeats the first. Channels: angle around the axis minus azimuth in
+            radians; position along the axis in mm; light that comes back from a lamp at the eye (share scattered /
+            distance squared, 1/mm2); cosine between the normal of the wall and the ray.
     """
 
     table: np.ndarray
@@ -39,9 +38,8 @@ class Hits:
 class TubeShape:
     """The tube of a plan.
 
-    Parameters
-    ----------
-    plan : of the flight; the tube is as long as the tip goes.
+    Args:
+        plan: of the flight; the tube is as long as the tip goes.
     """
 
     def __init__(self, plan: FlightPlan) -> None:
@@ -86,11 +84,10 @@ class TubeShape:
     def hits(self, z_mm: float, offset_mm: np.ndarray, wave: tuple[float, float]) -> Hits:
         """What is seen from a point.
 
-        Parameters
-        ----------
-        z_mm : along the axis.
-        offset_mm : (2,), from the axis.
-        wave : depth and phase in radians of the contraction.
+        Args:
+            z_mm: along the axis.
+            offset_mm: (2,), from the axis.
+            wave: depth and phase in radians of the contraction.
         """
         eye = self.axis(np.array(z_mm)) + offset_mm
         ahead = self._half(z_mm, eye, wave, 1.0)

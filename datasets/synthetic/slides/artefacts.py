@@ -41,11 +41,10 @@ class ArtefactShares:
 class Artefact:
     """One artefact.
 
-    Attributes
-    ----------
-    kind : what it is.
-    polygon : float64 (n, 2) x and y of its outline; may reach beyond the slide.
-    colour : RGB of light that passes ink; white for the others.
+    Attributes:
+        kind: what it is.
+        polygon: float64 (n, 2) x and y of its outline; may reach beyond the slide.
+        colour: RGB of light that passes ink; white for the others.
     """
 
     kind: ArtefactKind
@@ -98,14 +97,12 @@ def apply_artefacts(
 ) -> np.ndarray:
     """Spoil a rectangle of the slide.
 
-    Parameters
-    ----------
-    surrounded : uint8 (height + 2 * MARGIN_PX, width + 2 * MARGIN_PX, 3): the rectangle and its surroundings.
-    x_px, y_px : upper left corner of the rectangle itself.
+    Args:
+        surrounded: uint8 (height + 2 * MARGIN_PX, width + 2 * MARGIN_PX, 3): the rectangle and its surroundings.
+        x_px, y_px: upper left corner of the rectangle itself.
 
-    Returns
-    -------
-    uint8 (height, width, 3), a new array.
+    Returns:
+        uint8 (height, width, 3), a new array.
     """
     height, width = (side - 2 * MARGIN_PX for side in surrounded.shape[:2])
     result = surrounded[MARGIN_PX : MARGIN_PX + height, MARGIN_PX : MARGIN_PX + width].copy()

@@ -32,12 +32,11 @@ COLUMNS = (
 class CohortPlan:
     """What a cohort is to hold.
 
-    Attributes
-    ----------
-    slides : how many.
-    prevalence : share of abnormal slides, 0..1.
-    abnormal_fields : least and largest number of abnormal fields on an abnormal slide.
-    seed : same plan and seed give the same slides.
+    Attributes:
+        slides: how many.
+        prevalence: share of abnormal slides, 0..1.
+        abnormal_fields: least and largest number of abnormal fields on an abnormal slide.
+        seed: same plan and seed give the same slides.
     """
 
     slides: int = 1
@@ -75,20 +74,16 @@ def make_cohort(
 ) -> list[MadeSlide]:
     """Make slides, their truths, and ``cohort.csv`` that lists them.
 
-    Parameters
-    ----------
-    folder : is created; slides are named slide-0001.tiff and so on.
-    library, spec, look, threads : see ``make_slide``.
-    plan : how many slides, and how many of them abnormal.
-    progress : called with pixels done and in all, over the whole cohort.
-    finished : called with each slide.
+    Args:
+        folder: is created; slides are named slide-0001.tiff and so on.
+        library, spec, look, threads: see ``make_slide``.
+        plan: how many slides, and how many of them abnormal.
+        progress: called with pixels done and in all, over the whole cohort.
+        finished: called with each slide.
 
-    Raises
-    ------
-    ConfigError
-        When a layout is impossible.
-    OutputError
-        When a file cannot be written.
+    Raises:
+        ConfigError: When a layout is impossible.
+        OutputError: When a file cannot be written.
     """
     make_folder(folder)
     area = spec.width_px * spec.height_px

@@ -19,11 +19,10 @@ from unmissed.datasets.synthetic.slides.writer import write_pyramid
 class SlideLook:
     """How a slide departs from clean fields.
 
-    Attributes
-    ----------
-    artefacts : shares of the area that is spoilt.
-    stain : how much hue, saturation, density and brightness differ from slide to slide, 0 to 1.
-    quality : of the JPEG tiles, 1 to 100.
+    Attributes:
+        artefacts: shares of the area that is spoilt.
+        stain: how much hue, saturation, density and brightness differ from slide to slide, 0 to 1.
+        quality: of the JPEG tiles, 1 to 100.
     """
 
     artefacts: ArtefactShares = field(default_factory=ArtefactShares)
@@ -42,13 +41,12 @@ CLEAN = SlideLook()
 class MadeSlide:
     """A slide that was written.
 
-    Attributes
-    ----------
-    path, truth : the TIFF, and its truth as GeoJSON.
-    placements : the fields, from the lowest to the topmost.
-    nuclei : the labelled nuclei that show, those under artefacts too.
-    artefacts : what spoils the slide.
-    bytes : size of the TIFF.
+    Attributes:
+        path, truth: the TIFF, and its truth as GeoJSON.
+        placements: the fields, from the lowest to the topmost.
+        nuclei: the labelled nuclei that show, those under artefacts too.
+        artefacts: what spoils the slide.
+        bytes: size of the TIFF.
     """
 
     path: Path
@@ -77,23 +75,19 @@ def make_slide(
 ) -> MadeSlide:
     """Compose one slide and write it as PATH, with its truth as PATH with the suffix .geojson.
 
-    Parameters
-    ----------
-    path : the TIFF.
-    library : the fields.
-    spec : size and shape.
-    look : stain, artefacts and JPEG quality.
-    abnormal_fields : how many fields hold abnormal nuclei.
-    seed : same arguments and seed give the same pixels.
-    threads : see ``write_pyramid``.
-    progress : called with pixels done and in all.
+    Args:
+        path: the TIFF.
+        library: the fields.
+        spec: size and shape.
+        look: stain, artefacts and JPEG quality.
+        abnormal_fields: how many fields hold abnormal nuclei.
+        seed: same arguments and seed give the same pixels.
+        threads: see ``write_pyramid``.
+        progress: called with pixels done and in all.
 
-    Raises
-    ------
-    ConfigError
-        When the layout is impossible.
-    OutputError
-        When a file cannot be written.
+    Raises:
+        ConfigError: When the layout is impossible.
+        OutputError: When a file cannot be written.
     """
     placements = simulate_layout(library, spec, abnormal_fields=abnormal_fields, seed=seed)
     nuclei = visible_nuclei(library, spec, placements)

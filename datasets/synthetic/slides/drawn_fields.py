@@ -51,17 +51,14 @@ class _Cell:
 def draw_fields(normal: int = 12, abnormal: int = 6, *, um_per_px: float = 0.25, seed: int = 0) -> FieldLibrary:
     """Draw fields of cells.
 
-    Parameters
-    ----------
-    normal : number of NILM fields.
-    abnormal : number of fields with a few LSIL or HSIL cells, in turn.
-    um_per_px : pixel size; fields have 1,280 x 960 px.
-    seed : same arguments and seed give the same fields.
+    Args:
+        normal: number of NILM fields.
+        abnormal: number of fields with a few LSIL or HSIL cells, in turn.
+        um_per_px: pixel size; fields have 1,280 x 960 px.
+        seed: same arguments and seed give the same fields.
 
-    Returns
-    -------
-    FieldLibrary
-        Fields on clear glass that may overlap like films; every nucleus of a cell is labelled.
+    Returns:
+        FieldLibrary: Fields on clear glass that may overlap like films; every nucleus of a cell is labelled.
     """
     rng = np.random.default_rng([seed, 3])
     stocks = {sort: _draw_stock(sort, um_per_px, rng) for sort in (*_NORMAL, *_ABNORMAL.values())}

@@ -38,13 +38,12 @@ class Nucleus:
 class CellField:
     """One picture of cells, in the pixels of the slide.
 
-    Attributes
-    ----------
-    name : says where it comes from (a path below the folder of the dataset).
-    group : fields of one group (patient, source block) are never on both sides of a split.
-    width_px, height_px : size.
-    nuclei : the labelled nuclei.
-    decode : gives uint8 (height, width, 3) RGB.
+    Attributes:
+        name: says where it comes from (a path below the folder of the dataset).
+        group: fields of one group (patient, source block) are never on both sides of a split.
+        width_px, height_px: size.
+        nuclei: the labelled nuclei.
+        decode: gives uint8 (height, width, 3) RGB.
     """
 
     name: str
@@ -63,23 +62,19 @@ class CellField:
 class FieldLibrary:
     """The fields that a slide may be composed of; safe to read from several threads.
 
-    Parameters
-    ----------
-    fields : at least one of them NILM.
-    um_per_px : size of their pixels.
-    glass : RGB of empty glass in these pictures.
-    see_through : True for cells drawn on clean glass, whose pictures are laid over each other like films; photographs
-        cover each other.
-    source : what the fields are, for the notes in the files.
+    Args:
+        fields: at least one of them NILM.
+        um_per_px: size of their pixels.
+        glass: RGB of empty glass in these pictures.
+        see_through: True for cells drawn on clean glass, whose pictures are laid over each other like films;
+            photographs cover each other.
+        source: what the fields are, for the notes in the files.
 
-    Attributes
-    ----------
-    normal, abnormal : indices of the fields without and with abnormal nuclei.
+    Attributes:
+        normal, abnormal: indices of the fields without and with abnormal nuclei.
 
-    Raises
-    ------
-    DatasetError
-        When no field is free of abnormal nuclei.
+    Raises:
+        DatasetError: When no field is free of abnormal nuclei.
     """
 
     def __init__(
@@ -125,18 +120,15 @@ def worst_of(labels: Iterable[str]) -> str:
 def read_fields(root: Path, um_per_px: float = 0.25, only: Iterable[str] | None = None) -> FieldLibrary:
     """Read photographed fields with labelled nuclei.
 
-    Parameters
-    ----------
-    root : a folder in the layout of CRIC, or with a ``labels.csv`` that has the columns path, label, x_px, y_px and
-        um_per_px.
-    um_per_px : pixel size of the slides to come. Fields that differ by more than 3 % are resampled to it.
-    only : names of fields to take (file names, or paths below ``root``); None takes all.
+    Args:
+        root: a folder in the layout of CRIC, or with a ``labels.csv`` that has the columns path, label, x_px, y_px and
+            um_per_px.
+        um_per_px: pixel size of the slides to come. Fields that differ by more than 3 % are resampled to it.
+        only: names of fields to take (file names, or paths below ``root``); None takes all.
 
-    Raises
-    ------
-    DatasetError
-        A folder that is not of these layouts, a class that is none of ``SEVERITY``, an absurd pixel size, an unreadable
-        field, a name of ``only`` that is absent.
+    Raises:
+        DatasetError: A folder that is not of these layouts, a class that is none of ``SEVERITY``, an absurd pixel size,
+            an unreadable field, a name of ``only`` that is absent.
     """
     name = "csv" if (root / "labels.csv").is_file() else "cric"
     records = [record for record in registry.get(name).read(root) if record.centre_px is not None]

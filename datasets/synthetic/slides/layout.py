@@ -23,22 +23,18 @@ def simulate_layout(
 ) -> list[Placement]:
     """Lay fields out in a grid, with random turns, mirrors and offsets.
 
-    Parameters
-    ----------
-    library : what fields there are.
-    spec : size and shape.
-    abnormal_fields : how many places hold a field with abnormal nuclei; all others are NILM. Abnormal fields lie on
-        top, and each shows at least one abnormal nucleus.
-    seed : same library, spec and seed give the same layout.
+    Args:
+        library: what fields there are.
+        spec: size and shape.
+        abnormal_fields: how many places hold a field with abnormal nuclei; all others are NILM. Abnormal fields lie on
+            top, and each shows at least one abnormal nucleus.
+        seed: same library, spec and seed give the same layout.
 
-    Returns
-    -------
-    The placements, from the lowest to the topmost.
+    Returns:
+        The placements, from the lowest to the topmost.
 
-    Raises
-    ------
-    ConfigError
-        More abnormal fields than there are places or fields for.
+    Raises:
+        ConfigError: More abnormal fields than there are places or fields for.
     """
     rng = np.random.default_rng([seed, 0])
     slots = _slots(library, spec, rng)

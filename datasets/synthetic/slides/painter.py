@@ -18,14 +18,13 @@ _RIM_PX = 40.0  # over which the cells of a spot end
 class SlidePainter:
     """Paints any rectangle of a slide; threads may share it.
 
-    Parameters
-    ----------
-    library : the fields.
-    spec : size and shape of the slide.
-    placements : the fields on it, from the lowest to the topmost.
-    artefacts : what spoils it.
-    stain : float32 (3, 4), see ``stain_shift``; None leaves the colours.
-    seed : of the grain of the glass.
+    Args:
+        library: the fields.
+        spec: size and shape of the slide.
+        placements: the fields on it, from the lowest to the topmost.
+        artefacts: what spoils it.
+        stain: float32 (3, 4), see ``stain_shift``; None leaves the colours.
+        seed: of the grain of the glass.
     """
 
     def __init__(

@@ -18,13 +18,12 @@ FEATHER_PX = 20
 class Placement:
     """A field on the slide; later ones lie on top of earlier ones.
 
-    Attributes
-    ----------
-    field : index in the library.
-    orientation : quarter turns clockwise (0 to 3), plus 4 when it is mirrored left to right after turning.
-    x_px, y_px : upper left corner.
-    width_px, height_px : size on the slide, after turning.
-    see_through : lets what lies below shine through, as crowded cells do, instead of covering it.
+    Attributes:
+        field: index in the library.
+        orientation: quarter turns clockwise (0 to 3), plus 4 when it is mirrored left to right after turning.
+        x_px, y_px: upper left corner.
+        width_px, height_px: size on the slide, after turning.
+        see_through: lets what lies below shine through, as crowded cells do, instead of covering it.
     """
 
     field: int
@@ -77,12 +76,11 @@ class VisibleNucleus:
 class LayoutSpec:
     """How the fields are laid out.
 
-    Attributes
-    ----------
-    width_px, height_px : level 0.
-    spot : the round spot of a liquid-based preparation; None fills the rectangle, as a smear does.
-    fill : share of the places that hold a field, 0..1; the empty ones lie together.
-    crowded : share of the places where a second layer of cells lies over the first.
+    Attributes:
+        width_px, height_px: level 0.
+        spot: the round spot of a liquid-based preparation; None fills the rectangle, as a smear does.
+        fill: share of the places that hold a field, 0..1; the empty ones lie together.
+        crowded: share of the places where a second layer of cells lies over the first.
     """
 
     width_px: int

@@ -10,15 +10,13 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 def stain_shift(strength: float, glass: tuple[int, int, int], seed: int) -> np.ndarray | None:
     """Draw the colour shift of a slide.
 
-    Parameters
-    ----------
-    strength : 0 (none) to 1 (strong).
-    glass : RGB of empty glass; it changes in brightness only, as scanners balance white on it.
-    seed : same seed, same shift.
+    Args:
+        strength: 0 (none) to 1 (strong).
+        glass: RGB of empty glass; it changes in brightness only, as scanners balance white on it.
+        seed: same seed, same shift.
 
-    Returns
-    -------
-    float32 (3, 4) for ``cv2.transform`` of RGB, or None for strength 0.
+    Returns:
+        float32 (3, 4) for ``cv2.transform`` of RGB, or None for strength 0.
     """
     if not strength:
         return None

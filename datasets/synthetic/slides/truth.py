@@ -25,10 +25,8 @@ def write_truth(
     Nuclei are points with their Bethesda class as classification, the name of the ``field`` they are from, and, under
     an artefact, ``obscured_by``. Artefacts are polygons, cut at the edge of the slide.
 
-    Raises
-    ------
-    OutputError
-        When the file cannot be written.
+    Raises:
+        OutputError: When the file cannot be written.
     """
     obscured = _obscured(nuclei, artefacts)
 

@@ -57,27 +57,22 @@ def write_pyramid(
 ) -> int:
     """Write a tiled JPEG TIFF pyramid (4:2:0, BigTIFF when it is large).
 
-    Parameters
-    ----------
-    path : the file; it appears only when it is complete.
-    width_px, height_px : level 0.
-    paint : gives any part of level 0.
-    um_per_px : written as resolution.
-    quality : of the JPEG tiles, 1 to 100.
-    note : written as JSON into the image description.
-    threads : blocks that are painted and encoded at the same time; each takes about 100 MB.
-    progress : called with pixels done and in all.
+    Args:
+        path: the file; it appears only when it is complete.
+        width_px, height_px: level 0.
+        paint: gives any part of level 0.
+        um_per_px: written as resolution.
+        quality: of the JPEG tiles, 1 to 100.
+        note: written as JSON into the image description.
+        threads: blocks that are painted and encoded at the same time; each takes about 100 MB.
+        progress: called with pixels done and in all.
 
-    Returns
-    -------
-    Bytes of the file.
+    Returns:
+        Bytes of the file.
 
-    Raises
-    ------
-    ConfigError
-        For an absurd size or quality.
-    OutputError
-        When the file cannot be written.
+    Raises:
+        ConfigError: For an absurd size or quality.
+        OutputError: When the file cannot be written.
     """
     if not (0 < width_px <= _MAX_SIDE_PX and 0 < height_px <= _MAX_SIDE_PX and 1 <= quality <= 100):
         raise ConfigError(

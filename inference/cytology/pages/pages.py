@@ -41,18 +41,14 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
 
     A stored result that is missing or damaged is named on the worklist and does not stop the rest.
 
-    Parameters
-    ----------
-    folder : of the run; ``WorklistRow.folder`` is relative to it.
-    rows : all slides of the run, in any order.
-    run : what is reported about the run.
+    Args:
+        folder: of the run; ``WorklistRow.folder`` is relative to it.
+        rows: all slides of the run, in any order.
+        run: what is reported about the run.
 
-    Raises
-    ------
-    OutputError
-        When a page cannot be written.
-    ResultError
-        When slides are excluded although the run has no certified operating point.
+    Raises:
+        OutputError: When a page cannot be written.
+        ResultError: When slides are excluded although the run has no certified operating point.
     """
     _check_exclusion(rows, run)
     ordered = in_order(rows)

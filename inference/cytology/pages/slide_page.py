@@ -33,10 +33,9 @@ class _Crop:
 class SlidePages:
     """Writes the slide pages of a run; each leads to the one before and after it on the worklist.
 
-    Parameters
-    ----------
-    run : what is reported about the run.
-    rows : the slides that have a page, in the order of the worklist.
+    Args:
+        run: what is reported about the run.
+        rows: the slides that have a page, in the order of the worklist.
     """
 
     def __init__(self, run: TriageRun, rows: Sequence[WorklistRow]) -> None:
@@ -50,16 +49,13 @@ class SlidePages:
     def write(self, path: Path, row: WorklistRow, result: StoredResult) -> None:
         """Write the page of a slide, whole or not at all.
 
-        Parameters
-        ----------
-        path : the HTML file, in the folder of the stored result.
-        row : the slide's place on the worklist.
-        result : what is stored about it.
+        Args:
+            path: the HTML file, in the folder of the stored result.
+            row: the slide's place on the worklist.
+            result: what is stored about it.
 
-        Raises
-        ------
-        OutputError
-            When the page cannot be written.
+        Raises:
+            OutputError: When the page cannot be written.
         """
         um_per_px = result.pixel_size.um_per_px
         bar_px, bar_label = pictures.scale_bar(um_per_px, result.width_px)

@@ -50,13 +50,12 @@ class Certificate(BaseModel):
 class ScreeningConditions:
     """What a slide was really screened with; empty where the result does not say, which no certificate matches.
 
-    Attributes
-    ----------
-    models : role -> sha256 of the file that ran.
-    preset : every value of the preset.
-    runtime, preparation : names.
-    answers : role -> known answers of the model as computed here, and those of the known slide; a model that could not
-        be verified has none.
+    Attributes:
+        models: role -> sha256 of the file that ran.
+        preset: every value of the preset.
+        runtime, preparation: names.
+        answers: role -> known answers of the model as computed here, and those of the known slide; a model that could
+            not be verified has none.
     """
 
     models: Mapping[str, str]
@@ -83,15 +82,13 @@ class ScreeningConditions:
 def sensitivity_lower_bound(positives: int, missed: int, confidence: float) -> float:
     """Exact one-sided lower bound of a sensitivity (Clopper and Pearson, Biometrika 26:404, 1934).
 
-    Parameters
-    ----------
-    positives : slides that should have been found, at least 1.
-    missed : how many were not, 0..positives.
-    confidence : 0..1, such as 0.95.
+    Args:
+        positives: slides that should have been found, at least 1.
+        missed: how many were not, 0..positives.
+        confidence: 0..1, such as 0.95.
 
-    Returns
-    -------
-    The sensitivity at which so few misses, or fewer, would be seen with probability 1 - ``confidence`` only.
+    Returns:
+        The sensitivity at which so few misses, or fewer, would be seen with probability 1 - ``confidence`` only.
     """
     if missed >= positives:
         return 0.0
@@ -118,11 +115,10 @@ def read_certificate(raw: Any) -> Certificate | str:
 def refusal(certificate: Certificate, threshold: float, sensitivity: float, confidence: float) -> str:
     """Say why a certificate does not allow exclusion at a threshold; empty when it does.
 
-    Parameters
-    ----------
-    certificate : well-formed.
-    threshold : of the operating point that wants to use it.
-    sensitivity, confidence : what the policy demands at least.
+    Args:
+        certificate: well-formed.
+        threshold: of the operating point that wants to use it.
+        sensitivity, confidence: what the policy demands at least.
     """
     if certificate.missed > certificate.positives:
         return f"the certificate counts {certificate.missed} missed of {certificate.positives} positives"

@@ -36,18 +36,17 @@ class Disposition(StrEnum):
 class Case:
     """What the rules need to know of a slide; nothing has a default, because what is not known would pass for harmless.
 
-    Attributes
-    ----------
-    slide : name, unique within the run.
-    error : why there is no result; empty when there is one, and only then the other fields count.
-    score : 0..1, higher is worse.
-    grade : the most severe class that the findings support.
-    verdict : adequacy.
-    adequacy : that verdict in words with its numbers.
-    is_black : the picture is dark all over, which glass never is.
-    tile_errors : share of the tiles that could not be read; 1 where none was.
-    doubts : what was assumed or left out, in words.
-    conditions : what the slide was screened with.
+    Attributes:
+        slide: name, unique within the run.
+        error: why there is no result; empty when there is one, and only then the other fields count.
+        score: 0..1, higher is worse.
+        grade: the most severe class that the findings support.
+        verdict: adequacy.
+        adequacy: that verdict in words with its numbers.
+        is_black: the picture is dark all over, which glass never is.
+        tile_errors: share of the tiles that could not be read; 1 where none was.
+        doubts: what was assumed or left out, in words.
+        conditions: what the slide was screened with.
     """
 
     slide: str
@@ -94,12 +93,11 @@ class Case:
 class Decision:
     """What to do with a slide, why, and its place among the others.
 
-    Attributes
-    ----------
-    disposition : what is to be done.
-    reasons : the rule that decided comes first.
-    rank : 1 is the most suspicious slide of the run; None without a score.
-    quintile : 1..5, 1 is the most suspicious fifth; None without a score.
+    Attributes:
+        disposition: what is to be done.
+        reasons: the rule that decided comes first.
+        rank: 1 is the most suspicious slide of the run; None without a score.
+        quintile: 1..5, 1 is the most suspicious fifth; None without a score.
     """
 
     disposition: Disposition
@@ -113,9 +111,8 @@ def decide(cases: Iterable[Case], policy: Policy, exclusion: Exclusion) -> dict[
 
     The outcome does not depend on the order of the slides. Slides of equal score rank in the order of their names.
 
-    Returns
-    -------
-    Name of the slide -> decision.
+    Returns:
+        Name of the slide -> decision.
     """
     cases = sorted(cases, key=lambda case: (-_score(case), case.slide))
     scored = [case for case in cases if case.score is not None]
@@ -193,9 +190,8 @@ def _against_exclusion(case: Case, policy: Policy, exclusion: Exclusion) -> tupl
 def _qc_drawn(negatives: Sequence[str], policy: Policy) -> Mapping[str, tuple[Disposition, tuple[str, ...]]]:
     """The negatives that a person looks at: the highest-ranked ones, and some of the others drawn at random.
 
-    Parameters
-    ----------
-    negatives : names, the highest score first.
+    Args:
+        negatives: names, the highest score first.
     """
     rule = policy.qc_review
     top = math.ceil(rule.share * len(negatives))

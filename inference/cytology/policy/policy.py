@@ -105,11 +105,10 @@ policy_names = _POLICIES.names
 class Exclusion:
     """Whether slides may be excluded under a policy.
 
-    Attributes
-    ----------
-    threshold : of the operating point; None without a valid certificate.
-    certificate : the proof; None without a valid one.
-    refusal : why nothing may be excluded; empty when something may.
+    Attributes:
+        threshold: of the operating point; None without a valid certificate.
+        certificate: the proof; None without a valid one.
+        refusal: why nothing may be excluded; empty when something may.
     """
 
     threshold: float | None
@@ -154,10 +153,8 @@ def grade_of(findings: Sequence[Finding], rule: GradeRule) -> str:
 def preparation_named(name: str) -> Preparation:
     """The preparation of that name.
 
-    Raises
-    ------
-    ConfigError
-        When there is none.
+    Raises:
+        ConfigError: When there is none.
     """
     try:
         return Preparation(name)
@@ -168,10 +165,8 @@ def preparation_named(name: str) -> Preparation:
 def load_policy(name_or_path: str) -> Policy:
     """Read and validate a policy.
 
-    Raises
-    ------
-    ConfigError
-        When there is none, or it breaks a rule; the message names the first wrong fields. A bad certificate is no
-        error here: ``Exclusion.under`` refuses it.
+    Raises:
+        ConfigError: When there is none, or it breaks a rule; the message names the first wrong fields. A bad
+            certificate is no error here: ``Exclusion.under`` refuses it.
     """
     return _POLICIES.load(name_or_path)

@@ -9,10 +9,9 @@ from unmissed.datasets.public.bethesda import NAMES
 class BethesdaClass:
     """A class as pages and exported boxes show it.
 
-    Attributes
-    ----------
-    name, name_zh : in words.
-    colour : RGB, dark enough for white text on it.
+    Attributes:
+        name, name_zh: in words.
+        colour: RGB, dark enough for white text on it.
     """
 
     name: str

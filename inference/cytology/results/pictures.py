@@ -33,15 +33,13 @@ def values_png(heat_map: HeatMap) -> bytes:
 def fitted(heat_map: HeatMap, slide_px: tuple[int, int], size_px: tuple[int, int]) -> np.ndarray:
     """Lay the heat map over a picture of the whole slide.
 
-    Parameters
-    ----------
-    heat_map : of the slide.
-    slide_px : width and height of the slide, level-0 pixels.
-    size_px : width and height of the picture.
+    Args:
+        heat_map: of the slide.
+        slide_px: width and height of the slide, level-0 pixels.
+        size_px: width and height of the picture.
 
-    Returns
-    -------
-    uint8 (height, width), 255 times the probability; 0 outside the heat map.
+    Returns:
+        uint8 (height, width), 255 times the probability; 0 outside the heat map.
     """
     pooled, factor = _pooled(_as_bytes(heat_map.scores))
     entry_px = heat_map.cell_px * factor
@@ -62,11 +60,10 @@ def overlay_png(values: np.ndarray) -> bytes:
 def blended_png(values: np.ndarray, thumbnail: np.ndarray, um_per_thumbnail_px: float) -> bytes:
     """The heat map over the thumbnail, with a colour scale and a bar of known length underneath.
 
-    Parameters
-    ----------
-    values : uint8 (h, w), as ``fitted`` returns them.
-    thumbnail : uint8 (h, w, 3) RGB.
-    um_per_thumbnail_px : micrometres per pixel of the thumbnail.
+    Args:
+        values: uint8 (h, w), as ``fitted`` returns them.
+        thumbnail: uint8 (h, w, 3) RGB.
+        um_per_thumbnail_px: micrometres per pixel of the thumbnail.
     """
     colours, alphas = palette()
     hot = np.nonzero(alphas[values])

@@ -91,10 +91,8 @@ class StoredResult(_Strict):
 def read_slide_result(folder: Path) -> StoredResult:
     """Read and check the ``result.json`` of a slide's folder.
 
-    Raises
-    ------
-    ResultError
-        When it is missing, too large, damaged or of another version.
+    Raises:
+        ResultError: When it is missing, too large, damaged or of another version.
     """
     path = folder / RESULT_FILE
     try:

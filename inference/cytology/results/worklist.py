@@ -16,20 +16,19 @@ COLUMNS = ("slide", "disposition", "rank", "quintile", "score", "grade", "adequa
 class WorklistRow:
     """One slide of a run.
 
-    Attributes
-    ----------
-    slide : name, unique within the run.
-    disposition : what is to be done with it ("review", "no_further_review" ...).
-    rank : 1 is the most suspicious slide of the run; None without a score.
-    quintile : 1 is the most suspicious fifth; None without a score.
-    score : 0..1, higher is worse; None when the slide could not be screened.
-    grade : the most severe class that its findings support; empty without a score.
-    adequacy : one of ``AdequacyVerdict``; empty when the slide could not be screened.
-    n_findings : judged candidates whose most probable class is abnormal.
-    seconds : wall time spent on the slide.
-    error : why there is no score, and what to do; empty when there is one.
-    folder : the stored result, relative to the run's folder, such as "slides/a12"; empty when there is none.
-    reasons : the rules that led to the disposition, in words.
+    Attributes:
+        slide: name, unique within the run.
+        disposition: what is to be done with it ("review", "no_further_review" ...).
+        rank: 1 is the most suspicious slide of the run; None without a score.
+        quintile: 1 is the most suspicious fifth; None without a score.
+        score: 0..1, higher is worse; None when the slide could not be screened.
+        grade: the most severe class that its findings support; empty without a score.
+        adequacy: one of ``AdequacyVerdict``; empty when the slide could not be screened.
+        n_findings: judged candidates whose most probable class is abnormal.
+        seconds: wall time spent on the slide.
+        error: why there is no score, and what to do; empty when there is one.
+        folder: the stored result, relative to the run's folder, such as "slides/a12"; empty when there is none.
+        reasons: the rules that led to the disposition, in words.
     """
 
     slide: str
@@ -50,19 +49,18 @@ class WorklistRow:
 class TriageRun:
     """What summary and pages report about a run.
 
-    Attributes
-    ----------
-    seconds : wall time in which the slides of the list were screened, all sessions of a resumed run together.
-    operating_point : the certified operating point that excluded slides, in words; empty when there is none, and then
-        no slide may be excluded.
-    no_certificate : why there is none, in words ("the certificate was issued for another finder").
-    preset, preparation, policy : names of what was asked for.
-    runtime : what ran the models.
-    machine : processor and cores, in words.
-    models : name -> version, variant or hash, in words.
-    notes : what the reader should know about the whole run.
-    note, note_zh : shown large on every page ("These cells are drawn").
-    finished : when the run ended.
+    Attributes:
+        seconds: wall time in which the slides of the list were screened, all sessions of a resumed run together.
+        operating_point: the certified operating point that excluded slides, in words; empty when there is none, and
+            then no slide may be excluded.
+        no_certificate: why there is none, in words ("the certificate was issued for another finder").
+        preset, preparation, policy: names of what was asked for.
+        runtime: what ran the models.
+        machine: processor and cores, in words.
+        models: name -> version, variant or hash, in words.
+        notes: what the reader should know about the whole run.
+        note, note_zh: shown large on every page ("These cells are drawn").
+        finished: when the run ended.
     """
 
     seconds: float
@@ -88,10 +86,8 @@ def in_order(rows: Iterable[WorklistRow]) -> list[WorklistRow]:
 def write_worklist(path: Path, rows: Iterable[WorklistRow]) -> None:
     """Write ``worklist.csv``, whole or not at all: UTF-8, one row per slide, most suspicious first.
 
-    Raises
-    ------
-    OutputError
-        When the file cannot be written.
+    Raises:
+        OutputError: When the file cannot be written.
     """
     with write_whole(path) as stream:
         table = csv.writer(stream)

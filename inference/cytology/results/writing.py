@@ -31,17 +31,13 @@ def write_slide_result(folder: Path, result: SlideResult) -> None:
 
     ``result.json`` comes last: a folder that has it is complete.
 
-    Parameters
-    ----------
-    folder : exists and is empty.
-    result : of the slide.
+    Args:
+        folder: exists and is empty.
+        result: of the slide.
 
-    Raises
-    ------
-    OutputError
-        When the folder is missing or not empty, or a file cannot be written.
-    ResultError
-        When the result has a value that cannot be (a probability that is not a number, for example).
+    Raises:
+        OutputError: When the folder is missing or not empty, or a file cannot be written.
+        ResultError: When the result has a value that cannot be (a probability that is not a number, for example).
     """
     _check_empty(folder)
     gallery = _gallery_names(result)

@@ -25,22 +25,20 @@ _MOST_CRASHES = 2  # a worker may die once for reasons of its own; twice on the 
 class Dispatcher:
     """One session of a run: everything that is not finished yet, once.
 
-    Parameters
-    ----------
-    ledger : of the run.
-    jobs : the slides that the user named.
-    make_screener : loads the models in a worker.
-    settings : what shapes a result; goes into its provenance.
-    workers : processes.
-    timeout_s : a slide that takes longer has failed.
-    retry_failed : take slides that have failed before once more.
-    hashed : put the SHA-256 of the whole file into the result.
+    Args:
+        ledger: of the run.
+        jobs: the slides that the user named.
+        make_screener: loads the models in a worker.
+        settings: what shapes a result; goes into its provenance.
+        workers: processes.
+        timeout_s: a slide that takes longer has failed.
+        retry_failed: take slides that have failed before once more.
+        hashed: put the SHA-256 of the whole file into the result.
 
-    Attributes
-    ----------
-    total : slides that this session has to do.
-    done, failed : slides that have ended so far, and those of them that have failed.
-    first_ready : when the models were loaded and the first slide was begun (``time.monotonic``); None before.
+    Attributes:
+        total: slides that this session has to do.
+        done, failed: slides that have ended so far, and those of them that have failed.
+        first_ready: when the models were loaded and the first slide was begun (``time.monotonic``); None before.
     """
 
     def __init__(
@@ -76,12 +74,9 @@ class Dispatcher:
 
         Whatever ends it, the workers are gone afterwards, and everything that was finished is on the disk.
 
-        Raises
-        ------
-        UnmissedError
-            When no slide can be screened: the models cannot be loaded, or the disk is full.
-        KeyboardInterrupt
-            On Ctrl-C, once the run is tidy.
+        Raises:
+            UnmissedError: When no slide can be screened: the models cannot be loaded, or the disk is full.
+            KeyboardInterrupt: On Ctrl-C, once the run is tidy.
         """
         try:
             while self._queue or any(worker.job for worker in self._workers):

@@ -11,15 +11,13 @@ from unmissed.inference.cytology.run.state import stored_path
 def name_jobs(jobs: Sequence[SlideJob], taken: Mapping[str, str]) -> list[SlideJob]:
     """Give every slide a name that no other slide of the run has: its file name without suffix.
 
-    Parameters
-    ----------
-    jobs : the slides, in order.
-    taken : name -> path as ``stored_path`` has it, of the slides that the run already knows; they keep their names.
+    Args:
+        jobs: the slides, in order.
+        taken: name -> path as ``stored_path`` has it, of the slides that the run already knows; they keep their names.
 
-    Returns
-    -------
-    One per path, with its name. The second slide that would be ``a12`` is ``a12-2``. Names that differ only in case
-    count as the same, because on some systems their folders do.
+    Returns:
+        One per path, with its name. The second slide that would be ``a12`` is ``a12-2``. Names that differ only in case
+        count as the same, because on some systems their folders do.
     """
     known = {path: name for name, path in taken.items()}
     used = {name.casefold() for name in taken}

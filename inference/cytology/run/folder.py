@@ -25,14 +25,11 @@ class RunFolder:
     ``slides/NAME/`` holds a slide's result, moved into place by one rename; ``state/NAME.json`` its state, written
     after that; ``run.json`` the settings and times; the rest is made from these and can be made again.
 
-    Parameters
-    ----------
-    path : the folder; made when it is not there.
+    Args:
+        path: the folder; made when it is not there.
 
-    Raises
-    ------
-    OutputError
-        When it cannot be made, or holds something else than a run.
+    Raises:
+        OutputError: When it cannot be made, or holds something else than a run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,10 +66,8 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Keep every other run out of the folder; the system frees the lock when this process ends, however it ends.
 
-        Raises
-        ------
-        OutputError
-            When another run works here.
+        Raises:
+            OutputError: When another run works here.
         """
         path = self.states / ".lock"
         try:
@@ -143,10 +138,8 @@ class RunFolder:
     def read_record(self) -> dict[str, Any]:
         """The stored ``run.json``; empty for a new run.
 
-        Raises
-        ------
-        OutputError
-            When it is damaged, or of something else than a triage.
+        Raises:
+            OutputError: When it is damaged, or of something else than a triage.
         """
         fix = "name another folder with -o"
         try:

@@ -34,14 +34,12 @@ class _Screened:
 class Ledger:
     """The states and results of a run's slides.
 
-    Parameters
-    ----------
-    folder : of the run; locked by this process.
-    policy, preparation, exclusion : what the dispositions follow.
+    Args:
+        folder: of the run; locked by this process.
+        policy, preparation, exclusion: what the dispositions follow.
 
-    Attributes
-    ----------
-    states : slide -> state, also of slides that this session did not name.
+    Attributes:
+        states: slide -> state, also of slides that this session did not name.
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, exclusion: Exclusion) -> None:
@@ -100,12 +98,9 @@ class Ledger:
     def finish(self, slide: str, seconds: float) -> None:
         """The result of a slide is complete.
 
-        Raises
-        ------
-        ResultError
-            When it is not.
-        OutputError
-            When it cannot be moved into place.
+        Raises:
+            ResultError: When it is not.
+            OutputError: When it cannot be moved into place.
         """
         result = read_slide_result(self.folder.partial(slide))
         self.folder.accept(slide)

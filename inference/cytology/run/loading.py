@@ -30,17 +30,13 @@ def screener_for(
 
     The files of the models are chosen here, once for all workers.
 
-    Parameters
-    ----------
-    earlier : model -> sha256 of the file that an earlier session of the run used; with "auto" it is used again, so that
-        a measurement of milliseconds does not part a run in two.
+    Args:
+        earlier: model -> sha256 of the file that an earlier session of the run used; with "auto" it is used again, so
+            that a measurement of milliseconds does not part a run in two.
 
-    Raises
-    ------
-    ConfigError
-        When no model of the preset has the variant.
-    ModelError, RuntimeUnavailableError
-        When a model is missing or damaged, or is not computed right here.
+    Raises:
+        ConfigError: When no model of the preset has the variant.
+        ModelError, RuntimeUnavailableError: When a model is missing or damaged, or is not computed right here.
     """
     how = load_preset(preset)
     if max_crops is not None:

@@ -29,13 +29,12 @@ MakeScreener = Callable[[], ScreenerProtocol]
 class SlideJob:
     """A slide to screen, as the user named it.
 
-    Attributes
-    ----------
-    path : file or folder.
-    um_per_px : given by the user; None asks the file.
-    um_per_px_source : where it was given ("command line", "table").
-    problem : why it cannot even be tried; empty otherwise.
-    slide : its name in the run, once ``name_jobs`` has given it one.
+    Attributes:
+        path: file or folder.
+        um_per_px: given by the user; None asks the file.
+        um_per_px_source: where it was given ("command line", "table").
+        problem: why it cannot even be tried; empty otherwise.
+        slide: its name in the run, once ``name_jobs`` has given it one.
     """
 
     path: Path
@@ -87,12 +86,11 @@ Message = Ready | Done | Failed
 class TriageProgress:
     """How far a run is.
 
-    Attributes
-    ----------
-    done, total : slides of this session.
-    slides_per_h : since the models were loaded; None before the first slide is done.
-    left_s : seconds that the rest will take at that speed; None before the first slide is done.
-    row : the slide that has just ended, with its place among the others so far; None when time has passed only.
+    Attributes:
+        done, total: slides of this session.
+        slides_per_h: since the models were loaded; None before the first slide is done.
+        left_s: seconds that the rest will take at that speed; None before the first slide is done.
+        row: the slide that has just ended, with its place among the others so far; None when time has passed only.
     """
 
     done: int

@@ -40,42 +40,34 @@ def triage(
 
     A slide that cannot be screened becomes a row with its error. The same call resumes an interrupted run.
 
-    Parameters
-    ----------
-    slides : files, folders and patterns.
-    output : folder of the run.
-    preset : fast, default or thorough.
-    policy : name or path of the policy.
-    preparation : liquid or conventional.
-    um_per_px : pixel size at level 0; None asks the files.
-    um_per_px_table : CSV with pixel sizes by slide, columns slide and um_per_px; wins over ``um_per_px``.
-    runtime : of the models.
-    variant : "auto" takes the fastest files that this machine computes correctly.
-    workers : slides processed in parallel.
-    threads : CPU threads per slide; None takes cores / workers.
-    max_crops : maximum number of crops; None takes the preset's.
-    timeout_s : a slide that takes longer has failed.
-    retry_failed : try failed slides of an earlier run again.
-    overwrite : discard an earlier run in ``output``.
-    no_hash : skip the SHA-256 of the files.
-    note, note_zh : shown large on every page.
-    on_progress : called about once per second.
+    Args:
+        slides: files, folders and patterns.
+        output: folder of the run.
+        preset: fast, default or thorough.
+        policy: name or path of the policy.
+        preparation: liquid or conventional.
+        um_per_px: pixel size at level 0; None asks the files.
+        um_per_px_table: CSV with pixel sizes by slide, columns slide and um_per_px; wins over ``um_per_px``.
+        runtime: of the models.
+        variant: "auto" takes the fastest files that this machine computes correctly.
+        workers: slides processed in parallel.
+        threads: CPU threads per slide; None takes cores / workers.
+        max_crops: maximum number of crops; None takes the preset's.
+        timeout_s: a slide that takes longer has failed.
+        retry_failed: try failed slides of an earlier run again.
+        overwrite: discard an earlier run in ``output``.
+        no_hash: skip the SHA-256 of the files.
+        note, note_zh: shown large on every page.
+        on_progress: called about once per second.
 
-    Returns
-    -------
-    TriageOutcome
-        The rows of the worklist, and what is reported about the run.
+    Returns:
+        TriageOutcome: The rows of the worklist, and what is reported about the run.
 
-    Raises
-    ------
-    ConfigError
-        When an option is wrong, or the folder holds a run with other settings.
-    SlideError
-        When the table of pixel sizes is wrong.
-    ModelError, RuntimeUnavailableError
-        When a model is missing or damaged, or is not computed correctly here.
-    OutputError
-        When the folder cannot be written, or another run works in it.
+    Raises:
+        ConfigError: When an option is wrong, or the folder holds a run with other settings.
+        SlideError: When the table of pixel sizes is wrong.
+        ModelError, RuntimeUnavailableError: When a model is missing or damaged, or is not computed correctly here.
+        OutputError: When the folder cannot be written, or another run works in it.
     """
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
@@ -125,10 +117,8 @@ def triage(
 def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> list[SlideJob]:
     """The slides with their pixel sizes; what is not a slide becomes an entry with its problem.
 
-    Raises
-    ------
-    SlideError
-        When the table of pixel sizes is wrong.
+    Raises:
+        SlideError: When the table of pixel sizes is wrong.
     """
     sizes = read_pixel_sizes(table) if table else {}
     found = find_slides(slides)

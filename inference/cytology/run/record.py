@@ -14,12 +14,11 @@ from unmissed.inference.cytology.run.folder import RunFolder
 class RunRecord:
     """The record of a run, ``run.json``, with this process as its newest session.
 
-    Parameters
-    ----------
-    folder : of the run.
-    record : the record so far; empty for a new run.
-    settings : what shapes the results.
-    arguments : what the user asked for this time.
+    Args:
+        folder: of the run.
+        record: the record so far; empty for a new run.
+        settings: what shapes the results.
+        arguments: what the user asked for this time.
     """
 
     def __init__(
@@ -69,16 +68,13 @@ class RunRecord:
 def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> None:
     """Refuse to mix results of different settings in one worklist.
 
-    Parameters
-    ----------
-    stored : the settings that ``run.json`` holds; None for a new run.
-    settings : those of this session, as plain JSON values.
-    output : the folder, for the message.
+    Args:
+        stored: the settings that ``run.json`` holds; None for a new run.
+        settings: those of this session, as plain JSON values.
+        output: the folder, for the message.
 
-    Raises
-    ------
-    ConfigError
-        Names what differs.
+    Raises:
+        ConfigError: Names what differs.
     """
     if stored is None:
         return

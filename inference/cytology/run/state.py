@@ -110,10 +110,8 @@ def _of_folder(path: Path, um_per_px: float | None) -> Fingerprint:
 def read_states(folder: Path) -> dict[str, SlideState]:
     """All states of a run, by the name of the slide.
 
-    Raises
-    ------
-    OutputError
-        When a state is damaged: it is written whole, so somebody else has changed it.
+    Raises:
+        OutputError: When a state is damaged: it is written whole, so somebody else has changed it.
     """
     states = {}
     for path in sorted(folder.glob("*.json")):

@@ -31,20 +31,19 @@ _PACKAGES = (
 class TriagePlan:
     """What to do.
 
-    Attributes
-    ----------
-    output : folder of the run.
-    inputs : the slides.
-    make_screener : loads the models in a worker; picklable.
-    settings : what shapes a slide's result (preset, models ...); slides of one run share them.
-    policy, preparation : what is demanded of a slide.
-    workers : processes.
-    timeout_s : a slide that takes longer has failed.
-    retry_failed : take slides that have failed before once more.
-    hashed : put the SHA-256 of the whole file into the results.
-    overwrite : forget what the folder holds of an earlier run.
-    arguments : what the user asked for, for the record.
-    note, note_zh : shown large on every page.
+    Attributes:
+        output: folder of the run.
+        inputs: the slides.
+        make_screener: loads the models in a worker; picklable.
+        settings: what shapes a slide's result (preset, models ...); slides of one run share them.
+        policy, preparation: what is demanded of a slide.
+        workers: processes.
+        timeout_s: a slide that takes longer has failed.
+        retry_failed: take slides that have failed before once more.
+        hashed: put the SHA-256 of the whole file into the results.
+        overwrite: forget what the folder holds of an earlier run.
+        arguments: what the user asked for, for the record.
+        note, note_zh: shown large on every page.
     """
 
     output: Path
@@ -67,11 +66,10 @@ class TriagePlan:
 class TriageOutcome:
     """How a session ended.
 
-    Attributes
-    ----------
-    rows : the worklist of the whole run.
-    run : what is reported about the run.
-    screened : slides that this session did, failed ones included.
+    Attributes:
+        rows: the worklist of the whole run.
+        run: what is reported about the run.
+        screened: slides that this session did, failed ones included.
     """
 
     rows: tuple[WorklistRow, ...]
@@ -87,19 +85,14 @@ class TriageOutcome:
 def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> TriageOutcome:
     """Screen all slides that are not finished yet and write worklist, summary, record and pages.
 
-    Parameters
-    ----------
-    plan : what is to be done.
-    report : receives the progress, about once per second.
+    Args:
+        plan: what is to be done.
+        report: receives the progress, about once per second.
 
-    Raises
-    ------
-    ConfigError
-        When the folder holds a run with other settings.
-    OutputError
-        When the folder cannot be written, or another run works in it.
-    UnmissedError
-        When the models cannot be loaded.
+    Raises:
+        ConfigError: When the folder holds a run with other settings.
+        OutputError: When the folder cannot be written, or another run works in it.
+        UnmissedError: When the models cannot be loaded.
     """
     folder = RunFolder(plan.output)
     with folder.locked():

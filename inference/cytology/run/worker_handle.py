@@ -16,11 +16,10 @@ _GRACE_S = 5.0  # for a worker that was asked to end
 class Worker:
     """A process that loads the models once and then screens one slide after the other.
 
-    Attributes
-    ----------
-    job : the slide it works on; None when it loads or waits.
-    is_ready : the models are loaded.
-    waits_for : what to wait for until ``receive`` has something to say.
+    Attributes:
+        job: the slide it works on; None when it loads or waits.
+        is_ready: the models are loaded.
+        waits_for: what to wait for until ``receive`` has something to say.
     """
 
     def __init__(self, make_screener: MakeScreener, settings: dict[str, Any], *, hashed: bool) -> None:

@@ -24,10 +24,8 @@ log = logging.getLogger(__name__)
 def load_screener(settings: ScreenSettings) -> ScreenerProtocol:
     """Load the models that the settings name; the import of the pipeline costs the run's own process nothing.
 
-    Raises
-    ------
-    ModelError, RuntimeUnavailableError
-        When a model is missing or damaged, or cannot run here.
+    Raises:
+        ModelError, RuntimeUnavailableError: When a model is missing or damaged, or cannot run here.
     """
     from unmissed.inference.cytology.screening.screen import Screener
 
@@ -37,12 +35,11 @@ def load_screener(settings: ScreenSettings) -> ScreenerProtocol:
 def worker_main(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:
     """Load the models and screen slides until the pipe or the parent ends; the main function of a worker process.
 
-    Parameters
-    ----------
-    connection : jobs with the folders of their results come in, messages go out; None asks to leave.
-    make_screener : loads the models.
-    settings : what the run asked for; goes into every result's provenance.
-    hashed : whether to read the whole file for its SHA-256.
+    Args:
+        connection: jobs with the folders of their results come in, messages go out; None asks to leave.
+        make_screener: loads the models.
+        settings: what the run asked for; goes into every result's provenance.
+        hashed: whether to read the whole file for its SHA-256.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()

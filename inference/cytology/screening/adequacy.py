@@ -15,11 +15,10 @@ GLASS_ONLY_MM2 = 0.002  # less foreground than a single squamous cell has is dus
 def assess(nucleus: np.ndarray, regions: Regions, um_per_cell: float, limits: AdequacyLimits) -> Adequacy:
     """Estimate the number of squamous cells and name what is wrong, the worst first.
 
-    Parameters
-    ----------
-    nucleus : float32 (rows, columns), probability of a nucleus.
-    um_per_cell : side of a map cell.
-    limits : what the preparation has to show (Bethesda 2014: 5,000 cells liquid-based, 8,000 conventional).
+    Args:
+        nucleus: float32 (rows, columns), probability of a nucleus.
+        um_per_cell: side of a map cell.
+        limits: what the preparation has to show (Bethesda 2014: 5,000 cells liquid-based, 8,000 conventional).
     """
     cells = len(find_peaks(np.where(regions.foreground, nucleus, 0), APART_UM / um_per_cell, NUCLEUS)[0])
     if regions.foreground_mm2 < GLASS_ONLY_MM2:

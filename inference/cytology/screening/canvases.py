@@ -16,13 +16,12 @@ SAME_SCALE = 0.06  # a view this close to the model's pixel size is used as it i
 class CanvasGrid:
     """Canvases whose cores tile the slide without gaps; the halo around a core is context only.
 
-    Attributes
-    ----------
-    view : level and decoding scale that are read.
-    um_per_px : of a model pixel.
-    ratio : view pixels per model pixel, at least about 1; canvases are shrunk by it.
-    core_px, halo_px : in model pixels; a canvas is ``core_px + 2 * halo_px`` wide.
-    stride_px : model pixels per cell of the heat map; divides both.
+    Attributes:
+        view: level and decoding scale that are read.
+        um_per_px: of a model pixel.
+        ratio: view pixels per model pixel, at least about 1; canvases are shrunk by it.
+        core_px, halo_px: in model pixels; a canvas is ``core_px + 2 * halo_px`` wide.
+        stride_px: model pixels per cell of the heat map; divides both.
     """
 
     view: LevelView

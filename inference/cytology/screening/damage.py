@@ -10,10 +10,9 @@ from unmissed.datasets.slides.base import Slide, SlideError
 class ForgivingSlide(Slide):
     """A slide whose damaged tiles read as background, so that the rest can be judged.
 
-    Attributes
-    ----------
-    damaged : (level, column, row) of every tile that could not be read.
-    first_error : what the reader said of the first of them; None while all is well.
+    Attributes:
+        damaged: (level, column, row) of every tile that could not be read.
+        first_error: what the reader said of the first of them; None while all is well.
     """
 
     def __init__(self, slide: Slide) -> None:

@@ -29,17 +29,14 @@ def judge(
 ) -> list[Finding]:
     """Classify a crop around every candidate; the most suspicious finding comes first.
 
-    Parameters
-    ----------
-    card : of the judge; its normal classes form the group "normal".
-    um_per_px : of the crops.
-    box_px : side of the box to show around a finding, level-0 pixels.
-    watch : gets the seconds of "read_crops" and "judge".
+    Args:
+        card: of the judge; its normal classes form the group "normal".
+        um_per_px: of the crops.
+        box_px: side of the box to show around a finding, level-0 pixels.
+        watch: gets the seconds of "read_crops" and "judge".
 
-    Raises
-    ------
-    SlideError
-        When the slide's pixel size is not known.
+    Raises:
+        SlideError: When the slide's pixel size is not known.
     """
     size_px = session.input_size
     probabilities = np.zeros((len(candidates), len(card.classes)), np.float32)

@@ -50,15 +50,13 @@ class KnownSlide(Slide):
 def known_answers(screen: Callable[[Slide, str, str], SlideResult], about: list) -> tuple[float, ...]:
     """Score, and the highest finder scores and abnormal probabilities, of the known slide as screened here.
 
-    Parameters
-    ----------
-    screen : of the screener.
-    about : everything that shapes a score, as plain values; where it, the code or the machine is another, it is asked
-        again.
+    Args:
+        screen: of the screener.
+        about: everything that shapes a score, as plain values; where it, the code or the machine is another, it is
+            asked again.
 
-    Returns
-    -------
-    Numbers 0..1, always as many.
+    Returns:
+        Numbers 0..1, always as many.
     """
     key = answer_cache.digest([KNOWN_SLIDE, _FORMAT, about, *answer_cache.machine(), answer_cache.code_of(*_CODE)])
     stored = answer_cache.load_numbers(key)

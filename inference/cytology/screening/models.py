@@ -29,15 +29,14 @@ ACCELERATOR_BATCH_PX = 4_000_000  # large enough to fill a device, small enough 
 class HeatMapModel:
     """A heat-map model, loaded for canvases of one size.
 
-    Attributes
-    ----------
-    session : maps (N, K, cells, cells) of canvases.
-    card : what it was trained for.
-    target : indices of the classes that count as a find.
-    um_per_px : of a model pixel.
-    size_px, halo_px : side of a canvas, and its border that is context only, model pixels.
-    stride_px : model pixels per cell of its map.
-    radius_cells : candidates are further apart than this.
+    Attributes:
+        session: maps (N, K, cells, cells) of canvases.
+        card: what it was trained for.
+        target: indices of the classes that count as a find.
+        um_per_px: of a model pixel.
+        size_px, halo_px: side of a canvas, and its border that is context only, model pixels.
+        stride_px: model pixels per cell of its map.
+        radius_cells: candidates are further apart than this.
     """
 
     session: Session
@@ -53,10 +52,8 @@ class HeatMapModel:
     def from_card(cls, session: Session, card: Card, size_px: int) -> Self:
         """Take over what the card says.
 
-        Raises
-        ------
-        ModelError
-            When the card does not say how large a pixel was in training.
+        Raises:
+            ModelError: When the card does not say how large a pixel was in training.
         """
         spec, um_per_px = _spec(card), _um_per_px(card)
         target = tuple(card.class_ids.index(name) for name in spec.target)
@@ -73,13 +70,12 @@ class HeatMapModel:
 class ScreenerModels:
     """What a screener runs.
 
-    Attributes
-    ----------
-    scanning : goes over the whole slide.
-    windows : looks again at chosen places; None unless the preset asks for it.
-    judge, judge_card, judge_um_per_px : classify crops of that pixel size.
-    slide_score : turns findings into one number.
-    chosen : role -> the file that runs and why, for the record.
+    Attributes:
+        scanning: goes over the whole slide.
+        windows: looks again at chosen places; None unless the preset asks for it.
+        judge, judge_card, judge_um_per_px: classify crops of that pixel size.
+        slide_score: turns findings into one number.
+        chosen: role -> the file that runs and why, for the record.
     """
 
     scanning: HeatMapModel
@@ -94,10 +90,9 @@ class ScreenerModels:
     def load(cls, settings: ScreenSettings) -> Self:
         """Load what the preset asks for.
 
-        Raises
-        ------
-        ModelError, RuntimeUnavailableError
-            When a model is missing or damaged, is of another kind, or cannot run here.
+        Raises:
+            ModelError, RuntimeUnavailableError: When a model is missing or damaged, is of another kind, or cannot run
+                here.
         """
         preset = settings.preset
         everywhere = preset.fine_search is FineSearch.EVERYWHERE
@@ -165,10 +160,9 @@ def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
 def choose_model(name: str, runtime: str, variant: str = "auto", earlier: str | None = None) -> Choice:
     """The file of a model that runs; the slide score is a table, which every machine computes on its CPU.
 
-    Parameters
-    ----------
-    variant : taken by the models that have it.
-    earlier : sha256 of the file to keep to, where "auto" leaves the choice and the file is right here.
+    Args:
+        variant: taken by the models that have it.
+        earlier: sha256 of the file to keep to, where "auto" leaves the choice and the file is right here.
     """
     card = load_card(find_card(name))
     if isinstance(card.input, TableInput):

@@ -20,11 +20,10 @@ PLACES_PER_CROP = 3  # for every crop that may be judged; more brought no more a
 class Refined:
     """The finer map.
 
-    Attributes
-    ----------
-    abnormal : float32 (rows, columns) of the finer grid, probability of an abnormal nucleus; 0 where not looked at.
-    looked : bool (rows, columns), where it was looked at.
-    windows : number of places.
+    Attributes:
+        abnormal: float32 (rows, columns) of the finer grid, probability of an abnormal nucleus; 0 where not looked at.
+        looked: bool (rows, columns), where it was looked at.
+        windows: number of places.
     """
 
     abnormal: np.ndarray
@@ -37,14 +36,13 @@ def choose_places(
 ) -> list[tuple[int, int]]:
     """Cores of the finer grid that are worth a second look, as (row, column) in reading order.
 
-    Parameters
-    ----------
-    abnormal : float32 (rows, columns), the coarse map.
-    cell_px : side of its cells, level-0 pixels.
-    grid : the finer grid.
-    share : largest share of the cores.
-    min_score : a place whose highest coarse score is lower is left out.
-    most : largest number of places.
+    Args:
+        abnormal: float32 (rows, columns), the coarse map.
+        cell_px: side of its cells, level-0 pixels.
+        grid: the finer grid.
+        share: largest share of the cores.
+        min_score: a place whose highest coarse score is lower is left out.
+        most: largest number of places.
     """
     side = grid.cells * grid.cell_px / cell_px  # coarse cells along a core
     rows, columns = grid.rows, grid.columns

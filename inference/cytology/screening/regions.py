@@ -21,12 +21,11 @@ DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be assesse
 class Regions:
     """Masks over the cells of the finder's heat map, and their shares.
 
-    Attributes
-    ----------
-    foreground : bool (rows, columns), holds something other than glass.
-    foreground_mm2 : its area.
-    out_of_focus, obscured : share of the foreground, 0..1.
-    mean : mean grey level of the whole slide, 0..255.
+    Attributes:
+        foreground: bool (rows, columns), holds something other than glass.
+        foreground_mm2: its area.
+        out_of_focus, obscured: share of the foreground, 0..1.
+        mean: mean grey level of the whole slide, 0..255.
     """
 
     foreground: np.ndarray
@@ -41,10 +40,9 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
 
     Single cells are kept: a nucleus alone darkens its map cell by more than the threshold.
 
-    Parameters
-    ----------
-    scan : maps of the slide.
-    um_per_cell : side of a map cell.
+    Args:
+        scan: maps of the slide.
+        um_per_cell: side of a map cell.
     """
     picture = scan.overview
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

@@ -24,13 +24,12 @@ _Busy = tuple[int, int, np.ndarray]  # row, column and pixels of a canvas with s
 class Scan:
     """Maps of a whole slide; one entry per cell of the finder's heat map.
 
-    Attributes
-    ----------
-    grid : where the cells lie.
-    abnormal, nucleus : float32 (rows, columns), probability of an abnormal nucleus and of any nucleus.
-    overview : uint8 (rows, columns, 3), mean colour.
-    fine, coarse : float32 (rows, columns), mean strength of fine and of coarse detail, grey levels.
-    canvases, empty : number of canvases, and of those that were uniform and therefore not given to the model.
+    Attributes:
+        grid: where the cells lie.
+        abnormal, nucleus: float32 (rows, columns), probability of an abnormal nucleus and of any nucleus.
+        overview: uint8 (rows, columns, 3), mean colour.
+        fine, coarse: float32 (rows, columns), mean strength of fine and of coarse detail, grey levels.
+        canvases, empty: number of canvases, and of those that were uniform and therefore not given to the model.
     """
 
     grid: CanvasGrid
@@ -48,13 +47,12 @@ def scan(
 ) -> Scan:
     """Run the finder over the whole slide.
 
-    Parameters
-    ----------
-    grid : its canvases have the size that the session takes.
-    session : maps (N, K, cells, cells) of canvases; class 0 is the background.
-    target : the classes that are abnormal.
-    threads : how many canvases are read and run at the same time.
-    watch : gets the seconds of "read", "foreground" and "finder".
+    Args:
+        grid: its canvases have the size that the session takes.
+        session: maps (N, K, cells, cells) of canvases; class 0 is the background.
+        target: the classes that are abnormal.
+        threads: how many canvases are read and run at the same time.
+        watch: gets the seconds of "read", "foreground" and "finder".
     """
     shape = grid.map_shape
     abnormal, nucleus, fine, coarse = (np.zeros(shape, np.float32) for _ in range(4))

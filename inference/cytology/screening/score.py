@@ -30,10 +30,9 @@ def slide_features(findings: Sequence[Finding], area_mm2: float) -> dict[str, fl
     Top-k entries are the logit of the k-th largest probability; counts are log(1 + n); rates are log(1 + n per 10 mm2),
     because more area brings more false findings.
 
-    Parameters
-    ----------
-    findings : judged candidates in any order.
-    area_mm2 : foreground that was searched.
+    Args:
+        findings: judged candidates in any order.
+        area_mm2: foreground that was searched.
     """
     abnormal = np.array([f.abnormal for f in findings])
     severe = np.array([sum(f.probabilities.get(name, 0.0) for name in SEVERE) for f in findings])

@@ -51,14 +51,12 @@ class _Found:
 class Screener(Closing):
     """Loaded models that screen slide after slide.
 
-    Parameters
-    ----------
-    settings : how much is looked at, and with what.
-    models : loaded by ``Screener.load``.
+    Args:
+        settings: how much is looked at, and with what.
+        models: loaded by ``Screener.load``.
 
-    Attributes
-    ----------
-    known_slide : what a drawn slide gives here, for certificates; see ``known_slide.known_answers``.
+    Attributes:
+        known_slide: what a drawn slide gives here, for certificates; see ``known_slide.known_answers``.
     """
 
     def __init__(self, settings: ScreenSettings, models: ScreenerModels) -> None:
@@ -70,10 +68,8 @@ class Screener(Closing):
     def load(cls, settings: ScreenSettings) -> Self:
         """Load the models.
 
-        Raises
-        ------
-        ModelError, RuntimeUnavailableError
-            When a model is missing or damaged, or cannot run here.
+        Raises:
+            ModelError, RuntimeUnavailableError: When a model is missing or damaged, or cannot run here.
         """
         screener = cls(settings, ScreenerModels.load(settings))
         try:
@@ -85,16 +81,13 @@ class Screener(Closing):
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
         """Screen an open slide.
 
-        Parameters
-        ----------
-        slide : its pixel size must be known.
-        name : unique within the run.
-        path : as the user named it.
+        Args:
+            slide: its pixel size must be known.
+            name: unique within the run.
+            path: as the user named it.
 
-        Raises
-        ------
-        SlideError
-            When the pixel size is unknown or out of the models' range, or nothing at all can be read.
+        Raises:
+            SlideError: When the pixel size is unknown or out of the models' range, or nothing at all can be read.
         """
         started = perf_counter()
         pixel_size = _check_pixel_size(slide, self.models.judge_um_per_px)

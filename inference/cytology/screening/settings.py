@@ -51,14 +51,14 @@ preset_names, load_preset = _PRESETS.names, _PRESETS.load
 class ScreenSettings:
     """What a screener needs to know; can be sent to another process.
 
-    Attributes
-    ----------
-    preset : how much is looked at, and the models by name or path.
-    adequacy : what the preparation has to show.
-    grade : how the grade follows from the findings.
-    runtime : what runs the models.
-    threads : how many read and run at the same time; None takes all physical cores.
-    chosen : model -> the file of it that was chosen for the whole run; other models are chosen where they are loaded.
+    Attributes:
+        preset: how much is looked at, and the models by name or path.
+        adequacy: what the preparation has to show.
+        grade: how the grade follows from the findings.
+        runtime: what runs the models.
+        threads: how many read and run at the same time; None takes all physical cores.
+        chosen: model -> the file of it that was chosen for the whole run; other models are chosen where they are
+            loaded.
     """
 
     preset: Preset

@@ -34,9 +34,8 @@ class Stopwatch:
 class Gatherer(Generic[T]):
     """Makes batches of what several threads bring; the one who fills a batch takes it.
 
-    Parameters
-    ----------
-    size : of a batch.
+    Args:
+        size: of a batch.
     """
 
     def __init__(self, size: int) -> None:

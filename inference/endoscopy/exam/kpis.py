@@ -23,14 +23,13 @@ _LIMITLESS = "For information: no guideline has a limit."
 class Kpi:
     """A quality figure.
 
-    Attributes
-    ----------
-    name : "withdrawal_s", "coverage" ...; see ``docs/reference/exam-results.md``.
-    value : in ``unit``; None where it could not be measured.
-    unit : "s" seconds, "share" 0..1, "count", or "time_s", a time of the stream.
-    limit : least value that is asked for; None where there is none.
-    met : whether it was reached; None without a limit, or where that cannot be said.
-    source : of the limit, or of the figure.
+    Attributes:
+        name: "withdrawal_s", "coverage" ...; see ``docs/reference/exam-results.md``.
+        value: in ``unit``; None where it could not be measured.
+        unit: "s" seconds, "share" 0..1, "count", or "time_s", a time of the stream.
+        limit: least value that is asked for; None where there is none.
+        met: whether it was reached; None without a limit, or where that cannot be said.
+        source: of the limit, or of the figure.
     """
 
     name: str
@@ -47,11 +46,10 @@ def kpis_of(result: ExamResult, protocol: Protocol, timeline: Timeline) -> tuple
     What was cut short is not held against the examination: a limit that was not reached when the stream broke is
     "cannot be said", not "not met".
 
-    Parameters
-    ----------
-    result : of the examination.
-    protocol : it was watched with.
-    timeline : of all its frames.
+    Args:
+        result: of the examination.
+        protocol: it was watched with.
+        timeline: of all its frames.
     """
     is_complete = result.ended in COMPLETE
     figures = [_time(result, protocol, is_complete), _effective(result)]

@@ -20,15 +20,12 @@ from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, Ex
 def record(result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures: Mapping[str, str]) -> StoredExam:
     """Bring a result into the form of exam.json.
 
-    Parameters
-    ----------
-    result, protocol, kpis : of the examination.
-    pictures : site code -> path of its best frame, relative to the folder.
+    Args:
+        result, protocol, kpis: of the examination.
+        pictures: site code -> path of its best frame, relative to the folder.
 
-    Raises
-    ------
-    ExamError
-        When a value cannot be (a share of 2, a time that is not a number).
+    Raises:
+        ExamError: When a value cannot be (a share of 2, a time that is not a number).
     """
     coverage = result.coverage
     is_assessed = coverage.score is not None
@@ -83,11 +80,10 @@ def running(
 ) -> StoredExam:
     """What is known of an examination that is still watched.
 
-    Parameters
-    ----------
-    started_at : local time, ISO 8601.
-    protocol, timeline, events : of the examination so far.
-    clocks : the current ones; None where they are not reported.
+    Args:
+        started_at: local time, ISO 8601.
+        protocol, timeline, events: of the examination so far.
+        clocks: the current ones; None where they are not reported.
     """
     stretches = timeline.stretches
     return StoredExam(

@@ -20,14 +20,13 @@ def _seconds() -> dict[str, float]:
 class TimelineStretch:
     """Some frames that follow each other; seconds are those from the frame before, gaps left out.
 
-    Attributes
-    ----------
-    start_s, end_s : times of the first and the last frame.
-    speed_low, speed_high : range of the gauge; None where it was grey throughout.
-    states, reasons, scenes, sites : value -> seconds; reasons only of what was not legible.
-    probability : highest probability of each site.
-    frozen_s : standing still.
-    alert : whether an area alerted.
+    Attributes:
+        start_s, end_s: times of the first and the last frame.
+        speed_low, speed_high: range of the gauge; None where it was grey throughout.
+        states, reasons, scenes, sites: value -> seconds; reasons only of what was not legible.
+        probability: highest probability of each site.
+        frozen_s: standing still.
+        alert: whether an area alerted.
     """
 
     start_s: float

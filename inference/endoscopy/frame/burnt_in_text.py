@@ -26,10 +26,9 @@ class BurntInTextFinder:
     def learn(self, small: np.ndarray, time_s: float) -> bool:
         """Take a picture into account; True when what was found may have changed.
 
-        Parameters
-        ----------
-        small : uint8 (h, w) grey.
-        time_s : of the frame; pictures in quick succession are passed over.
+        Args:
+            small: uint8 (h, w) grey.
+            time_s: of the frame; pictures in quick succession are passed over.
         """
         if time_s < self._next_s:
             return False
@@ -49,9 +48,8 @@ class BurntInTextFinder:
     def removed(self, mask: np.ndarray) -> np.ndarray:
         """The mask without what is burnt in; as it is until enough is known.
 
-        Parameters
-        ----------
-        mask : uint8 (h, w), 255 on the picture. Its rim stays as well, so only what is within counts.
+        Args:
+            mask: uint8 (h, w), 255 on the picture. Its rim stays as well, so only what is within counts.
         """
         if self._found is None:
             return mask

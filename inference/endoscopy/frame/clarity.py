@@ -17,9 +17,8 @@ _SPAN_S = 0.15  # scores of which the mean is taken: single frames that are smea
 class ClarityMeter:
     """Judges frames one after the other.
 
-    Parameters
-    ----------
-    model : gauge with the output "legible" and one output for each of ``REASONS``.
+    Args:
+        model: gauge with the output "legible" and one output for each of ``REASONS``.
     """
 
     def __init__(self, model: str = MODEL) -> None:
@@ -31,15 +30,12 @@ class ClarityMeter:
     def update(self, view: FrameView, previous: FrameView | None) -> Clarity:
         """Judge a frame.
 
-        Parameters
-        ----------
-        view : the frame.
-        previous : the frame before; None after a gap, whose frames then do not count.
+        Args:
+            view: the frame.
+            previous: the frame before; None after a gap, whose frames then do not count.
 
-        Returns
-        -------
-        Clarity
-            ``score`` is that of the last 0.15 s. The reason is the most probable one of this frame.
+        Returns:
+            Clarity: ``score`` is that of the last 0.15 s. The reason is the most probable one of this frame.
         """
         outputs = self._gauge.predict(measure_clarity(view, self._masks))
         if previous is None:

@@ -28,11 +28,10 @@ _COLOUR_PX = 120
 class Masks:
     """What the mask of the tissue comes to at each scale; kept while the mask stays the same array.
 
-    Attributes
-    ----------
-    whole : uint8 (h, w), 255 on tissue, at the size that is measured.
-    inside : bool (rows, columns), patches that show enough tissue.
-    inner : float32 of each band, 1 on tissue away from its rim.
+    Attributes:
+        whole: uint8 (h, w), 255 on tissue, at the size that is measured.
+        inside: bool (rows, columns), patches that show enough tissue.
+        inner: float32 of each band, 1 on tissue away from its rim.
     """
 
     def __init__(self) -> None:
@@ -64,10 +63,9 @@ def measure_clarity(view: FrameView, masks: Masks | None = None) -> dict[str, fl
     of 480 px. In each patch the mean of their absolute values is taken without highlights, relative to the brightness
     of the patch, and the largest with them: a sharp highlight on a smooth wall shows that the lens is in focus.
 
-    Parameters
-    ----------
-    view : of the frame.
-    masks : kept from one frame to the next, which saves time.
+    Args:
+        view: of the frame.
+        masks: kept from one frame to the next, which saves time.
     """
     grey = _at_work_size(view.grey)
     masks = Masks() if masks is None else masks

@@ -26,9 +26,8 @@ _RIM_PX = 2  # of the small picture: the soft rim of the mask
 class ContentFinder:
     """Cuts frames to what the endoscope sees.
 
-    Attributes
-    ----------
-    changed : the frame seen last had another size than the one before.
+    Attributes:
+        changed: the frame seen last had another size than the one before.
     """
 
     def __init__(self) -> None:
@@ -48,14 +47,12 @@ class ContentFinder:
     def view(self, frame: Frame) -> FrameView:
         """Cut a frame.
 
-        Parameters
-        ----------
-        frame : of the stream, in order of time.
+        Args:
+            frame: of the stream, in order of time.
 
-        Returns
-        -------
-        FrameView
-            ``image`` is a numpy view into the frame. A frame on which no picture can be found is taken whole.
+        Returns:
+            FrameView: ``image`` is a numpy view into the frame. A frame on which no picture can be found is taken
+                whole.
         """
         size = frame.image.shape[:2]
         self.changed = bool(self._size) and size != self._size

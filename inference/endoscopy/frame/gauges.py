@@ -11,14 +11,12 @@ from unmissed.inference.runtimes.variants import choose
 class GaugeModel:
     """A shipped gauge.
 
-    Parameters
-    ----------
-    name : of a shipped model, or the path of an .onnx file with its card.
-    features : names that this version computes, in any order; the card's must be among them.
+    Args:
+        name: of a shipped model, or the path of an .onnx file with its card.
+        features: names that this version computes, in any order; the card's must be among them.
 
-    Attributes
-    ----------
-    outputs : names of what it measures, in order.
+    Attributes:
+        outputs: names of what it measures, in order.
     """
 
     def __init__(self, name: str, features: Sequence[str]) -> None:

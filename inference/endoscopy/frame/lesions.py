@@ -16,15 +16,13 @@ _MOST = 8  # boxes of a frame; more say that the picture is strange, not that it
 class LesionModel(Closing):
     """A heat-map model that finds lesions.
 
-    Parameters
-    ----------
-    name : of a shipped model, or the path of an .onnx file with its card; None finds nothing.
-    threshold : least score of a box.
-    runtime : what runs it.
+    Args:
+        name: of a shipped model, or the path of an .onnx file with its card; None finds nothing.
+        threshold: least score of a box.
+        runtime: what runs it.
 
-    Attributes
-    ----------
-    choice : the model file that runs; None where none was named.
+    Attributes:
+        choice: the model file that runs; None where none was named.
     """
 
     def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:

@@ -27,9 +27,8 @@ def outside_probability(view: FrameView) -> float:
 
     A picture without colour (black, burnt out, full of dye) gives 0.3: nothing is known, and nothing is changed by it.
 
-    Parameters
-    ----------
-    view : of the frame.
+    Args:
+        view: of the frame.
     """
     step = max(1, max(view.grey.shape) // _SAMPLE_PX)
     sample = cv2.blur(view.image[::step, ::step], (3, 3))  # noise would make grey walls look warm here and there

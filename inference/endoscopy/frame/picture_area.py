@@ -22,16 +22,14 @@ def find_area(most: np.ndarray, varied: np.ndarray, colours: np.ndarray) -> np.n
     picture of the position guide) are taken away once the picture has moved, and of what is left the largest
     connected part is the picture, its holes (the lumen) filled.
 
-    Parameters
-    ----------
-    most : uint8 (h, w), largest value of any channel of any frame so far.
-    varied : uint8 (h, w), by how much that value varied over the frames.
-    colours : uint8 (h, w, 3) RGB, one of these frames.
+    Args:
+        most: uint8 (h, w), largest value of any channel of any frame so far.
+        varied: uint8 (h, w), by how much that value varied over the frames.
+        colours: uint8 (h, w, 3) RGB, one of these frames.
 
-    Returns
-    -------
-    ndarray
-        uint8 (h, w), 255 on the picture; all of it where no picture can be found.
+    Returns:
+        ndarray
+            uint8 (h, w), 255 on the picture; all of it where no picture can be found.
     """
     whole = np.full(most.shape, 255, np.uint8)
     bright = most > _threshold(most)

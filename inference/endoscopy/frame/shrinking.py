@@ -9,10 +9,9 @@ def shrink(picture: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
 
     A last odd row or column is left out of a halving: with it OpenCV would need ten times as long.
 
-    Parameters
-    ----------
-    picture : (h, w) or (h, w, 3).
-    width_px, height_px : of the result.
+    Args:
+        picture: (h, w) or (h, w, 3).
+        width_px, height_px: of the result.
     """
     while picture.shape[0] >= 2 * height_px and picture.shape[1] >= 2 * width_px:
         height, width = (side // 2 for side in picture.shape[:2])

@@ -26,22 +26,17 @@ _SURE = 0.5  # least probability of a scene other than inside
 class SightModel(Closing):
     """A classifier that recognises sites and scenes.
 
-    Parameters
-    ----------
-    models : of the protocol; ``models.site`` names the classifier.
-    runtime : what runs it.
+    Args:
+        models: of the protocol; ``models.site`` names the classifier.
+        runtime: what runs it.
 
-    Attributes
-    ----------
-    choice : the model file that runs; None where the protocol names none.
-    notes : what it cannot recognise, for the user.
+    Attributes:
+        choice: the model file that runs; None where the protocol names none.
+        notes: what it cannot recognise, for the user.
 
-    Raises
-    ------
-    ConfigError
-        When the protocol maps classes that the classifier has not, or nothing of it is mapped.
-    ModelError, RuntimeUnavailableError
-        When the model cannot be used.
+    Raises:
+        ConfigError: When the protocol maps classes that the classifier has not, or nothing of it is mapped.
+        ModelError, RuntimeUnavailableError: When the model cannot be used.
     """
 
     def __init__(self, models: ProtocolModels, *, runtime: str = "onnx-cpu") -> None:
@@ -74,9 +69,8 @@ class SightModel(Closing):
     def classify(self, view: FrameView, outside: float) -> Sight:
         """What a frame shows.
 
-        Parameters
-        ----------
-        outside : probability 0..1 that the tip is not in the body; it outweighs the classifier.
+        Args:
+            outside: probability 0..1 that the tip is not in the body; it outweighs the classifier.
         """
         if self._session is None:
             return Sight(Scene.OUTSIDE if outside > _SURE else Scene.INSIDE, {})

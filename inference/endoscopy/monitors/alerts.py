@@ -48,9 +48,8 @@ class LesionAlerts:
     six frames removed 88 % of them and no polyp (GI Genius). So an
     area alerts once it has been there for more than ``persistence_frames`` of 25 a second, counted by time.
 
-    Parameters
-    ----------
-    limits : of the protocol.
+    Args:
+        limits: of the protocol.
     """
 
     def __init__(self, limits: LesionLimits) -> None:
@@ -66,17 +65,15 @@ class LesionAlerts:
     ) -> tuple[bool, Event | None]:
         """Take the boxes of a frame that was looked at; one that was not neither shows an area nor misses it.
 
-        Parameters
-        ----------
-        time_s : of the frame; times rise.
-        lesions : boxes in pixels of the frame, highest score first.
-        legible : boxes of a frame that is not legible do not count.
-        frame_px : width and height of the frame.
+        Args:
+            time_s: of the frame; times rise.
+            lesions: boxes in pixels of the frame, highest score first.
+            legible: boxes of a frame that is not legible do not count.
+            frame_px: width and height of the frame.
 
-        Returns
-        -------
-        alert : whether an area is there that has persisted.
-        event : the announcement, in the frame in which an area has persisted long enough and was not announced lately.
+        Returns:
+            alert: whether an area is there that has persisted. event : the announcement, in the frame in which an area
+            has persisted long enough and was not announced lately.
         """
         if frame_px != self._frame_px or time_s - self._last_s > LOST_S:
             self._tracks = []

@@ -25,9 +25,8 @@ class Clocks:
     as after a minute. What grows are the stretches, some hundred bytes each and at most one a second, and 32 bytes a
     second for a key that marks a past time.
 
-    Parameters
-    ----------
-    protocol : its minimum is what SHORT is judged by.
+    Args:
+        protocol: its minimum is what SHORT is judged by.
     """
 
     def __init__(self, protocol: Protocol) -> None:
@@ -46,11 +45,10 @@ class Clocks:
     def update(self, time_s: float, scene: Scene, legible: bool, frozen: bool) -> list[Event]:
         """Take a frame; returns what is certain now, which may have happened a moment ago.
 
-        Parameters
-        ----------
-        scene : what the frame alone says.
-        legible : whether it can be assessed; an illegible frame may only show that it is outside or not.
-        frozen : whether the picture is frozen.
+        Args:
+            scene: what the frame alone says.
+            legible: whether it can be assessed; an illegible frame may only show that it is outside or not.
+            frozen: whether the picture is frozen.
         """
         found = self._count(time_s)
         self._last = (time_s, scene, legible, frozen)
@@ -65,9 +63,8 @@ class Clocks:
     def mark_caecum(self, time_s: float) -> list[Event]:
         """The user says that the turning point is reached; this takes precedence over what was recognised in pictures.
 
-        Parameters
-        ----------
-        time_s : of the last frame, or later: exact. What was seen up to an earlier time is known to about a second.
+        Args:
+            time_s: of the last frame, or later: exact. What was seen up to an earlier time is known to about a second.
         """
         self._marked_s, self._frame_totals_at_mark = time_s, self._frame_totals_at(time_s)
         self._clock_totals_at_mark = None

@@ -39,15 +39,12 @@ class CoverageTracker:
     ``result`` weighs the whole examination: sites that were mistaken for each other are seen together, and an
     announced site can be lost again.
 
-    Parameters
-    ----------
-    protocol : its sites and limits.
-    gauge : model of the credit, by name or path.
+    Args:
+        protocol: its sites and limits.
+        gauge: model of the credit, by name or path.
 
-    Raises
-    ------
-    ModelError
-        When the gauge cannot be used.
+    Raises:
+        ModelError: When the gauge cannot be used.
     """
 
     def __init__(self, protocol: Protocol, gauge: str = "site-credit") -> None:
@@ -66,12 +63,11 @@ class CoverageTracker:
     ) -> list[Event]:
         """Take a frame; returns the sites that are certain now.
 
-        Parameters
-        ----------
-        time_s : rising.
-        legible : an illegible or frozen frame counts for no site.
-        sight : what the classifier says; of sites that are not of the protocol nothing is taken.
-        picture : gives the frame, uint8 (h, w, 3) RGB; called only when it may be the best of its site so far.
+        Args:
+            time_s: rising.
+            legible: an illegible or frozen frame counts for no site.
+            sight: what the classifier says; of sites that are not of the protocol nothing is taken.
+            picture: gives the frame, uint8 (h, w, 3) RGB; called only when it may be the best of its site so far.
         """
         if not self._codes:
             return []

@@ -26,15 +26,13 @@ def filter_step(belief: np.ndarray, logs: np.ndarray, seconds: float) -> np.ndar
 def site_figures(samples: Samples, neighbours: np.ndarray) -> dict[str, np.ndarray]:
     """The figures that a credit rests on.
 
-    Parameters
-    ----------
-    samples : of the whole examination, at least one.
-    neighbours : bool (S, S), sites that classifiers mistake for each other.
+    Args:
+        samples: of the whole examination, at least one.
+        neighbours: bool (S, S), sites that classifiers mistake for each other.
 
-    Returns
-    -------
-    dict
-        Each name of ``FEATURES`` -> float64 (S,). Seconds are given as log(0.1 + seconds).
+    Returns:
+        dict
+            Each name of ``FEATURES`` -> float64 (S,). Seconds are given as log(0.1 + seconds).
     """
     count = len(neighbours)
     filtered, smoothed = _beliefs(samples)

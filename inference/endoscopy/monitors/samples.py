@@ -18,11 +18,10 @@ _ROUNDING_S = 1e-6
 class Samples:
     """Legible frames, joined to samples; the last column is no site of the list.
 
-    Attributes
-    ----------
-    seconds : (T,), what each represents.
-    probabilities : (T, S + 1), means.
-    logs : (T, S + 1), means of ``log_of``.
+    Attributes:
+        seconds: (T,), what each represents.
+        probabilities: (T, S + 1), means.
+        logs: (T, S + 1), means of ``log_of``.
     """
 
     seconds: np.ndarray
@@ -44,9 +43,8 @@ class SampleJoiner:
 
     All samples are kept, as plain numbers: an hour of a colonoscopy takes 2 MB, a gastroscopy of ten minutes as much.
 
-    Parameters
-    ----------
-    sites : number of sites S.
+    Args:
+        sites: number of sites S.
     """
 
     def __init__(self, sites: int) -> None:
@@ -58,10 +56,10 @@ class SampleJoiner:
     def add(self, time_s: float, row: np.ndarray | None) -> list[Sample]:
         """Take a frame; returns the samples that it completes.
 
-        Parameters
-        ----------
-        time_s : rising.
-        row : (S + 1,) probabilities, see ``with_nowhere``; None for a frame without information, which ends a sample.
+        Args:
+            time_s: rising.
+            row: (S + 1,) probabilities, see ``with_nowhere``; None for a frame without information, which ends a
+                sample.
         """
         if self._last is not None:
             self._frame_s = min(max(time_s - self._last[0], 0.0), _LONGEST_FRAME_S)

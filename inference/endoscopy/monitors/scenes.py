@@ -40,11 +40,10 @@ class SceneSmoother:
     ) -> None:
         """Take what was seen from one time to another.
 
-        Parameters
-        ----------
-        scene : what a frame said; None for nothing.
-        frame_totals : all frames before ``start_s``.
-        only_not : with no scene, the one that it certainly is not.
+        Args:
+            scene: what a frame said; None for nothing.
+            frame_totals: all frames before ``start_s``.
+            only_not: with no scene, the one that it certainly is not.
         """
         if not self._stretch:
             self._stretch = {item: next_stretch(item, start_s, None, frame_totals) for item in Scene}

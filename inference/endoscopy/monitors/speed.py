@@ -26,14 +26,11 @@ class SpeedMonitor:
     The gauge reads 2 for each mm/s at a lumen radius of 20 mm up to about 35 mm/s and rises ever more slowly above, so
     that faster always reads higher. It is a rate of the picture: no mm/s is given, since a picture has no scale.
 
-    Parameters
-    ----------
-    limits : of the bands; None: the speed is measured and the state is always "not assessed".
+    Args:
+        limits: of the bands; None: the speed is measured and the state is always "not assessed".
 
-    Raises
-    ------
-    ModelError
-        When a gauge is missing or does not fit.
+    Raises:
+        ModelError: When a gauge is missing or does not fit.
     """
 
     def __init__(self, limits: SpeedLimits | None) -> None:
@@ -51,13 +48,12 @@ class SpeedMonitor:
     ) -> WithdrawalSpeed:
         """Speed at a frame.
 
-        Parameters
-        ----------
-        time_s : of the frame.
-        clarity : whether a doctor could judge the picture; if not the gauge is grey.
-        similarity : to the frames before, 0..1.
-        motion : since the frame before.
-        frozen : the picture is frozen by a key press; the gauge is grey.
+        Args:
+            time_s: of the frame.
+            clarity: whether a doctor could judge the picture; if not the gauge is grey.
+            similarity: to the frames before, 0..1.
+            motion: since the frame before.
+            frozen: the picture is frozen by a key press; the gauge is grey.
         """
         past_s = 0.0 if self._time_s is None else time_s - self._time_s
         if self._time_s is None or not 0 < past_s <= _GAP_S:
@@ -83,9 +79,8 @@ class SpeedMonitor:
 class Bands:
     """Green, amber or red, with hysteresis; red only after it has lasted.
 
-    Parameters
-    ----------
-    limits : see ``SpeedLimits``.
+    Args:
+        limits: see ``SpeedLimits``.
     """
 
     def __init__(self, limits: SpeedLimits) -> None:
@@ -100,11 +95,10 @@ class Bands:
     def update(self, time_s: float, speed: float, soon: float) -> SpeedState:
         """The band.
 
-        Parameters
-        ----------
-        speed : gauge of the last second.
-        soon : gauge of the last 0.3 s, which rises earlier: red is shown after it has stayed above the limit, and until
-            ``speed`` has fallen below it.
+        Args:
+            speed: gauge of the last second.
+            soon: gauge of the last 0.3 s, which rises earlier: red is shown after it has stayed above the limit, and
+                until ``speed`` has fallen below it.
         """
         limits = self._limits
         if soon < limits.red:
@@ -148,10 +142,9 @@ class SlipFinder:
     def update(self, time_s: float, similarity: float, trust: float, usable: bool) -> bool:
         """Whether the tip slipped at this frame; reported once for a slip.
 
-        Parameters
-        ----------
-        similarity, trust : of the frame, 0..1.
-        usable : the frame can be judged; others do not show a slip, since blur and water look alike.
+        Args:
+            similarity, trust: of the frame, 0..1.
+            usable: the frame can be judged; others do not show a slip, since blur and water look alike.
         """
         near_s, far_s = self._USUAL_S
         while self._past and time_s - self._past[0][0] > far_s:

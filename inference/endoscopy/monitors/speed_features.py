@@ -60,11 +60,10 @@ class SpeedWindow:
     def add(self, time_s: float, past_s: float, similarity: float, motion: Motion) -> None:
         """Take a frame.
 
-        Parameters
-        ----------
-        time_s : of the frame, after the one before.
-        past_s : since the frame before.
-        similarity : to the frames before, 0..1.
+        Args:
+            time_s: of the frame, after the one before.
+            past_s: since the frame before.
+            similarity: to the frames before, 0..1.
         """
         row = np.array([*(motion.features[name] for name in MOTION_FEATURES), 1 - similarity, motion.trust])
         row[_SIGNED_AT] = np.arcsinh(

@@ -38,13 +38,12 @@ class FrameTotals:
 class ClockTotals:
     """Seconds that the clocks have counted up to a moment; outside the body they stop.
 
-    Attributes
-    ----------
-    open_s : with no tool in the view.
-    effective_s : of these, legible.
-    therapy_s : with a tool in the view.
-    illegible_s : with or without a tool.
-    frozen_s : standing still, which counts for nothing else.
+    Attributes:
+        open_s: with no tool in the view.
+        effective_s: of these, legible.
+        therapy_s: with a tool in the view.
+        illegible_s: with or without a tool.
+        frozen_s: standing still, which counts for nothing else.
     """
 
     open_s: float = 0.0
@@ -66,13 +65,12 @@ class TurningPoint:
 class SceneStretch:
     """A stretch of one scene; it lasts until the next one starts.
 
-    Attributes
-    ----------
-    before : the stretch before; None for the first one.
-    seen : all frames before it.
-    sums : of the stretches before it.
-    turn : start of the last stay in the caecum up to now; this stretch may begin it.
-    left_s : when the last stretch in the caecum before this one ended.
+    Attributes:
+        before: the stretch before; None for the first one.
+        seen: all frames before it.
+        sums: of the stretches before it.
+        turn: start of the last stay in the caecum up to now; this stretch may begin it.
+        left_s: when the last stretch in the caecum before this one ended.
     """
 
     scene: Scene
@@ -107,11 +105,10 @@ class SceneStretch:
 def next_stretch(scene: Scene, start_s: float, before: SceneStretch | None, frame_totals: FrameTotals) -> SceneStretch:
     """The stretch that follows another one.
 
-    Parameters
-    ----------
-    scene, start_s : of the new one.
-    before : None for the first one.
-    frame_totals : all frames before ``start_s``.
+    Args:
+        scene, start_s: of the new one.
+        before: None for the first one.
+        frame_totals: all frames before ``start_s``.
     """
     clock_totals = ClockTotals() if before is None else before.clock_totals_at(frame_totals)
     turn = None if before is None else before.turn

@@ -21,10 +21,9 @@ _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.02)
 class Tracks:
     """Points of two frames that belong together.
 
-    Attributes
-    ----------
-    start, end : float64 (N, 2), x and y in pixels of the small picture.
-    tried : how many points were looked for.
+    Attributes:
+        start, end: float64 (N, 2), x and y in pixels of the small picture.
+        tried: how many points were looked for.
     """
 
     start: np.ndarray
@@ -46,10 +45,9 @@ def usable(small: np.ndarray, small_mask: np.ndarray) -> np.ndarray:
 def grid_corners(small: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """The best corner of each cell of a grid: float32 (N, 2), x and y, at most 160, the strongest first.
 
-    Parameters
-    ----------
-    small : uint8 (h, w) grey.
-    allowed : uint8 (h, w), 0 where no corner may lie.
+    Args:
+        small: uint8 (h, w) grey.
+        allowed: uint8 (h, w), 0 where no corner may lie.
     """
     strength = cv2.cornerMinEigenVal(small, 5)
     strength[allowed == 0] = 0
@@ -70,10 +68,9 @@ def grid_corners(small: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 def follow(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> Tracks:
     """Find the points of one picture in the next; those that do not lead back are dropped.
 
-    Parameters
-    ----------
-    before, now : uint8 (h, w) grey, of the same size.
-    points : float32 (N, 2) in ``before``.
+    Args:
+        before, now: uint8 (h, w) grey, of the same size.
+        points: float32 (N, 2) in ``before``.
     """
     if not len(points):
         return Tracks(np.empty((0, 2)), np.empty((0, 2)), 0)

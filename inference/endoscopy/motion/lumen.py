@@ -21,11 +21,10 @@ class LumenFinder:
     def update(self, small: np.ndarray, small_mask: np.ndarray, past_s: float) -> np.ndarray:
         """Centre of the lumen, float64 (2,): x and y in pixels of the small picture.
 
-        Parameters
-        ----------
-        small : uint8 (h, w) grey.
-        small_mask : uint8 (h, w), 0 where there is no tissue.
-        past_s : time since the last call.
+        Args:
+            small: uint8 (h, w) grey.
+            small_mask: uint8 (h, w), 0 where there is no tissue.
+            past_s: time since the last call.
         """
         found = darkest(small, small_mask)
         if self._place is None:

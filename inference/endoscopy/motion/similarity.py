@@ -16,14 +16,12 @@ _GAP_S = 0.5
 def dhash(picture: np.ndarray) -> np.ndarray:
     """Difference hash: whether each cell of an 8 x 9 reduction is darker than its right neighbour.
 
-    Parameters
-    ----------
-    picture : uint8 (h, w) grey.
+    Args:
+        picture: uint8 (h, w) grey.
 
-    Returns
-    -------
-    np.ndarray
-        bool (64,).
+    Returns:
+        np.ndarray
+            bool (64,).
     """
     cells = cv2.resize(picture, (_SIDE + 1, _SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
     return (cells[:, 1:] > cells[:, :-1]).ravel()

@@ -22,10 +22,9 @@ class SmearMeter:
     def measure(self, small: np.ndarray, small_mask: np.ndarray, lumen: np.ndarray) -> dict[str, float]:
         """Named figures; 0 where nothing can be assessed.
 
-        Parameters
-        ----------
-        small, small_mask : uint8 (h, w).
-        lumen : x and y in pixels.
+        Args:
+            small, small_mask: uint8 (h, w).
+            lumen: x and y in pixels.
         """
         if self._mask is not small_mask:
             side = 2 * _BORDER_PX + 1

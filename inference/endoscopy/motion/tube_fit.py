@@ -22,16 +22,15 @@ _STIFF = np.array([0, 0, 0, 0.0, 0.02, 0.02, 0.01])  # share of the points' own 
 class TubeFit:
     """What explains the motion of the points, per frame interval.
 
-    Attributes
-    ----------
-    turn : float64 (3,), radians about x, y and the view axis.
-    axial : in radii, positive when drawn back.
-    side : float64 (2,), motion across the axis, in radii.
-    contraction : share of the radius by which the wall came nearer, positive for a wider tube.
-    residual_px : float64 (N,), what is left of each point.
-    axial_by_point : float64 (N,), the axial motion each point shows by itself.
-    angles : float64 (N,), between each point and the axis of the tube, radians.
-    quarters : int (N,), 0..3, the quadrant of each point about the axis.
+    Attributes:
+        turn: float64 (3,), radians about x, y and the view axis.
+        axial: in radii, positive when drawn back.
+        side: float64 (2,), motion across the axis, in radii.
+        contraction: share of the radius by which the wall came nearer, positive for a wider tube.
+        residual_px: float64 (N,), what is left of each point.
+        axial_by_point: float64 (N,), the axial motion each point shows by itself.
+        angles: float64 (N,), between each point and the axis of the tube, radians.
+        quarters: int (N,), 0..3, the quadrant of each point about the axis.
     """
 
     turn: np.ndarray
@@ -54,11 +53,10 @@ def rays(points: np.ndarray, width: int, height: int) -> np.ndarray:
 def fit_tube(start: np.ndarray, end: np.ndarray, axis: np.ndarray, px_per_rad: float) -> TubeFit:
     """Fit the motion of a tube.
 
-    Parameters
-    ----------
-    start, end : float64 (N, 3), unit directions of points in two frames; N at least 8.
-    axis : float64 (3,), unit direction of the lumen.
-    px_per_rad : of the small picture.
+    Args:
+        start, end: float64 (N, 3), unit directions of points in two frames; N at least 8.
+        axis: float64 (3,), unit direction of the lumen.
+        px_per_rad: of the small picture.
     """
     middle = start + end
     middle /= _lengths(middle)[:, None]
@@ -96,10 +94,9 @@ def fit_tube(start: np.ndarray, end: np.ndarray, axis: np.ndarray, px_per_rad: f
 def fit_scale(start: np.ndarray, end: np.ndarray, centre: np.ndarray) -> float:
     """Second opinion without a tube, from shift, turn and scale of the picture: growth as a share, per frame interval.
 
-    Parameters
-    ----------
-    start, end : float64 (N, 2), pixels.
-    centre : float64 (2,), of scale and turn.
+    Args:
+        start, end: float64 (N, 2), pixels.
+        centre: float64 (2,), of scale and turn.
     """
     at = (start + end) / 2 - centre
     x, y = at[:, 0], at[:, 1]

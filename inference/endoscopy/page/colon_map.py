@@ -51,10 +51,9 @@ class ColonMap:
 def colon_map(states: Sequence[tuple[SpeedState, float, float]], start_s: float, end_s: float) -> ColonMap:
     """Lay the withdrawal along the colon.
 
-    Parameters
-    ----------
-    states : speed state with the times (seconds) at which it began and ended, in time order.
-    start_s, end_s : of the withdrawal: the caecum and the anus.
+    Args:
+        states: speed state with the times (seconds) at which it began and ended, in time order.
+        start_s, end_s: of the withdrawal: the caecum and the anus.
     """
     way = _Way()
     length_s = max(end_s - start_s, 1e-6)

@@ -21,18 +21,15 @@ _MOST_EVENTS = 120
 def write_exam_page(path: Path, exam: StoredExam, protocol: Protocol, result: ExamResult, timeline: Timeline) -> None:
     """Write the report.
 
-    Parameters
-    ----------
-    path : of the HTML file; whole or not at all.
-    exam : the content of exam.json.
-    protocol : the examination was held against.
-    result : brings the best frames and the events.
-    timeline : brings the signals over time.
+    Args:
+        path: of the HTML file; whole or not at all.
+        exam: the content of exam.json.
+        protocol: the examination was held against.
+        result: brings the best frames and the events.
+        timeline: brings the signals over time.
 
-    Raises
-    ------
-    OutputError
-        When it cannot be written.
+    Raises:
+        OutputError: When it cannot be written.
     """
     strips = Strips(timeline, result.duration_s)
     is_colon = protocol.organ == "colon"

@@ -25,13 +25,12 @@ _MOST_TICKS = 12
 class Lane:
     """A row of the time line.
 
-    Attributes
-    ----------
-    word : its label.
-    tone : names the colour.
-    runs : (start, width), in thousandths of the width.
-    dots : places of marks.
-    code : shown before the label.
+    Attributes:
+        word: its label.
+        tone: names the colour.
+        runs: (start, width), in thousandths of the width.
+        dots: places of marks.
+        code: shown before the label.
     """
 
     word: Word
@@ -45,11 +44,10 @@ class Lane:
 class SpeedChart:
     """The gauge over time.
 
-    Attributes
-    ----------
-    bars : (start, width, low, high) of what was held against limits, values 0..100.
-    not_assessed : the same of what was measured without limits.
-    grey : (start, width) where nothing could be measured.
+    Attributes:
+        bars: (start, width, low, high) of what was held against limits, values 0..100.
+        not_assessed: the same of what was measured without limits.
+        grey: (start, width) where nothing could be measured.
     """
 
     bars: tuple[Bar, ...]
@@ -60,10 +58,9 @@ class SpeedChart:
 class Strips:
     """Brings stretches of time to places on the page.
 
-    Parameters
-    ----------
-    timeline : of the examination.
-    duration_s : what the whole width represents, from the first frame.
+    Args:
+        timeline: of the examination.
+        duration_s: what the whole width represents, from the first frame.
     """
 
     def __init__(self, timeline: Timeline, duration_s: float) -> None:

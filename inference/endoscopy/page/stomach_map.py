@@ -55,12 +55,11 @@ _RETROFLEXED_PLACES = {"Middle and upper body": (366.0, 228.0), "Upper body": (3
 class MapSite:
     """A site on the map.
 
-    Attributes
-    ----------
-    site : which one.
-    state : "seen", "missed" or "unknown".
-    path : outline, as SVG writes it; empty for a place without a sector.
-    x, y : centre of its code.
+    Attributes:
+        site: which one.
+        state: "seen", "missed" or "unknown".
+        path: outline, as SVG writes it; empty for a place without a sector.
+        x, y: centre of its code.
     """
 
     site: StoredSite
@@ -106,9 +105,8 @@ class StomachView:
 def stomach_views(exam: StoredExam) -> tuple[StomachView, ...]:
     """The forward and the retroflexed view; a view without sites is left out.
 
-    Parameters
-    ----------
-    exam : its sites are placed by region and wall; what has no place on the drawing is below it.
+    Args:
+        exam: its sites are placed by region and wall; what has no place on the drawing is below it.
     """
     views = (
         (Word("Forward view", "正镜观察"), [site for site in exam.sites if not _is_retroflexed(site)]),

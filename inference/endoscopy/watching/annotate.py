@@ -24,16 +24,13 @@ class AnnotatedVideo(Closing):
 
     The frame rate is constant, as the source names it: a picture is repeated until the next one is due.
 
-    Parameters
-    ----------
-    path : of the file.
-    source : gives size and frame rate.
-    every_frame : wait for the encoder; otherwise frames that it cannot take at once are left out.
+    Args:
+        path: of the file.
+        source: gives size and frame rate.
+        every_frame: wait for the encoder; otherwise frames that it cannot take at once are left out.
 
-    Raises
-    ------
-    OutputError, RuntimeUnavailableError
-        When it cannot be written, or OpenCV is too old to draw it.
+    Raises:
+        OutputError, RuntimeUnavailableError: When it cannot be written, or OpenCV is too old to draw it.
     """
 
     def __init__(self, path: Path, source: VideoSource, every_frame: bool) -> None:
@@ -60,10 +57,8 @@ class AnnotatedVideo(Closing):
     def finish(self) -> list[str]:
         """Complete the file; returns what the user should know of it.
 
-        Raises
-        ------
-        OutputError
-            When it could not be written whole.
+        Raises:
+            OutputError: When it could not be written whole.
         """
         self._end()
         if not self._written:

@@ -38,18 +38,15 @@ class ExamFolder(Closing):
     ``signals.csv`` and ``events.jsonl`` grow by whole lines, so whatever ends the program, they hold what was watched
     so far; ``exam.json`` is renewed every ten seconds and at the end; the pictures and the report come last.
 
-    Parameters
-    ----------
-    output : the folder; made when it is not there.
-    protocol : of the examination.
-    clocks : gives the current clocks, for the ``exam.json`` of a running examination.
-    overwrite : forget an earlier examination in that folder.
-    checkpoint_s : ``exam.json`` is renewed after so much time of the clock on the wall.
+    Args:
+        output: the folder; made when it is not there.
+        protocol: of the examination.
+        clocks: gives the current clocks, for the ``exam.json`` of a running examination.
+        overwrite: forget an earlier examination in that folder.
+        checkpoint_s: ``exam.json`` is renewed after so much time of the clock on the wall.
 
-    Raises
-    ------
-    OutputError
-        When the folder cannot be written, or holds an examination already.
+    Raises:
+        OutputError: When the folder cannot be written, or holds an examination already.
     """
 
     def __init__(
@@ -74,10 +71,8 @@ class ExamFolder(Closing):
     def add(self, signals: FrameSignals) -> None:
         """Append the row of an analysed frame; it is on the disk when this returns.
 
-        Raises
-        ------
-        OutputError
-            When the disk is full and the like; the rows before are kept.
+        Raises:
+            OutputError: When the disk is full and the like; the rows before are kept.
         """
         self._signals.add(_csv_line(_row(signals)))
         self._timeline.add(signals)
@@ -90,10 +85,8 @@ class ExamFolder(Closing):
     def add_event(self, event: Event) -> None:
         """Append an event; it is on the disk when this returns.
 
-        Raises
-        ------
-        OutputError
-            As in ``add``.
+        Raises:
+            OutputError: As in ``add``.
         """
         self._events.append(event)
         fields = {
@@ -108,19 +101,14 @@ class ExamFolder(Closing):
     def finish(self, result: ExamResult) -> Path:
         """Write the pictures, ``exam.json`` and the report.
 
-        Parameters
-        ----------
-        result : of the examination, also of one that was cut short.
+        Args:
+            result: of the examination, also of one that was cut short.
 
-        Returns
-        -------
-        Path
-            The report.
+        Returns:
+            Path: The report.
 
-        Raises
-        ------
-        OutputError, ExamError
-            When a file cannot be written, or a value cannot be.
+        Raises:
+            OutputError, ExamError: When a file cannot be written, or a value cannot be.
         """
         self.close()
         pictures = self._write_pictures(result)

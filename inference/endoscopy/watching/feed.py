@@ -25,17 +25,15 @@ class Arrival:
 class Feed(Closing):
     """Reads a source in a thread of its own, so that the analysis never holds up the capture.
 
-    Parameters
-    ----------
-    source : read from its first frame on; closed with the feed.
-    every_frame : the source waits while the queue is full. Otherwise the oldest frame makes way, and is counted;
-        gaps never do.
-    paced : hand the frames of a file out at their times, as a camera would.
+    Args:
+        source: read from its first frame on; closed with the feed.
+        every_frame: the source waits while the queue is full. Otherwise the oldest frame makes way, and is counted;
+            gaps never do.
+        paced: hand the frames of a file out at their times, as a camera would.
 
-    Attributes
-    ----------
-    dropped : frames that made way.
-    ended : how the frames ended: "end", or what went wrong; "" before that.
+    Attributes:
+        dropped: frames that made way.
+        ended: how the frames ended: "end", or what went wrong; "" before that.
     """
 
     def __init__(self, source: VideoSource, *, every_frame: bool, paced: bool = False) -> None:
@@ -52,10 +50,8 @@ class Feed(Closing):
     def take(self, timeout_s: float) -> Arrival | None:
         """The next frame or gap; None when none came in time, or there will be none (``is_done``).
 
-        Raises
-        ------
-        Exception
-            What the source raised that is no error of ours, when all before it has been taken.
+        Raises:
+            Exception: What the source raised that is no error of ours, when all before it has been taken.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self.ended, timeout_s)

@@ -27,12 +27,11 @@ DetectLesions = Callable[[FrameView], tuple[Lesion, ...]]
 class LesionStatus:
     """What is known of suspicious areas at a frame.
 
-    Attributes
-    ----------
-    lesions : the boxes that were found last.
-    frame_s : time of the frame that they lie in; None where nothing is known.
-    alert : whether an area is there that has persisted.
-    events : what is announced.
+    Attributes:
+        lesions: the boxes that were found last.
+        frame_s: time of the frame that they lie in; None where nothing is known.
+        alert: whether an area is there that has persisted.
+        events: what is announced.
     """
 
     lesions: tuple[Lesion, ...] = ()
@@ -60,12 +59,11 @@ class LesionWatch(Closing):
     on the machine. After ``keep_pace`` the model runs on a thread of its own at every n-th frame, and a frame takes the
     result that is ready: boxes are held until the next ones come, for a second at most.
 
-    Parameters
-    ----------
-    find : finds lesions in a frame; None: no lesion model.
-    alerts : takes what was found.
-    times : gets the time of every look.
-    beside : runs the looks until ``keep_pace``.
+    Args:
+        find: finds lesions in a frame; None: no lesion model.
+        alerts: takes what was found.
+        times: gets the time of every look.
+        beside: runs the looks until ``keep_pace``.
     """
 
     def __init__(self, find: DetectLesions | None, alerts: LesionAlerts, times: StageTimes, beside: Executor) -> None:
@@ -87,10 +85,9 @@ class LesionWatch(Closing):
     def keep_pace(self, fps: float, width_px: int, height_px: int) -> None:
         """From now on frames come in real time: look as often as this machine can.
 
-        Parameters
-        ----------
-        fps : of the stream.
-        width_px, height_px : of its frames, for trials that measure how long a look takes.
+        Args:
+            fps: of the stream.
+            width_px, height_px: of its frames, for trials that measure how long a look takes.
         """
         if self._find is None:
             return
@@ -108,12 +105,11 @@ class LesionWatch(Closing):
     def start(self, view: FrameView, index: int, is_inside: bool, frame_px: tuple[int, int]) -> None:
         """A frame is analysed from now on; has it looked at if its turn has come.
 
-        Parameters
-        ----------
-        view : of the frame.
-        index : of the frame in the stream, those that were dropped counted.
-        is_inside : lesions are not searched outside the body.
-        frame_px : width and height of the whole frame.
+        Args:
+            view: of the frame.
+            index: of the frame in the stream, those that were dropped counted.
+            is_inside: lesions are not searched outside the body.
+            frame_px: width and height of the whole frame.
         """
         self._began_s = perf_counter()
         if self._find is None:
@@ -135,10 +131,8 @@ class LesionWatch(Closing):
     def finish(self, time_s: float, legible: bool) -> LesionStatus:
         """The frame is analysed but for its lesions: what is to be shown of them.
 
-        Raises
-        ------
-        UnmissedError
-            What the model raised, at this frame or one before.
+        Raises:
+            UnmissedError: What the model raised, at this frame or one before.
         """
         look = self._running
         if look is not None and look.job is not None and look.time_s == time_s:
@@ -156,10 +150,8 @@ class LesionWatch(Closing):
     def end(self, time_s: float) -> tuple[Event, ...]:
         """Wait for a look that is not over; returns what it leads to.
 
-        Raises
-        ------
-        UnmissedError
-            What the model raised.
+        Raises:
+            UnmissedError: What the model raised.
         """
         if self._running is not None and self._running.job is not None:
             wait([self._running.job])

@@ -10,14 +10,11 @@ from unmissed.datasets.basis.files import output_error
 class LineFile(Closing):
     """A new file that lines are appended to.
 
-    Parameters
-    ----------
-    path : must not exist yet; its folder must.
+    Args:
+        path: must not exist yet; its folder must.
 
-    Raises
-    ------
-    OutputError
-        When it cannot be made.
+    Raises:
+        OutputError: When it cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,14 +27,11 @@ class LineFile(Closing):
     def add(self, line: str) -> None:
         """Hand a line to the system, which keeps it when this process is killed.
 
-        Parameters
-        ----------
-        line : ends with a line feed; what UTF-8 cannot hold becomes "?".
+        Args:
+            line: ends with a line feed; what UTF-8 cannot hold becomes "?".
 
-        Raises
-        ------
-        OutputError
-            When the disk is full and the like; what was written of the line is taken back.
+        Raises:
+            OutputError: When the disk is full and the like; what was written of the line is taken back.
         """
         data = line.encode("utf-8", "replace")
         try:

@@ -17,13 +17,11 @@ class LookPace:
     It follows the machine both ways: up as soon as the median of the last looks asks for it, down only where there is
     time to spare, so that it does not waver between two numbers.
 
-    Parameters
-    ----------
-    interval_ms : between two frames, as the stream was announced; it is measured from then on.
+    Args:
+        interval_ms: between two frames, as the stream was announced; it is measured from then on.
 
-    Attributes
-    ----------
-    every : n; the model looks at every n-th frame.
+    Attributes:
+        every: n; the model looks at every n-th frame.
     """
 
     def __init__(self, interval_ms: float) -> None:

@@ -41,10 +41,8 @@ class ExamProgress:
 class Overlay:
     """Draws with the fonts that OpenCV 5 carries; no font of the system is needed, for Chinese neither.
 
-    Raises
-    ------
-    RuntimeUnavailableError
-        With an older OpenCV.
+    Raises:
+        RuntimeUnavailableError: With an older OpenCV.
     """
 
     def __init__(self) -> None:
@@ -61,16 +59,14 @@ class Overlay:
     ) -> np.ndarray:
         """Put the band below a picture.
 
-        Parameters
-        ----------
-        image : uint8 (height, width, 3) RGB; None while there is none.
-        size : width and height of a picture, where there is none.
-        signals : of that picture.
-        now : the state of the examination.
+        Args:
+            image: uint8 (height, width, 3) RGB; None while there is none.
+            size: width and height of a picture, where there is none.
+            signals: of that picture.
+            now: the state of the examination.
 
-        Returns
-        -------
-        uint8 (height + band, width, 3) BGR, both sides even, as video encoders want them.
+        Returns:
+            uint8 (height + band, width, 3) BGR, both sides even, as video encoders want them.
         """
         height, width = image.shape[:2] if image is not None else (size[1], size[0])
         text_px = int(np.clip(width / 36, 11, 48))

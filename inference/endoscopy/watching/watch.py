@@ -41,17 +41,16 @@ class Request(StrEnum):
 class WatchStatus:
     """The current state, for the screen.
 
-    Attributes
-    ----------
-    time_s : of the last frame.
-    signals : of that frame; None before the first.
-    clocks : the current ones.
-    sites_seen : credited so far.
-    new_events : since the last call.
-    silent_s : seconds since a frame was analysed.
-    analysed, dropped : frames so far.
-    latency_ms : from the arrival of the last frame to its result; None where the stream is not in real time.
-    frames_per_look : the lesion model looks at every n-th frame.
+    Attributes:
+        time_s: of the last frame.
+        signals: of that frame; None before the first.
+        clocks: the current ones.
+        sites_seen: credited so far.
+        new_events: since the last call.
+        silent_s: seconds since a frame was analysed.
+        analysed, dropped: frames so far.
+        latency_ms: from the arrival of the last frame to its result; None where the stream is not in real time.
+        frames_per_look: the lesion model looks at every n-th frame.
     """
 
     time_s: float
@@ -87,33 +86,27 @@ def watch(
 
     Whatever ends the stream, what was watched so far becomes a complete result; ``ended`` says how it ended.
 
-    Parameters
-    ----------
-    source : closed at the end.
-    protocol : what the examination should contain.
-    output : the folder; made when it is not there.
-    annotate : write ``annotated.mp4`` too.
-    every_frame : analyse all frames, however long it takes; otherwise those that come too late are dropped, and the
-        lesion model looks at every n-th frame where it cannot look at all. None takes every frame of a file that is not
-        paced.
-    paced : play a file in real time.
-    limit_s : stop after so much of the stream.
-    overwrite : forget an earlier examination in that folder.
-    notes : for whoever reads the results.
-    on_frame : called after every frame, and five times per second while none comes; answers with a request.
-    make_watcher : (protocol, name of the source) -> what analyses the frames.
+    Args:
+        source: closed at the end.
+        protocol: what the examination should contain.
+        output: the folder; made when it is not there.
+        annotate: write ``annotated.mp4`` too.
+        every_frame: analyse all frames, however long it takes; otherwise those that come too late are dropped, and the
+            lesion model looks at every n-th frame where it cannot look at all. None takes every frame of a file that is
+            not paced.
+        paced: play a file in real time.
+        limit_s: stop after so much of the stream.
+        overwrite: forget an earlier examination in that folder.
+        notes: for whoever reads the results.
+        on_frame: called after every frame, and five times per second while none comes; answers with a request.
+        make_watcher: (protocol, name of the source) -> what analyses the frames.
 
-    Returns
-    -------
-    ExamResult
-        Of a live or paced source ``times_ms`` has "latency", from the arrival of a frame to its result.
+    Returns:
+        ExamResult: Of a live or paced source ``times_ms`` has "latency", from the arrival of a frame to its result.
 
-    Raises
-    ------
-    OutputError
-        When the folder cannot be written, or holds an examination already.
-    UnmissedError
-        When a model cannot be used.
+    Raises:
+        OutputError: When the folder cannot be written, or holds an examination already.
+        UnmissedError: When a model cannot be used.
     """
     if every_frame is None:
         every_frame = not (source.is_live or paced)

@@ -51,21 +51,17 @@ class Watcher(Closing):
 
     Classifiers and motion run on threads of their own beside the other monitors, so that two cores serve one frame.
 
-    Parameters
-    ----------
-    protocol : what the examination should contain.
-    source : the stream, as the user named it.
-    runtime : what runs the models.
-    sighting : what recognises sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
+    Args:
+        protocol: what the examination should contain.
+        source: the stream, as the user named it.
+        runtime: what runs the models.
+        sighting: what recognises sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
 
-    Attributes
-    ----------
-    looks : has frames looked at for lesions; informed by ``keep_pace`` when they come in real time.
+    Attributes:
+        looks: has frames looked at for lesions; informed by ``keep_pace`` when they come in real time.
 
-    Raises
-    ------
-    ModelError, ConfigError, RuntimeUnavailableError
-        When a model cannot be used.
+    Raises:
+        ModelError, ConfigError, RuntimeUnavailableError: When a model cannot be used.
     """
 
     def __init__(
@@ -145,10 +141,9 @@ class Watcher(Closing):
     def finish(self, ended: str = "end", frames_dropped: int = 0) -> ExamResult:
         """Finish: the result of what was watched so far, as a whole.
 
-        Parameters
-        ----------
-        ended : "end" of the stream, "stopped" by the user, or what went wrong.
-        frames_dropped : by the queue before the watcher.
+        Args:
+            ended: "end" of the stream, "stopped" by the user, or what went wrong.
+            frames_dropped: by the queue before the watcher.
         """
         self._events += (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1]))
         looks = self.looks.summary()
