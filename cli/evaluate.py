@@ -55,10 +55,12 @@ def evaluate(
 
 
 def _measure(target: str, data: str, root: Path | None, output: Path | None, runtime: str, **settings: Any) -> None:
+    from unmissed.datasets.registry import get
     from unmissed.inference.pictures.predict import Predictor
     from unmissed.inference.runtimes.variants import choose
     from unmissed.training.evaluation.measure import measure_model
 
+    get(data)  # a wrong name is told before a model is loaded
     choice = choose(target, runtime)
 
     def classify(records: "Sequence[Record]") -> Any:

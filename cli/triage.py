@@ -112,7 +112,8 @@ def _with_progress(run: "Callable[..., TriageOutcome]") -> "TriageOutcome":
     """Run under a progress bar, with a line for every slide."""
     from unmissed.datasets.basis.progress import ProgressBar
 
-    with ProgressBar("loading the models", amount="items") as bar:
+    with ProgressBar(amount="items") as bar:
+        bar.update(0, words="loading the models")
 
         def update_bar(progress: "TriageProgress") -> None:
             bar.update(progress.done, progress.total, _speed(progress))

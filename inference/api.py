@@ -58,8 +58,7 @@ def load_model(
         threshold, max_per_image: of a heat map: minimum score of a find, and how many are kept per picture.
 
     Returns:
-        Predictor or FindPipeline
-            Of a classifier, or of a heat-map model, as the card's task says.
+        A Predictor of a classifier or a FindPipeline of a heat-map model, as the card's task says.
 
     Raises:
         ConfigError: When an option does not apply to this kind of model, or ``um_per_px`` is absurd.
@@ -93,9 +92,8 @@ def predict(
         pictures: files, folders (with their subfolders) and patterns.
 
     Returns:
-        iterator of PredictionRow or FindRow
-            What cannot be read is a row with its ``error`` and never stops the rest; inputs that name no picture come
-            first. Only a few batches are in memory at a time.
+        Rows, one after the other. What cannot be read is a row with its ``error`` and never stops the rest; inputs that
+        name no picture come first. Only a few batches are in memory at a time.
 
     Raises:
         ImageError: When no input names a picture.

@@ -1,8 +1,10 @@
 """From what a user asks for to a triage that runs: slides, preset, policy and models by name."""
 
 from collections.abc import Callable, Sequence
+from multiprocessing import current_process
 from pathlib import Path
 
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
@@ -69,6 +71,11 @@ def triage(
         ModelError, RuntimeUnavailableError: When a model is missing or damaged, or is not computed correctly here.
         OutputError: When the folder cannot be written, or another run works in it.
     """
+    if getattr(current_process(), "_inheriting", False):  # as multiprocessing asks it of itself
+        raise ConfigError(
+            "triage was called while a worker process imports the calling script",
+            fix='put the call below `if __name__ == "__main__":`',
+        )
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
     found = slide_inputs(names, um_per_px, um_per_px_table)

@@ -27,10 +27,12 @@ class Worker:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         # Daemons end with this process even where it forgets them.
-        words = (theirs, make_screener, settings, hashed)
-        self._process = context.Process(target=worker_main, args=words, name="unmissed-triage", daemon=True)
+        self._process = context.Process(target=worker_main, args=(theirs,), name="unmissed-triage", daemon=True)
         self._process.start()
         theirs.close()
+        # Not as an argument of the process: its start would wait forever for one that dies before it reads so much.
+        with suppress(OSError):
+            self._connection.send((make_screener, settings, hashed))
         self._started = 0.0
         self.job: SlideJob | None = None
         self.is_ready = False

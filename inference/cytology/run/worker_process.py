@@ -32,8 +32,19 @@ def load_screener(settings: ScreenSettings) -> ScreenerProtocol:
     return Screener.load(settings)
 
 
-def worker_main(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:
-    """Load the models and screen slides until the pipe or the parent ends; the main function of a worker process.
+def worker_main(connection: Connection) -> None:
+    """Screen slides until the pipe or the parent ends; the main function of a worker process.
+
+    Args:
+        connection: the parameters of ``serve`` come in first.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(connection, *connection.recv())
+
+
+def serve(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:
+    """Load the models, say so, and answer every job with a message.
 
     Args:
         connection: jobs with the folders of their results come in, messages go out; None asks to leave.
@@ -41,13 +52,6 @@ def worker_main(connection: Connection, make_screener: MakeScreener, settings: d
         settings: what the run asked for; goes into every result's provenance.
         hashed: whether to read the whole file for its SHA-256.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(connection, make_screener, settings, hashed)
-
-
-def serve(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:
-    """Load the models, say so, and answer every job with a message; see ``worker_main``."""
     try:
         screener = make_screener()
     except UnmissedError as error:

@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -330,3 +332,19 @@ def test_progress_tells_speed_and_time_left(go, make_slide):
     ends = [progress for progress in told if progress.row]
     assert [(progress.done, progress.total) for progress in ends] == [(1, 2), (2, 2)]
     assert ends[0].slides_per_h > 0 and ends[0].left_s > 0 and ends[1].left_s == 0
+
+
+UNGUARDED = """
+from unmissed.inference import triage
+triage({slide!r}, "out", preset="fast")
+"""
+
+
+def test_a_script_without_a_guard_ends_and_says_what_to_do(make_slide, tmp_path):
+    """Workers import the script that calls triage; without the guard each of them dies before it reads its task."""
+    slide = make_slide("a.tiff")
+    (tmp_path / "script.py").write_text(UNGUARDED.format(slide=str(slide)))
+    run = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 1
+    assert 'put the call below `if __name__ == "__main__":`' in run.stderr
+    assert "the worker died (exit code 1) while loading the models" in run.stderr
