@@ -327,7 +327,7 @@ class ExamResult:
         duration_s: stream time that was watched.
         ended: "end" of the stream, "stopped" by the user, or what went wrong.
         frames: "read", "analysed", "dropped", "legible".
-        width_px, height_px: of the first frame.
+        width_px, height_px: of the last frame.
         clocks, coverage: what was measured.
         events: in time order.
         times_ms: stage ("content", "clarity", "motion", "lesion", "site", "total" ...) -> "p50", "p95", "p99", "max".

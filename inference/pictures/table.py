@@ -49,7 +49,11 @@ class Table:
             self._stream = self.partial.open("wb", buffering=0)
         except OSError as error:
             raise output_error(self.partial, error) from error
-        self._append([list(columns)])
+        try:
+            self._append([list(columns)])
+        except OutputError:
+            self.abandon()
+            raise
 
     def add(self, lines: list[list[str]]) -> None:
         """Append lines; when this returns they have been handed to the operating system."""

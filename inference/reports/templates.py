@@ -14,6 +14,7 @@ from unmissed.datasets.basis.clock import clock, duration
 from unmissed.inference.reports import numbers
 
 _HERE = Path(__file__).parent
+_MOST_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,12 @@ def environment(folder: Path, *styles: str) -> Environment:
 
 
 def facts(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values as (name, value) pairs, lists with commas."""
+    """Nested values as (name, value) pairs, lists with commas; long ones (known answers) are only in the JSON file."""
     for name, value in values.items():
         place = f"{before}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
             yield from facts(value, f"{place}, ")
-        else:
-            yield place, ", ".join(map(str, value)) if isinstance(value, list) else value
+        elif not isinstance(value, list):
+            yield place, value
+        elif len(value) <= _MOST_LISTED:
+            yield place, ", ".join(map(str, value))
