@@ -5,9 +5,8 @@ import pytest
 import tifffile
 
 from unmissed.cli import app as cli
-from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.errors import ModelError
-from unmissed.inference.cytology.run import loading
+from unmissed.inference.cytology.run import loading, plan
 
 CORES = 8
 
@@ -30,7 +29,7 @@ def test_the_cores_are_shared_among_the_workers(tmp_path, monkeypatch, arguments
         asked.append(threads)
         raise ModelError("that is all that was to be known")
 
-    monkeypatch.setattr(hardware, "physical_cores", lambda: CORES)
+    monkeypatch.setattr(plan, "physical_cores", lambda: CORES)
     monkeypatch.setattr(loading, "screener_for", screener_for)
     slide = tmp_path / "a.tiff"
     tifffile.imwrite(slide, np.zeros((16, 16, 3), np.uint8))

@@ -22,7 +22,7 @@ from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.results.reading import StoredResult
-from unmissed.inference.cytology.values import SlideReading, StageSeconds, ThreadSeconds
+from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict, SlideReading, StageSeconds, ThreadSeconds
 
 TIMES = StageSeconds(
     **{"open": 0.5, "scan": 6.0, "regions": 0.25, "look_again": 2.0, "candidates": 0.1, "judge": 4.0},
@@ -82,7 +82,7 @@ def stood_in(monkeypatch):
     result = StoredResult.model_construct(
         **{"sha256": None, "reader": "tiff", "width_px": 4000, "height_px": 2000, "score": 0.5, "grade": "NILM"},
         pixel_size=StoredResult.model_fields["pixel_size"].annotation(um_per_px=0.25, source="file", warning=""),
-        adequacy=StoredResult.model_fields["adequacy"].annotation.model_construct(foreground_mm2=0.4, verdict="scant"),
+        adequacy=Adequacy(AdequacyVerdict.SCANT, 4000, 5000, 0.4, 0.0, 0.0),
         heat_map=StoredResult.model_fields["heat_map"].annotation(rows=10, columns=20, cell_px=32),
         **{"provenance": {"models": {"judge": model}, "provider": "CPU"}, "counts": {"candidates": 7}},
         reading=SlideReading(tiles_read=32, tiles_damaged=0, thumbnail_grey=200.0),
