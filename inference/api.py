@@ -107,7 +107,7 @@ def predict(
 def watch(
     source: str | Path | VideoSource,
     output: str | Path,
-    protocol: str | Protocol = "colonoscopy",
+    protocol: str | Path | Protocol = "colonoscopy",
     *,
     site_model: str | None = None,
     lesion_model: str | None = None,
@@ -142,7 +142,7 @@ def watch(
         ModelError, RuntimeUnavailableError: When a model cannot be used.
         OutputError: When the folder cannot be written, or holds an examination already.
     """
-    rules = load_protocol(protocol) if isinstance(protocol, str) else protocol
+    rules = protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
     rules = with_models(rules, site_model, lesion_model)
     video = source if isinstance(source, VideoSource) else open_video(str(source))
     if video.is_live and (every_frame or paced):

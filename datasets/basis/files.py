@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import logging
 import math
 import os
 import tempfile
@@ -14,6 +15,8 @@ from typing import IO, Any, Protocol, runtime_checkable
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.names import readable
 from unmissed.datasets.basis.words import cause_of
+
+log = logging.getLogger(__name__)
 
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "free some space or choose another folder, then run the same command again"),
@@ -142,6 +145,7 @@ def _text(value: Any, **options: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False, **options)
     except ValueError:  # seldom, so it is looked for only now
+        log.warning("a number that is not finite is written as null")
         return json.dumps(_finite(value), allow_nan=False, **options)
 
 

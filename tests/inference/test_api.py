@@ -12,7 +12,7 @@ import pytest
 import unmissed.inference
 from unmissed.datasets.basis.errors import ConfigError, ImageError, ModelError
 from unmissed.datasets.video import VideoSource
-from unmissed.inference import load_model, load_protocol, predict, watch
+from unmissed.inference import load_model, load_protocol, predict, triage, watch
 from unmissed.inference.doctor.self_test import write_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "python.md"
@@ -86,3 +86,13 @@ def test_a_live_source_is_closed_when_an_option_is_for_files(tmp_path):
     with pytest.raises(ConfigError, match="--paced is for files, and camera 0 is live"):
         watch(camera, tmp_path / "exam", load_protocol("colonoscopy"), paced=True)
     assert camera.closed
+
+
+@pytest.mark.parametrize(
+    ("option", "least"),
+    [({"workers": 0}, "at least 1"), ({"um_per_px": -0.25}, "at least 0.001"), ({"threads": 0}, "1")],
+)
+def test_numbers_out_of_range_are_refused(tmp_path, option, least):
+    with pytest.raises(ConfigError, match=least):
+        triage(tmp_path / "a.tiff", tmp_path / "out", **option)
+    assert not (tmp_path / "out").exists()

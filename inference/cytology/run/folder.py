@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import make_folder, output_error, write_json
+from unmissed.datasets.basis.files import make_folder, output_error, plain_values, write_json
 from unmissed.datasets.basis.names import folder_name
 from unmissed.inference.cytology.run.state import SlideState, read_states
 
@@ -152,7 +152,7 @@ class RunFolder:
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Write ``run.json``, whole or not at all."""
-        write_json(self.record, record)
+        write_json(self.record, plain_values(record))
 
 
 def _remove(path: Path) -> None:

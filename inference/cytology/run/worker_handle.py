@@ -31,8 +31,13 @@ class Worker:
         self._process.start()
         theirs.close()
         # Not as an argument of the process: its start would wait forever for one that dies before it reads so much.
-        with suppress(OSError):
+        try:
             self._connection.send((make_screener, settings, hashed))
+        except OSError:
+            pass  # ``receive`` says how it died
+        except BaseException:  # what cannot be pickled, or Ctrl-C
+            self.kill()
+            raise
         self._started = 0.0
         self.job: SlideJob | None = None
         self.is_ready = False

@@ -40,7 +40,11 @@ def worker_main(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(connection, *connection.recv())
+    try:
+        task = connection.recv()
+    except EOFError:  # the parent has gone
+        return
+    serve(connection, *task)
 
 
 def serve(connection: Connection, make_screener: MakeScreener, settings: dict[str, Any], hashed: bool) -> None:

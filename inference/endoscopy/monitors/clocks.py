@@ -68,7 +68,7 @@ class Clocks:
         """
         self._marked_s, self._frame_totals_at_mark = time_s, self._frame_totals_at(time_s)
         self._clock_totals_at_mark = None
-        return [_caecum(time_s, "marked manually", "手动标记")]
+        return [_caecum(time_s, "by key", "marked manually", "手动标记")]
 
     def finish(self, time_s: float) -> list[Event]:
         """The stream ends; returns what had not been reported yet."""
@@ -162,7 +162,7 @@ class Clocks:
         elif stretch.scene is not Scene.OUTSIDE and before is Scene.OUTSIDE:
             found.append(Event(stretch.start_s, EventKind.ENTERED, "Entered the body", "进镜"))
         if stretch.scene is Scene.CAECUM and self._marked_s is None and stretch.opens_a_stay:
-            found.append(_caecum(stretch.start_s, "image recognition", "图像识别"))
+            found.append(_caecum(stretch.start_s, "by picture", "image recognition", "图像识别"))
         if stretch.scene is Scene.INSTRUMENT:
             found.append(Event(stretch.start_s, EventKind.THERAPY, "Instrument in view", "器械进入视野", {"on": True}))
         elif before is Scene.INSTRUMENT:
@@ -225,6 +225,7 @@ class Clocks:
         return FrameTotals(*(start + share * (end - start) for start, end in zip(starts, ends, strict=True)))
 
 
-def _caecum(time_s: float, how: str, how_zh: str) -> Event:
-    text = f"Caecum reached ({how}): withdrawal starts"
-    return Event(time_s, EventKind.CAECUM, text, f"到达盲肠（{how_zh}）：退镜计时开始", {"how": how})
+def _caecum(time_s: float, how: str, en: str, zh: str) -> Event:
+    """The event; ``how`` is a code in its data and not translated."""
+    text, text_zh = f"Caecum reached ({en}): withdrawal starts", f"到达盲肠（{zh}）：退镜计时开始"
+    return Event(time_s, EventKind.CAECUM, text, text_zh, {"how": how})
