@@ -208,7 +208,7 @@ def _report_bug() -> int:
 
 
 def _silence_stdout() -> None:
-    """Send what is still buffered nowhere, or Python complains about the broken pipe while it leaves."""
+    """Discard what is still buffered; otherwise Python complains about the broken pipe when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -60,7 +60,7 @@ def _measure(target: str, data: str, root: Path | None, output: Path | None, run
     from unmissed.inference.runtimes.variants import choose
     from unmissed.training.evaluation.measure import measure_model
 
-    get(data)  # a wrong name is told before a model is loaded
+    get(data)  # a wrong name is reported before a model is loaded
     choice = choose(target, runtime)
 
     def classify(records: "Sequence[Record]") -> Any:

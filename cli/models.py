@@ -86,4 +86,4 @@ def _input(card: "Card") -> str:
 
 
 def _line(key: str, value: str) -> str:
-    return f"  {key:<32}{value}"
+    return f"  {key:<31} {value}"

@@ -144,8 +144,9 @@ def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
 
     counts = Counter(row.disposition for row in outcome.rows)
     parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    slides = f"{len(outcome.rows)} slide{'s' * (len(outcome.rows) != 1)}"
     typer.echo(
-        f"{len(outcome.rows)} slides ({outcome.screened} in this run), {outcome.failed} failed: {parts}; "
+        f"{slides} ({outcome.screened} in this run), {outcome.failed} failed: {parts}; "
         f"{outcome.run.seconds:.1f} s -> {output / 'index.html'}",
         err=True,
     )

@@ -85,7 +85,7 @@ class Screen:
 
 
 def _bar(signals: FrameSignals) -> Text:
-    """The gauge; what is not judged says so in place of its bar, so that the line keeps its width."""
+    """The speed gauge; where the speed is not assessed, a label replaces the bar, so that the line keeps its width."""
     speed = signals.speed
     colour, unjudged = _COLOURS[speed.state], f"{STATES[speed.state].en.lower():·^{_BAR}}"
     if speed.speed is None or speed.state is SpeedState.GREY:
@@ -110,7 +110,7 @@ class Keys:
 
 @contextmanager
 def _listening() -> Iterator[Keys | None]:
-    """Take keys at once where stdin is a terminal that can do so; its old ways come back at the end."""
+    """Take keys at once where stdin is a terminal that can do so; its settings are restored at the end."""
     try:
         import termios
         import tty

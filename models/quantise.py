@@ -20,7 +20,7 @@ from unmissed.models.stem import fold_stem, users_of
 
 # Kept in float: the scaling of the input, whose fixed grid is exact, and the last steps, which decide the probability.
 FLOAT_OPERATORS = ("Transpose", "Cast", "Sub", "Div", "Gemm", "Softmax")
-# Convolutions at the start that stay in float, tried in this order by whoever exports. With none, everything before the
+# Convolutions at the start that stay in float, tried in this order at export. With none, everything before the
 # last steps is integers, and processors agree to the last digit; a float one may round a step up here and down there.
 FLOAT_AT_START = (0, 1, 2)
 BATCH = 32

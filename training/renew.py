@@ -69,7 +69,7 @@ def renew(card_path: Path) -> Card:
 
 
 def recipe_of(card: Card) -> TrainConfig:
-    """The recipe of the card; what it does not say is as it was before there was a choice."""
+    """The recipe of the card; fields that it lacks get their former fixed values."""
     return TrainConfig.model_validate(cast(Mapping[str, Any], card.training["recipe"]))
 
 

@@ -70,8 +70,8 @@ def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
     """Run the meters over a recording.
 
     Args:
-        every: so many frames are averaged to one, as if the tip moved that much faster before a slower shutter.
-        keep: of the frames after that, only one of so many is seen, as at a lower frame rate.
+        every: this number of frames is averaged to one, as if the tip moved that much faster before a slower shutter.
+        keep: of the frames after that, only one in this number is used, as at a lower frame rate.
     """
     similarity, motion, window = SimilarityMeter(), MotionMeter(), SpeedWindow()
     masks = [np.where(mask, 255, 0).astype(np.uint8) for mask in flight.masks]

@@ -1,1 +1,1 @@
-"""Does every processor compute the same? The known answers of the models on this one and on others that it plays."""
+"""Does every processor compute the same? Known answers of the models on this one and on others that it simulates."""

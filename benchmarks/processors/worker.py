@@ -25,7 +25,7 @@ class Question(BaseModel):
 
     Attributes:
         model, variant: as ``zoo.resolve`` takes them.
-        most: so many of its known questions; None asks all.
+        most: maximum number of its known answers to check; None: all.
         sha256: of the file that is meant; empty takes any. An export beside a long run replaces files.
     """
 

@@ -25,7 +25,7 @@ _TIMES = ("s", "ms", "us", "min", "fps")
 _WHERE_TO = frozenset({"-o", "--output"})
 
 ChangeVerdict = Literal["slower", "worse", "too few rounds", "only in A", "only in B", "faster", "better", "same"]
-_ORDER: tuple[ChangeVerdict, ...] = get_args(ChangeVerdict)  # as they stand in tables
+_ORDER: tuple[ChangeVerdict, ...] = get_args(ChangeVerdict)  # in the order of the tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class Figure(BaseModel):
     Attributes:
         unit: "s", "ms", "MiB", "images/s", "Mpx/s", "fps", "%" or "" for a plain number.
         rounds: the value of each round, in order; at least one.
-        better: which way is better; "" for what is only told, such as a number of frames.
+        better: which way is better; "" for what is only informative, such as a number of frames.
         table: figures of a table of their own carry its name; "" for the main one.
     """
 

@@ -8,7 +8,7 @@ class Closing:
     """Leaving the ``with`` block closes the object, after an error too."""
 
     def close(self) -> None:
-        """Free what is held; nothing where nothing is."""
+        """Free the held resource, if there is one."""
         return
 
     def __enter__(self) -> Self:

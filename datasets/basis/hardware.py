@@ -84,7 +84,7 @@ def cpu_features() -> frozenset[str] | None:
 
 
 def instruction_sets() -> frozenset[str]:
-    """What the processor says of itself and what numpy found usable; they differ under an emulator."""
+    """Features reported by the processor, and those that numpy found usable; they differ under an emulator."""
     import numpy as np
 
     umath = getattr(getattr(np, "_core", None), "_multiarray_umath", None)

@@ -31,7 +31,7 @@ def table_cell(text: str) -> str:
 def path_cell(path: Path) -> str:
     """A path for a table, with ``./`` in front where a spreadsheet would run it: ``./=x.jpg`` is the file ``=x.jpg``.
 
-    Bytes that are no UTF-8 stay, so that whoever reads the table finds the file.
+    Bytes that are no UTF-8 stay, so that a reader of the table finds the file.
     """
     text = str(path)
     return f"./{text}" if text.startswith(_FORMULA_STARTS) else text

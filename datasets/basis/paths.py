@@ -60,7 +60,7 @@ def files_of(
 
 
 def without_duplicates(paths: Iterable[Path]) -> Iterable[Path]:
-    """Each path once, in the order in which they come first; the disk is not asked."""
+    """Each path once, in order of first appearance; the disk is not accessed."""
     seen = set()
     for path in paths:
         key = os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - Path.resolve reads the disk for every part

@@ -1,4 +1,4 @@
-"""The one bar of progress, on stderr: while a terminal looks on; elsewhere only what is said above it."""
+"""The one bar of progress, on stderr: shown only on a terminal; elsewhere only the messages above it."""
 
 from types import TracebackType
 from typing import Literal, Self

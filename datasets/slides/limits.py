@@ -16,7 +16,7 @@ MAX_PICTURE_PX = 170_000_000
 
 
 def check_level(level: Level, name: str) -> Level:
-    """Return the level, or say what is absurd about it.
+    """Return the level, or raise an error that names the implausible value.
 
     Raises:
         UnsupportedSlideError: When its tiles are larger than may be decoded at once; a reader of areas may still read

@@ -1,4 +1,4 @@
-"""How large a pixel is: what the user says, else what the file says, else a guess from the objective; never absurd."""
+"""How large a pixel is: from the user, else the file, else estimated from the objective; implausible values fail."""
 
 import csv
 from pathlib import Path

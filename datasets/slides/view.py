@@ -1,4 +1,4 @@
-"""A slide at one resolution: which level and scale serve it, and areas and crops cut from their tiles."""
+"""A slide at one resolution: which level and scale are read for it, and areas and crops cut from their tiles."""
 
 import math
 from dataclasses import dataclass

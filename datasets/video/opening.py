@@ -1,4 +1,4 @@
-"""From what the user types to a source of frames."""
+"""Opens a file, camera or URL named by the user as a source of frames."""
 
 import re
 import sys

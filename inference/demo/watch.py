@@ -23,7 +23,7 @@ _SCRIPT_SEED = 28  # four minutes; some sites are left out
 
 
 NOTE = (
-    "This examination was drawn by the program: the page shows the software at work, and says nothing of its accuracy. "
+    "This examination was drawn by the program: the page shows the software at work, not its accuracy. "
     "本检查由程序绘制，本页仅展示软件的运行过程，不代表其准确度。"
 )
 

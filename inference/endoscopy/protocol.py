@@ -35,7 +35,7 @@ class ProtocolModels(_Part):
 
 
 class SpeedLimits(_Part):
-    """The gauge of withdrawal speed, 0..100. Bands as the reference is said to show them; see docs."""
+    """The gauge of withdrawal speed, 0..100. Bands as reported for the reference system; see docs."""
 
     amber: float = Field(44, ge=0, le=100)
     red: float = Field(60, ge=0, le=100)

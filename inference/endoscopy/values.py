@@ -141,7 +141,7 @@ class Scene(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the classifiers say of one frame.
+    """Output of the classifiers for one frame.
 
     Attributes:
         scene: where the tip is.

@@ -23,7 +23,7 @@ Row = TypeVar("Row")
 
 
 class PipelineOptions(TypedDict, total=False):
-    """What every pipeline can be told; see ``Pipeline``."""
+    """The options that every pipeline takes; see ``Pipeline``."""
 
     runtime: str
     batch_size: int | None

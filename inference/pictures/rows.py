@@ -1,4 +1,4 @@
-"""What comes out for one picture."""
+"""The result row of one picture."""
 
 from dataclasses import dataclass
 from pathlib import Path

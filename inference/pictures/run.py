@@ -137,7 +137,7 @@ def predict_to_files(
                 table.write(batch)
                 failed += [(str(row.path), row.error) for row in batch if row.error is not None]
                 done += len(batch)
-                for row in batch if is_heatmap else ():  # it has no row in the table
+                for row in batch:
                     if row.error is not None:
                         log.warning("%s", row.error)
                 kept += batch if page is not None else ()

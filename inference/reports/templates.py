@@ -1,4 +1,4 @@
-"""Templates of pages, their style, and scripts that the page itself vouches for."""
+"""Templates of pages, their style, and scripts whose hash is in the page's security policy."""
 
 import base64
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Does this machine compute this model? Ask for the known answers of its card, once, and remember what came."""
+"""Does this machine compute this model? Check it once against the known answers of its card, and store the verdict."""
 
 from enum import StrEnum
 from time import perf_counter
@@ -21,11 +21,11 @@ from unmissed.models.known_answers import (
 )
 from unmissed.models.zoo import ModelFile
 
-_ROUNDS, _ENOUGH_S = 4, 0.06  # speed is the best of so many rounds, or of those that fit the time
+_ROUNDS, _ENOUGH_S = 4, 0.06  # speed is the best of this number of rounds, or of those that fit the time
 
 
 class Agreement(StrEnum):
-    """What came of the known answers."""
+    """The result of the known-answer check."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -76,7 +76,7 @@ def verdict_of(file: ModelFile, runtime: str, device: str | None = None, *, anew
     Args:
         file: its hash is checked.
         runtime, device: as ``Runtime.load`` takes them.
-        anew: ask even if it was asked before.
+        anew: check again, even if a verdict is stored.
     """
     known = file.card.known_for(file.variant)
     if known is None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -18,6 +19,11 @@ from unmissed.datasets.basis.files import sha256_of
 from unmissed.inference.doctor.self_test import write_model
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}  # OpenCV's order
+
+
+def listen_to_ctrl_c():
+    """A shell that starts pytest in the background makes it, and what it starts, deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -176,14 +182,15 @@ def test_an_output_that_cannot_be_written_is_found_first(model, pictures, tmp_pa
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_keeps_what_was_written(model, pictures, tmp_path):
-    import signal
     import time
 
     out = tmp_path / "out.csv"
     for index in range(3000):
         os.link(pictures / "red0.png", pictures / f"red-{index}.png")
     command = [sys.executable, "-c", "from unmissed.cli.app import main; main()", "predict", model, str(pictures)]
-    process = subprocess.Popen([*command, "-o", str(out), "--batch-size", "1"], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*command, "-o", str(out), "--batch-size", "1"], stderr=subprocess.PIPE, preexec_fn=listen_to_ctrl_c
+    )
     partial = tmp_path / "out.csv.partial"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (partial.exists() and partial.stat().st_size > 2000):

@@ -84,7 +84,7 @@ def group_bootstrap(
 
     Pictures of one slide or video resemble each other, so groups are drawn, not pictures (cluster bootstrap: Field and
     Welsh, J. R. Stat. Soc. B 69 (2007) 369). The interval is widened where needed to hold the value itself. It cannot
-    tell how uncertain a perfect score is (every sample is perfect too): the exact interval beside it can. A single
+    show how uncertain a perfect score is (every sample is perfect too): the exact interval beside it can. A single
     group says nothing about other groups: its interval is NaN.
 
     Args:

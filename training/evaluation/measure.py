@@ -1,4 +1,4 @@
-"""Measure a model on a dataset: what classifies is handed in, so that evaluation knows of no runtime."""
+"""Measure a model on a dataset: the classifier is passed in, so that evaluation does not depend on a runtime."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

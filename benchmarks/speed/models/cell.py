@@ -53,7 +53,7 @@ class CellJob(BaseModel):
 
 
 class CellResult(BaseModel):
-    """What came of it.
+    """Its result.
 
     Attributes:
         provider: what really ran.

@@ -51,7 +51,7 @@ class Cell:
         card: of the model.
         job: what the child is asked.
         problem: why it is not measured; "" while nothing is known against it.
-        rounds: what came of each.
+        rounds: the result of each.
         peaks: bytes of all memory of the process, by round.
         outputs: of the first round.
     """

@@ -95,7 +95,7 @@ def area_mm2(result: StoredResult) -> float:
 
 
 def _rate(amount: float, seconds: Sequence[float], unit: str = "") -> Figure:
-    """The time in other words, so nothing to compare: whoever compares has the time itself."""
+    """The time in other words, so it is not compared; the time itself is."""
     return Figure(unit=unit, rounds=[amount / value for value in seconds], better="")
 
 

@@ -23,7 +23,7 @@ _MIB = 2**20
 _LOOKS, _LOOK_S = 50, (0.1, 1.0)  # how often memory is looked at in a run, and how far looks are apart
 _LOADING_S = 300.0
 _LEAST_FRAMES = 2  # a rate needs two
-_SLOWEST = 20.0  # an unpaced run on a slow machine may take so many times as long as the stream
+_SLOWEST = 20.0  # an unpaced run on a slow machine may take this many times the duration of the stream
 _WINDOW_S = 60.0
 
 

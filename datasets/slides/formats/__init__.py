@@ -1,1 +1,1 @@
-"""The formats of slide files: what each reader needs to know of its own."""
+"""Readers of slide file formats, one module per format or library, and what they share."""

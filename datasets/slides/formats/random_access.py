@@ -39,7 +39,7 @@ class RandomAccessFile:
             data = self._read(offset, count)
         except OSError as error:
             raise cannot_read(self._path, error) from error
-        except ValueError as error:  # what Python says of a closed file
+        except ValueError as error:  # Python's message for a closed file
             raise SlideError(f"{self._path} is closed", fix="keep the slide open while its tiles are read") from error
         if len(data) != count:
             raise SlideError(

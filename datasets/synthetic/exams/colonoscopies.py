@@ -114,7 +114,7 @@ def simulate_scenes(
     Args:
         wrong: chance that a frame is wrong for itself.
         bursts_per_min, burst_s: how often a run of wrong frames comes, and how long the longest is.
-        caecum_known: share of the caecum's frames that are told as such.
+        caecum_known: share of the caecum's frames that are recognised as such.
     """
     rng = np.random.default_rng(seed)
     times_s = np.arange(0, parts[-1].end_s, 1 / fps)

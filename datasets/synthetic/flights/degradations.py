@@ -46,7 +46,7 @@ class Degraded:
 
 
 def degrade(image: np.ndarray, inside: np.ndarray, kind: str, rng: np.random.Generator) -> Degraded:
-    """Spoil a picture, from hardly to wholly.
+    """Degrade a picture, from hardly visible to complete.
 
     Args:
         image: uint8 (h, w, 3) RGB.

@@ -8,7 +8,7 @@ from unmissed.datasets.synthetic.flights.spoils import Spoils
 
 # A frame is illegible from here on: rules of the project for its rendered flights, fixed before any gate was fitted.
 # Blur of more than 1.2 % of the width hides vessels and small polyps; of the others, half of the wall (or of its
-# contrast) has to be left. Smear counts only where it is worse than that of a fast cruise, which has to be told.
+# contrast) has to be left. Smear counts only where it is worse than that of a fast cruise, which must stay measurable.
 BLUR_RADIUS = 0.012  # of the width
 SMEAR = 0.06  # of the width
 VEIL = 0.6  # share of the contrast that is lost

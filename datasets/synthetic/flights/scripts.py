@@ -87,7 +87,7 @@ def _speeds(rng: np.random.Generator, balance: float) -> tuple[float, float]:
 
 
 def _spoils(rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    """What spoils a picture, from hardly to wholly, by the name of its segment."""
+    """Degradations of a picture, from hardly visible to complete, by the name of the segment."""
     return {
         "defocus": {"defocus": rng.uniform(0.005, 0.035)},
         "water": {"water": rng.uniform(0.2, 1.0)},

@@ -50,7 +50,7 @@ def fitted(heat_map: HeatMap, slide_px: tuple[int, int], size_px: tuple[int, int
 
 
 def overlay_png(values: np.ndarray) -> bytes:
-    """Colour a fitted heat map: a PNG that is clear where nothing is, to lie over the thumbnail."""
+    """Colour a fitted heat map: a PNG, transparent where the map is low, to overlay the thumbnail."""
     colours, alphas = palette()
     image = Image.fromarray(values)
     image.putpalette(colours.tobytes())  # turns grey values into places of the palette

@@ -1,4 +1,4 @@
-"""The figures of a whole run: how many slides went where, and how fast."""
+"""The figures of a whole run: slides per disposition, and speed."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The worklist: which slide comes first, and what became of the ones that could not be screened."""
+"""The worklist: the order of the slides, and the reasons why some could not be screened."""
 
 import csv
 from collections.abc import Iterable, Mapping

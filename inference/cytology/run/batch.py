@@ -1,4 +1,4 @@
-"""A run over many slides: workers are fed, what they say is put on record, and nothing stops the rest."""
+"""A run over many slides: workers get slides, their messages are recorded, and no failure stops the rest."""
 
 import logging
 from collections import Counter, deque
@@ -19,7 +19,7 @@ from unmissed.inference.cytology.run.worker_handle import Worker
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0  # how often clocks are looked at while nothing happens
-_MOST_CRASHES = 2  # a worker may die once for reasons of its own; twice on the same slide is the slide's doing
+_MOST_CRASHES = 2  # a worker may die once for other reasons; twice on the same slide is attributed to the slide
 
 
 class Dispatcher:
@@ -172,7 +172,10 @@ class Dispatcher:
         if job is None:
             self._crashes_in_a_row += 1
             if self._crashes_in_a_row >= _MOST_CRASHES:
-                raise UnmissedError(message.found, fix="run `unmissed doctor`; if memory is short, use fewer --workers")
+                raise UnmissedError(
+                    message.found,
+                    fix="see its message above, or run `unmissed doctor`; if memory is short, use fewer --workers",
+                )
             return
         self._crashes[job.slide] += 1
         if self._crashes[job.slide] >= _MOST_CRASHES:

@@ -1,4 +1,4 @@
-"""The folder of a triage run: its layout, its lock, and the moves that leave nothing half-written."""
+"""The folder of a triage run: its layout, its lock, and the renames that prevent half-written files."""
 
 import json
 import os
@@ -187,4 +187,4 @@ def models_of_run(path: Path) -> dict[str, str]:
         found = json.loads((path / "run.json").read_bytes())["settings"]["models"]
         return {str(name): str(sha256) for name, sha256 in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}  # whoever opens the folder says what is wrong with it
+        return {}  # the code that opens the folder reports what is wrong

@@ -1,4 +1,4 @@
-"""What is known of every slide of a run, kept on the disk after every change, and the worklist that follows from it."""
+"""The state of every slide of a run, saved to disk after every change, and the worklist made from it."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""From the words of a command to what the workers need: a loader of models, and the settings that shape a result."""
+"""Turns options into what the workers need: a model loader, and the settings that affect a result."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What passes between a run, its worker processes and the one who watches it."""
+"""Messages between a run, its worker processes and the progress display."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Failed:
 
     @classmethod
     def from_error(cls, error: UnmissedError, seconds: float = 0.0, *, stops_run: bool = False) -> "Failed":
-        """Take over what an error says; errors themselves do not travel between processes."""
+        """Copy the texts of an error; exceptions themselves are not sent between processes."""
         return cls(error.found, error.expected, error.fix, seconds, stops_run)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""From what a user asks for to a triage that runs: slides, preset, policy and models by name."""
+"""Builds and runs a triage from the options of a user: slides, preset, policy and models by name."""
 
 from collections.abc import Callable, Sequence
 from multiprocessing import current_process
@@ -38,7 +38,7 @@ def triage(
     note_zh: str = "",
     on_progress: Callable[[TriageProgress], None] = lambda progress: None,
 ) -> TriageOutcome:
-    """Rank slides by suspicion and say what to do with each; write worklist, results and pages.
+    """Rank slides by suspicion and assign a disposition to each; write worklist, results and pages.
 
     A slide that cannot be screened becomes a row with its error. The same call resumes an interrupted run.
 

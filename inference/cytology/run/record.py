@@ -1,6 +1,7 @@
 """The record of a run: settings, and every session with its arguments and times."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -78,11 +79,11 @@ def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> No
     """
     if stored is None:
         return
-    before = stored if isinstance(stored, Mapping) else {}
+    before, now = dict(_leaves(stored)), dict(_leaves(settings))
     differing = [
-        f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"
-        for name in sorted(before.keys() | settings.keys())
-        if before.get(name) != settings.get(name)
+        f"{name} was {_shown(before.get(name))} and is now {_shown(now.get(name))}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
     ]
     if differing:
         raise ConfigError(
@@ -90,3 +91,20 @@ def check_settings(stored: Any, settings: Mapping[str, Any], output: Path) -> No
             expected="the same settings for all slides of a run",
             fix="name another folder with -o, or add --overwrite to screen everything again",
         )
+
+
+def _leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings as (name, value): ("preset.min_score", 0.3)."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _leaves(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, values
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; of a hash the first digits."""
+    if value is None:
+        return "not set"
+    text = str(value)
+    return f"{text[:12]}..." if re.fullmatch(r"[0-9a-f]{64}", text) else text

@@ -201,7 +201,7 @@ def _models_in_words(models: Any) -> dict[str, str]:
 
 def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
     # Pages bring a template engine, which the workers' start should not wait for.
-    from unmissed.inference.cytology.pages.pages import write_pages
+    from unmissed.inference.cytology.pages.worklist_page import write_pages
     from unmissed.inference.cytology.results.summary import summarise
 
     write_json(folder / "summary.json", summarise(rows, run))

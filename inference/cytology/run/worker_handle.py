@@ -1,4 +1,4 @@
-"""Worker processes seen from the run: one that crashes, hangs or is killed takes only its own slide with it."""
+"""Starts and controls worker processes from the run's side: a crash, hang or kill affects only the worker's slide."""
 
 import signal
 from contextlib import suppress

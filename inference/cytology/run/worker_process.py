@@ -1,4 +1,4 @@
-"""What a worker process does: it opens slides, has them screened, and writes their results."""
+"""The code that runs inside a worker process: opens slides, screens them, writes their results."""
 
 import logging
 import os

@@ -12,7 +12,7 @@ class ForgivingSlide(Slide):
 
     Attributes:
         damaged: (level, column, row) of every tile that could not be read.
-        first_error: what the reader said of the first of them; None while all is well.
+        first_error: error of the first damaged tile; None while there is none.
     """
 
     def __init__(self, slide: Slide) -> None:

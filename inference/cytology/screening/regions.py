@@ -1,4 +1,4 @@
-"""What of a slide holds cells, and what of that cannot be judged."""
+"""Which regions of a slide hold cells, and which of those are blurred or obscured."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ TOO_COARSE, COARSE = 2.0, 1.35  # times the judge's pixel size: refused, and scr
 
 @dataclass(frozen=True)
 class _Found:
-    """What the finder says: the map to show, and where candidates may be taken from."""
+    """Output of the finder: the map to show, and the places of candidates."""
 
     heat: np.ndarray
     peaks_in: np.ndarray

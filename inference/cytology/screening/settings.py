@@ -1,4 +1,4 @@
-"""How a slide is screened: a preset says how much is looked at, and the models say with what."""
+"""How a slide is screened: a preset sets how much is examined, and names the models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

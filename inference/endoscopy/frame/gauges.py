@@ -1,4 +1,4 @@
-"""Small models over named numbers: ONNX Runtime on one thread, microseconds a row."""
+"""Small models over named numbers: ONNX Runtime on one thread, microseconds per row."""
 
 from collections.abc import Mapping, Sequence
 

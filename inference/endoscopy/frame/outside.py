@@ -1,7 +1,7 @@
 """Whether the endoscope is out of the body, by colour: tissue is red to brown, under narrow-band light brown to green.
 
 In all of these the largest of red and green is above blue; rooms, drapes and gloves are grey, white or blue. That the
-colour of a picture tells inside from outside is also how commercial systems do it (Chinese patent CN115553685A).
+colour of a picture shows inside or outside is also how commercial systems do it (Chinese patent CN115553685A).
 """
 
 import math

@@ -76,7 +76,7 @@ def _guide(colours: np.ndarray) -> np.ndarray:
 
 
 def _still_margin(varied: np.ndarray, bright: np.ndarray) -> np.ndarray:
-    """Areas that reach the edge of the frame and stood still while the picture moved, bool (h, w)."""
+    """Areas that reach the edge of the frame and did not change while the picture moved, bool (h, w)."""
     none = np.zeros(varied.shape, bool)
     if not bright.any() or np.median(varied[bright]) < _MOVED_RANGE:
         return none

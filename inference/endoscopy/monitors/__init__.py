@@ -1,1 +1,1 @@
-"""What an examination adds up to over time: speed, clocks, coverage, alerts."""
+"""Monitors that accumulate over time: speed, clocks, coverage, alerts."""

@@ -90,7 +90,7 @@ class LesionAlerts:
         return time_s - self._last_s <= LOST_S and any(track.persisted for track in self._tracks)
 
     def forget(self) -> None:
-        """Nothing is at its place any more; what was announced stays announced."""
+        """Forget all positions; alerts that were announced stay announced."""
         self._tracks = []
 
     def _follow(self, time_s: float, lesions: list[Lesion]) -> list[tuple[_Track, Lesion]]:

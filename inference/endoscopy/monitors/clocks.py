@@ -61,7 +61,7 @@ class Clocks:
             self._last = (end_s, *self._last[1:])
 
     def mark_caecum(self, time_s: float) -> list[Event]:
-        """The user says that the turning point is reached; this takes precedence over what was recognised in pictures.
+        """Mark the turning point by hand; this takes precedence over what was recognised in pictures.
 
         Args:
             time_s: of the last frame, or later: exact. What was seen up to an earlier time is known to about a second.
@@ -84,13 +84,13 @@ class Clocks:
         turn = self._turning_point(stretch, now)
         before = ClockTotals() if turn is None else turn.before
         return ClockTimes(
-            examination_s=now.open_s + now.therapy_s,
-            withdrawal_s=None if turn is None else now.open_s - before.open_s,
-            therapy_s=now.therapy_s - before.therapy_s,
-            effective_s=now.effective_s - before.effective_s,
+            examination_s=_whole_us(now.open_s + now.therapy_s),
+            withdrawal_s=None if turn is None else _whole_us(now.open_s - before.open_s),
+            therapy_s=_whole_us(now.therapy_s - before.therapy_s),
+            effective_s=_whole_us(now.effective_s - before.effective_s),
             caecum_s=None if turn is None else turn.time_s,
-            frozen_s=now.frozen_s,
-            illegible_s=now.illegible_s,
+            frozen_s=_whole_us(now.frozen_s),
+            illegible_s=_whole_us(now.illegible_s),
         )
 
     def _count(self, time_s: float) -> list[Event]:
@@ -223,6 +223,11 @@ class Clocks:
         share = (time_s - start_s) / (end_s - start_s)
         starts = (column[after - 1] for column in self._past)
         return FrameTotals(*(start + share * (end - start) for start, end in zip(starts, ends, strict=True)))
+
+
+def _whole_us(seconds: float) -> float:
+    """A sum of thousands of frames is off by a last digit, and 6:00 must not be shown as 5:59 or called too short."""
+    return round(seconds, 6)
 
 
 def _caecum(time_s: float, how: str, en: str, zh: str) -> Event:

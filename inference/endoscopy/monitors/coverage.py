@@ -66,7 +66,7 @@ class CoverageTracker:
         Args:
             time_s: rising.
             legible: an illegible or frozen frame counts for no site.
-            sight: what the classifier says; of sites that are not of the protocol nothing is taken.
+            sight: output of the classifier; sites outside the protocol are ignored.
             picture: gives the frame, uint8 (h, w, 3) RGB; called only when it may be the best of its site so far.
         """
         if not self._codes:

@@ -1,4 +1,4 @@
-"""From noisy scenes of single frames to stretches: what lasts too shortly is passed over, and starts are exact."""
+"""From noisy scenes of single frames to stretches: scenes that are too short are ignored, and starts are exact."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ class SceneSmoother:
         """Take what was seen from one time to another.
 
         Args:
-            scene: what a frame said; None for nothing.
+            scene: recognised in a frame; None for no scene.
             frame_totals: all frames before ``start_s``.
             only_not: with no scene, the one that it certainly is not.
         """

@@ -1,4 +1,4 @@
-"""What the last second of motion, similarity and sharpness adds up to: the figures that the speed gauges read."""
+"""Features of the speed gauges, from the last second of motion, similarity and sharpness."""
 
 from collections import deque
 from collections.abc import Mapping

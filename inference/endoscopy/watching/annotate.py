@@ -1,4 +1,4 @@
-"""The examination as a video with what the monitors said; encoded in a thread of its own."""
+"""Writes the examination as a video with the overlay of the monitors; encoded in a separate thread."""
 
 import queue
 import threading

@@ -225,6 +225,6 @@ def _timed(find: DetectLesions, view: FrameView) -> tuple[tuple[Lesion, ...], fl
 
 
 def _give_way() -> None:
-    """A thread of its own niceness, which is a thing of Linux."""
+    """Lower the priority of this thread only, which is possible on Linux."""
     if sys.platform == "linux":
         os.nice(_NICENESS)

@@ -28,7 +28,7 @@ _PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnx
 
 
 class Request(StrEnum):
-    """What the user wants, asked between two frames."""
+    """A request of the user, polled between two frames."""
 
     NONE = "none"
     STOP = "stop"
@@ -97,7 +97,7 @@ def watch(
         paced: play a file in real time.
         limit_s: stop after so much of the stream.
         overwrite: forget an earlier examination in that folder.
-        notes: for whoever reads the results.
+        notes: shown to the reader of the results.
         on_frame: called after every frame, and five times per second while none comes; answers with a request.
         make_watcher: (protocol, name of the source) -> what analyses the frames.
 

@@ -1,4 +1,4 @@
-"""One frame in, its signals out: the stages of a watched examination in order, and what they add up to."""
+"""One frame in, its signals out: runs the stages of a watched examination in order and combines their results."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -15,8 +15,8 @@ from typing import get_args
 import pytest
 
 from unmissed.datasets.basis.names import folder_name
-from unmissed.inference.cytology.pages.pages import write_pages
 from unmissed.inference.cytology.pages.words import STAGES_ZH, stage
+from unmissed.inference.cytology.pages.worklist_page import write_pages
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.summary import summarise
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, write_worklist

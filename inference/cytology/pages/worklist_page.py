@@ -55,10 +55,10 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
     pages = SlidePages(run, [row for row in ordered if row.folder])
     lines = [_line(folder, row, pages) for row in ordered]
     figures = summarise(rows, run)
-    code = script(HERE / "index.js")
+    code = script(HERE / "worklist.js")
     page = (
         environment()
-        .get_template("index.html")
+        .get_template("worklist.html")
         .render(
             lines=lines,
             run=run,
