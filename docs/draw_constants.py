@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[1]
+from draw_rooms import ROOT, write_or_check
+
 PAGE = ROOT / "docs" / "reference" / "constants.md"
 _INTRODUCTION = """# Constants
 
@@ -115,13 +116,7 @@ def main() -> int:
     except ValueError as error:
         print(f"error: {error}\n  to do: change that entry, and its cases, to the number in the code")
         return 1
-    if PAGE.is_file() and drawn == PAGE.read_text("utf-8"):
-        return 0
-    if "--check" in sys.argv:
-        print(f"error: {PAGE.relative_to(ROOT)} is out of date\n  to do: python docs/draw_constants.py")
-        return 1
-    PAGE.write_text(drawn, "utf-8")
-    return 0
+    return write_or_check(PAGE, drawn, Path(__file__))
 
 
 if __name__ == "__main__":

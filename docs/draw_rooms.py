@@ -68,17 +68,21 @@ def drawing_of(folder: str) -> str:
     return "\n".join(["```mermaid", "flowchart TD", *lines, "```", ""])
 
 
-def main() -> int:
-    """Write the drawings, or compare them."""
-    text = PAGE.read_text("utf-8")
-    drawn = _DRAWING.sub(lambda m: m[1] + drawing_of(m[2].strip(".").strip("/")) + m[4], text)
-    if drawn == text:
+def write_or_check(page: Path, drawn: str, script: Path) -> int:
+    """Write a page, or with ``--check`` only compare it; the exit code of the script that draws it."""
+    if page.is_file() and page.read_text("utf-8") == drawn:
         return 0
     if "--check" in sys.argv:
-        print(f"error: the drawings in {PAGE.relative_to(ROOT)} are out of date\n  to do: python docs/draw_rooms.py")
+        print(f"error: {page.relative_to(ROOT)} is out of date\n  to do: python docs/{script.name}")
         return 1
-    PAGE.write_text(drawn, "utf-8")
+    page.write_text(drawn, "utf-8")
     return 0
+
+
+def main() -> int:
+    """Write the drawings, or compare them."""
+    drawn = _DRAWING.sub(lambda m: m[1] + drawing_of(m[2].strip(".").strip("/")) + m[4], PAGE.read_text("utf-8"))
+    return write_or_check(PAGE, drawn, Path(__file__))
 
 
 if __name__ == "__main__":

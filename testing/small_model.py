@@ -90,41 +90,27 @@ def quantise(source: Path, target: Path) -> None:
     )
 
 
-def make_card(path: Path, *, classes: int = CLASSES, batch: int | None = None, **input_spec: Any) -> Card:
-    """A card for one ONNX file."""
+def bare_card(path: Path, *, batch: int | None = None, **fields: Any) -> Card:
+    """A card for one ONNX file with nothing in it but what a card must have, and ``fields``."""
     data = path.read_bytes()
-    return Card(
-        name="small",
-        version="1",
-        title="Small",
-        title_zh="小",
-        task="classification",
-        classes=tuple(
-            CardClass(id=f"c{i}", name=f"C{i}", name_zh=f"类{i}", group="even" if i % 2 == 0 else "odd")
-            for i in range(classes)
-        ),
-        input=InputSpec(**({"size_px": SIZE_PX, "fit": "squash", "mean": (0.5,) * 3, "std": (0.25,) * 3} | input_spec)),
-        files={
-            "fp32": FileSpec(
-                file=path.name,
-                sha256=sha256(data).hexdigest(),
-                size_bytes=len(data),
-                precision="fp32",
-                stored="fp32",
-                batch=batch,
-            )
-        },
-        default_variant="fp32",
-        architecture={},
-        training={},
-        data=(),
-        metrics={},
-        temperature=1.0,
-        parity_max_abs_dp=0.0,
-        intended_use="tests",
-        limits=(),
-        licence="Apache-2.0",
+    file: dict[str, Any] = {"file": path.name, "sha256": sha256(data).hexdigest(), "size_bytes": len(data)}
+    spec = FileSpec(**file, precision="fp32", stored="fp32", batch=batch)
+    must: dict[str, Any] = {
+        **{"name": "small", "version": "1", "title": "Small", "title_zh": "小", "task": "classification"},
+        **{"files": {"fp32": spec}, "default_variant": "fp32", "temperature": 1.0, "parity_max_abs_dp": 0.0},
+        **{"architecture": {}, "training": {}, "data": (), "metrics": {}, "limits": ()},
+        **{"intended_use": "tests", "licence": "Apache-2.0"},
+    }
+    return Card(**(must | fields))
+
+
+def make_card(path: Path, *, classes: int = CLASSES, batch: int | None = None, **input_spec: Any) -> Card:
+    """A card of the small model for one ONNX file."""
+    named = (
+        CardClass(id=f"c{i}", name=f"C{i}", name_zh=f"类{i}", group=("even", "odd")[i % 2]) for i in range(classes)
     )
+    square: dict[str, Any] = {"size_px": SIZE_PX, "fit": "squash", "mean": (0.5,) * 3, "std": (0.25,) * 3}
+    return bare_card(path, batch=batch, classes=tuple(named), input=InputSpec(**(square | input_spec)))
 
 
 def model_maker(folder: Path) -> MakeModel:

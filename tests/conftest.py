@@ -1,6 +1,7 @@
 """Fixtures for all rooms."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,11 @@ else:
     # No test depends on absolute times: a busy machine is slow, and not wrong.
     settings.register_profile("any machine", deadline=None)
     settings.load_profile("any machine")
+
+
+# A shell that starts pytest in the background makes it, and every command that a test starts, deaf to Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -135,10 +135,10 @@ def predict_to_files(
             size = 1 if is_heatmap else pipeline.session.batch_size
             while batch := list(islice(rows, size)):
                 table.write(batch)
-                failed += [(str(row.path), row.error) for row in batch if row.error is not None]
                 done += len(batch)
                 for row in batch:
                     if row.error is not None:
+                        failed.append((str(row.path), row.error))
                         log.warning("%s", row.error)
                 kept += batch if page is not None else ()
                 speed = done / (perf_counter() - loaded)

@@ -21,11 +21,6 @@ from unmissed.inference.doctor.self_test import write_model
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}  # OpenCV's order
 
 
-def listen_to_ctrl_c():
-    """A shell that starts pytest in the background makes it, and what it starts, deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def model(tmp_path):
     folder = tmp_path / "model"
@@ -188,9 +183,7 @@ def test_ctrl_c_keeps_what_was_written(model, pictures, tmp_path):
     for index in range(3000):
         os.link(pictures / "red0.png", pictures / f"red-{index}.png")
     command = [sys.executable, "-c", "from unmissed.cli.app import main; main()", "predict", model, str(pictures)]
-    process = subprocess.Popen(
-        [*command, "-o", str(out), "--batch-size", "1"], stderr=subprocess.PIPE, preexec_fn=listen_to_ctrl_c
-    )
+    process = subprocess.Popen([*command, "-o", str(out), "--batch-size", "1"], stderr=subprocess.PIPE)
     partial = tmp_path / "out.csv.partial"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (partial.exists() and partial.stat().st_size > 2000):

@@ -18,11 +18,6 @@ from unmissed.testing.quick_screener import QuickScreener
 COLUMNS = ["slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"]
 
 
-def listen_to_ctrl_c():
-    """A shell that starts pytest in the background makes it, and what it starts, deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """No models: the conduct is tested here, not the screening."""
@@ -171,9 +166,7 @@ def test_an_interruption_leaves_with_130_and_can_be_resumed(slides, tmp_path):
         "app.main(['triage', *sys.argv[1:]])\n"
     )
     words = [sys.executable, "-c", code, str(slides), "-o", str(out)]
-    process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen_to_ctrl_c
-    )
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "given\n"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

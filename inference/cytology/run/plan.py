@@ -76,8 +76,12 @@ def triage(
             "triage was called while a worker process imports the calling script",
             fix='put the call below `if __name__ == "__main__":`',
         )
-    _check_numbers(workers=(workers, 1), threads=(threads, 1), max_crops=(max_crops, 0), timeout_s=(timeout_s, 1))
-    _check_numbers(um_per_px=(um_per_px, 0.001))
+    for name, value, least in (
+        *(("um_per_px", um_per_px, 0.001), ("workers", workers, 1), ("threads", threads, 1)),
+        *(("max_crops", max_crops, 0), ("timeout_s", timeout_s, 1)),
+    ):
+        if value is not None and not value >= least:
+            raise ConfigError(f"{name} is {value}", expected=f"at least {least:g}")
     policy = str(policy)
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
@@ -122,13 +126,6 @@ def triage(
         },
     )
     return carry_out(plan, on_progress)
-
-
-def _check_numbers(**options: tuple[float | None, float]) -> None:
-    """Options with their values and the least that each may be; None is left to the program."""
-    for name, (value, least) in options.items():
-        if value is not None and not value >= least:
-            raise ConfigError(f"{name} is {value}", expected=f"at least {least:g}")
 
 
 def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> list[SlideJob]:

@@ -1,12 +1,16 @@
 """Views into a tube whose motion is known by construction."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from unmissed.inference.endoscopy.values import Box, FrameView
+
+sys.path.append(str(Path(__file__).parent))  # tests find known_frames.py there
 
 TubeView = Callable[..., FrameView]
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -15,37 +14,16 @@ from unmissed.inference.pictures import find as module
 from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.pictures.predict import Predictor
 from unmissed.inference.runtimes.registry import select
-from unmissed.models.cards import Card, CardClass, FileSpec, HeatmapSpec, InputSpec, TableInput, save_card
+from unmissed.models.cards import Card, CardClass, HeatmapSpec, InputSpec, TableInput, save_card
 from unmissed.models.zoo import ModelFile
+from unmissed.testing.small_model import bare_card
 
 SIZE, STRIDE = 96, 8
 
 
 def card_of(path: Path, task: str, **fields) -> Card:
-    data = path.read_bytes()
-    spec = FileSpec(
-        file=path.name, sha256=sha256(data).hexdigest(), size_bytes=len(data), precision="fp32", stored="fp32"
-    )
-    return Card(
-        name="finder",
-        version="1",
-        title="Dark spots",
-        title_zh="暗点",
-        task=task,
-        classes=tuple(CardClass(id=name, name=name, name_zh=name) for name in ("background", "red", "blue")),
-        files={"fp32": spec},
-        default_variant="fp32",
-        architecture={},
-        training={},
-        data=(),
-        metrics={},
-        temperature=1.0,
-        parity_max_abs_dp=0.0,
-        intended_use="tests",
-        limits=(),
-        licence="Apache-2.0",
-        **fields,
-    )
+    classes = tuple(CardClass(id=name, name=name, name_zh=name) for name in ("background", "red", "blue"))
+    return bare_card(path, name="finder", title="Dark spots", title_zh="暗点", task=task, classes=classes, **fields)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from hashlib import sha256
 
 import cv2
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from unmissed.cli.app import main
-from unmissed.models.cards import Card, CardClass, DataSpec, FileSpec, InputSpec
+from unmissed.models.cards import CardClass, DataSpec, InputSpec
+from unmissed.testing.small_model import bare_card
 
 
 def run(*words):
@@ -106,29 +106,14 @@ def colour_model(tmp_path):
         [numpy_helper.from_array(np.array(0.05, np.float32), "sharp")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    data = path.read_bytes()
-    spec = FileSpec(
-        file=path.name, sha256=sha256(data).hexdigest(), size_bytes=len(data), precision="fp32", stored="fp32"
-    )
-    card = Card(
+    card = bare_card(
+        path,
         name="colours",
-        version="1",
         title="Colours",
         title_zh="颜色",
-        task="classification",
         classes=tuple(CardClass(id=name, name=name, name_zh=name) for name in ("red", "green", "blue")),
         input=InputSpec(size_px=16, fit="squash", mean=(0.5,) * 3, std=(0.25,) * 3),
-        files={"fp32": spec},
-        default_variant="fp32",
-        architecture={},
-        training={},
         data=(DataSpec(name="folder", title="t", licence="l", citation="", group_by="g", counts={}, groups={}),),
-        metrics={},
-        temperature=1.0,
-        parity_max_abs_dp=0.0,
-        intended_use="tests",
-        limits=(),
-        licence="Apache-2.0",
     )
     path.with_suffix(".json").write_text(card.model_dump_json())
     return path

@@ -1,48 +1,18 @@
 """The numbers by which a slide is adequate: a case just below each and one just above it."""
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from draw_constants import Limit
+from known_slides import enough, judged, spots
 
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.screening.adequacy import assess
+from unmissed.inference.cytology.policy.policy import Preparation
 from unmissed.inference.cytology.screening.regions import Regions, find_regions
 from unmissed.inference.cytology.screening.scan import Scan, is_uniform
 
-POLICY = load_policy("screening")
-
-
 GLASS = 240  # grey
-
-
-def spots(count: int, apart: int = 2, score: float = 1.0) -> np.ndarray:
-    """A map of nuclei with so many peaks, row by row."""
-    side = int(np.ceil(count**0.5))
-    heat = np.zeros((side * apart, side * apart), np.float32)
-    places = np.arange(count)
-    heat[places // side * apart, places % side * apart] = score
-    return heat
-
-
-def judged(
-    heat: np.ndarray,
-    preparation: Preparation = Preparation.LIQUID,
-    *,
-    mm2: float = 50.0,
-    out_of_focus: float = 0.0,
-    obscured: float = 0.0,
-    um_per_cell: float = 8.0,
-) -> Any:
-    regions = Regions(np.ones(heat.shape, bool), mm2, out_of_focus, obscured, 200.0)
-    return assess(heat, regions, um_per_cell, POLICY.adequacy[preparation])
-
-
-@cache
-def enough() -> np.ndarray:
-    return spots(5000)
 
 
 def verdict_on_cells(count: int, preparation: Preparation) -> str:

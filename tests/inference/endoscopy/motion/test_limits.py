@@ -6,23 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 from draw_constants import Limit
+from known_frames import view
 
 from unmissed.inference.endoscopy.motion.flow import usable
 from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
 from unmissed.inference.endoscopy.motion.motion import MotionMeter
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter
-from unmissed.inference.endoscopy.values import (
-    Box,
-    FrameView,
-)
-
-
-def view(image: np.ndarray, time_s: float = 0.0) -> FrameView:
-    """A view of grey (h, w) or RGB (h, w, 3) pixels, all of them tissue."""
-    colour = np.ascontiguousarray(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2), np.uint8)
-    grey = np.ascontiguousarray(colour[..., 1])
-    height, width = grey.shape
-    return FrameView(time_s, Box(0, 0, width, height), colour, grey, grey, np.full_like(grey, 255))
 
 
 @cache
