@@ -17,7 +17,7 @@ class SlideError(ImageError):
 
 
 class UnsupportedSlideError(SlideError):
-    """The file appears intact, but not of this reader's kind; another reader may open it."""
+    """The file appears intact, but is of a kind that another reader shows as faithfully."""
 
 
 def cannot_read(path: Path, error: OSError) -> SlideError:
@@ -104,6 +104,7 @@ class Slide(Closing, ABC):
         stated: what the file itself says about its pixel size, right or not.
         objective_power: of the scanner, such as 40; None when unknown.
         background: RGB of places that hold no picture.
+        notes: what of the file was left out, guessed or converted, in words; a slide with a note is never excluded.
     """
 
     reader: ClassVar[str]
@@ -114,6 +115,7 @@ class Slide(Closing, ABC):
     stated: StatedPixelSize | None = None
     objective_power: float | None = None
     background: tuple[int, int, int] = (255, 255, 255)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def is_supported(cls, path: Path) -> bool:

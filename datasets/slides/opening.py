@@ -6,7 +6,7 @@ from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideErr
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.formats.kfb import KfbSlide
 from unmissed.datasets.slides.formats.picture import PictureSlide
-from unmissed.datasets.slides.formats.tiff import TiffSlide
+from unmissed.datasets.slides.formats.tiff.reader import TiffSlide
 from unmissed.datasets.slides.formats.tile_folder import TileFolder
 from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
 from unmissed.datasets.slides.pixel_size import decide_pixel_size
@@ -18,8 +18,9 @@ READERS: tuple[type[Slide], ...] = (TiffSlide, OpenSlideSlide, KfbSlide, DeepZoo
 def open_slide(path: Path | str, *, um_per_px: float | None = None, um_per_px_source: str = "command line") -> Slide:
     """Open a slide with the first reader that supports it, and decide how large its pixels are.
 
-    A reader that does not know the file's coding lets the next one try; a file that is damaged is an error at once,
-    because another reader might open it and show less than there is.
+    A reader lets the next one try only when the file is of a kind that the other shows as faithfully. A file that is
+    damaged, or holds what cannot be shown as one picture, is an error at once: a more lenient reader would take its
+    first plane, channel or page for the slide.
 
     Args:
         path: file, or folder of tiles.

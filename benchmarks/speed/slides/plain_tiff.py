@@ -8,7 +8,7 @@ from tifffile import TiffFile, TiffPage
 
 from unmissed.datasets.slides.base import Level, Slide, SlideError, UnsupportedSlideError
 from unmissed.datasets.slides.formats.random_access import RandomAccessFile
-from unmissed.datasets.slides.formats.tiff import TiffSlide
+from unmissed.datasets.slides.formats.tiff.reader import TiffSlide
 
 _JPEG = 7
 _YCBCR = 6

@@ -28,6 +28,7 @@ class AreaSlide(Slide):
         try:
             properties = dict(self._handle.properties)
             self.levels = _levels(self._handle, properties, path)
+            self.notes = self._notes(properties)
         except BaseException:
             self._handle.close()
             raise
@@ -39,6 +40,10 @@ class AreaSlide(Slide):
     def open(cls, path: Path) -> Self:
         """See ``Slide.open``."""
         return cls(path)
+
+    def _notes(self, properties: Mapping[str, str]) -> tuple[str, ...]:
+        """What of the file the library does not show."""
+        return ()
 
     @classmethod
     def _open_handle(cls, path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""A plain picture as a slide of one level: PNG, JPEG, BMP, WebP, or TIFF in strips; held whole in memory."""
+"""A plain picture as a slide of one level: PNG, JPEG, BMP, WebP, GIF or PPM; held whole in memory."""
 
 from pathlib import Path
 from typing import Self
@@ -9,6 +9,7 @@ from unmissed.datasets.basis.errors import ImageError
 from unmissed.datasets.basis.paths import SUFFIXES
 from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.slides.base import Level, Slide, UnsupportedSlideError
+from unmissed.datasets.slides.formats.tiff.reader import is_tiff
 from unmissed.datasets.slides.limits import MAX_PICTURE_PX
 
 _TILE_PX = 512
@@ -27,8 +28,8 @@ class PictureSlide(Slide):
 
     @classmethod
     def is_supported(cls, path: Path) -> bool:
-        """By the suffix: a photograph that is named .svs is not a slide, and must not pass for one."""
-        return path.suffix.lower() in SUFFIXES and path.is_file()
+        """By the suffix: a photograph that is named .svs is not a slide, and must not pass for one; no TIFF at all."""
+        return path.suffix.lower() in SUFFIXES and path.is_file() and not is_tiff(path)
 
     @classmethod
     def open(cls, path: Path) -> Self:

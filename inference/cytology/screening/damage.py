@@ -18,7 +18,7 @@ class ForgivingSlide(Slide):
     def __init__(self, slide: Slide) -> None:
         self._slide = slide
         self.path, self.levels, self.pixel_size = slide.path, slide.levels, slide.pixel_size
-        self.objective_power, self.background = slide.objective_power, slide.background
+        self.objective_power, self.background, self.notes = slide.objective_power, slide.background, slide.notes
         self.damaged: set[tuple[int, int, int]] = set()
         self.seen: set[tuple[int, int, int]] = set()
         self.first_error: SlideError | None = None

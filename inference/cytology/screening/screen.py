@@ -230,7 +230,7 @@ def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:
 
 
 def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float) -> list[str]:
-    notes = [pixel_size.warning] if pixel_size.warning else []
+    notes = [*source.notes, *([pixel_size.warning] if pixel_size.warning else [])]
     if pixel_size.um_per_px > COARSE * judged_at:
         notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
     if source.damaged:

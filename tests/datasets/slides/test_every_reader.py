@@ -6,7 +6,7 @@ import pytest
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.formats.kfb import KfbSlide
 from unmissed.datasets.slides.formats.picture import PictureSlide
-from unmissed.datasets.slides.formats.tiff import TiffSlide
+from unmissed.datasets.slides.formats.tiff.reader import TiffSlide
 from unmissed.datasets.slides.formats.tile_folder import TileFolder
 from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
 from unmissed.datasets.slides.view import LevelView, read_area

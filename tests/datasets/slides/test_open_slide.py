@@ -38,16 +38,6 @@ class TestReaderIsChosen:
                 assert slide.reader == name
                 assert slide.path == path
 
-    def test_an_unknown_coding_falls_to_openslide(self, make, levels, tmp_path, monkeypatch):
-        """RGBA is none of ours; OpenSlide reads it."""
-        tifffile = pytest.importorskip("tifffile")
-        path = tmp_path / "a.tiff"
-        rgba = np.dstack([levels[0], np.full(levels[0].shape[:2], 255, np.uint8)])
-        tifffile.imwrite(path, rgba, tile=(64, 64), photometric="rgb", extrasamples=["unassalpha"])
-        with open_slide(path, um_per_px=0.25) as slide:
-            assert slide.reader == "openslide"
-            np.testing.assert_array_equal(slide.read(0, 0, 0)[:64, :64], levels[0][:64, :64])
-
     def test_without_openslide_the_error_says_how_to_get_it(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "openslide", None)
         path = tmp_path / "a.ndpi"
@@ -71,7 +61,8 @@ class TestReaderIsChosen:
 
 class TestPixelSize:
     def opened(self, make, tmp_path, fields: str = "", **options):
-        path = make.write_tiff(tmp_path / "a.svs", make.pyramid(), description=APERIO.format(fields=fields))
+        description = APERIO.format(fields=fields)
+        path = make.write_tiff(tmp_path / "a.svs", make.pyramid(), description=description, um_per_px=None)
         with open_slide(path, **options) as slide:
             return slide.pixel_size
 
@@ -80,8 +71,23 @@ class TestPixelSize:
         assert (found.um_per_px, found.source, found.warning) == (0.2463, "file", "")
 
     def test_the_user_wins(self, make, tmp_path):
-        found = self.opened(make, tmp_path, "MPP = 77", um_per_px=0.5, um_per_px_source="table")
+        found = self.opened(make, tmp_path, "MPP = 0.501", um_per_px=0.5, um_per_px_source="table")
         assert (found.um_per_px, found.source, found.warning) == (0.5, "table", "")
+
+    def test_the_user_wins_and_the_contradiction_is_said(self, make, tmp_path):
+        found = self.opened(make, tmp_path, "MPP = 77", um_per_px=0.5, um_per_px_source="table")
+        assert (found.um_per_px, found.source) == (0.5, "table")
+        assert "0.5 um/px was given (table), but the file says 77" in found.warning
+
+    @pytest.mark.parametrize(("um", "power", "fits"), [(0.2425, 20, True), (0.635, 40, False), (0.1, 20, False)])
+    def test_the_objective_and_the_pixel_size_are_compared(self, make, tmp_path, um, power, fits):
+        found = self.opened(make, tmp_path, f"MPP = {um}|AppMag = {power}")
+        assert (found.um_per_px, found.source) == (um, "file")
+        assert ("objective" not in found.warning) is fits
+
+    @pytest.mark.parametrize(("text", "um"), [("0,25", 0.25), ("1,26", 1.26), (" 0.25 ", 0.25), ("2.5e-1", 0.25)])
+    def test_numbers_as_programs_of_all_countries_write_them(self, make, tmp_path, text, um):
+        assert self.opened(make, tmp_path, f"MPP = {text}").um_per_px == um
 
     @pytest.mark.parametrize(("power", "um"), [(40, 0.25), (20, 0.5)])
     def test_a_guess_from_the_objective_is_said(self, make, tmp_path, power, um):
@@ -105,7 +111,7 @@ class TestPixelSize:
             self.opened(make, tmp_path, "MPP = 0.25", um_per_px=wrong)
 
     def test_pixels_that_are_not_square(self, make, tmp_path):
-        text = '<OME><Pixels PhysicalSizeX="0.25" PhysicalSizeY="{}"/></OME>'
+        text = '<OME><Image><Pixels PhysicalSizeX="0.25" PhysicalSizeY="{}"/></Image></OME>'
         ok = make.write_tiff(tmp_path / "ok.tiff", make.pyramid(), description=text.format(0.26))
         with open_slide(ok) as slide:
             assert slide.pixel_size.um_per_px == pytest.approx(0.255)
@@ -180,7 +186,7 @@ class TestBadInput:
     def test_a_damaged_tiff_is_not_given_to_a_more_lenient_reader(self, make, levels, tmp_path):
         path = make.write_tiff(tmp_path / "a.tiff", levels)
         path.write_bytes(path.read_bytes()[:-3000])
-        assert "beyond its end" in failure(path)
+        assert "its pages break off" in failure(path)
 
 
 @pytest.mark.data
@@ -224,9 +230,12 @@ class TestRealSlides:
             difference = np.abs(tile.astype(int) - expected[: tile.shape[0], : tile.shape[1]])
         assert difference.max() <= 2
 
-    def test_jpeg_2000_falls_to_openslide_and_has_no_pixel_size(self, folder):
-        with open_slide(folder / "tcga-cr-7395-01a-01-ts1.svs") as slide:
-            assert (slide.reader, slide.pixel_size) == ("openslide", None)
+    def test_jpeg_2000_is_what_openslide_shows_and_has_no_pixel_size(self, folder):
+        path = folder / "tcga-cr-7395-01a-01-ts1.svs"
+        with open_slide(path) as slide, OpenSlideSlide.open(path) as other:
+            assert (slide.reader, slide.pixel_size) == ("tiff", None)
+            areas = [read_area(LevelView(one, 0, 1), 500, 500, 600, 600) for one in (slide, other)]
+        np.testing.assert_array_equal(*areas)
 
     @pytest.mark.parametrize("name", ["boxes.tiff", "small_HE_levels.tiff"])
     def test_the_resolution_of_a_screen_is_refused(self, folder, name):
