@@ -14,6 +14,7 @@ DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
 BLURRED = 0.36  # fine over coarse detail: sharp fields have 0.50 and more, blurred by 1 um (sigma) 0.33 and less
+COLOURLESS = 12.0  # grey levels between the channels: fields of two laboratories have 30 and more, grey ones 3
 DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be assessed
 
 
@@ -26,6 +27,7 @@ class Regions:
         foreground_mm2: its area.
         out_of_focus, obscured: share of the foreground, 0..1.
         mean: mean grey level of the whole slide, 0..255.
+        colour: difference between the channels, beside that of the glass, which 5 % of the foreground exceed, 0..255.
     """
 
     foreground: np.ndarray
@@ -33,6 +35,12 @@ class Regions:
     out_of_focus: float
     obscured: float
     mean: float
+    colour: float
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether there are cells and they have no colour; every model was trained on stained cells."""
+        return bool(self.foreground.any()) and self.colour < COLOURLESS
 
 
 def find_regions(scan: Scan, um_per_cell: float) -> Regions:
@@ -62,7 +70,16 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
         float(blurred.sum()) / area,
         float(obscured.sum()) / area,
         float(grey.mean()),
+        _colour(picture[foreground], glass),
     )
+
+
+def _colour(pixels: np.ndarray, glass: np.ndarray) -> float:
+    """Spread between the channels of uint8 (N, 3) where the light is as white as the glass."""
+    if not len(pixels):
+        return 0.0
+    balanced = pixels * (255 / np.maximum(glass, 1).astype(np.float32))
+    return float(np.quantile(np.ptp(balanced, axis=1), 0.95))
 
 
 def _glass(picture: np.ndarray, grey: np.ndarray, real: np.ndarray) -> np.ndarray:

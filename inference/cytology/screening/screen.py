@@ -138,7 +138,7 @@ class Screener(Closing):
             thumbnail=thumbnail,
             crops=crops,
             features=features,
-            notes=(*models.notes, *_notes(source, pixel_size, models.judge_um_per_px)),
+            notes=(*models.notes, *_notes(source, pixel_size, models.judge_um_per_px, regions)),
             reading=SlideReading(
                 tiles_read=len(source.seen) - len(source.damaged),
                 tiles_damaged=len(source.damaged),
@@ -229,10 +229,12 @@ def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:
     return cv2.resize(whole, size, interpolation=interpolation)
 
 
-def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float) -> list[str]:
+def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float, regions: Regions) -> list[str]:
     notes = [*source.notes, *([pixel_size.warning] if pixel_size.warning else [])]
     if pixel_size.um_per_px > COARSE * judged_at:
         notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
+    if regions.is_grey:
+        notes.append("the slide has no colour: the models know stained cells, so score and grade mean nothing here")
     if source.damaged:
         notes.append(
             f"{len(source.damaged)} of {len(source.seen)} tiles are damaged and were left out; "

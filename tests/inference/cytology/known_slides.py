@@ -38,7 +38,7 @@ def judged(
     obscured: float = 0.0,
     um_per_cell: float = 8.0,
 ) -> Any:
-    regions = Regions(np.ones(heat.shape, bool), mm2, out_of_focus, obscured, 200.0)
+    regions = Regions(np.ones(heat.shape, bool), mm2, out_of_focus, obscured, 200.0, 80.0)
     return assess(heat, regions, um_per_cell, POLICY.adequacy[preparation])
 
 

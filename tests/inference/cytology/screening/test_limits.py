@@ -73,6 +73,14 @@ def tissue(side: int) -> np.ndarray:
     return picture
 
 
+def is_grey_with_spread(spread: int) -> bool:
+    """Whether a slide is called grey whose cells differ by so much between red and blue."""
+    picture = np.repeat(tissue(40)[..., None], 3, axis=2)
+    picture[2:, :, 0] += spread
+    nothing = np.zeros((40, 40), np.float32)
+    return find_regions(Scan(None, nothing, nothing, picture.astype(np.uint8), nothing, nothing, 1, 0), 8.0).is_grey
+
+
 def blurred_at(ratio: float, coarse: float = 10.0) -> bool:
     return regions_of(tissue(40), fine=ratio * coarse, coarse=coarse).out_of_focus > 0.9
 
@@ -201,6 +209,14 @@ LIMITS = [
         blurred_at,
         (0.355, True),
         (0.365, False),
+    ),
+    Limit(
+        "12 grey levels of colour",
+        "regions.py: COLOURLESS = 12.0",
+        f"{HERE}: fields of two laboratories have 30 and more, grey pictures 3",
+        is_grey_with_spread,
+        (11, True),
+        (12, False),
     ),
     Limit(
         "1.5 grey levels of detail",
