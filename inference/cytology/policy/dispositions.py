@@ -140,8 +140,9 @@ def _first_rule(case: Case, policy: Policy, exclusion: Exclusion) -> tuple[Dispo
         has_picture = not case.is_black and case.verdict is not AdequacyVerdict.EMPTY
         if case.grade != policy.grade.severity[0] and has_picture:
             # Bethesda: a slide with an abnormal cell is never unsatisfactory.
-            return Disposition.REVIEW, (f"findings support {case.grade}, so the slide is reviewed although {reason}",)
-        return disposition, (reason,)
+            reason = f"findings support {case.grade}, so the slide is reviewed although {reason}"
+            disposition = Disposition.REVIEW
+        return disposition, (reason, *_in_doubt(case))
     against = _against_exclusion(case, policy, exclusion)
     if against:
         return Disposition.REVIEW, against
@@ -183,8 +184,11 @@ def _against_exclusion(case: Case, policy: Policy, exclusion: Exclusion) -> tupl
     severity = policy.grade.severity
     if case.grade not in severity[: severity.index(policy.grade.never_exclude_from)]:
         reasons.append(f"findings support {case.grade}, which is never excluded")
-    reasons += [f"in doubt: {doubt}" for doubt in case.doubts]
-    return tuple(reasons)
+    return (*reasons, *_in_doubt(case))
+
+
+def _in_doubt(case: Case) -> tuple[str, ...]:
+    return tuple(f"in doubt: {doubt}" for doubt in case.doubts)
 
 
 def _qc_drawn(negatives: Sequence[str], policy: Policy) -> Mapping[str, tuple[Disposition, tuple[str, ...]]]:

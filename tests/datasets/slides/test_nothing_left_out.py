@@ -6,6 +6,7 @@ import pytest
 import tifffile
 
 from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.slides.formats.tiff.special import notes_on_special_tiff
 from unmissed.datasets.slides.formats.with_openslide import _unread_planes
 from unmissed.datasets.slides.opening import open_slide
 from unmissed.datasets.slides.view import LevelView, read_area
@@ -246,3 +247,18 @@ def test_mirax_without_its_folder_says_which_one_is_missing(tmp_path):
 def test_what_openslide_leaves_out(properties, words):
     assert words in _unread_planes(properties)[0]
     assert _unread_planes(dict.fromkeys(properties, "1") | {"mirax.HIERARCHICAL.HIER_0_NAME": "Slide zoom level"}) == []
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_focal_planes_that_openslide_passes_over(planes, tmp_path):
+    """In NDPI every plane is a page of its own; in SCN a dimension of the XML."""
+    ndpi = tmp_path / "a.tif"  # tifffile expects longer offsets behind the suffix .ndpi
+    with tifffile.TiffWriter(ndpi) as tiff:
+        for lens, z in [*((20.0, z) for z in range(planes)), (-1.0, 99)]:
+            extra = [(65420, "I", 1, 1, True), (65421, "f", 1, lens, True), (65424, "i", 1, 100 * z, True)]
+            tiff.write(SLIDE, photometric="rgb", metadata=None, extratags=[(271, "s", 0, "Hamamatsu", True), *extra])
+    scn = "".join(f'<dimension sizeX="384" sizeY="256" r="0" z="{z}" ifd="0"/>' for z in range(planes))
+    scn = f'<scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01">{scn}</scn>'
+    expected = (f"the file holds {planes} focal planes, and only one was read",) if planes > 1 else ()
+    for path in (ndpi, write(tmp_path / "a.scn", SLIDE, description=scn)):
+        assert notes_on_special_tiff(path) == expected

@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-import tifffile
-from tifffile import TiffFile
+from tifffile import TiffFile, TiffPage
 
+from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.formats.tiff.pages import SPECIAL, find_slide_pages
 
 _Z_OFFSET, _MAGNIFICATION = 65424, 65421  # NDPI: of the focal plane, and of the lens (negative: macro and map)
 _MAX_PAGES = 4096
-_FOCAL_PLANES = re.compile(r'\b(?:sizeZ|Z-layers)="(\d{1,6})"')  # Leica SCN, Ventana BIF
+_Z_OF_DIMENSION = re.compile(r'<dimension\b[^>]*\bz="(\d{1,6})"')  # Leica SCN, counted from 0
 
 
 def notes_on_special_tiff(path: Path) -> tuple[str, ...]:
@@ -19,17 +19,27 @@ def notes_on_special_tiff(path: Path) -> tuple[str, ...]:
     Raises:
         SlideError: When a TIFF of no special kind holds several planes or scans.
     """
-    with TiffFile(path, _multifile=False) as tiff:
-        first = tiff.pages.first
-        if not any(getattr(first, f"is_{kind}") for kind in SPECIAL):
-            return find_slide_pages(tiff, path).notes
-        if first.is_ndpi:
-            pages = [page for page in tiff.pages[:_MAX_PAGES] if isinstance(page, tifffile.TiffPage)]
-            lenses = ((page.tags.valueof(_MAGNIFICATION, 0), page.tags.valueof(_Z_OFFSET, 0)) for page in pages)
-            planes = len({offset for magnification, offset in lenses if magnification > 0})
-        else:
-            planes = max([int(number) for number in _FOCAL_PLANES.findall(first.description)] or [1])
+    try:
+        with TiffFile(path, _multifile=False) as tiff:
+            first = tiff.pages.first
+            if not any(getattr(first, f"is_{kind}") for kind in SPECIAL):
+                return find_slide_pages(tiff, path).notes
+            planes = _ndpi_planes(tiff) if first.is_ndpi else _scn_planes(first.description)
+    except SlideError:
+        raise
+    except Exception as error:  # damaged files reach every corner of a parser
+        return (f"its pages could not be checked for focal planes ({error or type(error).__name__})",)
     return (focal_planes(planes),) if planes > 1 else ()
+
+
+def _ndpi_planes(tiff: TiffFile) -> int:
+    pages = [page for page in tiff.pages[:_MAX_PAGES] if isinstance(page, TiffPage)]
+    lenses = ((page.tags.valueof(_MAGNIFICATION, 0), page.tags.valueof(_Z_OFFSET, 0)) for page in pages)
+    return len({offset for magnification, offset in lenses if magnification > 0})
+
+
+def _scn_planes(description: str) -> int:
+    return 1 + max((int(number) for number in _Z_OF_DIMENSION.findall(description)), default=0)
 
 
 def focal_planes(planes: int) -> str:
