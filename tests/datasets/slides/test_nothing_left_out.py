@@ -77,6 +77,8 @@ PLANTED = {
     "a stack of ImageJ behind one page": lambda path: write(
         path, SLIDE, description="ImageJ=1.53t\nimages=7\nslices=7\n"
     ),
+    "a stack of tifffile behind one page": lambda path: write(path, SLIDE, description='{"shape": [4, 256, 384, 3]}'),
+    "focal planes among the sub-pages": lambda path: write(path, (SLIDE, {"subifds": 2}), drawn(seed=1), drawn(seed=2)),
     "a second scan": lambda path: write(path, SLIDE, drawn(300, 260, seed=2)),
     "a second scan of the same scale by the OME-XML": lambda path: write(
         path, SLIDE, LABEL, description=ome(ome_image(ifd=0), ome_image(120, 80, ifd=1))
@@ -109,6 +111,10 @@ NOTED = {
         "shows something else",
     ),
     "two levels of one size": (lambda path: write(path, SLIDE, half(SLIDE), half(drawn(seed=6))), "second picture"),
+    "a larger picture that is named a label": (
+        lambda path: write(path, drawn(256, 256), (drawn(400, 300, seed=8), {"description": "Label: 77"})),
+        "is named 'Label: 77'",
+    ),
     "grey": (lambda path: write(path, SLIDE[:, :, 0].copy(), photometric="minisblack"), "no colour"),
     "opacity": (
         lambda path: write(path, np.dstack([SLIDE, np.full_like(SLIDE[:, :, 0], 255)]), extrasamples=["unassalpha"]),
@@ -146,6 +152,7 @@ COMPLETE = {
         path, (drawn(96, 64, seed=7), {"description": "Thumbnail"}), SLIDE, half(SLIDE)
     ),
     "from small to large": lambda path: write(path, half(SLIDE), SLIDE),
+    "a name that is all there is": lambda path: write(path, SLIDE, half(SLIDE), description="Label 12-3456, cervix"),
     "label behind": lambda path: write(path, SLIDE, half(SLIDE), (LABEL, {"description": "Label of the glass"})),
     "planes of colour": lambda path: write(
         path,
@@ -166,6 +173,15 @@ COMPLETE = {
         )
         .replace("<OME xmlns=", "<ome:OME xmlns:ome=")
         .replace("</OME>", "</ome:OME>"),
+        resolution=(1, 1),
+    ),
+    "unit in a wrong encoding": lambda path: write(
+        path,
+        SLIDE,
+        half(SLIDE),
+        description=ome(
+            ome_image().replace("PhysicalSizeX=", 'PhysicalSizeXUnit="\u00c2\u00b5m" PhysicalSizeX=')
+        ).encode(),
         resolution=(1, 1),
     ),
     "unit as an entity": lambda path: write(

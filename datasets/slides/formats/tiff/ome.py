@@ -9,8 +9,9 @@ from unmissed.datasets.slides.pixel_size import parse_number
 
 _MAX_TEXT = 4_000_000  # an OME-XML of a slide is a few kilobytes, of one with a line for every tile a megabyte
 _IS_OME = re.compile(r"<(?:[\w.-]+:)?OME[\s>]")
+_MANGLED_MICRO = re.compile(r"[^\x00-\x7f]+m")  # the letter has two codes, and is mangled by wrong encodings
 _UM_PER_UNIT = {
-    **dict.fromkeys(("", "µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
+    **dict.fromkeys(("", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
     **{"nm": 1e-3, "mm": 1e3, "cm": 1e4, "dm": 1e5, "m": 1e6, "pm": 1e-6, "å": 1e-4, "in": 25_400.0},
 }
 
@@ -98,7 +99,7 @@ def _all(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Elemen
 
 def _length_um(pixels: ElementTree.Element, axis: str) -> float | None:
     value = parse_number(pixels.get(f"PhysicalSize{axis}"))
-    unit = _UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "").strip().lower())
+    unit = _UM_PER_UNIT.get(_MANGLED_MICRO.sub("um", pixels.get(f"PhysicalSize{axis}Unit", "").strip().lower()))
     return None if value is None or unit is None else value * unit
 
 

@@ -1,5 +1,6 @@
 """Which pages of a TIFF are the slide, which are labels and overviews, and which are something else."""
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ SPECIAL = ("ndpi", "scn", "bif", "philips")
 
 # Stacks of planes of which the directory shows only one, or shows them in ways of their own.
 _STACKS = ("stk", "lsm", "fluoview", "nih", "scanimage")
-_BESIDE = re.compile(r"\b(label|macro|overview|thumbnail|barcode|map)\b", re.IGNORECASE)
+_BESIDE = re.compile(r"\W*(\w+\s)?(label|macro|overview|thumbnail|barcode|map)\b", re.IGNORECASE)
+_IMAGE_TYPE = re.compile(r"<ImageType>(\w{1,40})</ImageType>")  # PerkinElmer's QPTIFF
+_SHAPE = re.compile(r'"shape":\s*\[([\d, ]{1,200})\]')  # tifffile's own description
 _COMPARABLE = 4  # a second picture of a quarter of the slide's area may be another scan of the same glass
 _SAME_SCALE = 2.0  # pixels up to so much larger than the slide's show cells, so they are a scan as well
 _EXPORT = "export it as an RGB TIFF with 8 bits a channel and one picture (one focal plane)"
@@ -70,19 +73,27 @@ def find_slide_pages(tiff: TiffFile, path: Path) -> SlidePages:
         raise UnsupportedSlideError(f"{path} is a TIFF of a special kind ({kind or 'trestle'})")
     stack = next((name for name in _STACKS if getattr(first, f"is_{name}")), None)
     if stack is not None or _hidden_planes(first) > 1:
-        raise _several(path, f"a stack of planes ({stack or 'ImageJ'})")
+        raise _several(path, f"a stack of planes ({stack or 'behind one page'})")
     images, notes = _ome_images(first, path)
     pictures = [_picture(number, page, images) for number, page in enumerate(chain)]
-    candidates = [picture for picture in pictures if not _is_beside(picture)]
-    if not candidates:
-        raise SlideError(f"{path} holds only labels and overviews", expected="a slide", fix="export it again")
-    main = max(candidates, key=lambda picture: picture.page.imagewidth * picture.page.imagelength)
-    _check_planes(main, path)
-    smaller = list(main.parts)
-    for other in candidates:
+    candidates = [picture for picture in pictures if not _is_beside(picture)] or pictures
+    main = max(candidates, key=_area)
+    # A slide may be named after its label, and then shows what its smaller levels show.
+    main = next((other for other in pictures if _may_be_a_level(main.page, other.page) and _is_beside(other)), main)
+    if main.ome is not None and main.ome.planes > 1:
+        raise _several(path, f"{main.ome.planes} planes (focal planes, time points or colour channels)")
+    smaller = []
+    for part in main.parts:
+        if part.imagewidth >= main.page.imagewidth:
+            raise _several(path, f"several pictures ({_size(main.page)} and, among its sub-pages, {_size(part)})")
+        smaller.append(part)
+    for other in pictures:
         if other is main:
             continue
-        if (other.ome is None or other.ome is main.ome) and _may_be_a_level(other.page, main.page):
+        if other not in candidates:
+            if _area(other) > _area(main):
+                notes.append(f"a larger picture of {_size(other.page)} is named {other.name[:60]!r} and was left out")
+        elif (other.ome is None or other.ome is main.ome) and _may_be_a_level(other.page, main.page):
             smaller.append(other.page)
         elif _may_be_a_scan(other, main):
             raise _several(path, f"several pictures ({_size(main.page)} and {_size(other.page)})")
@@ -137,9 +148,12 @@ def _checked(page: TiffPage | TiffFrame, seen: set[int], path: Path) -> TiffPage
 
 
 def _hidden_planes(page: TiffPage) -> int:
-    """Planes that one page stands for: ImageJ writes a stack of many planes behind a single directory."""
+    """Planes that one page stands for: ImageJ and tifffile write a stack of many planes behind a single directory."""
     images = re.search(r"^images=(\d{1,9})\s*$", page.description, re.MULTILINE) if page.is_imagej else None
-    return max(page.imagedepth, int(images[1]) if images else 1)
+    shape = _SHAPE.search(page.description[:1000]) if page.is_shaped else None
+    samples = math.prod(int(side) for side in shape[1].split(",") if side.strip()) if shape else 0
+    of_page = page.imagewidth * page.imagelength * page.samplesperpixel
+    return max(page.imagedepth, int(images[1]) if images else 1, -(-samples // of_page))
 
 
 def _ome_images(first: TiffPage, path: Path) -> tuple[tuple[OmeImage, ...], list[str]]:
@@ -165,20 +179,16 @@ def _picture(number: int, page: TiffPage, images: tuple[OmeImage, ...]) -> _Pict
     in_order = [image for image in fitting if image.first_page is None and images.index(image) == number]
     ome = next(iter(by_number + in_order), fitting[0] if len(fitting) == 1 else None)
     lines = page.description.replace("\r", "").split("\n")
-    own = " ".join(lines[1:2]) if is_aperio(page) else "" if is_ome(page.description) else lines[0]
-    name = ome.name if ome is not None else own
+    own = "" if is_ome(page.description) else " ".join(lines[1:2]) if is_aperio(page) else lines[0]
+    kind = _IMAGE_TYPE.search(page.description[:10_000])
+    name = kind[1] if kind else ome.name if ome is not None else own
     return _Picture(page, _parts(page), name[:200], ome)
 
 
 def _is_beside(picture: _Picture) -> bool:
     """A label, macro or thumbnail, by its name; Aperio's thumbnails are the pages without tiles."""
     reduced = "->" in picture.name and not picture.page.is_tiled
-    return _BESIDE.search(picture.name) is not None or (is_aperio(picture.page) and reduced)
-
-
-def _check_planes(main: _Picture, path: Path) -> None:
-    if main.ome is not None and main.ome.planes > 1:
-        raise _several(path, f"{main.ome.planes} planes (focal planes, time points or colour channels)")
+    return _BESIDE.match(picture.name) is not None or (is_aperio(picture.page) and reduced)
 
 
 def _may_be_a_level(page: TiffPage, finest: TiffPage) -> bool:
@@ -193,8 +203,11 @@ def _may_be_a_scan(other: _Picture, main: _Picture) -> bool:
     sizes = [None if picture.ome is None else picture.ome.x_um for picture in (other, main)]
     if sizes[0] and sizes[1]:
         return sizes[0] <= _SAME_SCALE * sizes[1]
-    area, of_slide = (picture.page.imagewidth * picture.page.imagelength for picture in (other, main))
-    return area * _COMPARABLE >= of_slide
+    return _area(other) * _COMPARABLE >= _area(main)
+
+
+def _area(picture: _Picture) -> int:
+    return int(picture.page.imagewidth * picture.page.imagelength)
 
 
 def _several(path: Path, what: str) -> SlideError:
