@@ -60,6 +60,8 @@ class StoredLevel:
 
     def decoder_of(self, index: int) -> TileDecoder:
         """The decoder for a tile, counted row by row."""
+        if self.last is self.decoder:  # every tile is whole
+            return self.decoder
         return self.last if index >= (self.level.rows - 1) * self.level.columns else self.decoder
 
 

@@ -72,16 +72,17 @@ def find_slide_pages(tiff: TiffFile, path: Path) -> SlidePages:
     if kind is not None or "MedScan" in first.software:
         raise UnsupportedSlideError(f"{path} is a TIFF of a special kind ({kind or 'trestle'})")
     stack = next((name for name in _STACKS if getattr(first, f"is_{name}")), None)
-    if stack is not None or _hidden_planes(first) > 1:
-        raise _several(path, f"a stack of planes ({stack or 'behind one page'})")
+    if stack is not None:
+        raise _several(path, f"a stack of planes ({stack})")
     images, notes = _ome_images(first, path)
     pictures = [_picture(number, page, images) for number, page in enumerate(chain)]
     candidates = [picture for picture in pictures if not _is_beside(picture)] or pictures
     main = max(candidates, key=_area)
     # A slide may be named after its label, and then shows what its smaller levels show.
     main = next((other for other in pictures if _may_be_a_level(main.page, other.page) and _is_beside(other)), main)
-    if main.ome is not None and main.ome.planes > 1:
-        raise _several(path, f"{main.ome.planes} planes (focal planes, time points or colour channels)")
+    planes = max(_hidden_planes(main.page), main.ome.planes if main.ome is not None else 1)
+    if planes > 1:
+        raise _several(path, f"{planes} planes (focal planes, time points or colour channels)")
     smaller = []
     for part in main.parts:
         if part.imagewidth >= main.page.imagewidth:

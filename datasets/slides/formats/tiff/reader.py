@@ -57,30 +57,28 @@ class TiffSlide(Slide):
         stored = self._stored[level]
         width, height = stored.level.tile_size(column, row, scale)
         index = row * stored.level.columns + column
-        if not stored.counts[:, index].any():
+        data = [
+            self._file.read(int(stored.offsets[plane, index]), int(stored.counts[plane, index]))
+            for plane in range(len(stored.counts))
+        ]
+        if not any(data):
             return np.full((height, width, 3), self.background, np.uint8)
+        decoder = stored.decoder_of(index)
         try:
-            image = self._decoded(stored, index, scale)
+            planes = [decoder.decode(plane, scale) for plane in data]
         except SlideError as error:
             raise SlideError(
                 f"{self.path}: tile ({column}, {row}) of level {level} cannot be decoded: {error.found}",
                 expected=error.expected,
                 fix="scan or copy the slide again",
             ) from error
+        image = planes[0] if len(planes) == 1 else np.dstack([plane[:, :, 0] for plane in planes[:3]])
         # A tile reaches beyond the right or lower edge of the level; what is there is no picture.
         return np.ascontiguousarray(image[:height, :width])
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def _decoded(self, stored: StoredLevel, index: int, scale: int) -> np.ndarray:
-        decoder = stored.decoder_of(index)
-        planes = [
-            decoder.decode(self._file.read(int(offsets[index]), int(counts[index])), scale)
-            for offsets, counts in zip(stored.offsets, stored.counts, strict=True)
-        ]
-        return planes[0] if len(planes) == 1 else np.dstack([plane[:, :, 0] for plane in planes[:3]])
 
     def _shows_the_same(self, number: int) -> bool:
         """Compare a level with the finest one at places of the finest where there is most to see.
