@@ -95,7 +95,7 @@ def read_layout(path: Path) -> TiffLayout:
             holds what would be shown as less than it is: planes, channels, several scans, more than 8 bits.
     """
     try:
-        with TiffFile(path, _multifile=False) as tiff:
+        with np.errstate(all="ignore"), TiffFile(path, _multifile=False) as tiff:
             return _layout(tiff, path)
     except SlideError:
         raise
