@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from unmissed.datasets.basis.reading import is_regular
 from unmissed.datasets.slides.base import Slide, SlideError, UnsupportedSlideError, cannot_read
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
 from unmissed.datasets.slides.formats.kfb import KfbSlide
@@ -66,6 +67,8 @@ def _check_exists(path: Path) -> None:
     try:
         if path.is_dir():
             next(path.iterdir(), None)
+        elif not is_regular(path.stat()):
+            raise SlideError(f"{path} is a pipe or a device", expected="a file", fix="name the file of the slide")
         else:
             with path.open("rb") as stream:
                 if not stream.read(1):

@@ -7,7 +7,9 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ImageError
 from unmissed.datasets.basis.paths import SUFFIXES
-from unmissed.datasets.pictures.images import read_image
+from unmissed.datasets.pictures.decoding import Picture
+from unmissed.datasets.pictures.images import read_picture
+from unmissed.datasets.pictures.notes import check_side
 from unmissed.datasets.slides.base import Level, Slide, UnsupportedSlideError
 from unmissed.datasets.slides.formats.tiff.reader import is_tiff
 from unmissed.datasets.slides.limits import MAX_PICTURE_PX
@@ -20,10 +22,11 @@ class PictureSlide(Slide):
 
     reader = "picture"
 
-    def __init__(self, path: Path, pixels: np.ndarray) -> None:
+    def __init__(self, path: Path, picture: Picture) -> None:
         self.path = path
-        self._pixels = pixels
-        height, width = pixels.shape[:2]
+        self._pixels = picture.pixels
+        self.notes = tuple(f"the picture {note}" for note in picture.notes)
+        height, width = self._pixels.shape[:2]
         self.levels = (Level(width, height, 1.0, _TILE_PX, _TILE_PX),)
 
     @classmethod
@@ -35,7 +38,9 @@ class PictureSlide(Slide):
     def open(cls, path: Path) -> Self:
         """See ``Slide.open``; UnsupportedSlideError also when the picture is too large to be held in memory."""
         try:
-            return cls(path, read_image(path, max_px=MAX_PICTURE_PX))
+            picture = read_picture(path, max_px=MAX_PICTURE_PX)
+            check_side(str(path), picture.width_px, picture.height_px)
+            return cls(path, picture)
         except ImageError as error:
             raise UnsupportedSlideError(error.found, expected=error.expected, fix=error.fix) from error
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unmissed.datasets.slides.base import SlideError, UnsupportedSlideError
+from unmissed.datasets.slides.base import UnsupportedSlideError
 from unmissed.datasets.slides.formats.areas import AreaSlide
+from unmissed.datasets.slides.formats.dicom_header import is_dicom
+from unmissed.datasets.slides.formats.dicom_levels import check_levels
+from unmissed.datasets.slides.formats.mirax import check_mirax
 from unmissed.datasets.slides.formats.tiff.reader import is_tiff
 from unmissed.datasets.slides.formats.tiff.special import focal_planes, notes_on_special_tiff
 from unmissed.datasets.slides.pixel_size import parse_number
@@ -20,6 +23,10 @@ class OpenSlideSlide(AreaSlide):
     """Any slide that OpenSlide opens."""
 
     reader = "openslide"
+
+    def __init__(self, path: Path) -> None:
+        self._left_out = check_levels(path) if is_dicom(path) else ()
+        super().__init__(path)
 
     @classmethod
     def is_supported(cls, path: Path) -> bool:
@@ -38,17 +45,13 @@ class OpenSlideSlide(AreaSlide):
     @classmethod
     def _open_handle(cls, path: Path) -> Any:
         library = _library()
-        if path.suffix.lower() == ".mrxs" and not (path.with_suffix("") / "Slidedat.ini").is_file():
-            raise SlideError(
-                f"the folder {path.with_suffix('').name} with the data of {path} (Slidedat.ini) is missing beside it",
-                expected="the .mrxs file and its folder of the same name, side by side",
-                fix="copy the folder, too",
-            )
+        if path.suffix.lower() == ".mrxs":
+            check_mirax(path)
         return library.OpenSlide(path)
 
     def _notes(self, properties: Mapping[str, str]) -> tuple[str, ...]:
         found = notes_on_special_tiff(self.path) if is_tiff(self.path) else ()
-        return tuple(dict.fromkeys((*found, *_unread_planes(properties))))
+        return tuple(dict.fromkeys((*self._left_out, *found, *_unread_planes(properties))))
 
 
 def _unread_planes(properties: Mapping[str, str]) -> list[str]:

@@ -1,9 +1,12 @@
 """What a slide file holds beside what is read: an error or a note, never silence; and the right pages in any order."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.formats.tiff.special import notes_on_special_tiff
@@ -125,6 +128,10 @@ NOTED = {
     "OME-XML with entities": (
         lambda path: write(path, SLIDE, description='<!DOCTYPE a [<!ENTITY b "c">]>' + ome(ome_image())),
         "OME-XML",
+    ),
+    "two statements of Aperio": (
+        lambda path: write(path, SLIDE, description="Aperio\n384x256|MPP = 0.25|MPP = 0.5"),
+        "0.25 um/px (MPP of the Aperio description) and 0.5",
     ),
     "two pixel sizes": (
         lambda path: write(path, SLIDE, description=ome(ome_image(um=0.5))),
@@ -249,6 +256,25 @@ def test_mirax_without_its_folder_says_which_one_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "claim", ["FILE_COUNT = 2147483647", "HIER_0_COUNT=4000", "IMAGENUMBER_X = -1", "HIER_COUNT=" + "9" * 5000]
+)
+def test_a_mirax_slide_that_claims_absurd_numbers_is_refused_before_openslide_sees_it(claim, tmp_path):
+    path = tmp_path / "case7.mrxs"
+    path.write_bytes(b"\xff\xd8\xff\xe0")
+    path.with_suffix("").mkdir()
+    (path.with_suffix("") / "Slidedat.ini").write_text(f"[GENERAL]\nIMAGENUMBER_Y = 20\n{claim}\n")
+    with pytest.raises(SlideError, match="claims"):
+        open_slide(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.svs")
+    with pytest.raises(SlideError, match="pipe"):
+        open_slide(tmp_path / "a.svs")
+
+
+@pytest.mark.parametrize(
     ("properties", "words"),
     [
         (
@@ -278,3 +304,13 @@ def test_focal_planes_that_openslide_passes_over(planes, tmp_path):
     expected = (f"the file holds {planes} focal planes, and only one was read",) if planes > 1 else ()
     for path in (ndpi, write(tmp_path / "a.scn", SLIDE, description=scn)):
         assert notes_on_special_tiff(path) == expected
+
+
+def test_frames_and_transparency_of_a_picture_are_notes(tmp_path):
+    frames = [Image.fromarray(drawn(64, 48, seed)) for seed in (0, 1)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    frames[0].putalpha(99)
+    frames[0].save(tmp_path / "a.png")
+    for name, words in (("a.webp", "2 frames"), ("a.png", "transparent")):
+        with open_slide(tmp_path / name, um_per_px=0.25) as slide:
+            assert any(words in note for note in slide.notes), slide.notes

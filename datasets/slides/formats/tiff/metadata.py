@@ -42,10 +42,9 @@ def scale_of(page: TiffPage, ome: OmeImage | None) -> Scale:
     """
     statements, power = [], None
     if is_aperio(page):
-        fields = _aperio_fields(page)
-        um, power = parse_number(fields.get("MPP")), parse_number(fields.get("AppMag"))
-        if um is not None:
-            statements.append(StatedPixelSize(um, um, "MPP of the Aperio description"))
+        sizes, powers = (_aperio_numbers(page, field) for field in ("MPP", "AppMag"))
+        statements += [StatedPixelSize(um, um, "MPP of the Aperio description") for um in sizes]
+        power = next(iter(powers), None)
     if ome is not None:
         power = power or ome.objective_power
         if ome.x_um is not None and ome.y_um is not None:
@@ -72,9 +71,11 @@ def _by_resolution_tags(page: TiffPage) -> StatedPixelSize | None:
     return StatedPixelSize(unit / x, unit / y, "the TIFF's resolution tags")
 
 
-def _aperio_fields(page: TiffPage) -> dict[str, str]:
+def _aperio_numbers(page: TiffPage, field: str) -> list[float]:
+    """All numbers that a description gives for a field: files that were cut out of others hold several descriptions."""
     pairs = (part.partition("=") for part in page.description[:_MAX_TEXT].split("|")[1:])
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    numbers = (parse_number(value) for name, _, value in pairs if name.strip() == field)
+    return [number for number in numbers if number is not None]
 
 
 def _ratio(value: object) -> float | None:
