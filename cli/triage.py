@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def triage(
+    context: typer.Context,
     slides: Annotated[list[str], typer.Argument(metavar="SLIDE...", help="Slides, folders or patterns.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="Output folder.", show_default=False)
@@ -57,6 +58,7 @@ def triage(
     from unmissed.datasets.basis.errors import ConfigError
 
     if dry_run:
+        _name_without_effect(context)
         _list(slides, um_per_px, um_per_px_table)
         return
     if output is None:
@@ -93,16 +95,31 @@ def triage(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
+def _name_without_effect(context: typer.Context) -> None:
+    """Name the options that a dry run does not look at."""
+    used = ("slides", "um_per_px", "um_per_px_table", "dry_run", "output")
+    sources = {name: context.get_parameter_source(name) for name in context.params if name not in used}
+    given = [
+        f"--{name.replace('_', '-')}" for name, source in sources.items() if source and source.name == "COMMANDLINE"
+    ]
+    if given:
+        typer.echo(f"{', '.join(given)} {'have' if len(given) > 1 else 'has'} no effect with --dry-run", err=True)
+
+
 def _list(slides: list[str], um_per_px: float | None, table: Path | None) -> None:
     """Say what would be read."""
+    from unmissed.datasets.basis.names import printable
     from unmissed.inference.cytology.run.dry_run import describe
     from unmissed.inference.cytology.run.plan import slide_inputs
 
+    found = slide_inputs(slides, um_per_px, table)
     count = problems = 0
-    for description in describe(slide_inputs(slides, um_per_px, table)):
-        typer.echo(str(description))
+    for description in describe(found.jobs):
+        typer.echo(printable(str(description)))
         count += 1
         problems += bool(description.problem)
+    for note in found.notes:
+        typer.echo(printable(note), err=True)
     typer.echo(f"{count} slides, {problems} with a problem; nothing was written", err=True)
     if problems:
         raise typer.Exit(ExitCode.SOME_FAILED)
@@ -142,6 +159,8 @@ def _speed(progress: "TriageProgress") -> str:
 def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
     from collections import Counter
 
+    from unmissed.datasets.basis.names import printable
+
     counts = Counter(row.disposition for row in outcome.rows)
     parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     slides = f"{len(outcome.rows)} slide{'s' * (len(outcome.rows) != 1)}"
@@ -150,5 +169,7 @@ def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
         f"{outcome.run.seconds:.1f} s -> {output / 'index.html'}",
         err=True,
     )
+    for note in outcome.run.notes:
+        typer.echo(printable(note), err=True)
     if outcome.run.no_certificate:
         typer.echo(f"No slide was excluded: {outcome.run.no_certificate}.", err=True)

@@ -1,17 +1,13 @@
 """Files, folders and patterns become one list of slides."""
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from unmissed.datasets.basis.paths import files_of, without_duplicates
-from unmissed.datasets.slides.base import SlideError, cannot_read
+from unmissed.datasets.basis.paths import without_duplicates
+from unmissed.datasets.slides.search import SlideSearch
 
-SUFFIXES = frozenset(
-    ".svs .tif .tiff .ndpi .mrxs .vms .vmu .scn .bif .svslide .dcm .kfb .dzi".split()  # noqa: SIM905 - reads better
-)
-"""What counts as a slide in folders and patterns; a file that is named is taken whatever its suffix."""
+_MOST_SHOWN = 5  # notes of one kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +24,58 @@ class SlideInputs:
 
     Attributes:
         paths: slides without duplicates; in the order of the inputs, sorted within a folder or pattern.
-        problems: one for each input or folder that could not be used.
+        problems: one for each input, folder or slide that could not be used.
+        names: slides that are to be called after something else than their file.
+        notes: what was left out, or taken for something else than was named, in words.
+        left_out: slides of which a part is not read -> notes that belong into their results.
     """
 
     paths: tuple[Path, ...]
     problems: tuple[Problem, ...]
+    names: Mapping[Path, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    left_out: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find_slides(inputs: Sequence[str]) -> SlideInputs:
     """Expand files, folders (with their subfolders) and patterns (``*``, ``?``, ``[...]``, ``**``).
 
-    A folder of tiles counts as one slide. Nothing is opened, and nothing is raised: an input that names no slide, and
-    a folder that may not be read, become a problem, so that the other slides are still triaged.
+    A folder of tiles counts as one slide, and so do the files of a DICOM series. Nothing is opened but the headers of
+    DICOM files, and nothing is raised: an input that names no slide, a slide of a kind that is not read, and a folder
+    that may not be read become a problem, so that the other slides are still triaged.
     """
-    found: list[Path] = []
-    problems: list[Problem] = []
+    search = SlideSearch()
     for text in inputs:
-        before = len(problems)
-        files, nothing = files_of(text, lambda folder: _in_folder(folder, problems), SUFFIXES, "slide")
-        found += files
-        if not files and len(problems) == before:
-            error = SlideError(nothing, expected=f"files ending in {', '.join(sorted(SUFFIXES))}", fix="check the path")
-            problems.append(Problem(Path(text).expanduser(), str(error)))
-    return SlideInputs(tuple(without_duplicates(found)), tuple(problems))
+        search.expand(text)
+    elsewhere = search.join_series()
+    paths, notes = _once(without_duplicates(search.paths))
+    problems = tuple(Problem(path, error) for path, error in dict(search.problems).items())
+    parts = {part: whole for part, whole in search.parts.items() if whole not in search.taken}
+    notes += [f"{part} belongs to {whole}, which is read as a whole" for part, whole in parts.items()]
+    notes += [f"{part} is a smaller level of {whole}, and was not read" for part, whole in elsewhere.items()]
+    left_out: dict[Path, tuple[str, ...]] = {}
+    for part, whole in elsewhere.items():
+        left_out[whole] = (*left_out.get(whole, ()), f"{part}, a smaller level in another folder, was not read")
+    return SlideInputs(tuple(paths), problems, search.names, (*search.notes, *_few(notes)), left_out)
 
 
-def _in_folder(folder: Path, problems: list[Problem]) -> list[Path]:
-    def unreadable(error: OSError) -> None:
-        where = Path(error.filename or folder)
-        problems.append(Problem(where, str(cannot_read(where, error))))
+def _once(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Slides that several paths lead to are taken once, under a path that is no link; and the notes on the others."""
+    kept: dict[tuple[int, int], Path] = {}
+    notes = []
+    for number, path in enumerate(paths):
+        try:
+            about = path.stat()
+            key = about.st_dev, about.st_ino or -number  # some network file systems have no numbers
+        except OSError:
+            key = -1, number  # opening says what is wrong
+        other = kept.setdefault(key, path)
+        if other is not path:
+            if other.is_symlink():
+                kept[key], path, other = path, other, path
+            notes.append(f"{path} is the same as {other}, and is not screened twice")
+    return list(kept.values()), notes
 
-    found: list[Path] = []
-    for current, folders, names in os.walk(folder, onerror=unreadable):
-        base = Path(current)
-        slides = [base / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
-        found += slides
-        # The tiles of a Deep Zoom pyramid belong to the .dzi beside them.
-        pyramids = {f"{path.stem}_files" for path in slides if path.suffix.lower() == ".dzi"}
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in pyramids)
-        if not slides and _is_tile_folder(base):
-            found.append(base)
-    return sorted(found)
 
-
-def _is_tile_folder(folder: Path) -> bool:
-    # Imported only where it is needed: it brings the decoders, which the start of a command should not wait for.
-    from unmissed.datasets.slides.formats.tile_folder import TileFolder
-
-    return TileFolder.is_supported(folder)
+def _few(notes: list[str]) -> list[str]:
+    return [*notes[:_MOST_SHOWN], *([f"{len(notes) - _MOST_SHOWN} more of this kind"] * (len(notes) > _MOST_SHOWN))]

@@ -1,8 +1,6 @@
 """How large a pixel is: from the user, else the file, else estimated from the objective; implausible values fail."""
 
-import csv
 import math
-from pathlib import Path
 
 from unmissed.datasets.slides.base import PixelSize, Slide, SlideError, StatedPixelSize
 
@@ -55,52 +53,6 @@ def decide_pixel_size(slide: Slide, um_per_px: float | None = None, source: str 
         warning = f"the file gives no um/px; {um:g} is guessed from its {slide.objective_power:g}x objective"
         return PixelSize(um, "objective power", warning)
     return None
-
-
-def read_pixel_sizes(path: Path) -> dict[str, float]:
-    """Read a table of pixel sizes.
-
-    Args:
-        path: CSV in UTF-8 with the columns ``slide`` (file name, with or without suffix) and ``um_per_px``; others are
-            ignored.
-
-    Returns:
-        Slide as named in the table -> micrometres per level-0 pixel; look up with ``pixel_size_in``.
-
-    Raises:
-        SlideError: When the file cannot be read, lacks a column, names a slide twice, or holds an absurd value.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
-            if not {"slide", "um_per_px"} <= set(rows.fieldnames or ()):
-                raise SlideError(
-                    f"{path} has the columns {', '.join(rows.fieldnames or ()) or 'none'}",
-                    expected="slide and um_per_px",
-                    fix="name the columns in the first line",
-                )
-            found: dict[str, float] = {}
-            for row in rows:
-                slide, text = row["slide"] or "", row["um_per_px"] or ""
-                where = f"{path}, line {rows.line_num}"
-                if slide in found or not slide:
-                    raise SlideError(
-                        f"{where}: slide {slide!r}", expected="every slide once, by name", fix="edit the table"
-                    )
-                um = parse_number(text)
-                if um is None:
-                    raise SlideError(f"{where}: um_per_px is {text!r}", expected="a number", fix="edit the table")
-                found[slide] = _checked(um, where, "edit the table")
-            return found
-    except OSError as error:
-        raise SlideError(f"cannot read {path}: {error.strerror or error}", fix="check the path") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SlideError(f"{path} is not a CSV file in UTF-8: {error}", fix="save it as CSV (UTF-8)") from error
-
-
-def pixel_size_in(table: dict[str, float], slide: Path) -> float | None:
-    """Look a slide up by its path, its file name, or its file name without suffix; None when it is not in the table."""
-    return next((table[name] for name in (str(slide), slide.name, slide.stem) if name in table), None)
 
 
 def parse_number(text: str | None) -> float | None:

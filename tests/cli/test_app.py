@@ -208,3 +208,24 @@ def test_models_list_and_info(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_model_is_wrong_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("models", "info", "cell-nonesuch") == 2
     assert "cell-nonesuch" in capsys.readouterr().err
+
+
+def test_nothing_that_is_said_commands_the_terminal(
+    verb: Callable[[Callable[..., None]], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Names of files, and what files say of themselves, reach the screen."""
+    name = "a\x1b[2J\x07\u202eb\rc.tif"
+
+    def fail() -> None:
+        logging.getLogger("unmissed.x").warning("%s is odd", name)
+        raise UnmissedError(f"{name} is\ndamaged", expected=name, fix=name)
+
+    verb(fail)
+    assert code_of("doctor") == 2
+    text = capfd.readouterr().err
+    shown = "a [2J  b c.tif"
+    assert f"{shown} is odd" in text
+    assert f"error: {shown} is\ndamaged" in text
+    assert f"expected: {shown}\n" in text
+    assert f"to do:    {shown}\n" in text
+    assert "\x1b[2J" not in text

@@ -139,6 +139,24 @@ def test_a_missing_input_is_a_row_beside_the_rest(model, pictures, tmp_path):
     assert len(read(out)) == 11
 
 
+def test_every_picture_has_a_row_or_is_counted(model, pictures, tmp_path, capsys):
+    """Links are followed, other suffixes of JPEG are read, and other kinds are a row or a line."""
+    (tmp_path / "store").mkdir()
+    (pictures / "red1.jpg").rename(tmp_path / "store" / "red1.jfif")
+    (pictures / "linked").symlink_to(tmp_path / "store")
+    for name in ("scan.heic", "scan.jp2", "notes.txt", "Thumbs.db"):
+        (pictures / name).touch()
+    out = tmp_path / "out.csv"
+    assert run(model, pictures, "-o", out, "--device", "0") == 3
+    rows = {Path(row["path"]).name: row for row in read(out)}
+    assert len(rows) == 9 + 2 and rows["red1.jfif"]["class"] == "red"
+    assert "HEIC" in rows["scan.heic"]["error"] and "JPEG 2000" in rows["scan.jp2"]["error"]
+    words = "left out: 2 files of other kinds (1 .db, 1 .txt)"
+    assert words in " ".join(capsys.readouterr().err.split())
+    notes = json.loads((tmp_path / "out.run.json").read_text())["notes"]
+    assert {words, "--device 0 has no effect with onnx-cpu"} <= set(notes)
+
+
 @pytest.mark.parametrize("name", ["empty", "missing.png", "*.gif"])
 def test_no_picture_at_all(model, tmp_path, capsys, name):
     (tmp_path / "empty").mkdir()

@@ -15,7 +15,10 @@ from unmissed.cli import app as cli
 from unmissed.inference.cytology.run import loading
 from unmissed.testing.quick_screener import QuickScreener
 
-COLUMNS = ["slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"]
+COLUMNS = [
+    *("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"),
+    "path",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +101,53 @@ def test_pixel_sizes_from_a_table(slides, tmp_path, capsys):
     assert run(slides, "--dry-run", "--um-per-px-table", table) == 0
     told = capsys.readouterr().out
     assert "0.25 um/px from file" in told and "0.4 um/px from table" in told
+
+
+def test_slides_of_one_name_are_told_apart_by_their_path(slides, tmp_path):
+    for site in ("site1", "site2"):
+        (tmp_path / "in" / site).mkdir(parents=True)
+        (tmp_path / "in" / site / "0001.tiff").write_bytes((slides / "s0.tiff").read_bytes())
+    out = tmp_path / "out"
+    assert run(tmp_path / "in", "-o", out) == 0
+    paths = {name: row["path"] for name, row in worklist(out).items()}
+    assert paths == {
+        name: str(tmp_path / "in" / site / "0001.tiff") for name, site in (("0001", "site1"), ("0001-2", "site2"))
+    }
+    page = (out / "index.html").read_text("utf-8")
+    assert "site1/0001.tiff</div>" in page and "site2/0001.tiff</div>" in page
+
+
+def test_what_is_left_out_is_on_the_screen_in_the_page_and_a_row(slides, tmp_path, capsys):
+    (slides / "old.czi").touch()
+    (slides / "scans.zip").touch()
+    (tmp_path / "store").mkdir()
+    (slides / "s1.tiff").rename(tmp_path / "store" / "s1.tiff")
+    (slides / "linked").symlink_to(tmp_path / "store")
+    out, left_out = tmp_path / "out", "left out: 1 file of other kinds (1 .zip)"
+    assert run(slides, "-o", out) == 3
+    assert left_out in capsys.readouterr().err
+    assert left_out in (out / "index.html").read_text("utf-8")
+    rows = worklist(out)
+    assert set(rows) == {"s0", "s1", "old"} and rows["old"]["disposition"] == "process_review"
+    assert "a slide of Zeiss" in rows["old"]["error"]
+    assert run(slides, "--dry-run") == 3
+    said = capsys.readouterr()
+    assert left_out in said.err and "old: PROBLEM" in said.out
+
+
+def test_rows_of_a_table_that_do_not_fit_stop_the_run_before_it_begins(slides, tmp_path, capsys):
+    table = tmp_path / "sizes.csv"
+    table.write_text("slide,um_per_px\ns0.tiff,0.4\ns2,0.4\n")
+    for more in (["--dry-run"], ["-o", tmp_path / "out"]):
+        assert run(slides, "--um-per-px-table", table, *more) == 2
+        assert "line 3 ('s2') fits no slide (there is s1.tiff)" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    table.write_text("slide,um_per_px\ns0,0.25\nS1.TIFF,0.25\n")
+    assert run(slides, "--um-per-px-table", table, "--um-per-px", 0.5, "--dry-run", "--workers", 2) == 0
+    said = capsys.readouterr()
+    assert said.out.count("0.25 um/px from table") == 2
+    assert "was taken for" in said.err and "--um-per-px 0.5 has no effect" in said.err
+    assert "--workers has no effect with --dry-run" in said.err
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -134,6 +135,34 @@ def test_ctrl_c_writes_the_report_of_what_was_seen(tmp_path):
     assert exam(out)["ended"] == "stopped" and (out / "report.html").is_file()
     assert 10 < len(rows(out)) < 1500
     assert "Traceback" not in said
+
+
+def test_a_service_that_is_stopped_writes_the_report_of_what_was_seen(tmp_path):
+    video, out = write_video(tmp_path / "long.avi", 1500), tmp_path / "out"
+    process = subprocess.Popen([*COMMAND, video, "-o", out, "--paced", *NOBODY], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (out / "signals.csv").exists() and len(rows(out)) > 10, process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert exam(out)["ended"] == "stopped" and (out / "report.html").is_file()
+    assert 10 < len(rows(out)) < 1500
+    assert "Traceback" not in said
+
+
+def test_interlaced_video_is_watched_like_any_other(tmp_path, capsys):
+    """What OpenCV gave of it were black pictures, and a result without a word."""
+    path, out = tmp_path / "recorder.mpg", tmp_path / "out"
+    with av.open(str(path), "w") as film:
+        track = film.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme", "b": "4000000"})
+        track.width, track.height, track.pix_fmt = 240, 180, "yuv420p"
+        texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (180, 400, 3), dtype=np.uint8), (0, 0), 2)
+        for index in range(40):
+            image = np.ascontiguousarray(texture[:, index : index + 240])
+            film.mux(track.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        film.mux(track.encode())
+    assert run(path, "-o", out) == 0
+    assert exam(out)["duration_s"] == pytest.approx(1.56, abs=0.01) and len(rows(out)) == 40
+    assert any("deinterlaced" in note and "去隔行" in note for note in exam(out)["notes"])
 
 
 def test_the_keys_c_and_q(tmp_path):

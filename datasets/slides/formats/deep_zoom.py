@@ -3,16 +3,19 @@
 import re
 from pathlib import Path
 from typing import Self
+from xml.etree import ElementTree
 
 import numpy as np
 
 from unmissed.datasets.slides.base import Level, Slide, SlideError, UnsupportedSlideError, cannot_read
-from unmissed.datasets.slides.formats.tile_files import TILE_SUFFIXES, read_tile
+from unmissed.datasets.slides.formats.deep_zoom_folder import FOLDER, dzi_of, not_by_itself
+from unmissed.datasets.slides.formats.tile_files import read_tile
+from unmissed.datasets.slides.formats.tile_names import TILE_SUFFIXES
 from unmissed.datasets.slides.limits import check_level
 
 _MAX_BYTES = 65_536  # a description has a few hundred
-_ATTRIBUTE = re.compile(r'\b(TileSize|Overlap|Format|Width|Height)\s*=\s*"(\w{1,9})"')
 _MAX_OVERLAP_PX = 64
+_TILE_NAME = re.compile(r"(\d{1,7})_(\d{1,7})")
 
 
 class DeepZoomSlide(Slide):
@@ -21,9 +24,15 @@ class DeepZoomSlide(Slide):
     reader = "deepzoom"
 
     def __init__(
-        self, path: Path, levels: tuple[Level, ...], folders: tuple[Path, ...], suffix: str, overlap: int
+        self,
+        path: Path,
+        levels: tuple[Level, ...],
+        folders: tuple[Path, ...],
+        suffix: str,
+        overlap: int,
+        notes: tuple[str, ...] = (),
     ) -> None:
-        self.path = path
+        self.path, self.notes = path, notes
         self.levels = levels
         self._folders = folders
         self._suffix = suffix
@@ -31,12 +40,14 @@ class DeepZoomSlide(Slide):
 
     @classmethod
     def is_supported(cls, path: Path) -> bool:
-        """By the suffix."""
-        return path.suffix.lower() == ".dzi" and path.is_file()
+        """By the suffix; also what belongs to a .dzi, so that opening says so."""
+        return (path.suffix.lower() == ".dzi" and path.is_file()) or (path.is_dir() and dzi_of(path) is not None)
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """See ``Slide.open``."""
+        if path.is_dir():
+            raise not_by_itself(path, dzi_of(path) or path)
         fields = _fields(path)
         try:
             width, height, tile, overlap = (int(fields[name]) for name in ("Width", "Height", "TileSize", "Overlap"))
@@ -46,15 +57,22 @@ class DeepZoomSlide(Slide):
         if suffix.lower() not in TILE_SUFFIXES or not 0 <= overlap <= _MAX_OVERLAP_PX:
             raise UnsupportedSlideError(f"{path} has tiles of the format {suffix} with an overlap of {overlap} px")
         check_level(Level(width, height, 1.0, tile, tile), str(path))
-        root = path.with_name(f"{path.stem}_files")
+        root = path.with_name(f"{path.stem}{FOLDER}")
         finest = (max(width, height) - 1).bit_length()
-        levels, folders = [], []
+        levels: list[Level] = []
+        folders: list[Path] = []
+        notes: tuple[str, ...] = ()
         for step in range(finest + 1):
             factor = 2**step
             level = Level(-(-width // factor), -(-height // factor), float(factor), tile, tile)
             folder = root / str(finest - step)
             if not folder.is_dir():
                 break
+            total, there = level.columns * level.rows, _tiles_there(folder, level, suffix)
+            if step == 0:
+                notes = _on_missing(folder, there, total, suffix)
+            elif there < total and not notes:
+                break  # the finer level shows what this one leaves out
             levels.append(level)
             folders.append(folder)
             if level.columns * level.rows == 1:
@@ -63,7 +81,7 @@ class DeepZoomSlide(Slide):
             raise SlideError(
                 f"{root / str(finest)} does not exist", expected="the tiles of the finest level beside the .dzi"
             )
-        return cls(path, tuple(levels), tuple(folders), suffix, overlap)
+        return cls(path, tuple(levels), tuple(folders), suffix, overlap, notes)
 
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
         """See ``Slide.read``."""
@@ -88,11 +106,44 @@ class DeepZoomSlide(Slide):
         return self._folders[level] / f"{column}_{row}{self._suffix}"
 
 
+def _on_missing(folder: Path, there: int, total: int, suffix: str) -> tuple[str, ...]:
+    """The note on tiles of the finest level that are not there.
+
+    Raises:
+        SlideError: When there is none at all.
+    """
+    if not there:
+        raise SlideError(
+            f"{folder} holds no tile named like 0_0{suffix}",
+            expected=f"{total:,} tiles of the format {suffix} that the .dzi gives",
+            fix="copy the folder again, or correct the format in the .dzi",
+        )
+    missing = f"{total - there:,} of {total:,} places of the grid have no tile, and were read as glass"
+    return (missing,) if there < total else ()
+
+
+def _tiles_there(folder: Path, level: Level, suffix: str) -> int:
+    """How many tiles of a level there are."""
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError as error:
+        raise cannot_read(folder, error) from error
+    found = (_TILE_NAME.fullmatch(name.removesuffix(suffix)) for name in names if name.endswith(suffix))
+    return sum(int(match[1]) < level.columns and int(match[2]) < level.rows for match in found if match)
+
+
 def _fields(path: Path) -> dict[str, str]:
-    """Attributes of the description; found by a pattern, because hostile text can choke an XML parser."""
+    """Attributes of the description and of the size in it; a hostile one is refused, not parsed."""
     try:
         with path.open("rb") as stream:
-            text = stream.read(_MAX_BYTES).decode("utf-8", "replace")
+            data = stream.read(_MAX_BYTES + 1)
     except OSError as error:
         raise cannot_read(path, error) from error
-    return dict(_ATTRIBUTE.findall(text))
+    try:
+        if len(data) > _MAX_BYTES or b"\0" in data or b"<!" in data.replace(b"<!--", b""):
+            raise ValueError("it is too long, is no UTF-8, or declares entities")
+        root = ElementTree.fromstring(data)  # noqa: S314 - entities are refused above
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise SlideError(f"{path} is no Deep Zoom description ({error})", expected="a .dzi file") from error
+    sizes = [element for element in root if str(element.tag).rpartition("}")[2] == "Size"]
+    return {**root.attrib, **(sizes[0].attrib if sizes else {})}

@@ -3,17 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.pictures.images import read_image
+from unmissed.datasets.pictures.images import read_image, size_of
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.limits import MAX_TILE_PX
-
-TILE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
-"""Suffixes of tiles; a .tif in a folder is rather a slide of its own."""
-
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 
 
 def tile_size_of(path: Path) -> tuple[int, int]:
@@ -23,10 +17,9 @@ def tile_size_of(path: Path) -> tuple[int, int]:
         SlideError: When it is no picture, or too large for a tile.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            width, height = image.size
-    except Exception as error:  # damaged files reach every corner of Pillow
-        raise SlideError(f"the tile {path} cannot be read ({error})", fix="make the tiles again") from error
+        width, height = size_of(path)
+    except ImageError as error:
+        raise SlideError(f"the tile {path} cannot be read ({error.found})", fix="make the tiles again") from error
     if width * height > MAX_TILE_PX:
         raise SlideError(f"the tile {path} has {width} x {height} px", expected=f"at most {MAX_TILE_PX:,} px")
     return width, height

@@ -28,9 +28,13 @@ _BY_HAND_S = 360.0
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A row of the worklist as the template shows it; ``link`` is empty where there is no slide page."""
+    """A row of the worklist as the template shows it; ``link`` is empty where there is no slide page.
+
+    ``place`` is the end of its path where other slides have files of the same name, and empty elsewhere.
+    """
 
     row: WorklistRow
+    place: str
     link: str = ""
     previews: tuple[tuple[str, str], ...] = ()
     problem: str = ""
@@ -53,7 +57,8 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
     _check_exclusion(rows, run)
     ordered = in_order(rows)
     pages = SlidePages(run, [row for row in ordered if row.folder])
-    lines = [_line(folder, row, pages) for row in ordered]
+    places = _places(ordered)
+    lines = [_line(folder, row, pages, places.get(row.path, "")) for row in ordered]
     figures = summarise(rows, run)
     code = script(HERE / "worklist.js")
     page = (
@@ -84,18 +89,33 @@ def _check_exclusion(rows: Sequence[WorklistRow], run: TriageRun) -> None:
         )
 
 
-def _line(folder: Path, row: WorklistRow, pages: SlidePages) -> _Line:
+def _places(rows: Sequence[WorklistRow]) -> dict[str, str]:
+    """Path -> as much of its end as tells it from the paths of slides whose files have the same name."""
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        alike.setdefault(Path(row.path).stem.casefold(), []).append(row.path)
+    found: dict[str, str] = {}
+    for paths in (paths for stem, paths in alike.items() if stem and len(paths) > 1):
+        parts = [Path(path).parts for path in paths]
+        length = 2  # folder and file
+        while length < max(map(len, parts)) and len({"/".join(one[-length:]).casefold() for one in parts}) < len(parts):
+            length += 1
+        found |= {path: "/".join(part[-length:]) for path, part in zip(paths, parts, strict=True)}
+    return found
+
+
+def _line(folder: Path, row: WorklistRow, pages: SlidePages, place_of_file: str) -> _Line:
     if not row.folder:
-        return _Line(row)
+        return _Line(row, place_of_file)
     try:
         place = _inside(folder, row.folder)
         result = read_slide_result(place)
     except ResultError as error:
         log.warning("no page for %s: %s", row.slide, error)
-        return _Line(row, problem=str(error))
+        return _Line(row, place_of_file, problem=str(error))
     pages.write(place / PAGE, row, result)
     base = quote(row.folder)
-    return _Line(row, f"{base}/{PAGE}", _previews(base, result))
+    return _Line(row, place_of_file, f"{base}/{PAGE}", _previews(base, result))
 
 
 def _previews(base: str, result: StoredResult) -> tuple[tuple[str, str], ...]:

@@ -86,6 +86,7 @@ def blended_png(values: np.ndarray, thumbnail: np.ndarray, um_per_thumbnail_px: 
     for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
         draw.text((20 + 200 * mark, top + 17), f"{mark:g}", _INK, font, anchor="ma")
     length_px, label = scale_bar(um_per_thumbnail_px, width)
+    label = label.replace("µ", "u")  # which Pillow's own font does not have
     left = canvas.width - 20 - length_px
     draw.rectangle((left, top, left + length_px, top + 5), fill=_INK)
     draw.text((left + length_px / 2, top + 17), label, _INK, font, anchor="ma")

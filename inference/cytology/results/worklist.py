@@ -9,7 +9,10 @@ from pathlib import Path
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.basis.names import table_cell
 
-COLUMNS = ("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error")
+COLUMNS = (
+    *("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"),
+    "path",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,7 @@ class WorklistRow:
         error: why there is no score, and what to do; empty when there is one.
         folder: the stored result, relative to the run's folder, such as "slides/a12"; empty when there is none.
         reasons: the rules that led to the disposition, in words.
+        path: the file or folder of the slide; several slides may have the same file name.
     """
 
     slide: str
@@ -43,6 +47,7 @@ class WorklistRow:
     error: str = ""
     folder: str = ""
     reasons: tuple[str, ...] = ()
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +108,10 @@ def _cells(row: WorklistRow) -> list[str]:
         "" if row.rank is None else str(row.rank),
         "" if row.quintile is None else str(row.quintile),
         "" if row.score is None else f"{row.score:.6f}",
-        row.grade,
+        table_cell(row.grade),
         row.adequacy,
         str(row.n_findings),
         f"{row.seconds:.2f}",
         table_cell(row.error),
+        table_cell(row.path),
     ]

@@ -144,7 +144,7 @@ def _write_findings(path: Path, slide: str, findings: Iterable[Finding]) -> None
         for finding in findings:
             place = (f"{finding.x_px:.1f}", f"{finding.y_px:.1f}")
             scores = (f"{finding.probability:.6f}", f"{finding.finder_score:.6f}")
-            table.writerow([name, *place, finding.class_id, *scores])
+            table.writerow([name, *place, table_cell(finding.class_id), *scores])
 
 
 def _write_crop(path: Path, crop: np.ndarray) -> None:

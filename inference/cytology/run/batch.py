@@ -116,14 +116,25 @@ class Dispatcher:
 
     def _assign_slides(self, report: Callable[[TriageProgress], None]) -> None:
         """Give a slide to every worker that waits for one."""
-        for job in [job for job in self._queue if job.problem]:
-            self._queue.remove(job)
-            self._ledger.begin(job.slide, job.path, fingerprint_of(job.path, job.um_per_px))
-            self._fail(job.slide, job.problem, 0.0, report)
+        if any(job.problem for job in self._queue):
+            self._fail_problems(report)
         self._start_workers()
         for worker in self._workers:
             if worker.is_ready and not worker.job and self._queue:
                 self._assign(worker, self._queue.popleft())
+
+    def _fail_problems(self, report: Callable[[TriageProgress], None]) -> None:
+        """Slides that cannot even be tried; there may be thousands, so the worklist is written once for all of them."""
+        problems = [job for job in self._queue if job.problem]
+        self._queue = deque(job for job in self._queue if not job.problem)
+        for job in problems:
+            self._ledger.begin(job.slide, job.path, fingerprint_of(job.path, job.um_per_px))
+            self._ledger.fail(job.slide, job.problem, 0.0)
+        self.failed += len(problems)
+        rows = {row.slide: row for row in self._ledger.write_worklist()}
+        for job in problems:
+            self.done += 1
+            report(self._progress(rows[job.slide]))
 
     def _assign(self, worker: Worker, job: SlideJob) -> None:
         self.first_ready = self.first_ready or monotonic()

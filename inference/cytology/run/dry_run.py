@@ -47,4 +47,5 @@ def _opened(job: SlideJob) -> str:
             f"{slide.reader}, {level.width_px} x {level.height_px} px ({gigapixels:.2f} Gpx), "
             f"{len(slide.levels)} levels, {pixel.um_per_px:g} um/px from {pixel.source} ({readable(str(job.path))})"
         )
-        return f"{words}; WARNING: {pixel.warning}" if pixel.warning else words
+        doubts = [f"WARNING: {pixel.warning}"] if pixel.warning else []
+        return "; ".join([words, *doubts, *(f"NOTE: {note}" for note in (*slide.notes, *job.notes))])

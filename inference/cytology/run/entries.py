@@ -9,10 +9,10 @@ from unmissed.inference.cytology.run.state import stored_path
 
 
 def name_jobs(jobs: Sequence[SlideJob], taken: Mapping[str, str]) -> list[SlideJob]:
-    """Give every slide a name that no other slide of the run has: its file name without suffix.
+    """Give every slide a name that no other slide of the run has: the one that it asks for, or its file's.
 
     Args:
-        jobs: the slides, in order.
+        jobs: the slides, in order; ``SlideJob.slide`` is what a slide is to be called, if not after its file.
         taken: name -> path as ``stored_path`` has it, of the slides that the run already knows; they keep their names.
 
     Returns:
@@ -26,7 +26,7 @@ def name_jobs(jobs: Sequence[SlideJob], taken: Mapping[str, str]) -> list[SlideJ
         path = stored_path(job.path)
         if path in named:
             continue
-        name = known.get(path) or _free(readable(job.path.stem) or "slide", used)
+        name = known.get(path) or _free(readable(job.slide or job.path.stem) or "slide", used)
         used.add(name.casefold())
         named[path] = replace(job, slide=name)
     return list(named.values())

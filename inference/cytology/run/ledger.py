@@ -141,6 +141,7 @@ class Ledger:
                     error=case.error,
                     folder=f"slides/{self.folder.result(slide).name}" if screened else "",
                     reasons=decision.reasons,
+                    path=state.path,
                 )
             )
         return rows

@@ -34,7 +34,9 @@ class SlideJob:
         um_per_px: given by the user; None asks the file.
         um_per_px_source: where it was given ("command line", "table").
         problem: why it cannot even be tried; empty otherwise.
-        slide: its name in the run, once ``name_jobs`` has given it one.
+        slide: its name in the run, once ``name_jobs`` has given it one; before, what it is to be called, if not after
+            its file.
+        notes: what of the slide was left out before it is opened; they become notes of its result.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class SlideJob:
     um_per_px_source: str = ""
     problem: str = ""
     slide: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Builds and runs a triage from the options of a user: slides, preset, policy and models by name."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing import current_process
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.slides.find import find_slides
-from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
+from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pixel_sizes
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
 from unmissed.inference.cytology.run import loading
 from unmissed.inference.cytology.run.folder import models_of_run
@@ -94,7 +95,8 @@ def triage(
     )
     plan = TriagePlan(
         output=output,
-        inputs=found,
+        inputs=found.jobs,
+        notes=found.notes,
         make_screener=make_screener,
         settings=settings,
         policy=rules,
@@ -128,19 +130,29 @@ def triage(
     return carry_out(plan, on_progress)
 
 
-def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> list[SlideJob]:
+@dataclass(frozen=True, slots=True)
+class TriageInputs:
+    """The slides of a run, and what was left out or taken for something else, in words."""
+
+    jobs: tuple[SlideJob, ...]
+    notes: tuple[str, ...] = ()
+
+
+def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> TriageInputs:
     """The slides with their pixel sizes; what is not a slide becomes an entry with its problem.
 
     Raises:
-        SlideError: When the table of pixel sizes is wrong.
+        SlideError: When the table of pixel sizes is wrong, or does not fit the slides.
     """
-    sizes = read_pixel_sizes(table) if table else {}
     found = find_slides(slides)
-    inputs = [SlideJob(problem.path, problem=problem.error) for problem in found.problems]
+    problems = [problem.path for problem in found.problems]
+    matched = match_pixel_sizes(read_pixel_sizes(table) if table else (), found.paths, found.names, problems)
+    jobs = [SlideJob(problem.path, problem=problem.error) for problem in found.problems]
     for path in found.paths:
-        size = pixel_size_in(sizes, path)
-        if size is not None:
-            inputs.append(SlideJob(path, size, "table"))
-        else:
-            inputs.append(SlideJob(path, um_per_px, "command line" if um_per_px else ""))
-    return inputs
+        size, source = matched.sizes.get(path, um_per_px), "table" if path in matched.sizes else "command line"
+        name, notes = found.names.get(path, ""), found.left_out.get(path, ())
+        jobs.append(SlideJob(path, size, source if size else "", slide=name, notes=notes))
+    said = [*found.notes, *matched.notes]
+    if um_per_px is not None and found.paths and len(matched.sizes) == len(found.paths):
+        said.append(f"--um-per-px {um_per_px:g} has no effect: the table of pixel sizes has a row for every slide")
+    return TriageInputs(tuple(jobs), tuple(said))

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.reading import is_regular
 from unmissed.datasets.basis.words import one_line
 
 _EDGE_BYTES = 64 * 1024  # headers are at the start, the directories of TIFF files often at the end
@@ -85,6 +86,8 @@ def fingerprint_of(path: Path, um_per_px: float | None = None) -> Fingerprint:
         if path.is_dir():
             return _of_folder(path, um_per_px)
         about = path.stat()
+        if not is_regular(about):  # a pipe would be waited for
+            return Fingerprint(um_per_px=um_per_px)
         digest = hashlib.sha256()
         with path.open("rb") as stream:
             digest.update(stream.read(_EDGE_BYTES))

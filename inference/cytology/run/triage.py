@@ -44,6 +44,7 @@ class TriagePlan:
         overwrite: forget what the folder holds of an earlier run.
         arguments: what the user asked for, for the record.
         note, note_zh: shown large on every page.
+        notes: what of the inputs was left out or taken for something else.
     """
 
     output: Path
@@ -60,6 +61,7 @@ class TriagePlan:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     note_zh: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def _run_summary(
         runtime=str(provenance.get("runtime", plan.settings.get("runtime", ""))),
         machine=f"{hardware.processor()}, {hardware.physical_cores()} cores",
         models=_models_in_words(provenance.get("models")),
-        notes=tuple(refusals) if is_certified else (),
+        notes=(*plan.notes, *(refusals if is_certified else ())),
         note=plan.note,
         note_zh=plan.note_zh,
     )

@@ -115,6 +115,7 @@ def _screen_into(
     started = perf_counter()
     opened = open_slide(job.path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source)
     with opened as slide, ThreadPoolExecutor(1) as pool:
+        slide.notes += job.notes
         # Beside the screening: hashing leaves the interpreter free, and the file is read from the disk once.
         digest = pool.submit(sha256_of, job.path) if hashed and job.path.is_file() else None
         opened_s = perf_counter() - started

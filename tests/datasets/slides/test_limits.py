@@ -5,13 +5,19 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from draw_constants import Limit
 
 from unmissed.datasets.slides.base import Level, PixelSize, SlideError, StatedPixelSize
 from unmissed.datasets.slides.formats.areas import AreaSlide
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
+from unmissed.datasets.slides.formats.dicom_header import read_header
 from unmissed.datasets.slides.formats.picture import PictureSlide
+from unmissed.datasets.slides.formats.tile_folder import TileFolder
+from unmissed.datasets.slides.formats.tile_grid import find_grid
+from unmissed.datasets.slides.formats.tile_names import NamedTiles
 from unmissed.datasets.slides.limits import check_level
 from unmissed.datasets.slides.pixel_size import decide_pixel_size
 from unmissed.datasets.slides.view import view_at
@@ -94,6 +100,7 @@ def overlap_is_taken(pixels: int) -> bool:
             f'<Image TileSize="256" Overlap="{pixels}" Format="jpg"><Size Width="100" Height="100"/></Image>'
         )
         (Path(folder) / "slide_files" / "7").mkdir(parents=True)
+        (Path(folder) / "slide_files" / "7" / "0_0.jpg").touch()
         try:
             DeepZoomSlide.open(path)
         except SlideError:
@@ -115,6 +122,41 @@ def is_too_large_for_a_slide(height: int) -> bool:
         with pytest.raises(SlideError) as caught:
             PictureSlide.open(path)
     return "cut off" not in str(caught.value)
+
+
+def tiles_make_a_slide(places: list[tuple[int, int]]) -> bool:
+    """Whether tiles of 100 px with these numbers in their names are put together."""
+    try:
+        find_grid(NamedTiles({place: f"{place}" for place in places}, None, is_lettered=True), 100, 100)
+    except SlideError:
+        return False
+    return True
+
+
+def overlap_is_believed(grey_levels: int) -> bool:
+    """Whether two tiles that overlap by half of their width are put together, although they differ there by so much."""
+    with TemporaryDirectory() as folder:
+        for x, grey in ((0, 100), (32, 100 + grey_levels)):
+            cv2.imwrite(f"{folder}/x{x}_y0.png", np.full((64, 64, 3), grey, np.uint8))
+        try:
+            TileFolder.open(Path(folder))
+        except SlideError:
+            return False
+        return True
+
+
+def dicom_value_is_read(size: int) -> bool:
+    """Whether a header with a field of so many bytes that matters to us is read."""
+    series = b"\x20\x00\x0e\x00UN\0\0" + size.to_bytes(4, "little") + b"1" * size
+    sop_class = b"\x08\x00\x16\x00UI\x1a\x001.2.840.10008.5.1.4.1.1.2\0"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.dcm"
+        path.write_bytes(bytes(128) + b"DICM" + sop_class + series)
+        try:
+            read_header(path)
+        except SlideError:
+            return False
+        return True
 
 
 SCANNER = "what a microscope slide scanner can have made, with room on both sides"
@@ -223,6 +265,38 @@ LIMITS = [
         overlap_is_taken,
         (64, True),
         (65, False),
+    ),
+    Limit(
+        "16 MiB in a field of a DICOM header",
+        "formats/dicom_header.py: _MAX_VALUE_BYTES = 2**24",
+        MEMORY,
+        dicom_value_is_read,
+        (2**24, True),
+        (2**24 + 2, False),
+    ),
+    Limit(
+        "a tenth of the grid has tiles",
+        "formats/tile_grid.py: MIN_FILLED = 0.1",
+        "with less, the numbers mean something else, or the tiles are a sample",
+        tiles_make_a_slide,
+        ([(0, 0), (100, 0), (2900, 0)], True),
+        ([(0, 0), (100, 0), (3000, 0)], False),
+    ),
+    Limit(
+        "three quarters of a tile repeated",
+        "formats/tile_grid.py: MAX_OVERLAP = 0.75",
+        "with more, each place would be in more than 16 tiles",
+        tiles_make_a_slide,
+        ([(0, 0), (25, 0), (0, 25), (25, 25)], True),
+        ([(0, 0), (24, 0), (0, 24), (24, 24)], False),
+    ),
+    Limit(
+        "6 grey levels where tiles overlap",
+        "formats/tile_folder.py: MOST_UNLIKE = 6.0",
+        "the comment beside it",
+        overlap_is_believed,
+        (5, True),
+        (7, False),
     ),
 ]
 

@@ -11,7 +11,6 @@ from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.formats.kfb import KfbSlide
 from unmissed.datasets.slides.formats.with_openslide import OpenSlideSlide
 from unmissed.datasets.slides.opening import open_slide
-from unmissed.datasets.slides.pixel_size import pixel_size_in, read_pixel_sizes
 from unmissed.datasets.slides.view import LevelView, read_area
 
 APERIO = "Aperio Image Library v12.0.0 \r\n340x212 (64x64) JPEG/RGB Q=70|{fields}"
@@ -122,43 +121,6 @@ class TestPixelSize:
         path = make.write_tiff(tmp_path / "a.svs", make.pyramid(), description=APERIO.format(fields="MPP = 0.2463"))
         with OpenSlideSlide.open(path) as slide:
             assert slide.stated.x_um == 0.2463
-
-
-class TestTable:
-    def table(self, tmp_path: Path, text: str) -> dict[str, float]:
-        path = tmp_path / "um.csv"
-        path.write_text(text, encoding="utf-8")
-        return read_pixel_sizes(path)
-
-    def test_by_path_name_or_stem(self, tmp_path):
-        table = self.table(tmp_path, "\ufeffslide,note,um_per_px\na.svs,x,0.25\nb,,0.5\n/far/c.tif,,1\n")
-        assert table == {"a.svs": 0.25, "b": 0.5, "/far/c.tif": 1}
-        assert pixel_size_in(table, Path("in/a.svs")) == 0.25
-        assert pixel_size_in(table, Path("in/b.tiff")) == 0.5
-        assert pixel_size_in(table, Path("/far/c.tif")) == 1
-        assert pixel_size_in(table, Path("c.tif")) is None
-
-    @pytest.mark.parametrize(
-        ("text", "word"),
-        [
-            ("", "columns none"),
-            ("slide\na\n", "um_per_px"),
-            ("slide,um_per_px\na,wide\n", "'wide'"),
-            ("slide,um_per_px\na\n", "''"),
-            ("slide,um_per_px\na,300\n", "line 2"),
-            ("slide,um_per_px\na,1\na,2\n", "once"),
-        ],
-    )
-    def test_wrong_tables(self, tmp_path, text, word):
-        with pytest.raises(SlideError, match=word):
-            self.table(tmp_path, text)
-
-    def test_unreadable_tables(self, tmp_path):
-        with pytest.raises(SlideError, match="cannot read"):
-            read_pixel_sizes(tmp_path / "none.csv")
-        (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(SlideError, match="UTF-8"):
-            read_pixel_sizes(tmp_path / "binary.csv")
 
 
 class TestBadInput:

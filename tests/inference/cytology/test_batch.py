@@ -14,11 +14,11 @@ from stand_ins import Dying, Local, Troubled, without_models
 from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import read_slide_result
-from unmissed.inference.cytology.run import batch
+from unmissed.inference.cytology.run import batch, ledger
 from unmissed.inference.cytology.run import triage as triage_module
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import SlideJob
-from unmissed.inference.cytology.run.state import Fingerprint, read_states
+from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of, read_states
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 from unmissed.inference.cytology.screening.settings import load_preset
 
@@ -239,6 +239,21 @@ class TestResume:
         rows, told = go(SlideJob(slide, problem="it does not exist"))
         assert told == [] and rows["a"].score == score and rows["a"].error == ""
 
+    def test_many_problems_write_the_worklist_once(self, go, local, tmp_path, monkeypatch):
+        written = []
+        monkeypatch.setattr(ledger, "write_worklist", lambda path, rows: written.append(len(rows)))
+        rows, told = go(*(SlideJob(tmp_path / f"{number}.dcm", problem="it is damaged") for number in range(9)))
+        assert written == [9, 9] and [progress.done for progress in told] == list(range(1, 10))
+        assert {row.error for row in rows.values()} == {"it is damaged"} == {told[-1].row.error}
+
+    def test_what_was_left_out_before_a_slide_is_opened_is_a_note(self, go, local, make_slide):
+        class Noting(Troubled):
+            def screen(self, slide, name, path):
+                return replace(super().screen(slide, name, path), notes=slide.notes)
+
+        go(SlideJob(make_slide("a.tiff"), notes=("a level was not read",)), make_screener=Noting)
+        assert "a level was not read" in read_slide_result(go.out / "slides" / "a").notes
+
     def test_other_settings_are_refused_by_name(self, go, make_slide):
         slide = make_slide("a.tiff")
         go(slide)
@@ -348,3 +363,9 @@ def test_a_script_without_a_guard_ends_and_says_what_to_do(make_slide, tmp_path)
     assert run.returncode == 1
     assert 'put the call below `if __name__ == "__main__":`' in run.stderr
     assert "the worker died (exit code 1) while loading the models" in run.stderr
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Looked at before its turn, in the process that drives the workers, where no time limit holds."""
+    os.mkfifo(tmp_path / "a.svs")
+    assert fingerprint_of(tmp_path / "a.svs", 0.5) == Fingerprint(um_per_px=0.5)

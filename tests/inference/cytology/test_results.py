@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageDraw, ImageFont
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.names import folder_name, readable, table_cell
@@ -180,6 +181,15 @@ def test_scale_bar(um_per_px, width, label, length):
     found, words = pictures.scale_bar(um_per_px, width)
     assert words == label
     assert found == pytest.approx(length)
+
+
+def test_the_font_of_the_picture_has_every_sign_of_the_scale(monkeypatch):
+    drawn, font, put = [], ImageFont.load_default(16), ImageDraw.ImageDraw.text
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda *all, **more: drawn.append(all[2]) or put(*all, **more))
+    pictures.blended_png(np.zeros((40, 1600), np.uint8), np.full((40, 1600, 3), 200, np.uint8), 0.25)
+    assert drawn[-1] == "50 um"
+    none = bytes(font.getmask("\uffff"))
+    assert all(bytes(font.getmask(sign)) != none for sign in "".join(drawn) if sign != " ")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 900), (500, 2)])

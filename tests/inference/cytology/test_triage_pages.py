@@ -53,6 +53,7 @@ def finished(tmp_path_factory, make_slide_result, hostile_name):
                 seconds=10.0 * rank,
                 folder=folder,
                 reasons=("no certified operating point",),
+                path=f"/in/{name}.svs",
             ),
         )
     return place, rows
@@ -98,12 +99,26 @@ def test_worklist_table(triaged):
     write_worklist(folder / "worklist.csv", [replace(rows[0], slide="+1"), *rows[1:]])
     with (folder / "worklist.csv").open(encoding="utf-8", newline="") as stream:
         table = list(csv.reader(stream))
-    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error"
+    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error path"
     assert table[0] == columns.split()
     assert [row[2] for row in table[1:]] == ["1", "2", "3", ""]
-    assert table[1] == ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", ""]
+    assert table[1] == ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", "", "/in/C26-2.svs"]
     assert table[3][0] == "'+1"
-    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error]
+    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error, ""]
+
+
+def test_places_tell_slides_of_one_name_apart(triaged):
+    folder, (first, second, third, failed) = triaged
+    rows = [
+        replace(first, path="/in/site1/a/0001.svs"),
+        replace(second, path="/in/site2/a/0001.SVS"),
+        replace(third, path="/in/site2/b/0002.svs"),
+        failed,
+    ]
+    write_pages(folder, rows, RUN)
+    page = (folder / "index.html").read_text("utf-8")
+    assert "site1/a/0001.svs</div>" in page and "site2/a/0001.SVS</div>" in page and "b/0002.svs</div>" not in page
+    assert 'title="/in/site2/b/0002.svs"' in page
 
 
 def test_summary(triaged):
