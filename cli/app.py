@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import traceback
+from copy import copy
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from unmissed.datasets.basis.errors import ExitCode, UnmissedError
+from unmissed.datasets.basis.names import printable_lines
 from unmissed.datasets.basis.words import unknown_name
 
 log = logging.getLogger("unmissed")
@@ -33,7 +35,7 @@ VERBS = {
 
 # Packages that only an extra brings: their absence is a message, not a crash.
 _TRAIN_PACKAGES = (
-    "omegaconf torch torchvision timm albumentations accelerate sklearn scipy matplotlib safetensors onnx onnxscript"
+    "torch torchvision timm albumentations accelerate sklearn scipy matplotlib safetensors onnx onnxscript"
 )
 _EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {"psutil": "bench"}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -110,6 +112,9 @@ def _root(
     if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
         log.addHandler(_StderrHandler())
     log.propagate = False
+    if not debug:  # what libraries say to developers; what matters of it is in our own messages and notes
+        logging.captureWarnings(True)
+        logging.getLogger().addHandler(logging.NullHandler())
 
 
 class _StderrHandler(logging.Handler):
@@ -123,7 +128,14 @@ class _StderrHandler(logging.Handler):
             from rich.logging import RichHandler
 
             self._rich = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
-        self._rich.emit(record)
+        self._rich.emit(_printable(record))
+
+
+def _printable(record: logging.LogRecord) -> logging.LogRecord:
+    """A record whose message, which may name files of any name, cannot command the terminal."""
+    shown = copy(record)
+    shown.msg, shown.args = printable_lines(record.getMessage()), ()
+    return shown
 
 
 def _load(name: str) -> Any:
@@ -180,11 +192,11 @@ def _print_error(error: UnmissedError) -> int:
     """Print an error that the user can act on; the traceback only with --debug."""
     if log.level == logging.DEBUG:
         traceback.print_exception(error)
-    typer.secho(f"error: {error.found}", err=True, fg="red", bold=True)
+    typer.secho(f"error: {printable_lines(error.found)}", err=True, fg="red", bold=True)
     if error.expected:
-        typer.echo(f"  expected: {error.expected}", err=True)
+        typer.echo(f"  expected: {printable_lines(error.expected)}", err=True)
     if error.fix:
-        typer.echo(f"  to do:    {error.fix}", err=True)
+        typer.echo(f"  to do:    {printable_lines(error.fix)}", err=True)
     return error.exit_code
 
 

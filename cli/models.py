@@ -38,6 +38,7 @@ def info(
 ) -> None:
     """Show a model card; the hash of the model file is checked on the way."""
     from unmissed.datasets.basis.files import json_text
+    from unmissed.datasets.basis.names import printable_lines
     from unmissed.models import zoo
 
     found = zoo.resolve(name)
@@ -69,7 +70,7 @@ def info(
     for data in card.data:
         lines.append(_line(data.name, f"{data.title}; {data.licence}; split by {data.group_by}"))
     lines += ["", "Intended use", f"  {card.intended_use}", "", "Limits", *(f"  - {limit}" for limit in card.limits)]
-    typer.echo("\n".join(lines))
+    typer.echo(printable_lines("\n".join(lines)))
 
 
 def _input(card: "Card") -> str:

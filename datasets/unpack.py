@@ -2,13 +2,16 @@
 
 import gzip
 import lzma
+import os
 import shutil
 import stat
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,8 +22,9 @@ from unmissed.datasets.basis.errors import DatasetError
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _DAMAGE = (  # what the standard library raises on damaged, encrypted or self-contradicting archives
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile),
-    *(EOFError, FileExistsError, NotADirectoryError, NotImplementedError, RuntimeError),
+    *(EOFError, FileExistsError, NotADirectoryError, NotImplementedError, RuntimeError, UnicodeError),
 )
+_LOOK_EVERY_S = 0.5  # at what a program has unpacked by now: it stops at the limits, not behind them
 _BSDTAR = ("bsdtar", "-xf", "{archive}", "-C", "{folder}")
 _SEVEN_ZIP = tuple((name, "x", "-y", "-o{folder}", "{archive}") for name in ("7zz", "7z", "7za"))
 _TOOLS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -81,6 +85,8 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> int:
 
 def _zip_entries(opened: zipfile.ZipFile, archive: Path) -> Iterator[_Entry]:
     for info in opened.infolist():
+        if not info.filename or info.header_offset < 0:
+            raise _bad(archive, "holds an entry without a name, or before its own beginning")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise _bad(archive, f"holds a link: {info.filename!r}")
         if not info.is_dir():
@@ -155,17 +161,41 @@ def _unpack_by_program(archive: Path, folder: Path, limits: Limits) -> int:
             "by hand into the dataset folder",
         )
     words = [word.format(archive=archive, folder=folder) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
-    if done.returncode:
-        reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-        raise _bad(archive, f"could not be unpacked by {command[0]}: {reason[0]}")
-    found = list(folder.rglob("*"))
-    links = [path for path in found if path.is_symlink()]
-    if links:
-        raise _bad(archive, f"holds a link: {links[0].relative_to(folder)}")
-    files = [path for path in found if path.is_file()]
-    _check_totals(archive, len(files), sum(path.stat().st_size for path in files), limits)
-    return len(files)
+    with tempfile.TemporaryFile() as said:
+        program = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    program.wait(_LOOK_EVERY_S)
+                is_done = program.returncode is not None
+                files = _check_unpacked(archive, folder, limits)
+                if is_done:
+                    break
+        finally:
+            program.kill()
+            program.wait()
+        said.seek(0)
+        if program.returncode:
+            lines = said.read().decode("utf-8", "replace").strip().splitlines()
+            raise _bad(archive, f"could not be unpacked by {command[0]}: {(lines or ['no message'])[-1]}")
+    return files
+
+
+def _check_unpacked(archive: Path, folder: Path, limits: Limits) -> int:
+    """The number of files that are there by now, once they are found to be within the limits."""
+    files, size_bytes = 0, 0
+    for current, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            try:
+                about = os.lstat(os.path.join(current, name))  # noqa: PTH118 - many files, looked at again and again
+            except FileNotFoundError:
+                continue  # a name that the program has changed meanwhile
+            if stat.S_ISLNK(about.st_mode):
+                raise _bad(archive, f"holds a link: {name!r}")
+            files += stat.S_ISREG(about.st_mode)
+            size_bytes += about.st_size if stat.S_ISREG(about.st_mode) else 0
+        _check_totals(archive, files, size_bytes, limits)
+    return files
 
 
 def _bad(archive: Path, what: str) -> DatasetError:

@@ -7,7 +7,8 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from unmissed.datasets.basis.errors import ModelError
 from unmissed.datasets.basis.files import write_json
-from unmissed.datasets.basis.words import problems
+from unmissed.datasets.basis.reading import read_regular
+from unmissed.datasets.basis.words import cause_of, problems
 from unmissed.models.card_parts import (
     CardClass,
     CardPart,
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 _PICTURES, _TABLE = "<pictures>", "<table>"
+_MOST_BYTES = 5_000_000  # sixty times the largest shipped card
 _KNOWN_CANVAS_PX = 512  # of a heat map whose canvas is free
 
 
@@ -155,10 +157,10 @@ def load_card(path: Path) -> Card:
             fields.
     """
     try:
-        return Card.model_validate_json(path.read_bytes())
+        return Card.model_validate_json(read_regular(path, _MOST_BYTES))
     except OSError as error:
         raise ModelError(
-            f"cannot read the model card {path}: {error.strerror}",
+            f"cannot read the model card {path}: {cause_of(error)}",
             expected="NAME.json beside NAME.onnx",
             fix="copy the card along with the model file",
         ) from error

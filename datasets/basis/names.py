@@ -22,10 +22,20 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def printable_lines(text: str) -> str:
+    """As ``printable``, but the line ends stay."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def table_cell(text: str) -> str:
     """Readable text for a table, with an apostrophe in front where a spreadsheet would run it as a formula."""
     text = readable(text)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def from_cell(cell: str) -> str:
+    """The text that ``table_cell`` wrote."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS) else cell
 
 
 def path_cell(path: Path) -> str:

@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from unmissed.datasets.basis.names import printable_lines
+
 _AMOUNTS: dict[str, type[ProgressColumn]] = {
     "share": TaskProgressColumn,
     "items": MofNCompleteColumn,
@@ -73,8 +75,8 @@ class ProgressBar:
         self._task = self._bar.add_task(title, total=total, words="")
 
     def say(self, text: str, style: str = "") -> None:
-        """Print a line above the bar, as it is: no markup, no wrapping."""
-        self._console.print(Text(text, style=style), highlight=False, soft_wrap=True)
+        """Print a line above the bar, as it is: no markup, no wrapping, no command to the terminal."""
+        self._console.print(Text(printable_lines(text), style=style), highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.inference.runtimes.base import Availability, OpenedGraph, Runtime, Session, device_number, register
 from unmissed.inference.runtimes.signature import Tensor
 from unmissed.models.zoo import ModelFile
+
+_CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 
 
 class OnnxSession(Session):
@@ -68,7 +71,7 @@ class OnnxRuntime(Runtime):
 
     def _open(self, model: ModelFile, device: str | None, threads: int | None) -> OpenedGraph:
         engine = self._start(model, device, threads or physical_cores())
-        self._verify(engine)
+        self._verify(engine, model.path)
         inputs, outputs = _tensors(engine.get_inputs()), _tensors(engine.get_outputs())
         return OpenedGraph(inputs, outputs, self.provider, partial(OnnxSession, engine))
 
@@ -79,7 +82,7 @@ class OnnxRuntime(Runtime):
         settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         settings.intra_op_num_threads = threads
         settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
+        settings.log_severity_level = 4  # what goes wrong is in the exceptions, too, and then in our errors
         # A spinning thread would hold a core that the decoders need.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
@@ -98,8 +101,8 @@ class OnnxRuntime(Runtime):
         engine.disable_fallback()
         return engine
 
-    def _verify(self, engine: Any) -> None:
-        """Make sure that the provider that was asked for is the one that works."""
+    def _verify(self, engine: Any, path: Path) -> None:
+        """Make sure that the provider that was asked for is the one that works, and that the graph comes to an end."""
         active = engine.get_providers()
         if active[0] != self.provider:
             raise RuntimeUnavailableError(
@@ -109,6 +112,13 @@ class OnnxRuntime(Runtime):
         if not hasattr(engine, "get_provider_graph_assignment_info"):
             return
         assigned = engine.get_provider_graph_assignment_info()
+        endless = sorted({node.op_type for part in assigned for node in part.get_nodes()} & _CONTROL_FLOW)
+        if endless:
+            raise ModelError(
+                f"{path} has loops or branches ({', '.join(endless)}): nothing bounds the time that it takes",
+                expected="a graph that is run straight through, as every export writes it",
+                fix="export the model again",
+            )
         nodes = Counter(part.ep_name for part in assigned for _ in part.get_nodes())
         if nodes and not nodes.get(self.provider):
             raise RuntimeUnavailableError(

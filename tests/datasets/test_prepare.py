@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import shutil
 import socket
 import stat
@@ -227,6 +228,26 @@ def test_damaged_archives(server, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("where", "new"),
+    [
+        (b"PK\x01\x02", {28: b"\0\0\2\0"}),  # a name of no characters
+        (b"PK\x01\x02", {8: b"\0\x08", 46: b"\xe1\xff"}),  # said to be UTF-8
+        (b"PK\x05\x06", {16: b"\xff\0\0\0"}),  # the directory lies further back than there are bytes
+    ],
+)
+def test_entries_that_cannot_be(tmp_path, where, new):
+    """Found by fuzzing: each was another exception of the standard library."""
+    data = bytearray(zipped({"ab": b"1"}))
+    for at, value in new.items():
+        start = data.index(where) + at
+        data[start : start + len(value)] = value
+    (tmp_path / "odd.zip").write_bytes(data)
+    with pytest.raises(DatasetError, match=r"odd\.zip"):
+        unpack(tmp_path / "odd.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_archives_that_contradict_themselves(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate"):
         stream = zipfile.ZipFile(tmp_path / "twice.zip", "w")
@@ -259,6 +280,21 @@ def test_7z_by_a_program(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "a.txt").read_text() == "hi\n"
     with pytest.raises(DatasetError, match="could not be unpacked by bsdtar: no"):
         unpack(tmp_path / "bad.7z", tmp_path / "out2")
+
+
+def test_a_program_is_stopped_at_the_limits(tmp_path, monkeypatch):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    fake = programs / "bsdtar"
+    fake.write_text('#!/bin/sh\necho $$ > "$4/../pid"\nwhile :; do head -c 1000000 /dev/zero >> "$4/bomb"; done\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    (tmp_path / "a.7z").write_bytes(b"7z")
+    with pytest.raises(DatasetError, match="is too large"):
+        unpack(tmp_path / "a.7z", tmp_path / "out", Limits(size_bytes=2_000_000))
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_real_7z(tmp_path):

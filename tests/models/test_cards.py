@@ -1,6 +1,7 @@
 """Model cards: what is wrong is named, what is saved comes back, and the published schema is the true one."""
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -82,6 +83,16 @@ def test_missing_and_damaged_cards(tmp_path):
         (tmp_path / f"{number}.json").write_bytes(content)
         with pytest.raises(ModelError, match="not a valid model card"):
             load_card(tmp_path / f"{number}.json")
+
+
+def test_a_card_is_read_only_if_it_is_a_small_file(tmp_path):
+    """A hundred megabytes of empty lists took a gigabyte and minutes; a pipe was waited for."""
+    (tmp_path / "large.json").write_bytes(b'{"training": [' + b"[]," * 1_700_000 + b"[]]}")
+    with pytest.raises(ModelError, match="more than 5,000,000 bytes"):
+        load_card(tmp_path / "large.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(ModelError, match="not a file"):
+        load_card(tmp_path / "pipe.json")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 from unmissed.datasets.basis.clock import clock
 from unmissed.datasets.basis.errors import ConfigError, ExitCode, UnmissedError, run_main
 from unmissed.datasets.basis.jpeg import jpeg, jpeg_address
-from unmissed.datasets.basis.names import path_cell, table_cell
+from unmissed.datasets.basis.names import path_cell, printable, printable_lines, table_cell
+from unmissed.datasets.basis.progress import ProgressBar
 from unmissed.datasets.basis.versions import version_of, versions_of
 from unmissed.datasets.basis.words import closest, unknown_name
 
@@ -34,6 +35,18 @@ def test_nothing_that_starts_a_formula_starts_a_cell(start):
     assert table_cell(f"{start}cmd") == f"'{start}cmd"
     assert path_cell(Path(f"{start}x.jpg")) == f"./{start}x.jpg"
     assert Path(path_cell(Path(f"{start}x.jpg"))) == Path(f"{start}x.jpg")
+
+
+def test_no_character_commands_a_terminal() -> None:
+    text = "a\x1b[31mb\x07\u202ec\nd\re"
+    assert printable(text) == "a [31mb  c d e"
+    assert printable_lines(text) == "a [31mb  c\nd e"
+    assert printable_lines("玻片 é") == "玻片 é"
+
+
+def test_a_line_above_the_bar_commands_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    ProgressBar().say("1/2 a\x1b[2Jb: failed")
+    assert capfd.readouterr().err == "1/2 a [2Jb: failed\n"
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (372.9, "6:12"), (3599.9, "59:59"), (3665, "1:01:05")])

@@ -1,5 +1,6 @@
 """The provider that was asked for is the one that runs, or there is an error."""
 
+import numpy as np
 import onnxruntime
 import pytest
 
@@ -112,3 +113,45 @@ def test_device_numbers_reach_the_provider():
         assert isinstance(runtime, OnnxRuntime)
         assert runtime.options("1", 2)["device_id"] == "1"
     assert registry.select("onnx-openvino").options("gpu", 2)["device_type"] == "GPU"
+
+
+@pytest.mark.parametrize("rounds", [3, 2**62])
+def test_a_graph_that_need_not_end_is_refused(make_model, rounds):
+    """Its hash may fit its card: the card was written for it."""
+    onnx = pytest.importorskip("onnx")
+    model = make_model()
+    graph = onnx.load(model.path)
+    helper, last = onnx.helper, graph.graph.node[-1]
+    last.output[0] = "once"
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Abs", ["x"], ["y"])],
+        "body",
+        [
+            helper.make_tensor_value_info(name, kind, shape)
+            for name, kind, shape in (("i", 7, []), ("go", 9, []), ("x", 1, None))
+        ],
+        [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in (("on", 9, []), ("y", 1, None))],
+    )
+    for name, value in (("rounds", np.array(rounds)), ("first", np.array(True))):
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+    graph.graph.node.append(helper.make_node("Loop", ["rounds", "first", "once"], ["probabilities"], body=body))
+    onnx.save(graph, model.path)
+    with pytest.raises(ModelError, match=r"loops or branches \(Loop\)"):
+        registry.select("onnx-cpu").load(model)
+
+
+def test_the_engine_says_nothing_by_itself(make_model, capfd):
+    """What it has to say is in our error."""
+    onnx = pytest.importorskip("onnx")
+    model = make_model()
+    graph = onnx.load(model.path)
+    kernel = next(item for item in graph.graph.initializer if item.name == "kernel")
+    kernel.ClearField("raw_data")
+    kernel.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "small.onnx"), ("offset", "0"), ("length", str(2**62))):
+        entry = kernel.external_data.add()
+        entry.key, entry.value = key, value
+    model.path.write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelError, match="cannot load"):
+        registry.select("onnx-cpu").load(model)
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,1 @@
+"""Rules for tables, settings, archives and sets of pictures."""

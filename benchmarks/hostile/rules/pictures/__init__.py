@@ -1,0 +1,1 @@
+"""Rules for pictures and their names."""
