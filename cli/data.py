@@ -8,6 +8,7 @@ import typer
 from unmissed.cli.make.flights import make_flights
 from unmissed.cli.make.slides import make_slides
 from unmissed.datasets.basis.errors import ExitCode
+from unmissed.datasets.basis.names import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,11 @@ def verify(
     json_out: Annotated[Path | None, typer.Option("--json", help="Also write the result to this JSON file.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Default: one per CPU core.")] = None,
 ) -> None:
-    """Count, decode and compare all pictures; exit code 3 when one is unreadable or a split would leak."""
+    """Count, decode and compare all pictures; exit code 3 when one is unreadable, has two labels, or would leak.
+
+    Pictures that are readable and strange (masks of 0 and 1, no colour, several pages, far smaller than the others) are
+    listed.
+    """
     from rich.console import Console
 
     from unmissed.datasets import registry
@@ -139,7 +144,11 @@ def _table(result: "Verification", classes: "tuple[ClassInfo, ...]") -> "Table":
         published = result.published.get(label)
         style = None if published is None or published == found else "yellow"
         table.add_row(
-            label, names.get(label, ""), f"{found:,}", "" if published is None else f"{published:,}", style=style
+            printable(label),
+            names.get(label, ""),
+            f"{found:,}",
+            "" if published is None else f"{published:,}",
+            style=style,
         )
     return table
 
@@ -155,9 +164,13 @@ def _print_findings(console: "Console", result: "Verification") -> None:
         line(f"Unusable: {bad.cause if str(bad.path) in bad.cause else f'{bad.path}: {bad.cause}'}", "red")
     for duplicates in result.duplicates:
         files = ", ".join(str(path) for path in duplicates.paths)
+        if duplicates.labels:
+            line(f"Under the labels {' / '.join(duplicates.labels)}: the same pixels in {files}", "red")
         if duplicates.leak:
             line(f"Leak across {duplicates.leak}: the same pixels in {files}", "red")
-        else:
+        elif not duplicates.labels:
             line(f"Same pixels within one group: {files}", "yellow")
+    for strange in result.strange:
+        line(f"Strange: {strange.path}: {strange.what}", "yellow")
     if result.is_sound:
         line("All pictures are readable, and no picture is on two sides of a split.", "green")

@@ -1,5 +1,6 @@
 """Pictures from disk: checked before they are decoded, then cropped and fitted the same way in training and in use."""
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -7,20 +8,24 @@ import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.basis.words import cause_of
-from unmissed.datasets.pictures.decoding import decode_image
+from unmissed.datasets.basis.reading import read_regular
+from unmissed.datasets.basis.words import cause_of, one_line
+from unmissed.datasets.pictures.decoding import Picture, decode_picture, picture_size
+
+log = logging.getLogger(__name__)
 
 Fit = Literal["squash", "pad", "crop"]
+_MOST_BYTES = 2**30  # three times what the largest picture takes without compression
 SAME_SCALE = 0.02  # pixel sizes that differ by less are taken as one: a nucleus changes by less than a pixel
 
 
-def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_000_000) -> np.ndarray:
-    """Read a picture as RGB.
+def read_picture(path: Path, *, min_side_px: int | None = None, max_px: int = 100_000_000) -> Picture:
+    """Read a picture as RGB, with notes on what of its file was left out.
 
     The format is detected from the content, not the file name. EXIF orientation is ignored in every format, so that
-    label coordinates hold. Of files with several pages or frames (TIFF pyramids, GIF, MPO) the first is read; for all
-    but MPO a warning is logged. Transparency is composited on white, the background of bright-field microscopy. Colour
-    profiles are ignored.
+    label coordinates hold. Of files with several pictures (GIF, MPO, TIFF with smaller pages) the first is read; a TIFF
+    in which another page is as large is refused. Transparency is composited on white, the background of bright-field
+    microscopy. Colour profiles are ignored.
 
     Args:
         path: file to read; it is read once.
@@ -28,15 +33,30 @@ def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_
             pixels. Other formats are always decoded whole. Do not use it where label coordinates matter.
         max_px: largest number of pixels (width x height) that is decoded.
 
-    Returns:
-        uint8 array (height, width, 3), RGB, contiguous.
-
     Raises:
         ImageError: The file is missing, empty, no picture, damaged or cut off, has more than ``max_px`` pixels, more
-            than 8 bits per channel, or is CMYK. All but damage inside the pixel data is found before pixels are
-            allocated.
+            than 8 bits per channel, more channels than RGB with transparency, several pictures of one size, or is CMYK.
+            All but damage inside the pixel data is found before pixels are allocated.
     """
-    return decode_image(_read_bytes(Path(path)), str(path), min_side_px=min_side_px, max_px=max_px)
+    return decode_picture(read_bytes(Path(path)), str(path), min_side_px=min_side_px, max_px=max_px)
+
+
+def read_image(path: Path, *, min_side_px: int | None = None, max_px: int = 100_000_000) -> np.ndarray:
+    """The pixels of ``read_picture``, uint8 (height, width, 3); other pictures and damage go to the log."""
+    picture = read_picture(path, min_side_px=min_side_px, max_px=max_px)
+    for note in picture.notes:
+        if note.kind in ("several", "damaged"):
+            log.warning("%s %s", path, note)
+    return picture.pixels
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, from its header.
+
+    Raises:
+        ImageError: As of ``read_picture``, as far as the header gives it away.
+    """
+    return picture_size(read_bytes(Path(path)), str(path))
 
 
 def crop_around(image: np.ndarray, centre_px: tuple[float, float], size_px: int) -> np.ndarray:
@@ -121,15 +141,21 @@ def shrink_to(image: np.ndarray, longest_px: int) -> np.ndarray:
     return scale_image(image, min(1.0, longest_px / max(image.shape[:2])))
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a picture file.
+
+    Raises:
+        ImageError: It is missing, no file, larger than 1 GB, or cannot be read.
+    """
     try:
-        if path.exists() and not path.is_file():
-            raise ImageError(f"{path} is not a file", expected="a picture file", fix="name one file")
-        return path.read_bytes()
+        return read_regular(path, _MOST_BYTES)
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist", expected="a picture file", fix="check the path") from error
-    except OSError as error:
-        raise ImageError(f"cannot read {path}: {cause_of(error)}", fix="check the permissions and the disk") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{path} is not a file", expected="a picture file", fix="name one file") from error
+    except (OSError, ValueError) as error:
+        cause = cause_of(error) if isinstance(error, OSError) else one_line(error)
+        raise ImageError(f"cannot read {path}: {cause}", expected="a picture file", fix="check the file") from error
 
 
 def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The numbers on which reading pictures and data sets turns: a case just below each and one just above it."""
 
+import zlib
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from unmissed.datasets.basis.errors import DatasetError, ImageError
 from unmissed.datasets.basis.names import folder_name
 from unmissed.datasets.fields import mask_objects
 from unmissed.datasets.pictures.boxes import find_boxes
-from unmissed.datasets.pictures.decoding import decode_image
+from unmissed.datasets.pictures.decoding import decode_picture
 from unmissed.datasets.pictures.images import crop_around, crop_at_scale
 from unmissed.datasets.synthetic.slides.fields import read_fields
 from unmissed.datasets.verify import Verification
@@ -34,8 +35,26 @@ def jpeg_header(width: int, height: int) -> bytes:
 def is_too_large(height: int) -> bool:
     """Whether a picture 10,000 px wide is refused before it is found to be cut off."""
     with pytest.raises(ImageError) as caught:
-        decode_image(jpeg_header(10_000, height), "picture")
+        decode_picture(jpeg_header(10_000, height), "picture")
     return "cut off" not in str(caught.value)
+
+
+def has_too_many_scans(count: int) -> bool:
+    """Whether a JPEG of so many scans is refused for them, and not as damaged."""
+    with pytest.raises(ImageError) as caught:
+        decode_picture(jpeg_header(8, 8) + b"\xff\xda" * (count - 1) + b"\xff\xd9", "picture")
+    return "scans" in str(caught.value)
+
+
+def has_too_many_parts(count: int) -> bool:
+    """Whether a PNG of so many chunks is refused."""
+    data = cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes()
+    empty = b"\0\0\0\0abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")
+    try:
+        decode_picture(data[:33] + empty * (count - 3) + data[33:], "picture")
+    except ImageError:
+        return True
+    return False
 
 
 def cropped_as_it_is(wanted: float) -> bool:
@@ -139,6 +158,22 @@ LIMITS = [
         is_too_large,
         (10_000, False),
         (10_001, True),
+    ),
+    Limit(
+        "100 scans of a JPEG",
+        "pictures/decoding.py: _MOST_SCANS = 100",
+        "libjpeg writes 10; each may take as long as a picture",
+        has_too_many_scans,
+        (100, False),
+        (101, True),
+    ),
+    Limit(
+        "50,000 parts of a PNG",
+        "pictures/png_chunks.py: _MOST_CHUNKS = 50_000",
+        "of 8 kB, as libpng writes them, more than the largest picture has",
+        has_too_many_parts,
+        (50_000, False),
+        (50_001, True),
     ),
     Limit(
         "2 % are the same scale",

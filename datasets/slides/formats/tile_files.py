@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.pictures.images import read_image, size_of
+from unmissed.datasets.pictures.images import read_picture, size_of
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.limits import MAX_TILE_PX
 
@@ -32,9 +32,13 @@ def read_tile(path: Path, width: int, height: int) -> np.ndarray:
         SlideError: When it is damaged, or of another size.
     """
     try:
-        image = read_image(path, max_px=MAX_TILE_PX)
+        picture = read_picture(path, max_px=MAX_TILE_PX)
     except ImageError as error:
         raise SlideError(error.found, expected=error.expected, fix=error.fix) from error
+    damage = next((note for note in picture.notes if note.kind == "damaged"), None)
+    if damage is not None:  # an error, because damaged tiles are counted, and notes on single tiles are not read
+        raise SlideError(f"the tile {path} {damage}", expected="an intact picture", fix="make the tiles again")
+    image = picture.pixels
     if image.shape != (height, width, 3):
         raise SlideError(
             f"the tile {path} has {image.shape[1]} x {image.shape[0]} px",

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _CACHE_BYTES = 256 * 2**20
 _THUMBNAIL_PX = 1600
 _GALLERY = 48  # crops that are kept for the pages
+TINY_UM = 60.0  # side of a slide: a superficial cell is 40 to 60 um wide
 TOO_COARSE, COARSE = 2.0, 1.35  # times the judge's pixel size: refused, and screened with a doubt
 
 
@@ -233,6 +234,9 @@ def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float, regi
     notes = [*source.notes, *([pixel_size.warning] if pixel_size.warning else [])]
     if pixel_size.um_per_px > COARSE * judged_at:
         notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
+    level = source.levels[0]
+    if min(level.width_px, level.height_px) * pixel_size.um_per_px < TINY_UM:
+        notes.append(f"the slide is only {level.width_px} x {level.height_px} px: hardly a cell fits in")
     if regions.is_grey:
         notes.append("the slide has no colour: the models know stained cells, so score and grade mean nothing here")
     if source.damaged:

@@ -99,10 +99,10 @@ def test_opaque_alpha_is_dropped_and_clear_alpha_is_white(tmp_path):
 
 
 def test_the_first_of_several_pictures_is_read_and_it_is_said(tmp_path, caplog):
-    pages = [Image.fromarray(picture(seed=s)) for s in (0, 1)]
+    pages = [Image.fromarray(picture(seed=0)), Image.fromarray(picture(20, 30, seed=1))]
     path = saved(tmp_path / "a.tif", pages[0], save_all=True, append_images=pages[1:])
     np.testing.assert_array_equal(read_image(path), picture(seed=0))
-    assert "several pictures" in caplog.text
+    assert f"{path} holds 2 pages; only the first was read" in caplog.text
 
 
 def test_a_reduced_jpeg_keeps_the_short_side(tmp_path):

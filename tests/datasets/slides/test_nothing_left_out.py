@@ -33,6 +33,11 @@ def half(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
+def faint(image: np.ndarray) -> np.ndarray:
+    """The same in pale colours: no place differs from another by much."""
+    return (205 + image // 8).astype(np.uint8)
+
+
 SLIDE = drawn()
 LABEL = drawn(120, 80, seed=9)
 
@@ -107,6 +112,10 @@ NOTED = {
     "a small picture that is no label": (lambda path: write(path, SLIDE, drawn(100, 100, seed=3)), "beside the slide"),
     "a square label with the sides of a level": (
         lambda path: write(path, drawn(256, 256), half(drawn(256, 256)), drawn(64, 64, seed=4)),
+        "shows something else",
+    ),
+    "an unnamed overview with the sides of a level, on pale glass": (
+        lambda path: write(path, faint(drawn(64, 64, seed=4)), faint(drawn(256, 256)), half(faint(drawn(256, 256)))),
         "shows something else",
     ),
     "another picture among the sub-pages": (

@@ -82,6 +82,14 @@ def plain_pictures_are_alike(difference: int) -> bool:
     return _alike(plain(100), plain(100 + difference))
 
 
+def uncorrelated_pictures_are_alike(deviation: float) -> bool:
+    """Whether two pictures of halves of that deviation are alike, one bright at the left, one above."""
+    left = np.zeros((12, 12), bool)
+    left[:, :6] = True
+    pictures = [np.where(side, 100 + 2 * deviation, 100) for side in (left, left.T)]
+    return _alike(*(np.repeat(np.kron(p, np.ones((4, 4)))[..., None], 3, axis=2).astype(np.uint8) for p in pictures))
+
+
 def noisy_pictures_are_alike(correlation: float) -> bool:
     """Whether two pictures of cells of noise are alike whose correlation is so high."""
     first, other = np.linalg.qr(np.random.default_rng(0).normal(size=(144, 3)) - [[0, 0, 0]])[0][:, :2].T
@@ -144,6 +152,14 @@ LIMITS = [
         plain_pictures_are_alike,
         (12, True),
         (13, False),
+    ),
+    Limit(
+        "3 grey levels of deviation",
+        "formats/tiff/reader.py: _PLAIN = 3.0",
+        "glass deviates by less, cells by more",
+        uncorrelated_pictures_are_alike,
+        (2, True),
+        (4, False),
     ),
     Limit(
         "a correlation of 0.7 between levels",

@@ -15,7 +15,8 @@ _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, either by
 _TILES_TO_CHECK = 8
 _CELLS = 12  # two levels are compared as squares of so many grey values
 _PLACES = 3  # where they are compared, unless the first shows the same
-_SAME_CORRELATION, _SAME_GREY = 0.7, 12.0
+_SAME_CORRELATION, _SAME_GREY = 0.7, 12.0  # where there is something to see, and where there is not
+_PLAIN = 3.0  # grey levels of deviation: glass
 
 
 class TiffSlide(Slide):
@@ -129,8 +130,8 @@ def _alike(first: np.ndarray, second: np.ndarray) -> bool:
         .ravel()
         for image in (first, second)
     )
-    if np.abs(one - other).mean() <= _SAME_GREY:
-        return True
+    if max(one.std(), other.std()) < _PLAIN:
+        return bool(np.abs(one - other).mean() <= _SAME_GREY)
     spread = one.std() * other.std()
     return bool(spread > 0 and ((one - one.mean()) * (other - other.mean())).mean() / spread >= _SAME_CORRELATION)
 

@@ -26,6 +26,10 @@ def is_doubted(um_per_px: float) -> bool:
     return any("coarser" in note for note in screened(Plain(um_per_px)).notes)
 
 
+def is_tiny(side_px: int) -> bool:
+    return any("hardly a cell" in note for note in screened(Plain(0.3, side=side_px)).notes)
+
+
 def is_candidate(score: float) -> bool:
     return bool(screened(Plain(0.3, squares=1, side=256), score=score).findings)
 
@@ -84,6 +88,14 @@ LIMITS = [
         is_doubted,
         (0.4, False),
         (0.41, True),
+    ),
+    Limit(
+        "60 um a side",
+        "screen.py: TINY_UM = 60.0",
+        "a superficial cell is 40 to 60 um wide",
+        is_tiny,
+        (199, True),
+        (201, False),
     ),
     Limit(
         "a candidate from 0.02 on",
