@@ -66,9 +66,8 @@ def predict(
         )
     session, file = run.pipeline.session, run.pipeline.model
     is_heatmap = file.card.task == "heatmap"
-    facts = [f"{run.images} picture{'s' * (run.images != 1)}, {run.failed} failed", f"{run.rows} finds"][
-        : 1 + is_heatmap
-    ]
+    pictures = f"{run.images} picture{'s' * (run.images != 1)}, {run.failed} failed"
+    facts = [pictures + f", {run.noted} with a note" * (run.noted > 0), f"{run.rows} finds"][: 1 + is_heatmap]
     facts += [f"{run.seconds:.1f} s", f"{run.images / run.seconds:.0f} images/s"][: 2 - is_heatmap]
     engine = f"{session.runtime} ({session.provider})"
     typer.echo(f"{', '.join([*facts, engine])}, {file.card.name} {file.variant} -> {output}", err=True)

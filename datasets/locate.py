@@ -6,6 +6,7 @@ from pathlib import Path
 from unmissed.datasets.basis.errors import DatasetError
 
 DATA_VARIABLE = "UNMISSED_DATA"
+BY_NAME = "--root (in a recipe data.root)"  # how a command is given the folder of a dataset
 
 # The folder names that the official archives unpack to; each is accepted beside the dataset's own name.
 FOLDER_ALIASES: dict[str, tuple[str, ...]] = {
@@ -44,8 +45,8 @@ def dataset_root(name: str, root: Path | None = None) -> Path:
     if not base:
         raise DatasetError(
             f"the location of the dataset {name!r} is not known: ${DATA_VARIABLE} is not set",
-            expected=f"the folder of your datasets in ${DATA_VARIABLE}, or one folder with --root",
-            fix=f"set it, e.g. export {DATA_VARIABLE}=~/data, or download with `unmissed data prepare {name}`",
+            expected=f"the folder of your datasets in ${DATA_VARIABLE}, or one folder with {BY_NAME}",
+            fix=f"set it, as in export {DATA_VARIABLE}=~/data; `unmissed data list` shows what can be fetched",
         )
     folders = [Path(base).expanduser() / folder for folder in (name, *FOLDER_ALIASES.get(name, ()))]
     return next((folder for folder in folders if folder.is_dir()), folders[0])

@@ -41,9 +41,13 @@ class Record:
     um_per_px: float | None = None
 
     def name(self, root: Path) -> str:
-        """Path below the dataset's folder, with ``#x,y`` for a place in a picture: the same on every machine."""
+        """Path below the dataset's folder, with ``#x,y`` for a place in a picture: the same on every machine.
+
+        Bytes that are no UTF-8 become escapes, so that every file can hold the name.
+        """
         path = self.path.relative_to(root) if self.path.is_relative_to(root) else Path(self.path.name)
-        return path.as_posix() + ("" if self.centre_px is None else "#{:g},{:g}".format(*self.centre_px))
+        name = path.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+        return name + ("" if self.centre_px is None else "#{:g},{:g}".format(*self.centre_px))
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,9 @@ def _carve(records: Sequence[Record], rest: list[int], test: list[int], fraction
 def _official_folds(records: Sequence[Record], n: int) -> dict[int, int] | None:
     folds = {record.fold for record in records}
     if not records or None in folds:
+        without = sum(record.fold is None for record in records)
+        if without < len(records):
+            log.warning("%d of %d records have no official fold: own folds are made", without, len(records))
         return None
     if folds == set(range(n)):
         return {i: record.fold for i, record in enumerate(records) if record.fold is not None}

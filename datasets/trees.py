@@ -1,6 +1,5 @@
-"""What readers share: pictures by class folder, pairs of picture and mask, tables with paths inside the folder."""
+"""What readers share: pictures by class folder, pairs of picture and mask."""
 
-import csv
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,13 +7,15 @@ from pathlib import Path
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.paths import find_images
-from unmissed.datasets.locate import DATA_VARIABLE
+from unmissed.datasets.basis.words import first_few
+from unmissed.datasets.locate import BY_NAME, DATA_VARIABLE
 from unmissed.datasets.records import DatasetInfo
 
 log = logging.getLogger(__name__)
 
 _IMAGE_FOLDER = re.compile(r"^(?:images?|original)(?P<rest>[_-].*)?$", re.IGNORECASE)
 _MASK_FOLDER = re.compile(r"^(?:masks?|ground[ _-]?truth)(?P<rest>[_-].*)?$", re.IGNORECASE)
+_Key = tuple[Path, str, str]  # the folder above, what the names of both folders end with, the stem of the file
 
 
 def require_folder(root: Path, info: DatasetInfo) -> Path:
@@ -29,7 +30,8 @@ def require_folder(root: Path, info: DatasetInfo) -> Path:
     raise DatasetError(
         f"the folder of {info.title} {state}: {root}",
         expected=f"{info.layout}",
-        fix=f"set it with --root or ${DATA_VARIABLE}, or run `unmissed data prepare {info.name}`",
+        fix=f"set it with {BY_NAME} or ${DATA_VARIABLE}"
+        + f", or run `unmissed data prepare {info.name}`" * bool(info.homepage),
     )
 
 
@@ -40,6 +42,8 @@ def images_by_class(
     accept: Callable[[Path], bool] = lambda path: True,
 ) -> list[tuple[Path, str]]:
     """Find the pictures of each class by the name of the nearest folder above them that names a class.
+
+    Pictures below no such folder are left out and counted in a warning.
 
     Args:
         root: folder of the dataset.
@@ -56,11 +60,17 @@ def images_by_class(
     require_folder(root, info)
     known = {plain(name): label for name, label in folder_names.items()}
     found: list[tuple[Path, str]] = []
+    strange: list[Path] = []
     for path in find_images(root):
         label = next((known[p] for p in map(plain, reversed(path.relative_to(root).parts[:-1])) if p in known), None)
-        if label is not None and accept(path):
+        if label is None:
+            strange.append(path.relative_to(root))
+        elif accept(path):
             found.append((path, label))
     check_classes(root, info, {label for _, label in found}, dict.fromkeys(folder_names.values()))
+    if strange:
+        words = "%s: %d pictures are in no folder of a class and are left out: %s"
+        log.warning(words, info.title, len(strange), first_few(strange))
     return found
 
 
@@ -75,88 +85,49 @@ def check_classes(root: Path, info: DatasetInfo, present: set[str], expected: It
         found = f"no pictures of {info.title} in {root}"
     else:
         found = f"{root} holds only one class of {info.title}; missing: {', '.join(missing)}"
-    raise DatasetError(found, expected=info.layout, fix="name the folder that holds the class folders, with --root")
+    raise DatasetError(found, expected=info.layout, fix=f"name the folder that holds the class folders, with {BY_NAME}")
 
 
 def mask_pairs(root: Path, info: DatasetInfo) -> list[tuple[Path, Path]]:
     """Pair the pictures of every images folder with the masks of the masks folder beside it, by stem.
 
-    Pictures without a mask are left out and counted in a warning.
+    Pictures without a mask, masks without a picture and pictures in other folders are left out and counted in warnings.
 
     Raises:
-        DatasetError: When there is no pair at all.
+        DatasetError: When there is no pair at all, or two masks or two pictures have the same name.
     """
     require_folder(root, info)
-    pictures: list[tuple[tuple[Path, str, str], Path]] = []
-    masks: dict[tuple[Path, str, str], Path] = {}
+    pictures: dict[_Key, Path] = {}
+    masks: dict[_Key, Path] = {}
+    strange: list[Path] = []
     for path in find_images(root):
-        folder = path.parent
-        if match := _IMAGE_FOLDER.match(folder.name):
-            pictures.append(((folder.parent, (match["rest"] or "").lower(), path.stem), path))
-        elif match := _MASK_FOLDER.match(folder.name):
-            masks[folder.parent, (match["rest"] or "").lower(), path.stem.removesuffix("_mask")] = path
-    pairs = [(path, masks[key]) for key, path in pictures if key in masks]
+        folder, stem, into = path.parent, path.stem, pictures
+        match = _IMAGE_FOLDER.match(folder.name)
+        if match is None and (match := _MASK_FOLDER.match(folder.name)):
+            stem, into = stem.removesuffix("_mask"), masks
+        if match is None:
+            strange.append(path.relative_to(root))
+            continue
+        key = folder.parent, (match["rest"] or "").lower(), stem
+        if key in into:
+            raise DatasetError(
+                f"{path} and {into[key].name} have the same name",
+                expected="one mask for each picture",
+                fix="remove one",
+            )
+        into[key] = path
+    pairs = [(path, masks[key]) for key, path in pictures.items() if key in masks]
     if not pairs:
         found = f"no pictures of {info.title} with masks in {root}"
-        raise DatasetError(found, expected=info.layout, fix="name the folder that holds them, with --root")
-    if len(pairs) < len(pictures):
-        log.warning("%s: %d pictures have no mask and are left out", info.title, len(pictures) - len(pairs))
+        raise DatasetError(found, expected=info.layout, fix=f"name the folder that holds them, with {BY_NAME}")
+    for left, what in (
+        ([path.name for key, path in pictures.items() if key not in masks], "pictures have no mask"),
+        ([path.name for key, path in masks.items() if key not in pictures], "masks have no picture"),
+        (strange, "pictures are in no folder of images or masks"),
+    ):
+        if left:
+            log.warning("%s: %d %s and are left out: %s", info.title, len(left), what, first_few(left))
     return pairs
-
-
-def read_table(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[dict[str, str]]:
-    """Read a CSV table (UTF-8, with or without byte-order mark).
-
-    Raises:
-        DatasetError: The file cannot be read, a column is missing, or it has no rows.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            rows = [{k: v or "" for k, v in row.items() if isinstance(k, str)} for row in reader]
-            header = list(reader.fieldnames or [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(
-            f"cannot read the table {path}: {error}", expected="a CSV file in UTF-8", fix="check the file"
-        ) from error
-    missing = [column for column in columns if column not in header]
-    if missing or not rows:
-        found = f"the table {path} has " + (f"no column {', '.join(missing)}" if missing else "no rows")
-        raise DatasetError(found, expected=f"columns {', '.join(columns)} and at least one row", fix="check the file")
-    return rows
-
-
-def inside(root: Path, name: str, source: Path) -> Path:
-    """Resolve a path that a table names; it must stay inside ``root``.
-
-    Raises:
-        DatasetError: When it points outside.
-    """
-    base = root.resolve()
-    path = (base / name).resolve()
-    if not path.is_relative_to(base):
-        raise DatasetError(
-            f"{source.name} names a file outside the dataset folder: {name!r}",
-            expected=f"paths inside {root}",
-            fix="do not use this table; download it again from its official place",
-        )
-    return root / path.relative_to(base)
-
-
-def report_absent(info: DatasetInfo, table: Path, absent: int, present: int) -> None:
-    """Warn about rows without a picture; an error when no row has one.
-
-    Raises:
-        DatasetError: When ``present`` is 0.
-    """
-    if not present:
-        raise DatasetError(
-            f"{table.name} of {info.title} names {absent} pictures and none of them is there",
-            expected=info.layout,
-            fix="unpack the images into the same folder",
-        )
-    if absent:
-        log.warning("%s: %d rows of %s name pictures that are absent; skipped", info.title, absent, table.name)
 
 
 def plain(name: str) -> str:

@@ -1,20 +1,26 @@
-"""Check a dataset on disk: counts as published, every picture readable, no picture on two sides of a split."""
+"""Check a dataset on disk: counts as published, every picture readable and usual, none on two sides of a split."""
 
-import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.pictures.images import read_image
+from unmissed.datasets.duplicates import Duplicates, digest_of, find_duplicates
+from unmissed.datasets.masks import read_mask
+from unmissed.datasets.pictures.images import read_picture
+from unmissed.datasets.pictures.notes import SMALLEST_SIDE_PX, PictureNote, notes_on_content
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import PublicDataset
 
 Progress = Callable[[int, int], None]
+
+_SMALL_SHARE = 1 / 3  # of the median of the short sides: below it most of the detail of the others is missing
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,11 @@ class BadImage:
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Files with the same pixels; ``leak`` says across which sides they are, empty when a group split is safe."""
+class Strange:
+    """A picture that is readable, and what deserves a look: it may spoil a model."""
 
-    paths: tuple[Path, ...]
-    leak: str
+    path: Path
+    what: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Verification:
     images: int
     unreadable: tuple[BadImage, ...]
     duplicates: tuple[Duplicates, ...]
+    strange: tuple[Strange, ...] = ()
 
     @property
     def leaks(self) -> tuple[Duplicates, ...]:
@@ -63,8 +70,8 @@ class Verification:
 
     @property
     def is_sound(self) -> bool:
-        """Whether everything is readable and nothing leaks."""
-        return not self.unreadable and not self.leaks
+        """Whether everything is readable, nothing leaks, and no picture has two labels."""
+        return not self.unreadable and not self.leaks and not any(d.labels for d in self.duplicates)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
@@ -78,7 +85,10 @@ class Verification:
             "is_complete": self.is_complete,
             "is_sound": self.is_sound,
             "unreadable": [{"path": str(bad.path), "cause": bad.cause} for bad in self.unreadable],
-            "duplicates": [{"paths": [str(p) for p in d.paths], "leak": d.leak} for d in self.duplicates],
+            "duplicates": [
+                {"paths": [str(p) for p in d.paths], "leak": d.leak, "labels": list(d.labels)} for d in self.duplicates
+            ],
+            "strange": [{"path": str(one.path), "what": one.what} for one in self.strange],
         }
 
 
@@ -96,15 +106,15 @@ def verify(
     """
     records = dataset.read(root)
     masks = {record.path: record.mask for record in records}
-    digests: dict[Path, str] = {}
+    looked: dict[Path, _Looked] = {}
     unreadable: list[BadImage] = []
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        checked = pool.map(lambda path: _check(path, masks[path]), masks)
+        checked = pool.map(lambda path: _look(path, masks[path]), masks)
         for done, (path, result) in enumerate(zip(masks, checked, strict=True), start=1):
             if isinstance(result, BadImage):
                 unreadable.append(result)
             else:
-                digests[path] = result
+                looked[path] = result
             if progress:
                 progress(done, len(masks))
     if dataset.info.task == "segmentation":
@@ -120,45 +130,51 @@ def verify(
         groups=len({record.group for record in records}),
         images=len(masks),
         unreadable=tuple(unreadable),
-        duplicates=tuple(_duplicates(records, digests)),
+        duplicates=tuple(find_duplicates(records, {path: look.digest for path, look in looked.items()})),
+        strange=tuple(_strange(records, looked)),
     )
 
 
-def _check(path: Path, mask: Path | None) -> str | BadImage:
-    """Digest of the pixels, or what is wrong."""
+@dataclass(frozen=True)
+class _Looked:
+    """What a look at a picture and its mask gave."""
+
+    digest: str
+    size_px: tuple[int, int]
+    notes: tuple[PictureNote, ...]
+
+
+def _look(path: Path, mask: Path | None) -> _Looked | BadImage:
     try:
-        image = read_image(path)
+        picture = read_picture(path)
     except ImageError as error:
         return BadImage(path, str(error))
+    size, notes = (picture.width_px, picture.height_px), (*picture.notes, *notes_on_content(picture.pixels))
     if mask is not None:
         try:
-            mask_size = read_image(mask).shape[:2]
+            _, of_mask = read_mask(mask, *size)
         except ImageError as error:
             return BadImage(mask, str(error))
-        if mask_size != image.shape[:2]:
-            (mask_h, mask_w), (h, w) = mask_size, image.shape[:2]
-            return BadImage(mask, f"the mask is {mask_w} x {mask_h} px, its picture {w} x {h} px")
-    return hashlib.blake2b(image.tobytes() + str(image.shape).encode(), digest_size=16).hexdigest()
+        notes = (*notes, *of_mask)
+    return _Looked(digest_of(picture.pixels), size, notes)
 
 
-def _duplicates(records: Sequence[Record], digests: Mapping[Path, str]) -> list[Duplicates]:
-    same: dict[str, list[Record]] = {}
+def _strange(records: Sequence[Record], looked: Mapping[Path, _Looked]) -> Iterator[Strange]:
+    """Notes on each picture, in the order of the records; those that hold for most pictures are only counted."""
+    kinds = Counter(note.kind for look in looked.values() for note in {note.kind: note for note in look.notes}.values())
+    usual = {kind for kind, count in kinds.items() if 2 * count > len(looked)}
+    for kind in sorted(usual):
+        path, text = next((p, n.text) for p, look in looked.items() for n in look.notes if n.kind == kind)
+        yield Strange(path, f"as in {kinds[kind] - 1} more pictures: {text}")
+    short = float(np.median([min(look.size_px) for look in looked.values()])) if looked else 0.0
+    for path, look in looked.items():
+        notes = [note.text for note in look.notes if note.kind not in usual]
+        if min(look.size_px) < max(_SMALL_SHARE * short, SMALLEST_SIDE_PX):
+            size = "{} x {} px".format(*look.size_px)
+            notes.append(f"is {size}, much smaller than the others (half have a side of {short:.0f} px or less)")
+        yield from (Strange(path, text) for text in notes)
     for record in records:
-        if record.path in digests:
-            same.setdefault(digests[record.path], []).append(record)
-    found = []
-    for twins in same.values():
-        paths = tuple(sorted({record.path for record in twins}))
-        leak = _leak(twins)
-        if len(paths) > 1 or leak:
-            found.append(Duplicates(paths, leak))
-    return sorted(found, key=lambda d: d.paths)
-
-
-def _leak(twins: Sequence[Record]) -> str:
-    sides: dict[str, set[object]] = {
-        "groups": {record.group for record in twins},
-        "official splits": {record.split for record in twins if record.split},
-        "official folds": {record.fold for record in twins if record.fold is not None},
-    }
-    return ", ".join(f"{kind} {' / '.join(sorted(map(str, v)))}" for kind, v in sides.items() if len(v) > 1)
+        if record.centre_px is not None and record.path in looked:
+            (x, y), (width, height) = record.centre_px, looked[record.path].size_px
+            if not (0 <= x <= width and 0 <= y <= height):
+                yield Strange(record.path, f"the place {x:g}, {y:g} is outside its picture of {width} x {height} px")

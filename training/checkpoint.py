@@ -18,6 +18,9 @@ from unmissed.training.history import Epoch, write_history
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import load_recipe
 
+# What torch raises on damaged files, and what files of another kind lead to.
+_DAMAGE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError, ValueError, AttributeError)
+
 
 @dataclass
 class State:
@@ -64,15 +67,15 @@ class Checkpoint:
             return State(), []
         try:
             saved = torch.load(self._path, weights_only=True, map_location="cpu")
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            if saved["recipe"] != self._recipe:
+                raise _another_recipe(self._path.parent)
+            self._model.load_state_dict(saved["model"])
+            if self._average is not None:
+                self._average.load_state_dict(saved["average"])
+            self._optimizer.load_state_dict(saved["optimizer"])
+            return State(**saved["state"]), [Epoch(**row) for row in saved["history"]]
+        except _DAMAGE as error:
             raise ConfigError(f"{self._path} is damaged", fix="pass --restart to start from scratch") from error
-        if saved["recipe"] != self._recipe:
-            raise _another_recipe(self._path.parent)
-        self._model.load_state_dict(saved["model"])
-        if self._average is not None:
-            self._average.load_state_dict(saved["average"])
-        self._optimizer.load_state_dict(saved["optimizer"])
-        return State(**saved["state"]), [Epoch(**row) for row in saved["history"]]
 
 
 def forget_checkpoints(run: Path) -> None:

@@ -1,11 +1,11 @@
 """From a run folder to a model that ships: ONNX files, parity and int8 checks, and the card that records them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
@@ -25,6 +25,7 @@ from unmissed.training.exporting.files import (
     check_there,
     file_spec,
     metrics_of,
+    read_run_file,
     write_float_files,
 )
 from unmissed.training.exporting.known_answers import known_answers
@@ -69,10 +70,13 @@ def export_run(
     """
     check_finished(run)
     config = load_recipe(str(run / "config.yaml"))
-    if config.heatmap is None:
-        source = _read_classifier(run, config, cross_validation)
-    else:
-        source = read_heatmap(run, config, config.heatmap, cross_validation)
+    try:
+        if config.heatmap is None:
+            source = _read_classifier(run, config, cross_validation)
+        else:
+            source = read_heatmap(run, config, config.heatmap, cross_validation)
+    except KeyError as error:  # of run.json, calibration.json or metrics.json
+        raise ConfigError(f"a file of {run} has no {error}", expected="files as `unmissed train` wrote them") from error
     name, facts = name or config.name, source.facts
     folder = make_folder(output or run / "export")
     files, parity = write_float_files(
@@ -114,7 +118,7 @@ def export_run(
 def _read_classifier(run: Path, config: TrainConfig, cross_validation: Path | None) -> FinishedRun:
     part = "test" if (run / "test_predictions.csv").is_file() else "validation"
     held_out = load_predictions(run / f"{part}_predictions.csv")
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    facts = read_run_file(run / "run.json")
     mean, std = input_scaling(config.model.backbone)
     scaled = Scaled(build(architecture_of(config, len(held_out.classes))), mean, std)
     scaled.load_state_dict(read_weights(run / "best.safetensors"))
@@ -158,7 +162,7 @@ def _metrics(run: Path, label: str) -> dict[str, Metric]:
     path = run / "metrics.json"
     if not path.is_file():
         return {}
-    saved = json.loads(path.read_text(encoding="utf-8"))
+    saved = read_run_file(path)
     found = {**saved["overall"], "ece": saved["calibration"]["ece_after"]}
     if saved["group_question"]:
         question = saved["group_question"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError, run_main
 from unmissed.datasets.basis.files import write_whole
+from unmissed.datasets.basis.names import path_cell, table_cell
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
@@ -84,7 +85,7 @@ def main() -> None:
         for place in places:
             x, y = place.centre_px or (0.0, 0.0)
             path = place.path.resolve()
-            table.writerow([path, place.label, place.group, f"{x:.1f}", f"{y:.1f}"])
+            table.writerow([path_cell(path), *map(table_cell, (place.label, place.group)), f"{x:.1f}", f"{y:.1f}"])
     print(f"{len(places)} places -> {arguments.output}")
 
 

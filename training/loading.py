@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unmissed.datasets.basis.errors import DatasetError, ImageError
 from unmissed.datasets.basis.hardware import logical_cores
-from unmissed.datasets.pictures.images import Fit, crop_at_scale, fit_image, read_image
+from unmissed.datasets.pictures.images import Fit, crop_at_scale, fit_image, read_picture
+from unmissed.datasets.pictures.notes import OUTSIDE, NoteCount, PictureNote, notes_on_content, notes_on_size
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
 from unmissed.training.recipes.config import TrainConfig
@@ -23,12 +24,18 @@ POWERS: dict[Sampling, float] = {"shuffle": 0.0, "root": -0.5, "balanced": -1.0}
 
 
 def load_pictures(
-    records: Sequence[Record], size_px: int, fit: Fit, on_read: Callable[[], None], um_per_px: float | None = None
+    records: Sequence[Record],
+    size_px: int,
+    fit: Fit,
+    on_read: Callable[[], None],
+    um_per_px: float | None = None,
+    notes: NoteCount | None = None,
 ) -> np.ndarray:
     """Read all pictures into one array.
 
     Args:
         um_per_px: of crops around places in pictures whose own pixel size is known; None keeps their scale.
+        notes: receives what is to be said of the pictures.
 
     Returns:
         uint8 array (N, size_px, size_px, 3)
@@ -45,10 +52,14 @@ def load_pictures(
     def load(path: Path, indices: list[int]) -> None:
         is_whole = all(records[index].centre_px is None for index in indices)
         try:
-            image = read_image(path, min_side_px=size_px if is_whole and fit != "crop" else None)
+            picture = read_picture(path, min_side_px=size_px if is_whole and fit != "crop" else None)
         except ImageError as error:
             failures.append(str(error))
             return
+        image, size = picture.pixels, (picture.width_px, picture.height_px)
+        if notes is not None:
+            of_size = notes_on_size(*size, size_px, fit) if is_whole else _outside(records, indices, size)
+            notes.add(path.name, (*picture.notes, *of_size, *notes_on_content(image)))
         for index in indices:
             centre_px, own = records[index].centre_px, records[index].um_per_px
             pictures[index] = (
@@ -66,6 +77,13 @@ def load_pictures(
             fix="run `unmissed data verify` to list them, then restore or remove them",
         )
     return pictures
+
+
+def _outside(records: Sequence[Record], indices: Sequence[int], size: tuple[int, int]) -> tuple[PictureNote, ...]:
+    centres = [centre for index in indices if (centre := records[index].centre_px) is not None]
+    if all(0 <= x <= size[0] and 0 <= y <= size[1] for x, y in centres):
+        return ()
+    return (OUTSIDE,)
 
 
 class TrainingPictures(Dataset[tuple[Tensor, int]]):

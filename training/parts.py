@@ -1,22 +1,30 @@
 """The pictures of a run: a dataset that was read, its split, and its parts ready for the network."""
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.duplicates import shared_digests, without_conflicts
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.pictures.images import crop_around, read_image
+from unmissed.datasets.pictures.notes import NoteCount
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import get
 from unmissed.datasets.splits import Split, holdout
-from unmissed.datasets.trees import read_table
+from unmissed.datasets.tables import read_table, spellings
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.loading import load_pictures
+from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import DataConfig, InputConfig
+
+log = logging.getLogger(__name__)
+
+_EACH_LABEL = "label"  # what a group is where every label is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,17 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class SplitPart:
-    """One part of a split: labels (N,) and pictures uint8 (N, H, W, 3)."""
+    """One part of a split: labels (N,), pictures uint8 (N, H, W, 3), and what is to be said of the pictures."""
 
     records: list[Record]
     labels: np.ndarray
     pictures: np.ndarray
+    notes: NoteCount = field(default_factory=NoteCount)
+
+    @property
+    def usual_notes(self) -> list[str]:
+        """Kinds of notes that hold for most of the pictures: what the model knows."""
+        return self.notes.usual(len({record.path for record in self.records}))
 
 
 def read_data(config: DataConfig) -> Data:
@@ -58,8 +72,31 @@ def read_data(config: DataConfig) -> Data:
             expected="at least two classes",
             fix="check the folder, or choose a classification dataset",
         )
-    group_by = {"picture": "picture", "none": "label"}.get(config.groups, dataset.info.group_by)
+    group_by = {"picture": "picture", "none": _EACH_LABEL}.get(config.groups, dataset.info.group_by)
     return Data(dataset.info, classes, records, name_root(root), group_by)
+
+
+def apart(data: Data, progress: RunProgress) -> Data:
+    """Leave out what would be learned wrongly or tested on what was learned: see ``duplicates.without_conflicts``.
+
+    Raises:
+        DatasetError: When fewer than two classes are left.
+    """
+    paths = {record.path for record in data.records}
+    digests = shared_digests(paths, progress.reading("all", len(paths)))
+    join = data.group_by != _EACH_LABEL
+    records, lines = without_conflicts(data.records, digests, data.root, join=join)
+    for line in lines:
+        log.warning("%s", line)
+    present = {record.label for record in records}
+    classes = tuple(item for item in data.classes if item.id in present)
+    if len(classes) < 2:
+        raise DatasetError(
+            f"{data.info.title} is left with {len(classes)} classes: {lines[0]}",
+            expected="pictures under one label each",
+            fix="see `unmissed data verify`",
+        )
+    return replace(data, records=records, classes=classes)
 
 
 def read_more_places(table: Path, records: Sequence[Record]) -> list[Record]:
@@ -72,12 +109,14 @@ def read_more_places(table: Path, records: Sequence[Record]) -> list[Record]:
     found = []
     for row in read_table(table, ("path", "label", "x_px", "y_px")):
         # Only pictures that the dataset itself has are ever opened, so a path of the table cannot lead elsewhere.
-        first = pictures.get((table.parent / row["path"]).resolve())
+        first = next(
+            filter(None, (pictures.get((table.parent / name).resolve()) for name in spellings(row["path"]))), None
+        )
         try:
             centre = float(row["x_px"]), float(row["y_px"])
         except ValueError:
-            first = None
-        if first is None:
+            centre = np.nan, np.nan
+        if first is None or not np.isfinite(centre).all():
             raise DatasetError(
                 f"{table} has a line that is not a place in a picture of the dataset: {row}",
                 expected="path, label, x_px, y_px",
@@ -114,11 +153,15 @@ def one_split(records: Sequence[Record], config: DataConfig) -> Split:
 def read_part(
     data: Data, indices: Sequence[int], size_px: int, config: InputConfig, on_read: Callable[[], None]
 ) -> SplitPart:
-    """Read the pictures of one part at a size."""
+    """Read the pictures of one part at a size; what is to be said of them goes to the log, a line for each kind."""
     chosen = [data.records[index] for index in indices]
     order = {item.id: index for index, item in enumerate(data.classes)}
     labels = np.array([order[record.label] for record in chosen], dtype=np.int64)
-    return SplitPart(chosen, labels, load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px))
+    notes = NoteCount()
+    pictures = load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px, notes)
+    for line in notes.lines():
+        log.warning("%s", line)
+    return SplitPart(chosen, labels, pictures, notes)
 
 
 def predictions_of(data: Data, part: SplitPart, logits: np.ndarray) -> Predictions:

@@ -5,6 +5,7 @@ from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import make_folder, write_text
+from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.splits import k_folds
 from unmissed.training.checkpoint import check_same_recipe
 from unmissed.training.classifiers.classifier import ClassifierTask
@@ -14,6 +15,7 @@ from unmissed.training.parts import one_split
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
+from unmissed.training.remarks import Remarks
 from unmissed.training.task import TrainingTask
 
 
@@ -28,9 +30,18 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     Returns:
         Path: The run folder, with ``report.html``; k-fold runs hold one folder a fold.
     """
-    if config.few_shot is not None:
-        return learn_few_shot(config, config.few_shot, output, progress)
-    task: TrainingTask[Any] = ClassifierTask(config) if config.heatmap is None else HeatmapTask(config, config.heatmap)
+    with Remarks(dataset_root(config.data.dataset, config.data.root), output) as remarks:
+        if config.few_shot is not None:
+            return learn_few_shot(config, config.few_shot, output, remarks, progress)
+        return _run(config, output, remarks, progress)
+
+
+def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgress) -> Path:
+    task: TrainingTask[Any] = (
+        ClassifierTask(config, remarks, progress)
+        if config.heatmap is None
+        else HeatmapTask(config, config.heatmap, remarks, progress)
+    )
     make_folder(output)
     check_same_recipe(output, config)
     write_text(output / "config.yaml", save_recipe(config))

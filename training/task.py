@@ -1,5 +1,6 @@
 """What every kind of training shares: how a split begins, where weights come from, and what is left on the disk."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -9,12 +10,15 @@ from accelerate.utils import set_seed
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.basis.files import make_folder, write_json, write_text
+from unmissed.datasets.basis.words import first_few
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak
 from unmissed.training.environment import mixed_precision
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
@@ -48,6 +52,10 @@ def begin(config: TrainConfig, records: Sequence[Record], split: Split, folder: 
             expected="two groups or more beside the test part",
             fix="add pictures of other patients, slides or videos",
         )
+    learned = {records[index].label for index in split.train}
+    unknown = sorted({records[index].label for index in (*split.validation, *split.test)} - learned)
+    if unknown:
+        log.warning("%s: no training picture of %s", title, first_few(unknown))
     set_seed(config.seed)
     make_folder(folder)
     return Accelerator(

@@ -1,21 +1,20 @@
 """Settings in YAML: found by name or path, read strictly, checked; mistakes are reported with line and closest name."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.reading import read_regular
 from unmissed.datasets.basis.words import cause_of, did_you_mean, one_line, place_of, unknown_name
+from unmissed.datasets.basis.yaml_text import Place, YamlTextError, parse_yaml
 
 M = TypeVar("M", bound=BaseModel)
-Place = tuple[str, ...]
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_BYTES = 200_000
@@ -129,64 +128,18 @@ def read_yaml(path: Path, what: str = "file") -> YamlFile:
         ConfigError: When it cannot be read, is too large or is not valid.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
+        data = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read the {what} {path}: {cause_of(error)}", fix="check the path") from error
-    if len(data) > _MOST_BYTES:
-        raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes", expected=f"a {what} of some kilobytes")
     try:
-        loader = _StrictLoader(data.decode("utf-8-sig"))
-        loader.name = path.name
-        node = loader.get_single_node()
-        lines = dict(_lines(node))
-        return YamlFile(path, {} if node is None else loader.construct_document(node), lines)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        values, lines = parse_yaml(data.decode("utf-8-sig"), path.name)
+        return YamlFile(path, {} if values is None else values, lines)
+    except (YamlTextError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} is not a valid {what}: {one_line(error)}",
             expected="YAML, every key once, without aliases",
             fix="correct that entry",
         ) from error
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without repeated keys, of which the last would win silently, and without aliases, which can explode."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=self.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 makes a date of 2026-01-31 and a text of 1e-3; here it is the other way round, as the writer meant it.
-_StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in found if not tag.endswith(":timestamp")]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), list("-+.0123456789")
-)
-
-
-def _lines(node: yaml.Node | None, place: Place = ()) -> Iterator[tuple[Place, int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*place, str(key.value))
-            yield inner, key.start_mark.line + 1
-            yield from _lines(value, inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            inner = (*place, str(index))
-            yield inner, value.start_mark.line + 1
-            yield from _lines(value, inner)
 
 
 def _explained(item: Any, model: type[BaseModel], lines: Mapping[Place, str], otherwise: str) -> str:

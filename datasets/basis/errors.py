@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     """Done, but some inputs failed, or a check found something."""
     INTERRUPTED = 130  # 128 + SIGINT, the shell's habit
     BROKEN_PIPE = 141  # 128 + SIGPIPE
+    TERMINATED = 143  # 128 + SIGTERM
 
 
 class UnmissedError(Exception):

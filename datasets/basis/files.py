@@ -6,6 +6,8 @@ import json
 import logging
 import math
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from typing import IO, Any, Protocol, runtime_checkable
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.names import readable
+from unmissed.datasets.basis.reading import read_regular
 from unmissed.datasets.basis.words import cause_of
 
 log = logging.getLogger(__name__)
@@ -26,7 +29,11 @@ _CAUSES = {
     errno.EROFS: ("the file system is read-only", "choose another folder"),
     errno.EISDIR: ("it is a folder", "name a file"),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "choose another folder"),
+    errno.ELOOP: ("its links lead to each other", "remove them, or choose another name"),
+    errno.ENXIO: ("nothing reads from this pipe", "start its reader first"),
 }
+_OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")  # of this process; so are the two below
+_NAMED_OPEN_FILES = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 @runtime_checkable
@@ -48,35 +55,89 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
+        what = "a link that leads nowhere" if path.is_symlink() and not path.exists() else "a file"
         raise OutputError(
-            f"cannot create the folder {path}: a file has that name", fix="choose another name"
+            f"cannot create the folder {path}: {what} has that name", fix="choose another name"
         ) from error
     except OSError as error:
         raise output_error(path, error) from error
     return path
 
 
+def regular_file(path: Path) -> Path | None:
+    """The file that is written under a name: the one behind its links, or one that is not there yet.
+
+    Returns:
+        None for a pipe, a terminal and the like, which are no files to be replaced: ``open_stream`` writes into them.
+
+    Raises:
+        OutputError: A folder, a disk or a socket has that name, or its links lead to each other.
+    """
+    if _descriptor(path) is not None:
+        return None
+    target = Path(os.path.realpath(path))
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):  # whether it can be made is found by making it
+        return target
+    except OSError as error:
+        raise output_error(path, error) from error
+    if stat.S_ISREG(mode):
+        return target
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return None
+    what = "a folder" if stat.S_ISDIR(mode) else "a disk" if stat.S_ISBLK(mode) else "a socket"
+    raise OutputError(f"cannot write {path}: it is {what}", expected="a file", fix="name a file")
+
+
+def open_stream(path: Path) -> int:
+    """Open what ``regular_file`` answers None for; a pipe that nobody reads is an error, not a wait.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OutputError: When it cannot be written to.
+    """
+    number = _descriptor(path)
+    try:
+        handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)) if number is None else os.dup(number)
+        os.set_blocking(handle, True)
+    except OSError as error:
+        raise output_error(path, error) from error
+    return handle
+
+
 @contextmanager
 def write_whole(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Write to a temporary name beside ``path`` and move it into place at the end.
 
-    The old file stays until the new one is complete; after an error nothing half-written is left.
+    The old file stays until the new one is complete, and hands on its permissions; after an error nothing half-written
+    is left. A link stays a link: what it leads to is written. A pipe or a device is written as it is, never replaced.
 
     Raises:
         OutputError: When the disk is full, the folder may not be written, and the like.
+        BrokenPipeError: When the reader of a pipe has gone.
     """
-    make_folder(path.parent)
+    target = regular_file(path)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+        if target is None:
+            with _open_handle(open_stream(path), mode) as stream:
+                yield stream
+            return
+        make_folder(target.parent)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".partial")
         temporary = Path(name)
         with _open_handle(handle, mode) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_UMASK)
-        temporary.replace(path)
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_UMASK)
+        temporary.replace(target)
         temporary = None
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise output_error(path, error) from error
     finally:
@@ -108,6 +169,14 @@ def write_json(path: Path, value: Any) -> None:
         TypeError: When there is something in ``value`` that JSON has no form for: a defect of ours.
     """
     write_text(path, json_text(value) + "\n")
+
+
+def read_json(path: Path, most_bytes: int = 200_000_000) -> Any:
+    """Read a JSON file of unknown origin; OSError, or ValueError where it is no JSON, too deep or too large."""
+    try:
+        return json.loads(read_regular(path, most_bytes))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def json_text(value: Any) -> str:
@@ -155,6 +224,12 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of an open file of this process that a path names, as /dev/stdout does."""
+    found = _OPEN_FILE.fullmatch(str(path))
+    return int(found[1]) if found else _NAMED_OPEN_FILES.get(str(path))
 
 
 def _open_handle(handle: int, mode: str) -> IO[Any]:

@@ -25,6 +25,12 @@ def cause_of(error: OSError) -> str:
     return error.strerror or one_line(error)
 
 
+def first_few(names: Collection[object], most: int = 3) -> str:
+    """Some of many names, and how many more there are."""
+    listed = ", ".join(str(name) for name in list(names)[:most])
+    return f"{listed} and {len(names) - most} more" if len(names) > most else listed
+
+
 def closest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Known names that are spelt much like ``name``, the most alike first; case does not count."""
     spelt = {one.lower(): one for one in known}

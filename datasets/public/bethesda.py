@@ -1,20 +1,16 @@
 """CRIC Cervix (fields with labelled nuclei) and Mendeley LBC (liquid-based fields): Bethesda classes."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.errors import DatasetError, ImageError
+from unmissed.datasets.basis.files import read_json
+from unmissed.datasets.locate import BY_NAME
+from unmissed.datasets.pictures.images import size_of
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import register
-from unmissed.datasets.trees import (
-    check_classes,
-    images_by_class,
-    inside,
-    read_table,
-    report_absent,
-    require_folder,
-)
+from unmissed.datasets.tables import inside, is_file, read_table, report_absent
+from unmissed.datasets.trees import check_classes, images_by_class, require_folder
 
 NAMES = {
     "NILM": ("Negative for intraepithelial lesion or malignancy", "未见上皮内病变或恶性病变"),
@@ -95,7 +91,8 @@ def read_cric(root: Path) -> list[Record]:
     table = _find_table(root)
     widths: dict[str, tuple[Path, int, int]] = {}
     records: list[Record] = []
-    absent, outside = 0, 0
+    absent: list[str] = []
+    outside = 0
     for row, is_official in _rows(table):
         label = _LABELS.get(row["bethesda_system"].strip())
         if label is None:
@@ -105,13 +102,13 @@ def read_cric(root: Path) -> list[Record]:
             widths[name] = _field(root, name, table)
         path, width, height = widths[name]
         if not width:
-            absent += 1
+            absent.append(name)
             continue
         scale = width / _OFFICIAL_WIDTH_PX if is_official else 1.0
         try:
             centre = (float(row["nucleus_x"]) * scale, float(row["nucleus_y"]) * scale)
             block = (int(row["image_id"]) - 1) // _BLOCK
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise _bad_row(table, row, "a coordinate or image id that is not a number") from error
         outside += not (0 <= centre[0] <= width and 0 <= centre[1] <= height)
         um_per_px = _OFFICIAL_UM_PER_PX * _OFFICIAL_WIDTH_PX / width
@@ -131,17 +128,16 @@ def _find_table(root: Path) -> Path:
     for name in ("classifications.json", "classifications.csv"):
         if (root / name).is_file():
             return root / name
-    raise DatasetError(f"no table of nuclei in {root}", expected=CRIC.layout, fix="name the folder with --root")
+    raise DatasetError(f"no table of nuclei in {root}", expected=CRIC.layout, fix=f"name the folder with {BY_NAME}")
 
 
 def _rows(table: Path) -> Iterator[tuple[dict[str, str], bool]]:
     """Rows with the columns ``_COLUMNS``, and whether the coordinates are the official ones."""
     if table.suffix == ".csv":
-        for row in read_table(table, _COLUMNS):
-            yield row, "image_doi" in row
+        yield from ((row, "image_doi" in row) for row in read_table(table, _COLUMNS))
         return
     try:
-        fields = json.loads(table.read_text(encoding="utf-8"))
+        fields = read_json(table)
         for field in fields:
             name = field.get("image_filename") or field["image_name"]
             for cell in field["classifications"]:
@@ -157,16 +153,13 @@ def _rows(table: Path) -> Iterator[tuple[dict[str, str], bool]]:
 
 def _field(root: Path, name: str, table: Path) -> tuple[Path, int, int]:
     """Path, width and height of a field; zeros where the file is absent."""
-    from PIL import Image, UnidentifiedImageError
-
     for folder in ("images", "."):
         path = inside(root, f"{folder}/{name}", table)
-        if path.is_file():
+        if is_file(path):
             try:
-                with Image.open(path) as image:
-                    return path, *image.size
-            except (UnidentifiedImageError, OSError) as error:
-                raise DatasetError(f"{path} is not a readable picture", fix="download it again") from error
+                return path, *size_of(path)
+            except ImageError as error:
+                raise DatasetError(error.found, expected=error.expected, fix="download it again") from error
     return Path(), 0, 0
 
 

@@ -7,7 +7,8 @@ from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.splits import SplitName
-from unmissed.datasets.trees import check_classes, read_table, report_absent, require_folder
+from unmissed.datasets.tables import read_table, report_absent
+from unmissed.datasets.trees import check_classes, require_folder
 
 _AGREEMENT = "Complete agreement"  # of all four raters; the table has columns for fewer of them, too
 
@@ -65,20 +66,24 @@ def read(root: Path) -> list[Record]:
     require_folder(root, INFO)
     table = _find_table(root)
     rows = read_table(table, ("num patient", "filename", _AGREEMENT, "set_type"))
-    pictures = {path.name: path for path in find_images(root)}
+    pictures: dict[str, Path] = {}
+    for path in find_images(root):
+        if pictures.setdefault(path.name, path) != path:
+            raise DatasetError(f"{path} and {pictures[path.name]} have the same name", fix="remove the copy")
     known = {c.id for c in INFO.classes}
-    records, absent = [], 0
+    records: list[Record] = []
+    absent: list[str] = []
     for row in rows:
         label = "NA" if row[_AGREEMENT] == _OTHER else row[_AGREEMENT]
         if not label:
             continue
         if label not in known or row["set_type"] not in _PARTS:
             raise DatasetError(f"{table.name} has an unknown site or set: {row}", fix="download the table again")
-        path = pictures.get(row["filename"])
-        if path is None:
-            absent += 1
+        found = pictures.get(row["filename"])
+        if found is None:
+            absent.append(row["filename"])
             continue
-        records.append(Record(path, label, f"patient-{row['num patient']}", split=_PARTS[row["set_type"]]))
+        records.append(Record(found, label, f"patient-{row['num patient']}", split=_PARTS[row["set_type"]]))
     report_absent(INFO, table, absent, len(records))
     check_classes(root, INFO, {r.label for r in records}, (c.id for c in INFO.classes))
     return records

@@ -5,7 +5,8 @@ from pathlib import Path
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Record
 from unmissed.datasets.registry import register
 from unmissed.datasets.splits import SplitName
-from unmissed.datasets.trees import images_by_class, plain, read_table
+from unmissed.datasets.tables import read_table
+from unmissed.datasets.trees import images_by_class, plain
 
 _LANDMARK, _FINDING, _NORMAL = "anatomical-landmark", "pathological-finding", "normal-finding"
 _THERAPY = "therapeutic-intervention"

@@ -6,7 +6,8 @@ from pathlib import Path
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.records import ClassInfo, DatasetInfo, Download, Record
 from unmissed.datasets.registry import register
-from unmissed.datasets.trees import images_by_class, read_table
+from unmissed.datasets.tables import read_table
+from unmissed.datasets.trees import images_by_class
 
 log = logging.getLogger(__name__)
 

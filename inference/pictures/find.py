@@ -10,7 +10,8 @@ import numpy as np
 from unmissed.datasets.basis.errors import ImageError, ModelError
 from unmissed.datasets.pictures.boxes import find_boxes
 from unmissed.datasets.pictures.canvases import heat_map
-from unmissed.datasets.pictures.images import read_image, scale_image
+from unmissed.datasets.pictures.images import read_picture, scale_image
+from unmissed.datasets.pictures.notes import PictureNote, check_side, notes_on_content, notes_on_size
 from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.inference.pictures.fitting import check_scale
 from unmissed.inference.pictures.pipeline import Pipeline, PipelineOptions
@@ -107,11 +108,22 @@ class FindPipeline(Pipeline[FindRow]):
 
     def _search(self, path: Path) -> FindRow:
         try:
-            return FindRow(path, self.find_in(read_image(path)))
+            picture = read_picture(path)
+            check_side(str(path), picture.width_px, picture.height_px)
+            notes = (*picture.notes, *self._notes(picture.pixels), *notes_on_content(picture.pixels))
+            return FindRow(path, self.find_in(picture.pixels), notes=self._unusual(notes))
         except ImageError as error:
             return self.failure(path, str(error))
         except MemoryError:
             return self.failure(path, f"{path} needs more memory than is available; use fewer workers")
+
+    def _notes(self, image: np.ndarray) -> tuple[PictureNote, ...]:
+        """Notes on a picture that is too small for finds: enlarged too much, or narrower than what a find needs."""
+        height, width = image.shape[:2]
+        if self._spec.picture_px is not None:
+            return notes_on_size(width, height, self._spec.picture_px, "pad")
+        around_px = (self._spec.box_px or self._spec.radius_px) * 2 / self._scale_of(height, width)
+        return notes_on_size(width, height, round(around_px), "crop")
 
     def _scale_of(self, height: int, width: int) -> float:
         factor = self._factor if self._spec.picture_px is None else self._spec.picture_px / max(height, width)
@@ -119,7 +131,7 @@ class FindPipeline(Pipeline[FindRow]):
             raise ImageError(
                 f"a picture of {width} x {height} px is too large at the model's scale, {factor:.3g} times its own",
                 expected=f"at most {LARGEST_PX:,} px",
-                fix="check --um-per-px, open whole slides with `unmissed triage`, or cut the picture",
+                fix="check --um-per-px, or cut out the part that is meant; whole slides are for `unmissed triage`",
             )
         return factor
 

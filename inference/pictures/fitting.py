@@ -2,15 +2,25 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.pictures.images import crop_around, crop_at_scale, fit_image, read_image
+from unmissed.datasets.pictures.images import crop_around, crop_at_scale, fit_image, read_picture
+from unmissed.datasets.pictures.notes import PictureNote, check_side, notes_on_content, notes_on_size
 from unmissed.datasets.records import Record
 from unmissed.models.cards import InputSpec
 
-Prepare = Callable[[Path], np.ndarray]
+
+class Prepared(NamedTuple):
+    """A picture as the model takes it, uint8 (size_px, size_px, 3), and what is to be said of it."""
+
+    pixels: np.ndarray
+    notes: tuple[PictureNote, ...]
+
+
+Prepare = Callable[[Path], Prepared]
 
 # Beyond this the picture has not the detail that the model looks at, or the crop would not fit into memory.
 LARGEST_SCALE = 8.0
@@ -24,29 +34,28 @@ def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tupl
         um_per_px: size of a pixel in the user's pictures, where it is known.
 
     Returns:
-        A function path -> uint8 (size_px, size_px, 3), and notes on what was assumed or ignored.
+        A function that prepares a path, and notes on what was assumed or ignored. It refuses pictures that are too
+        small to show anything (``ImageError``).
 
     Raises:
         ConfigError: When ``um_per_px`` is more than eight times off the model's.
     """
-    size_px = spec.size_px
+    size_px, fit = spec.size_px, spec.fit
     side_px = _cut_side(spec, um_per_px)
-    if side_px is not None:
-
-        def rescale(path: Path) -> np.ndarray:
-            image = read_image(path)
-            height, width = image.shape[:2]
-            return fit_image(crop_around(image, (width / 2, height / 2), side_px), size_px, "squash")
-
-        return rescale, ()
-
     # A crop is cut at native scale, so that its picture must be decoded at full scale.
-    min_side_px = None if spec.fit == "crop" else size_px
+    min_side_px = None if fit == "crop" else size_px
 
-    def fit(path: Path) -> np.ndarray:
-        return fit_image(read_image(path, min_side_px=min_side_px), size_px, spec.fit)
+    def prepare(path: Path) -> Prepared:
+        picture = read_picture(path, min_side_px=min_side_px)
+        pixels, size = picture.pixels, (picture.width_px, picture.height_px)
+        check_side(str(path), *size)
+        notes = (*picture.notes, *notes_on_size(*size, side_px or size_px, fit), *notes_on_content(pixels))
+        if side_px is None:
+            return Prepared(fit_image(pixels, size_px, fit), notes)
+        height, width = pixels.shape[:2]
+        return Prepared(fit_image(crop_around(pixels, (width / 2, height / 2), side_px), size_px, "squash"), notes)
 
-    return fit, _notes(spec, um_per_px)
+    return prepare, () if side_px is not None else _notes(spec, um_per_px)
 
 
 def check_scale(model_um: float, um_per_px: float) -> None:
@@ -75,15 +84,18 @@ class RecordReader:
         self._fit, _ = path_reader(spec, None)
         self._path: Path | None = None
         self._image = np.empty((0, 0, 3), np.uint8)
+        self._notes: tuple[PictureNote, ...] = ()
 
-    def __call__(self, record: Record) -> np.ndarray:
-        """Cut the record's place at the model's pixel size, or fit its whole picture: uint8 (size_px, size_px, 3)."""
+    def __call__(self, record: Record) -> Prepared:
+        """Cut the record's place at the model's pixel size, or fit its whole picture; errors as of ``path_reader``."""
         if record.centre_px is None:
             return self._fit(record.path)
         if record.path != self._path:
-            self._image = read_image(record.path)
-            self._path = record.path
-        return crop_at_scale(self._image, record.centre_px, self._size_px, record.um_per_px, self._um_per_px)
+            picture = read_picture(record.path)
+            self._path, self._image = record.path, picture.pixels
+            self._notes = (*picture.notes, *notes_on_content(picture.pixels))
+        crop = crop_at_scale(self._image, record.centre_px, self._size_px, record.um_per_px, self._um_per_px)
+        return Prepared(crop, self._notes)
 
 
 def _cut_side(spec: InputSpec, um_per_px: float | None) -> int | None:

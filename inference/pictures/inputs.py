@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ImageError
-from unmissed.datasets.basis.paths import SUFFIXES, files_of, find_images, without_duplicates
+from unmissed.datasets.basis.paths import PictureSearch, without_duplicates
 from unmissed.inference.pictures.rows import PredictionRow
 
-_EXPECTED = f"a picture, or a folder or pattern of files ending in {', '.join(sorted(SUFFIXES))}"
-_FIX = "check the path, quote a pattern, and name files of other kinds one by one"
+_MOST_SHOWN = 5  # problems in one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +17,13 @@ class PictureInputs:
 
     Attributes:
         paths: pictures without duplicates; in the order of the inputs, sorted within a folder or pattern.
-        problems: one row for each input that names no picture.
+        problems: one row for each input that names no picture, and for each picture of a kind that is not read.
+        notes: what was left out beside them, in words.
     """
 
     paths: tuple[Path, ...]
     problems: tuple[PredictionRow, ...]
+    notes: tuple[str, ...] = ()
 
 
 def expand(inputs: Sequence[str]) -> PictureInputs:
@@ -33,17 +34,13 @@ def expand(inputs: Sequence[str]) -> PictureInputs:
     Raises:
         ImageError: When no input names a picture.
     """
-    found: list[Path] = []
-    problems: list[PredictionRow] = []
+    search = PictureSearch()
     for text in inputs:
-        files, nothing = files_of(text, find_images, SUFFIXES, "picture")
-        found += files
-        if not files:
-            problems.append(PredictionRow(Path(text), None, str(ImageError(nothing, expected=_EXPECTED, fix=_FIX))))
-    paths = tuple(without_duplicates(found))
+        search.expand(text)
+    paths = tuple(without_duplicates(search.paths))
+    problems = dict(search.problems)
     if not paths:
-        raise ImageError(
-            "; ".join(str(row.error) for row in problems) or "no inputs were given",
-            expected="at least one picture",
-        )
-    return PictureInputs(paths, tuple(problems))
+        found = [*problems.values()][:_MOST_SHOWN] or ["no inputs were given"]
+        found += [f"and {len(problems) - _MOST_SHOWN} more of this kind"] * (len(problems) > _MOST_SHOWN)
+        raise ImageError("; ".join(found), expected="at least one picture")
+    return PictureInputs(paths, tuple(PredictionRow(path, None, problems[path]) for path in problems), search.notes)

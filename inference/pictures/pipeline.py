@@ -12,6 +12,7 @@ import cv2
 
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.hardware import physical_cores
+from unmissed.datasets.pictures.notes import PictureNote
 from unmissed.inference.pictures.ordered import chunks, in_order
 from unmissed.inference.runtimes.base import Runtime
 from unmissed.inference.runtimes.registry import select
@@ -71,6 +72,7 @@ class Pipeline(Closing, ABC, Generic[Row]):
         engine = select(runtime)
         cores = physical_cores()
         self.model, self.notes = model, (*notes, *assumed)
+        self._usual = frozenset(map(str, model.card.training.get("usual_notes") or ()))
         self.threads = threads or (1 if engine.concurrent else cores)
         self.workers = workers or (max(1, cores // self.threads) if engine.concurrent else cores)
         batch_size = batch_size or self._batch_size(engine)
@@ -100,6 +102,10 @@ class Pipeline(Closing, ABC, Generic[Row]):
     def close(self) -> None:
         """Free the engine."""
         self.session.close()
+
+    def _unusual(self, notes: Iterable[PictureNote]) -> tuple[PictureNote, ...]:
+        """Notes without those that hold for most pictures that the model has learned from."""
+        return tuple(note for note in notes if note.kind not in self._usual)
 
     def _batch_size(self, engine: Runtime) -> int | None:
         """What suits this kind of model; None takes what suits the runtime."""

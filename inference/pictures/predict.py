@@ -1,5 +1,6 @@
 """Pictures in, probabilities out: decoding and inference overlap, results come in input order."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Unpack
 import numpy as np
 
 from unmissed.datasets.basis.errors import ModelError, UnmissedError
+from unmissed.datasets.pictures.notes import NoteCount, PictureNote
 from unmissed.datasets.records import Record
 from unmissed.inference.pictures.fitting import RecordReader, path_reader
 from unmissed.inference.pictures.ordered import chunks, in_order
 from unmissed.inference.pictures.pipeline import Pipeline, PipelineOptions
 from unmissed.inference.pictures.rows import PredictionRow
 from unmissed.models.zoo import ModelFile
+
+log = logging.getLogger(__name__)
 
 
 class Predictor(Pipeline[PredictionRow]):
@@ -47,7 +51,7 @@ class Predictor(Pipeline[PredictionRow]):
         return PredictionRow(path, None, error)
 
     def classify_records(self, records: Sequence[Record]) -> np.ndarray:
-        """Classify labelled records.
+        """Classify labelled records; what is to be said of their pictures goes to the log, a line for each kind.
 
         A record with a centre is cut around it at native scale; the others are fitted as in ``predict``.
 
@@ -62,6 +66,7 @@ class Predictor(Pipeline[PredictionRow]):
         order = sorted(range(len(records)), key=lambda index: str(records[index].path))
         stop = threading.Event()
         local = threading.local()
+        count = NoteCount()
 
         def work(chunk: Sequence[int]) -> Sequence[int]:
             if not hasattr(local, "buffer"):
@@ -69,12 +74,15 @@ class Predictor(Pipeline[PredictionRow]):
             for position, index in enumerate(chunk):
                 if stop.is_set():
                     return ()
-                local.buffer[position] = local.read(records[index])
+                local.buffer[position], notes = local.read(records[index])
+                count.add(records[index].path.name, self._unusual(notes))
             result[list(chunk)] = self.session.run(local.buffer[: len(chunk)])
             return chunk
 
         for _ in in_order(work, chunks(order, self.session.batch_size), self.workers, stop):
             pass
+        for line in count.lines():
+            log.warning("%s", line)
         return result
 
     def _new_buffer(self) -> np.ndarray:
@@ -85,20 +93,24 @@ class Predictor(Pipeline[PredictionRow]):
         if not hasattr(local, "buffer"):
             local.buffer = self._new_buffer()
         errors: dict[int, str] = {}
+        notes: dict[int, tuple[PictureNote, ...]] = {}
         used = 0
         for index, path in enumerate(chunk):
             if stop.is_set():
                 return []
             try:
-                local.buffer[used] = self._prepare(path)
+                local.buffer[used], found = self._prepare(path)
+                notes[index] = self._unusual(found)
             except UnmissedError as error:
                 errors[index] = str(error)
             except MemoryError:
                 errors[index] = f"{path} needs more memory than is available; use fewer workers"
             else:
                 used += 1
-        found = iter(self.session.run(local.buffer[:used]))
+        answers = iter(self.session.run(local.buffer[:used]))
         return [
-            self.failure(path, errors[index]) if index in errors else PredictionRow(path, next(found))
+            self.failure(path, errors[index])
+            if index in errors
+            else PredictionRow(path, next(answers), notes=notes[index])
             for index, path in enumerate(chunk)
         ]

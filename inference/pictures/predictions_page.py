@@ -15,7 +15,8 @@ from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.jpeg import jpeg_address
 from unmissed.datasets.basis.names import readable
 from unmissed.datasets.basis.versions import version_of
-from unmissed.datasets.pictures.images import read_image, shrink_to
+from unmissed.datasets.pictures.images import read_picture, shrink_to
+from unmissed.datasets.pictures.notes import PictureNote
 from unmissed.inference.pictures.rows import PredictionRow
 from unmissed.inference.reports.templates import environment
 from unmissed.models.cards import Card, Metric
@@ -62,6 +63,7 @@ class _Cell:
     top: float
     suspect: float | None
     thumbnail: str
+    notes: tuple[PictureNote, ...]
 
     @property
     def is_suspect(self) -> bool:
@@ -85,7 +87,7 @@ def write_page(path: Path, rows: Iterable[PredictionRow], card: Card, run: PageR
         OutputError: When the page cannot be written.
     """
     rows = list(rows)
-    done = [(row.path, row.probabilities.tolist()) for row in rows if row.probabilities is not None]
+    done = [(row.path, row.probabilities.tolist(), row.notes) for row in rows if row.probabilities is not None]
     suspects = card.groups().get(SUSPECT_GROUP, ())
     shown = heapq.nsmallest(MAX_THUMBNAILS, done, key=lambda one: (-_urgency(one[1], suspects), str(one[0])))
     failed = [(row.path, row.error or "") for row in rows if row.probabilities is None]
@@ -95,17 +97,19 @@ def write_page(path: Path, rows: Iterable[PredictionRow], card: Card, run: PageR
         .render(
             card=card,
             run=run,
-            cells=[_cell(picture, values, card, suspects) for picture, values in shown],
+            cells=[_cell(*one, card, suspects) for one in shown],
             hidden=len(done) - len(shown),
             errors=[
                 (readable(picture.name), readable(error.replace(str(picture), picture.name)))
                 for picture, error in failed[:MAX_ERRORS]
             ],
             failed=len(failed),
+            notes=_note_counts([notes for _, _, notes in done]),
+            noted=sum(bool(notes) for _, _, notes in done),
             total=len(rows),
             has_suspects=bool(suspects),
-            suspect_count=sum(_urgency(values, suspects) >= 0.5 for _, values in done) if suspects else 0,
-            classes=_class_counts([values for _, values in done], card),
+            suspect_count=sum(_urgency(values, suspects) >= 0.5 for _, values, _ in done) if suspects else 0,
+            classes=_class_counts([values for _, values, _ in done], card),
             file=card.files[run.variant],
             metrics=_metrics(card),
             speed=len(done) / run.seconds if run.seconds > 0 else 0.0,
@@ -124,7 +128,16 @@ def _urgency(values: Sequence[float], suspects: Sequence[int]) -> float:
     return sum(values[index] for index in suspects) if suspects else -max(values)
 
 
-def _cell(path: Path, values: Sequence[float], card: Card, suspects: Sequence[int]) -> _Cell:
+def _note_counts(rows: Iterable[tuple[PictureNote, ...]]) -> list[tuple[PictureNote, int]]:
+    """The first note of each kind, and how many there are of it; the most frequent first."""
+    first: dict[str, PictureNote] = {}
+    counts = Counter(first.setdefault(note.kind, note).kind for notes in rows for note in notes)
+    return [(first[kind], count) for kind, count in counts.most_common()]
+
+
+def _cell(
+    path: Path, values: Sequence[float], notes: tuple[PictureNote, ...], card: Card, suspects: Sequence[int]
+) -> _Cell:
     top = _top(values)
     info = card.classes[top]
     return _Cell(
@@ -134,13 +147,14 @@ def _cell(path: Path, values: Sequence[float], card: Card, suspects: Sequence[in
         top=values[top],
         suspect=min(1.0, _urgency(values, suspects)) if suspects else None,
         thumbnail=_thumbnail(path),
+        notes=notes,
     )
 
 
 def _thumbnail(path: Path) -> str:
     """A small JPEG as a data URL; empty when the picture cannot be read any more."""
     try:
-        image = read_image(path, min_side_px=THUMBNAIL_PX)
+        image = read_picture(path, min_side_px=THUMBNAIL_PX).pixels
     except ImageError:
         return ""
     return jpeg_address(shrink_to(image, THUMBNAIL_PX), colours="420")

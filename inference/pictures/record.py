@@ -18,7 +18,7 @@ PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "pillow", "onnxruntim
 
 
 def write_run(
-    path: Path,
+    path: Path | None,
     predictor: "Pipeline",
     choice: "Choice",
     *,
@@ -28,23 +28,28 @@ def write_run(
     predict_s: float,
     images: int,
     failed: int,
+    noted: int = 0,
+    notes: tuple[str, ...] = (),
     more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the record of a run of ``unmissed predict`` beside its table.
 
     Args:
-        path: the JSON file to write.
+        path: the JSON file to write; None where the table went into a pipe, beside which nothing can lie.
         predictor: the model and session that ran.
         choice: which file of the model that was, and why.
         arguments: what the user asked for.
         started: when the run began, with its time zone.
         load_s, predict_s: seconds to load the model, and from the first picture to the last row.
-        images, failed: number of pictures, and of those that carry an error.
+        images, failed, noted: number of pictures, of those that carry an error, and of those that carry a note.
+        notes: what was left out of the inputs, beside what the model has to say.
         more: what only this kind of model has to say.
 
     Raises:
         OutputError: When the file cannot be written.
     """
+    if path is None:
+        return
     session = predictor.session
     record = {
         "command": "predict",
@@ -58,9 +63,10 @@ def write_run(
             "workers": predictor.workers,
             "threads_per_batch": predictor.threads,
         },
-        "notes": list(predictor.notes),
+        "notes": [*predictor.notes, *notes],
         "images": images,
         "failed": failed,
+        "noted": noted,
         "load_s": round(load_s, 3),
         "predict_s": round(predict_s, 3),
         "images_per_s": round(images / predict_s, 1) if predict_s > 0 else None,

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unmissed.datasets.pictures.notes import PictureNote
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PredictionRow:
@@ -14,11 +16,13 @@ class PredictionRow:
         path: the picture, as the user named it.
         probabilities: float32 (K,) in the order of the card's classes; None after an error.
         error: what was found, what was expected, what to do; None when all went well.
+        notes: why the probabilities may mean nothing: what of the file was left out, or is unlike what models know.
     """
 
     path: Path
     probabilities: np.ndarray | None
     error: str | None = None
+    notes: tuple[PictureNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,12 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class FindRow:
-    """What was found in one picture, the highest score first; ``error`` says why it was not searched."""
+    """What was found in one picture, the highest score first.
+
+    ``error`` says why it was not searched, ``notes`` as of ``PredictionRow``.
+    """
 
     path: Path
     finds: tuple[Find, ...]
     error: str | None = None
+    notes: tuple[PictureNote, ...] = ()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -11,8 +11,9 @@ from time import perf_counter
 from typing import Any, Unpack
 
 from unmissed.datasets.basis.errors import ConfigError, OutputError
-from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.files import make_folder, regular_file
 from unmissed.datasets.basis.hardware import processor
+from unmissed.datasets.pictures.notes import NoteCount
 from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.pictures.inputs import PictureInputs, expand
 from unmissed.inference.pictures.pipeline import Pipeline, PipelineOptions, Row
@@ -22,6 +23,7 @@ from unmissed.inference.pictures.record import write_run
 from unmissed.inference.pictures.rows import PredictionRow
 from unmissed.inference.pictures.table import FindTable, PredictionTable, Table
 from unmissed.inference.runtimes.variants import Choice, choose
+from unmissed.models.cards import Card
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class PredictionRun:
 
     Attributes:
         pipeline: that ran; closed, but it still names model, runtime and provider.
-        images, failed: number of pictures, and of those without a result.
+        images, failed, noted: number of pictures, of those without a result, and of those with a note.
         rows: lines of the table: pictures, or finds.
         seconds: from the first picture to the last row.
     """
@@ -43,6 +45,7 @@ class PredictionRun:
     pipeline: Pipeline[Any]
     images: int
     failed: int
+    noted: int
     rows: int
     seconds: float
 
@@ -77,7 +80,9 @@ def open_pipeline(
 
 
 def rows_of(pipeline: Pipeline[Row], found: PictureInputs) -> Iterator[Row]:
-    """One row for each input: first what names no picture, then the pictures in order."""
+    """One row for each input: first what names no picture, then the pictures in order; notes become warnings."""
+    for note in found.notes:
+        log.warning("%s", note)
     yield from (pipeline.failure(row.path, row.error or "") for row in found.problems)
     yield from pipeline.predict(found.paths)
 
@@ -122,8 +127,11 @@ def predict_to_files(
     arguments |= of_finds if is_heatmap else {"groups": groups, "page": None if page is None else str(page)}
     _refuse(**({"groups": groups or None, "page": page} if is_heatmap else of_finds))
     found = expand(inputs)
-    _check_page(page)
+    found = replace(found, notes=(*found.notes, *_without_effect(card, runtime, device, groups=groups)))
+    _check_page(page, output)
     failed: list[tuple[str, str]] = []
+    noted: list[dict[str, Any]] = []
+    count = NoteCount()
     kept: list[PredictionRow] = []
     table: Any = FindTable(output) if is_heatmap else PredictionTable(output, card, with_groups=groups)
     with table, _warn_if_cut_short(table):
@@ -137,6 +145,9 @@ def predict_to_files(
                 table.write(batch)
                 done += len(batch)
                 for row in batch:
+                    if row.notes:
+                        noted.append({"path": str(row.path), "notes": [*map(str, row.notes)]})
+                        count.add(str(row.path), row.notes)
                     if row.error is not None:
                         failed.append((str(row.path), row.error))
                         log.warning("%s", row.error)
@@ -144,9 +155,12 @@ def predict_to_files(
                 speed = done / (perf_counter() - loaded)
                 on_progress(min(done, len(found.paths)), len(found.paths), f"{speed:.0f} images/s")
         seconds = perf_counter() - loaded
+    for line in count.lines():
+        log.warning("%s", line)
     of_heatmap = {"finds": table.rows, "failures": [{"path": path, "error": error} for path, error in failed]}
+    of_heatmap["noted_pictures"] = noted
     write_run(
-        output.with_suffix(".run.json"),
+        None if table.is_stream else output.with_suffix(".run.json"),
         pipeline,
         choice,
         arguments=arguments,
@@ -155,11 +169,15 @@ def predict_to_files(
         predict_s=seconds,
         images=done,
         failed=len(failed),
+        noted=len(noted),
+        notes=(*found.notes, *count.lines()),
         more=of_heatmap if is_heatmap else None,
     )
     if page is not None:
         write_page(page, kept, card, page_run(pipeline, seconds, output))
-    return PredictionRun(pipeline=pipeline, images=done, failed=len(failed), rows=table.rows, seconds=seconds)
+    return PredictionRun(
+        pipeline=pipeline, images=done, failed=len(failed), noted=len(noted), rows=table.rows, seconds=seconds
+    )
 
 
 def page_run(pipeline: Pipeline[Any], seconds: float, table: Path, note: str = "", note_zh: str = "") -> PageRun:
@@ -182,6 +200,14 @@ def _refuse(**options: object) -> None:
         raise ConfigError(f"{', '.join(given)} does not apply to this model", fix="leave it out")
 
 
+def _without_effect(card: Card, runtime: str, device: str | None, *, groups: bool) -> Iterator[str]:
+    """Options that change nothing here, in words."""
+    if device is not None and runtime == "onnx-cpu":
+        yield f"--device {device} has no effect with {runtime}"
+    if groups and not card.groups():
+        yield f"--groups has no effect: the classes of {card.name} have no groups"
+
+
 @contextmanager
 def _warn_if_cut_short(table: Table) -> Iterator[None]:
     """When the run is interrupted, say what is saved."""
@@ -193,10 +219,10 @@ def _warn_if_cut_short(table: Table) -> Iterator[None]:
         raise
 
 
-def _check_page(page: Path | None) -> None:
+def _check_page(page: Path | None, table: Path) -> None:
     """Fail before the work, not after it, when the page cannot be written."""
-    if page is None:
-        return
-    if page.is_dir():
-        raise OutputError(f"cannot write {page}: it is a folder", fix="name a file, such as predictions.html")
-    make_folder(page.parent)
+    target = None if page is None else regular_file(page)
+    if target is not None:
+        make_folder(target.parent)
+        if target == regular_file(table):
+            raise OutputError(f"{page} would be written over the table", fix="name another file for the page")

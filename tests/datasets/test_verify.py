@@ -63,7 +63,7 @@ def test_masks_are_decoded_and_measured(tmp_path):
     put(tmp_path / "images" / "b.png", 2)
     (tmp_path / "masks" / "b.png").write_bytes(b"broken")
     causes = [bad.cause for bad in verify(registry.get("kvasir-seg"), tmp_path).unreadable]
-    assert causes[0] == "the mask is 9 x 9 px, its picture 6 x 8 px" and "not a picture" in causes[1]
+    assert "9 x 9 px, its picture 6 x 8 px" in causes[0] and "not a picture" in causes[1]
 
 
 def test_other_counts_than_published_are_no_error(tmp_path):

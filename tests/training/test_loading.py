@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -131,7 +130,8 @@ def test_a_field_is_read_once_for_all_its_places(put, tmp_path, monkeypatch):
     from unmissed.training import loading
 
     reads = []
-    monkeypatch.setattr(loading, "read_image", lambda path, **_: reads.append(path) or cv2.imread(str(path)))
+    read = loading.read_picture
+    monkeypatch.setattr(loading, "read_picture", lambda path, **options: reads.append(path) or read(path, **options))
     path = put(tmp_path / "field.png", size=(90, 150))
     load_pictures([Record(path, "x", "g", centre_px=(i, i)) for i in range(9)], 32, "crop", lambda: None)
     assert reads == [path]

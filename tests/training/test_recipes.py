@@ -81,7 +81,6 @@ def test_a_file_beside_a_name(tmp_path, monkeypatch):
         ("- a\n- b\n", ["tiny.yaml"]),
         ("name: [tiny\n", ["is not a valid recipe", "line"]),
         ("name: a\nname: b\n", ["is not a valid recipe", "duplicate key"]),
-        (SMALLEST + "title: ${nowhere}\n", ["is not a valid recipe", "nowhere"]),
         (b"\xff\xfe\x00\x01name", ["is not a valid recipe"]),
     ],
 )
@@ -120,6 +119,30 @@ def test_an_override_can_take_a_value_away(tmp_path, value):
     assert config.ema_decay == (None if value == "null" else 0.9)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "negatives"),
+    [
+        (["data.negatives={}"], {}),
+        (["data={negatives: {}}"], {}),
+        (["data.negatives={hyperkvasir: [polyp]}"], {"hyperkvasir": ("polyp",), "kvasir-v2": ("normal-cecum",)}),
+        (["data.negatives={}", "data.negatives={hyperkvasir: [polyp]}"], {"hyperkvasir": ("polyp",)}),
+        (
+            ["data.negatives.hyperkvasir=[ileum]", "data.negatives.kvasir-v2=[]"],
+            {"hyperkvasir": ("ileum",), "kvasir-v2": ()},
+        ),
+    ],
+)
+def test_an_override_can_empty_a_mapping_or_change_some_of_its_fields(overrides, negatives):
+    first = "data.negatives={hyperkvasir: [normal-cecum], kvasir-v2: [normal-cecum]}"
+    assert load_recipe("polyp-finder", ["data.negatives={}", first, *overrides]).data.negatives == negatives
+    assert load_recipe("polyp-finder", overrides[:1]).data.dataset == "kvasir-seg"
+
+
+def test_text_of_a_recipe_is_only_text(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "hidden")
+    assert load_recipe(write(tmp_path, SMALLEST + "title: ${oc.env:SECRET}\n")).title == "${oc.env:SECRET}"
+
+
 def test_missing_files_and_unknown_names(tmp_path):
     refused(str(tmp_path / "none.yaml"), "cannot read the recipe", "none.yaml")
     refused("sipakmd", "no recipe 'sipakmd'", "did you mean sipakmed")
@@ -131,7 +154,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     path = write(tmp_path, SMALLEST)
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr("unmissed.datasets.basis.reading.open", fail, raising=False)
     refused(path, "Permission denied", "tiny.yaml")
 
 

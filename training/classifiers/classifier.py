@@ -21,6 +21,7 @@ from unmissed.training.loop import train
 from unmissed.training.parts import (
     Data,
     SplitPart,
+    apart,
     gallery,
     only_split,
     predictions_of,
@@ -31,6 +32,7 @@ from unmissed.training.parts import (
 )
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.remarks import Remarks
 from unmissed.training.task import begin, shown, weights_of, write_facts
 
 
@@ -44,11 +46,11 @@ class ClassifierTestResult:
 
 
 class ClassifierTask:
-    """Training of classifiers; see ``Task``."""
+    """Training of classifiers; see ``TrainingTask``."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        self._config = config
-        self._data = read_data(config.data)
+    def __init__(self, config: TrainConfig, remarks: Remarks, progress: RunProgress) -> None:
+        self._config, self._remarks = config, remarks
+        self._data = apart(read_data(config.data), progress)
         self.records = self._data.records
         table = config.data.more_places
         self._more = [] if table is None else read_more_places(table, self.records)
@@ -71,6 +73,7 @@ class ClassifierTask:
             "weights": load_pretrained(network, config.model.backbone, weights_of(config)),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "data": spec_of(data, parts),
+            "usual_notes": parts["train"].usual_notes,
         }
         scaled = Scaled(network, *input_scaling(config.model.backbone))
         augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
@@ -91,7 +94,7 @@ class ClassifierTask:
         }
         temperature = fit_temperature(predictions["validation"].labels, predictions["validation"].logits)
         if accelerator.is_main_process:
-            facts |= environment(accelerator)
+            facts |= {"notes": self._remarks.lines, **environment(accelerator)}
             _write_split(config, folder, predictions, temperature, facts, parts["test"].records)
         accelerator.wait_for_everyone()
         return ClassifierTestResult(
@@ -108,6 +111,7 @@ class ClassifierTask:
             n_bootstrap=config.bootstrap,
             config=shown(config),
             picture=gallery([record for result in results.values() for record in result.records], config.input.size_px),
+            notes=self._remarks.lines,
         )
 
 
@@ -132,6 +136,7 @@ def _write_split(
             config=shown(config),
             history_csv=folder / "history.csv",
             picture=gallery(tested, config.input.size_px),
+            notes=facts["notes"],
             facts=data_facts(facts["data"]),
         )
 

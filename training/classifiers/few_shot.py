@@ -6,27 +6,31 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor, nn
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
-from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.files import make_folder, write_bytes
 from unmissed.models.architectures import Architecture, CutClassifier, Scaled, build, input_scaling, pool
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation
-from unmissed.training.parts import SplitPart, gallery, predictions_of, read_data, read_part, spec_of
+from unmissed.training.loading import load_pictures
+from unmissed.training.parts import SplitPart, apart, gallery, predictions_of, read_data, read_part, spec_of
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import FewShotConfig, TrainConfig
+from unmissed.training.remarks import Remarks
 from unmissed.training.task import shown, weights_of, write_facts
 
 HELD_OUT = "leave-one-out"  # how a few-shot run was judged, for its facts and the card
 _UNSEEN_BELOW = 5.0  # logits by which a class that was left out whole lies below the lowest
 
 
-def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, progress: RunProgress) -> Path:
+def learn_few_shot(
+    config: TrainConfig, few_shot: FewShotConfig, output: Path, remarks: Remarks, progress: RunProgress
+) -> Path:
     """Carry out a few-shot recipe; the folder is that of any other run, and is exported in the same way.
 
     Every group (picture, patient) is judged by a layer that was fitted without it; the layer that is kept was fitted
@@ -38,7 +42,7 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     Raises:
         ConfigError, DatasetError: When the recipe asks for another network than a cut one, or there is only one group.
     """
-    data = read_data(config.data)
+    data = apart(read_data(config.data), progress)
     make_folder(output)
     torch.manual_seed(config.seed)
     network = build(Architecture(config.model.backbone, len(data.classes), config.model.stride))
@@ -47,7 +51,8 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     weights = load_pretrained(network, config.model.backbone, weights_of(config))
     count = len(data.records)
     plain = read_part(data, range(count), config.input.size_px, config.input, progress.reading("all", count))
-    views = _views(config, few_shot, read_part(data, range(count), config.input.cached_px, config.input, lambda: None))
+    cached = load_pictures(data.records, config.input.cached_px, config.input.fit, lambda: None, config.input.um_per_px)
+    views = _views(config, few_shot, cached)
     scaling = input_scaling(config.model.backbone)
     features = np.stack([_features(network, scaling, pictures) for pictures in (plain.pictures, *views)], axis=1)
     logits = _leave_one_out(features, plain, len(data.classes), few_shot.shrinkage)
@@ -60,8 +65,10 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "data": spec,
         "held_out": HELD_OUT,
+        "usual_notes": plain.usual_notes,
+        "notes": remarks.lines,
     }
-    save_file(Scaled(network, *scaling).state_dict(), output / "best.safetensors")
+    write_bytes(output / "best.safetensors", save(Scaled(network, *scaling).state_dict()))
     predictions.save(output / "test_predictions.csv")
     write_facts(output, config, {"temperature": temperature, "fitted_on": HELD_OUT}, facts)
     write_evaluation(
@@ -72,6 +79,7 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
         n_bootstrap=config.bootstrap,
         config=shown(config),
         picture=gallery(data.records, config.input.size_px),
+        notes=remarks.lines,
         facts={
             "Data set": f"{spec['title']} ({spec['licence']})",
             "Pictures": f"{len(plain.records):,} in {spec['groups']['train']:,} groups",
@@ -81,13 +89,13 @@ def learn_few_shot(config: TrainConfig, few_shot: FewShotConfig, output: Path, p
     return output
 
 
-def _views(config: TrainConfig, few_shot: FewShotConfig, cached: SplitPart) -> Iterator[np.ndarray]:
+def _views(config: TrainConfig, few_shot: FewShotConfig, cached: np.ndarray) -> Iterator[np.ndarray]:
     """Augmented copies of all pictures, one after the other: uint8 (N, S, S, 3)."""
     augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
-    augment.check(cached.pictures[0])
-    seeds = np.random.default_rng(config.seed).integers(0, 2**31, (few_shot.views, len(cached.pictures)))
+    augment.check(cached[0])
+    seeds = np.random.default_rng(config.seed).integers(0, 2**31, (few_shot.views, len(cached)))
     for row in seeds.tolist():
-        yield np.stack([augment(picture, seed) for picture, seed in zip(cached.pictures, row, strict=True)])
+        yield np.stack([augment(picture, seed) for picture, seed in zip(cached, row, strict=True)])
 
 
 @torch.inference_mode()

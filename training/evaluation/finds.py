@@ -1,6 +1,5 @@
 """How many objects are found at how many false finds: free-response operating characteristic, with intervals."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_json
+from unmissed.datasets.basis.files import read_json, write_json
 from unmissed.training.evaluation.intervals import LEVEL, Estimate, group_weights, percentile_interval
 from unmissed.training.evaluation.predictions import FloatArray
 
@@ -192,7 +191,7 @@ def load_finds(path: Path) -> tuple[list[FieldFinds], str, list[float]]:
         DatasetError: When the file is missing or damaged.
     """
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved = read_json(path)
         finds = [
             FieldFinds(
                 name=str(entry["name"]),

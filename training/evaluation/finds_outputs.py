@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from unmissed.datasets.basis.files import write_json
 from unmissed.training.evaluation.finds import ALL, FieldFinds, FindsEvaluation, evaluate_finds, load_finds, recalls
 from unmissed.training.evaluation.history import history_figure, read_history
-from unmissed.training.evaluation.plot_style import COLOURS, INK, save_figure, stroke, style
+from unmissed.training.evaluation.plot_style import COLOURS, INK, drawing, lettering_of, save_figure, stroke, style
 from unmissed.training.evaluation.report import render
 
 FINDS = "test_finds.json"  # in the folder of a run
@@ -27,6 +27,7 @@ def write_finds_evaluation(
     seed: int = 0,
     config: Mapping[str, Any] | None = None,
     history_csv: Path | None = None,
+    notes: Sequence[str] = (),
     facts: Mapping[str, object] | None = None,
 ) -> FindsEvaluation:
     """Evaluate finds and write metrics.json, plots/ and report.html into ``folder``.
@@ -34,15 +35,18 @@ def write_finds_evaluation(
     Args:
         finds: of a test part that training has not seen.
         unit, rates, n_bootstrap, seed: see ``evaluate_finds``.
-        title, config, history_csv, facts: see ``report.render``.
+        title, config, history_csv, notes, facts: see ``report.render``.
     """
     evaluation = evaluate_finds(finds, rates, unit, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", evaluation.to_json())
-    plots = {}
-    if evaluation.size:
-        plots["froc"] = save_figure(froc_figure(finds, evaluation), folder / "plots" / "froc.png")
-    if history_csv is not None and history_csv.exists():
-        plots["history"] = save_figure(history_figure(read_history(history_csv)), folder / "plots" / "history.png")
+    lettering, plots = lettering_of(list(evaluation.recall)), {}
+    with drawing(lettering):
+        if evaluation.size:
+            names = dict(zip(evaluation.recall, lettering.names, strict=True))
+            plots["froc"] = save_figure(froc_figure(finds, evaluation, names), folder / "plots" / "froc.png")
+        if history_csv is not None and history_csv.exists():
+            figure = history_figure(read_history(history_csv))
+            plots["history"] = save_figure(figure, folder / "plots" / "history.png")
     render(
         folder,
         "finds.html",
@@ -51,6 +55,7 @@ def write_finds_evaluation(
         config=config or {},
         history_csv=history_csv,
         plots=plots,
+        notes=[*notes, *filter(None, [lettering.note])],
         facts=facts,
         all_labels=ALL,
     )
@@ -76,14 +81,18 @@ def evaluate_finds_run(folder: Path, output: Path, *, n_bootstrap: int = 1000, s
     )
 
 
-def froc_figure(finds: Sequence[FieldFinds], evaluation: FindsEvaluation) -> Figure:
-    """Recall over false finds per unit, for all objects (with the intervals at the rates) and for each label."""
+def froc_figure(finds: Sequence[FieldFinds], evaluation: FindsEvaluation, names: Mapping[str, str]) -> Figure:
+    """Recall over false finds per unit, for all objects (with the intervals at the rates) and for each label.
+
+    Args:
+        names: label -> its name as it is drawn.
+    """
     figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axes = figure.subplots()
     rates = np.geomspace(evaluation.rates[0] / 2, evaluation.rates[-1] * 2, 80)
     for k, label in enumerate(evaluation.recall):
         line = stroke(k) if label != ALL else {"color": INK, "linewidth": 2.4}
-        name = f"{label} ({evaluation.counts[label]})" if label != ALL else f"all ({evaluation.n_objects})"
+        name = f"{names[label]} ({evaluation.counts[label]})" if label != ALL else f"all ({evaluation.n_objects})"
         axes.plot(rates, recalls(finds, rates.tolist(), label)[0], label=name, **line)
     for rate, estimate in zip(evaluation.rates, evaluation.recall[ALL], strict=True):
         axes.plot([rate, rate], [estimate.low, estimate.high], color=COLOURS[6], linewidth=1, zorder=0)

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.words import first_few
+from unmissed.datasets.duplicates import find_duplicates, shared_digests
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.pictures.images import crop_around, read_image
 from unmissed.datasets.records import ClassInfo, Record
-from unmissed.datasets.registry import get
+from unmissed.datasets.registry import PublicDataset, get
 from unmissed.models.cards import Card
 from unmissed.models.zoo import ModelFile
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.outputs import write_evaluation
 from unmissed.training.evaluation.predictions import Predictions
+from unmissed.training.remarks import Remarks
 
 Classify = Callable[[Sequence[Record]], np.ndarray]
 """Labelled records -> probabilities (N, K) in the order of the card's classes, as ``Predictor.classify_records``."""
@@ -62,19 +65,10 @@ def measure_model(
         ImageError: For the first picture that cannot be read.
     """
     dataset, place = get(data), dataset_root(data, root)
-    everything = dataset.read(place)
-    records = [record for record in everything if record.label]
-    if not records:
-        raise DatasetError(f"{data} has no labelled pictures", expected="a classification dataset")
-    card, said = model.card, list(notes)
-    if len(everything) > len(records):
-        said.append(f"{len(everything) - len(records)} pictures without a label were left out.")
-    if any(record.split == "test" for record in records):
-        records = [record for record in records if record.split == "test"]
-        said.append("Only the official test part was measured.")
-    elif any(spec.name == data for spec in card.data):
-        said.append(f"{card.name} was trained on {data}: on pictures it has seen, the figures are optimistic.")
-    predictions = _predictions(card, classify, records, place)
+    with Remarks(place) as remarks:
+        records, said = _records(dataset, place, model.card)
+        predictions = _predictions(model.card, classify, records, place)
+    card, said = model.card, [*notes, *said, *remarks.lines]
 
     def picture(index: int) -> np.ndarray:
         record = records[index]
@@ -94,6 +88,31 @@ def measure_model(
         **settings,
     )
     return Measured(evaluation, where, tuple(said))
+
+
+def _records(dataset: PublicDataset, place: Path, card: Card) -> tuple[list[Record], list[str]]:
+    """The records that are measured, and what limits the figures."""
+    everything = dataset.read(place)
+    records = [record for record in everything if record.label]
+    if not records:
+        raise DatasetError(f"{dataset.info.name} has no labelled pictures", expected="a classification dataset")
+    said = []
+    if len(everything) > len(records):
+        said.append(f"{len(everything) - len(records)} pictures without a label were left out.")
+    if any(record.split == "test" for record in records):
+        records = [record for record in records if record.split == "test"]
+        said.append("Only the official test part was measured.")
+    elif any(spec.name == dataset.info.name for spec in card.data):
+        name = dataset.info.name
+        said.append(f"{card.name} was trained on {name}: on pictures it has seen, the figures are optimistic.")
+    found = find_duplicates(records, shared_digests(record.path for record in records))
+    labelled = [" = ".join(path.name for path in one.paths) for one in found if one.labels]
+    if labelled:
+        said.append(f"{len(labelled)} of the pictures are under more than one label: {first_few(labelled)}")
+    copies = sum(len(one.paths) - 1 for one in found)
+    if copies:
+        said.append(f"{copies} of the pictures are copies of others, and count more than once.")
+    return records, said
 
 
 def _predictions(card: Card, classify: Classify, records: Sequence[Record], root: Path) -> Predictions:

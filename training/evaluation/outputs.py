@@ -1,6 +1,5 @@
 """Everything that an evaluation leaves in a folder: metrics.json, plots, report.html; for folds also summary.json."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_json
+from unmissed.datasets.basis.files import read_json, write_json
 from unmissed.training.evaluation.evaluate import Evaluation, evaluate
 from unmissed.training.evaluation.mistakes import Picture, confident_mistakes
+from unmissed.training.evaluation.plot_style import lettering_of
 from unmissed.training.evaluation.plots import write_plots
 from unmissed.training.evaluation.predictions import Predictions, concat
 from unmissed.training.evaluation.report import fold_summary, write_report
@@ -39,15 +39,23 @@ def write_evaluation(
     """
     evaluation = evaluate(predictions, temperature=temperature, n_bootstrap=n_bootstrap, seed=seed)
     write_json(folder / "metrics.json", evaluation.to_json())
+    lettering = lettering_of([info.name for info in predictions.classes])
     write_report(
         folder,
         evaluation,
         title=title,
         config=config or {},
         history_csv=history_csv,
-        plots=write_plots(folder / "plots", predictions, evaluation, temperature=temperature, history_csv=history_csv),
+        plots=write_plots(
+            folder / "plots",
+            predictions,
+            evaluation,
+            temperature=temperature,
+            history_csv=history_csv,
+            lettering=lettering,
+        ),
         mistakes=confident_mistakes(predictions, temperature=temperature, picture=picture),
-        notes=notes,
+        notes=[*notes, *filter(None, [lettering.note])],
         facts=facts,
     )
     return evaluation
@@ -85,15 +93,16 @@ def write_fold_evaluation(
     write_json(folder / "metrics.json", pooled.to_json())
     summary = fold_summary(list(each.values()), pooled)
     write_json(folder / "summary.json", summary)
+    lettering = lettering_of([info.name for info in everything.classes])
     write_report(
         folder,
         pooled,
         summary=summary,
         title=title,
         config=config or {},
-        plots=write_plots(folder / "plots", everything, pooled, temperature=temperatures),
+        plots=write_plots(folder / "plots", everything, pooled, temperature=temperatures, lettering=lettering),
         mistakes=confident_mistakes(everything, temperature=temperatures, picture=picture),
-        notes=notes,
+        notes=[*notes, *filter(None, [lettering.note])],
         facts=facts,
     )
     return pooled
@@ -106,7 +115,7 @@ def read_temperature(path: Path) -> float:
         DatasetError: When the file is missing or holds no positive number.
     """
     try:
-        temperature = json.loads(path.read_text(encoding="utf-8"))["temperature"]
+        temperature = read_json(path)["temperature"]
     except FileNotFoundError as error:
         raise DatasetError(
             f"{path} does not exist",

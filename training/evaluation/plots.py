@@ -14,7 +14,20 @@ from unmissed.training.evaluation.calibration import reliability_bins
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.history import history_figure, read_history
 from unmissed.training.evaluation.metrics import calibration_errors
-from unmissed.training.evaluation.plot_style import COLOURS, FAINT, GREY, INK, save_figure, stroke, style, wrapped
+from unmissed.training.evaluation.plot_style import (
+    COLOURS,
+    FAINT,
+    GREY,
+    INK,
+    LATIN,
+    Lettering,
+    drawing,
+    lettering_of,
+    save_figure,
+    stroke,
+    style,
+    wrapped,
+)
 from unmissed.training.evaluation.predictions import FloatArray, IntArray, Predictions
 
 
@@ -25,6 +38,7 @@ def write_plots(
     *,
     temperature: float | FloatArray = 1.0,
     history_csv: Path | None = None,
+    lettering: Lettering | None = None,
 ) -> dict[str, Path]:
     """Draw every plot into ``folder``; returns name -> PNG file, names confusion, reliability, roc, precision_recall,
     history.
@@ -33,22 +47,25 @@ def write_plots(
         temperature: of the calibration, one number or one per picture.
         history_csv: columns epoch, train_loss, val_loss, val_macro_f1, lr, seconds; None or a missing file draws no
             history.
+        lettering: how the names of the classes are drawn; None chooses.
 
     Raises:
         DatasetError: When the history cannot be read.
         OutputError: When a file cannot be written.
     """
-    names = [c.name for c in predictions.classes]
+    lettering = lettering or lettering_of([c.name for c in predictions.classes])
+    names = lettering.names
     before, after = predictions.probabilities(), predictions.probabilities(temperature)
-    figures = {
-        "confusion": confusion_figure(evaluation.confusion, names),
-        "reliability": reliability_figure(predictions.labels, before, after),
-        "roc": roc_figure(predictions.labels, after, names),
-        "precision_recall": precision_recall_figure(predictions.labels, after, names),
-    }
-    if history_csv is not None and history_csv.exists():
-        figures["history"] = history_figure(read_history(history_csv))
-    return {name: save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()}
+    with drawing(lettering):
+        figures = {
+            "confusion": confusion_figure(evaluation.confusion, names),
+            "reliability": reliability_figure(predictions.labels, before, after),
+            "roc": roc_figure(predictions.labels, after, names),
+            "precision_recall": precision_recall_figure(predictions.labels, after, names),
+        }
+        if history_csv is not None and history_csv.exists():
+            figures["history"] = history_figure(read_history(history_csv))
+        return {name: save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()}
 
 
 def confusion_figure(counts: IntArray, names: Sequence[str]) -> Figure:
@@ -67,7 +84,8 @@ def confusion_figure(counts: IntArray, names: Sequence[str]) -> Figure:
         where: dict[str, Any] = {"xy": (column, row), "textcoords": "offset points", "ha": "center", "in_layout": False}
         where["color"] = "white" if value > 0.66 else INK
         weight = "bold" if row == column else "normal"
-        axes.annotate(f"{counts[row, column]}", xytext=(0, 0.5), va="bottom", fontsize=size, weight=weight, **where)
+        number = f"{counts[row, column]}"
+        axes.annotate(number, xytext=(0, 0.5), va="bottom", family=LATIN, fontsize=size, weight=weight, **where)
         axes.annotate(percent, xytext=(0, -1.5), va="top", fontsize=size * 0.8, **where)
     label = 10 if k <= 12 else 9
     wrap = 22 if k <= 12 else 30
@@ -197,5 +215,5 @@ def _legend(axes: Axes, names: Sequence[str], title: str) -> None:
         handlelength=2.8,
         labelcolor=INK,
     )
-    legend.get_title().set(fontsize=size, color=INK, weight="bold")
+    legend.get_title().set(family=LATIN, fontsize=size, color=INK, weight="bold")
     legend.set_alignment("left")

@@ -1,7 +1,6 @@
 """What a model said about a set of pictures, with the truth beside it; saved as CSV so that anyone can recompute."""
 
 import csv
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import write_json, write_whole
+from unmissed.datasets.basis.files import read_json, write_json, write_whole
+from unmissed.datasets.basis.names import from_cell, table_cell
 from unmissed.datasets.records import ClassInfo
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -97,7 +97,8 @@ class Predictions:
             writer = csv.writer(stream)
             writer.writerow(["path", "group", "label", *(f"logit_{c.id}" for c in self.classes)])
             for name, group, label, row in zip(self.paths, self.groups, self.labels, self.logits, strict=True):
-                writer.writerow([name, group, self.classes[label].id, *(f"{value:.9g}" for value in row)])
+                words = map(table_cell, (name, str(group), self.classes[label].id))
+                writer.writerow([*words, *(f"{value:.9g}" for value in row)])
         write_json(path.parent / CLASSES_FILE, [asdict(c) for c in self.classes])
 
 
@@ -120,7 +121,7 @@ def load_predictions(path: Path) -> Predictions:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.reader(stream)
             header = next(reader, [])
-            rows = [(reader.line_num, row) for row in reader if row]
+            rows = [(reader.line_num, [*map(from_cell, row[:3]), *row[3:]]) for row in reader if row]
     except FileNotFoundError as error:
         raise DatasetError(f"{path} does not exist", expected="the predictions of a finished run") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -178,7 +179,10 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
 def _classes_beside(path: Path, ids: Sequence[str]) -> tuple[ClassInfo, ...]:
     beside = path.parent / CLASSES_FILE
     try:
-        return tuple(ClassInfo(**entry) for entry in json.loads(beside.read_text(encoding="utf-8")))
+        classes = tuple(ClassInfo(**entry) for entry in read_json(beside))
+        if not all(isinstance(value, str) for info in classes for value in asdict(info).values()):
+            raise ValueError("something in it is no text")
+        return classes
     except FileNotFoundError:
         _log.warning("%s is missing: class ids are used as names, and no groups are known", beside)
         return tuple(ClassInfo(name, name, name) for name in ids)

@@ -1,6 +1,5 @@
 """Measure a finished run again from the predictions it left."""
 
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 from unmissed.datasets.basis.configs import read_yaml
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
+from unmissed.datasets.basis.files import read_json
 from unmissed.datasets.pictures.images import read_image
 from unmissed.training.evaluation.evaluate import Evaluation
 from unmissed.training.evaluation.mistakes import Picture
@@ -89,7 +89,7 @@ def _config(folder: Path) -> dict[str, Any]:
 def _facts(folder: Path) -> dict[str, object]:
     """What run.json records about the data; nothing when it is not there."""
     try:
-        return data_facts(json.loads((folder / "run.json").read_text(encoding="utf-8"))["data"])
+        return data_facts(read_json(folder / "run.json")["data"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return {}  # the report then says less; the numbers do not need it
 

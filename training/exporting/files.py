@@ -9,7 +9,8 @@ import numpy as np
 from torch import nn
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import sha256_of
+from unmissed.datasets.basis.files import read_json, sha256_of
+from unmissed.datasets.basis.words import one_line
 from unmissed.models.cards import FileSpec, Metric, Quantisation
 from unmissed.models.export import OUTPUT, check_parity, export_onnx
 from unmissed.models.quantise import FLOAT_AT_START
@@ -61,6 +62,23 @@ def check_finished(run: Path) -> None:
             expected="a folder that `unmissed train` has written to its end",
             fix=f"name one fold: {run / folds[0]}" if folds else "train first, or run the same command again to resume",
         )
+
+
+def read_run_file(path: Path) -> dict[str, Any]:
+    """The values of a JSON file of a run.
+
+    Raises:
+        ConfigError: When it cannot be read, or holds no fields.
+    """
+    try:
+        values = read_json(path)
+        if not isinstance(values, dict):
+            raise ValueError("it holds no fields")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {one_line(error)}", expected="the file as `unmissed train` wrote it"
+        ) from error
+    return values
 
 
 def check_there(names: Iterable[str], known: Collection[str], what: str, folder: Path) -> None:

@@ -1,8 +1,9 @@
 """Fields in memory at the scale of training, each with a map of what is to be learned at every pixel."""
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,14 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
 from unmissed.datasets.fields import MarkedField, mask_objects
-from unmissed.datasets.pictures.images import read_image, scale_image
+from unmissed.datasets.masks import EMPTY, INVERTED, read_mask
+from unmissed.datasets.pictures.images import read_picture, scale_image
+from unmissed.datasets.pictures.notes import OUTSIDE, NoteCount, PictureNote, notes_on_content
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 
+log = logging.getLogger(__name__)
+
+_EFFECTS = {EMPTY: "{}, and is learned as showing nothing", INVERTED: "{}, and the picture was left out"}
 UNKNOWN = 255  # in a target: nothing is learned here
 _SUBPIXEL_BITS = 4
 
@@ -89,7 +95,9 @@ def load_fields(
     mask_label: str,
     on_read: Callable[[], None],
 ) -> list[LabelledField]:
-    """Read fields, in their order.
+    """Read fields, in their order, without those whose mask looks inverted.
+
+    What is to be said of them goes to the log, a line for each kind.
 
     Args:
         root: folder that their names are relative to.
@@ -99,10 +107,12 @@ def load_fields(
         DatasetError: When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
     """
     failures: list[str] = []
+    count = NoteCount()
 
     def load(field: MarkedField) -> LabelledField | None:
         try:
-            loaded = _load(field, root, config, scale, mask_label)
+            loaded, notes = _load(field, root, config, scale, mask_label)
+            count.add(field.name(root), notes)
         except ImageError as error:
             failures.append(str(error))
             return None
@@ -116,13 +126,21 @@ def load_fields(
             f"{len(failures)} of {len(fields)} fields cannot be read, first: {failures[0]}",
             fix="run `unmissed data verify` to list them, then restore or remove them",
         )
+    for line in count.lines():
+        log.warning("%s", line)
     return [field for field in loaded if field is not None]
 
 
-def _load(field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str) -> LabelledField:
-    image = read_image(field.path)
-    factor = scale.factor(field, image.shape[1], image.shape[0])
-    image = scale_image(image, factor)
+def _load(
+    field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str
+) -> tuple[LabelledField | None, Sequence[PictureNote]]:
+    """A field, None where its mask looks inverted, and what is to be said of it."""
+    picture = read_picture(field.path)
+    size, notes = (picture.width_px, picture.height_px), [*picture.notes, *notes_on_content(picture.pixels)]
+    if any(not (0 <= point.x_px <= size[0] and 0 <= point.y_px <= size[1]) for point in field.points):
+        notes.append(OUTSIDE)
+    factor = scale.factor(field, *size)
+    image = scale_image(picture.pixels, factor)
     height, width = image.shape[:2]
     map_of = {label: index for index, labels in enumerate(config.classes.values()) for label in labels}
     target_maps = [list(config.classes).index(name) for name in config.target]
@@ -133,11 +151,15 @@ def _load(field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, m
         labels = tuple(point.label for point in field.points)
         _draw(target, points, [map_of.get(label, UNKNOWN) for label in labels], target_maps, config, scale)
     else:
-        mask = cv2.resize(read_image(field.mask)[..., 0], (width, height), interpolation=cv2.INTER_AREA) > 127
+        whole, strange = read_mask(field.mask, *size)
+        notes += [replace(note, text=_EFFECTS.get(note.kind, "{}").format(note.text)) for note in strange]
+        if any(note.kind == INVERTED for note in strange):
+            return None, notes
+        mask = cv2.resize(whole.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA) > 127
         objects, points = mask_objects(mask)
         labels = (mask_label,) * len(points)
         target[mask] = map_of[mask_label]
-    return LabelledField(
+    loaded = LabelledField(
         name=field.name(root),
         group=field.group,
         image=image,
@@ -149,6 +171,7 @@ def _load(field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, m
         complete=field.complete,
         size=height * width * (scale.um_per_px / 1000) ** 2 if scale.um_per_px else 1.0,
     )
+    return loaded, notes
 
 
 def _draw(

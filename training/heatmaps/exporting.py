@@ -1,6 +1,5 @@
 """A finished heat-map run as the export takes it: canvases for parity and int8, the halo, its part of the card."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from unmissed.models.cards import CardClass, DataSpec, HeatmapSpec, InputSpec, M
 from unmissed.models.export import HEATMAP, torch_probabilities
 from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
-from unmissed.training.exporting.files import FinishedRun, Proof, check_there, metrics_of
+from unmissed.training.exporting.files import FinishedRun, Proof, check_there, metrics_of, read_run_file
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
@@ -27,8 +26,7 @@ CANVASES = 24  # of training fields, to set the ranges of int8 and to measure th
 
 def read_heatmap(run: Path, config: TrainConfig, heatmap: HeatmapConfig, cross_validation: Path | None) -> FinishedRun:
     """Read a finished heat-map run for its export; errors are those of ``export.export_run``."""
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    calibration = json.loads((run / "calibration.json").read_text(encoding="utf-8"))
+    facts, calibration = read_run_file(run / "run.json"), read_run_file(run / "calibration.json")
     temperature, scale = float(calibration["temperature"]), scale_of(config, heatmap)
     training, held_out = fields_of_run(config, heatmap, facts["fields"])
     mean, std = scaling_of(config)
@@ -119,7 +117,7 @@ def _metrics(run: Path, heatmap: HeatmapConfig, part: str) -> dict[str, Metric]:
     path = run / "metrics.json"
     if not path.is_file():
         return {}
-    saved = json.loads(path.read_text(encoding="utf-8"))
+    saved = read_run_file(path)
     false = saved["false_finds"]
     on = f"{part}: {saved['objects']} objects in {saved['fields']} fields of {saved['groups']} groups"
     on += f"; false finds per {false['per']} counted in {false['fields']} fields"

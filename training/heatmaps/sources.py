@@ -1,17 +1,23 @@
 """A dataset as a heat-map model learns from it: its fields, and what a model card says of them."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
+from unmissed.datasets.duplicates import shared_digests, without_conflicts
 from unmissed.datasets.fields import MarkedField, fields_of
 from unmissed.datasets.locate import dataset_root
+from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
 from unmissed.training.parts import data_spec, name_root, own_group
+from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.heatmaps import HeatmapConfig
+
+log = logging.getLogger(__name__)
 
 
 class Negatives:
@@ -37,7 +43,7 @@ class Negatives:
         if missing:
             raise ConfigError(f"{name} has no picture of {', '.join(missing)}", fix="correct data.negatives")
         chosen = [record for record in records if record.label in labels]
-        self._counts = {label: sum(record.label == label for record in chosen) for label in labels}
+        self._labels = {record.path: record.label for record in chosen}
         self.fields = [MarkedField(record.path, dataset.info.um_per_px, record.group, (), True) for record in chosen]
 
     def load(self, on_read: Callable[[], None]) -> list[LabelledField]:
@@ -47,7 +53,9 @@ class Negatives:
     def spec(self) -> dict[str, Any]:
         """What the model card says of them."""
         groups = len({field.group for field in self.fields})
-        return data_spec(self._info, self._info.group_by, {"train": self._counts}, {"train": groups})
+        kept = [self._labels[field.path] for field in self.fields]
+        counts = {label: kept.count(label) for label in dict.fromkeys(self._labels.values())}
+        return data_spec(self._info, self._info.group_by, {"train": counts}, {"train": groups})
 
 
 class FieldSource:
@@ -88,10 +96,15 @@ class FieldSource:
                 expected=f"labels of {name}: {', '.join(labels)}",
                 fix="correct the label",
             )
-        targets = {label for name in heatmap.target for label in heatmap.classes[name]}
-        self.fields = fields_of(self.records, set(labels) - targets, dataset.info.um_per_px)
+        self._normal = set(labels) - {label for target in heatmap.target for label in heatmap.classes[target]}
+        self.take(self.records)
         if not self.fields:
             raise DatasetError(f"{name} marks nothing in its pictures", expected="labelled places or masks")
+
+    def take(self, records: list[Record]) -> None:
+        """Go on with these records of the dataset."""
+        self.records = records
+        self.fields = fields_of(records, self._normal, self._info.um_per_px)
 
     def load(self, fields: Sequence[MarkedField], on_read: Callable[[], None]) -> list[LabelledField]:
         """Read fields, in their order."""
@@ -106,3 +119,21 @@ class FieldSource:
         }
         groups = {name: len({field.group for field in fields}) for name, fields in parts.items()}
         return data_spec(self._info, "picture" if self._by_picture else self._info.group_by, counts, groups)
+
+
+def keep_apart(source: FieldSource, others: Sequence[FieldSource | Negatives], progress: RunProgress) -> None:
+    """Leave out copies of pictures: on two sides of the split, or in other datasets, which are only learned from."""
+    paths = [field.path for one in (source, *others) for field in one.fields]
+    digests = shared_digests(paths, progress.reading("all", len(set(paths))))
+    records, lines = without_conflicts(source.records, digests, source.root)
+    source.take(records)
+    seen = {digests[field.path] for field in source.fields if field.path in digests}
+    for other in others:
+        kept = [field for field in other.fields if digests.get(field.path) not in seen]
+        copies = len(other.fields) - len(kept)
+        if copies:
+            lines.append(f"{other.name}: {copies} picture{'s' * (copies > 1)} of the datasets before it left out")
+        other.fields = kept
+        seen |= {digests[field.path] for field in kept if field.path in digests}
+    for line in lines:
+        log.warning("%s", line)

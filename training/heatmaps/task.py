@@ -23,13 +23,14 @@ from unmissed.training.heatmaps.finding import LOWEST_SCORE, finds_of
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.objective import HeatmapObjective, fit_cell_temperature
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
-from unmissed.training.heatmaps.sources import FieldSource, Negatives
+from unmissed.training.heatmaps.sources import FieldSource, Negatives, keep_apart
 from unmissed.training.heatmaps.teacher import Teacher
 from unmissed.training.loading import EpochSampler, training_loader
 from unmissed.training.loop import train
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
+from unmissed.training.remarks import Remarks
 from unmissed.training.task import begin, shown, weights_of, write_facts
 
 FALLBACK_THRESHOLD = 0.5  # where the validation part has no place in which a find is false
@@ -38,10 +39,10 @@ Parts = dict[str, list[LabelledField]]
 
 
 class HeatmapTask:
-    """Training of heat-map models; see ``Task``."""
+    """Training of heat-map models; see ``TrainingTask``."""
 
-    def __init__(self, config: TrainConfig, heatmap: HeatmapConfig) -> None:
-        self._config, self._heatmap = config, heatmap
+    def __init__(self, config: TrainConfig, heatmap: HeatmapConfig, remarks: Remarks, progress: RunProgress) -> None:
+        self._config, self._heatmap, self._remarks = config, heatmap, remarks
         self._scale = scale_of(config, heatmap)
         by_picture = config.data.groups != "dataset"
         self._source = FieldSource(config.data.dataset, config.data.root, heatmap, self._scale, by_picture=by_picture)
@@ -49,6 +50,7 @@ class HeatmapTask:
         self._negatives = [
             Negatives(name, labels, heatmap, self._scale) for name, labels in config.data.negatives.items()
         ]
+        keep_apart(self._source, [*self._also, *self._negatives], progress)
         self.records = self._source.records
 
     def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> list[FieldFinds]:
@@ -77,8 +79,8 @@ class HeatmapTask:
         if heatmap.distill is not None:
             teacher = Teacher(heatmap.distill.teacher, folder.name, list(heatmap.classes), accelerator.device)
             teacher.check_has_not_seen([*facts["fields"]["validation"], *facts["fields"]["test"]])
-            pairs = zip(sources["train"], parts["train"], strict=True)
-            parts["train"] = [teacher.teach(field, pupil) for field, pupil in pairs]
+            by_name = {field.name(self._source.root): field for field in sources["train"]}
+            parts["train"] = [teacher.teach(by_name[pupil.name], pupil) for pupil in parts["train"]]
         scaled = Scaled(network, *scaling_of(config))
         loader = self._loader(parts["train"])
         progress.training(title, len(loader) * (loader.batch_size or 1), config.optimizer.epochs)
@@ -125,7 +127,7 @@ class HeatmapTask:
         }
         threshold = threshold_at(finds["validation"], heatmap.operating_point)
         if accelerator.is_main_process:
-            facts |= environment(accelerator)
+            facts |= {"notes": self._remarks.lines, **environment(accelerator)}
             chosen = FALLBACK_THRESHOLD if threshold is None else max(threshold, LOWEST_SCORE)
             calibration = {"temperature": temperature, "threshold": chosen, "fitted_on": "validation"}
             write_facts(folder, self._config, calibration, facts)
@@ -146,6 +148,7 @@ class HeatmapTask:
             n_bootstrap=self._config.bootstrap,
             config=shown(self._config),
             history_csv=folder / "history.csv",
+            notes=self._remarks.lines,
             facts=facts,
         )
 

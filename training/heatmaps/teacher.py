@@ -1,6 +1,5 @@
 """A stronger model that shows what it sees in the training fields, at its own scale."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
 from unmissed.models.zoo import resolve
 from unmissed.training.evaluation.outputs import read_temperature
+from unmissed.training.exporting.files import read_run_file
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
@@ -99,8 +99,8 @@ class Teacher:
         self._scale = scale_of(config, config.heatmap)
         stride_px = self._scale.stride_px
         self._maps: Maps = lambda image: probabilities(field_logits(scaled, image, stride_px, device), temperature)
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        self.seen = frozenset(facts["fields"]["train"])
+        facts = read_run_file(folder / "run.json")
+        self.seen = frozenset(facts.get("fields", {}).get("train", ()))
         return list(config.heatmap.classes)
 
     def _take_file(self, name: str) -> list[str]:

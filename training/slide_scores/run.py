@@ -9,6 +9,7 @@ import numpy as np
 from unmissed.datasets.basis.configs import Configs, is_yaml, read_yaml
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.basis.files import make_folder, write_json, write_whole
+from unmissed.datasets.basis.names import table_cell
 from unmissed.models.cards import Card, CardClass, DataSpec, Metric, TableInput, save_card
 from unmissed.training.evaluation.intervals import Estimate
 from unmissed.training.exporting.files import file_spec
@@ -103,7 +104,7 @@ def _write_scores(path: Path, cohorts: Sequence[Cohort], scores: Sequence[np.nda
         table.writerow(["cohort", "slide", "abnormal", "score"])
         for cohort, values in zip(cohorts, scores, strict=True):
             for slide, label, value in zip(cohort.slides, cohort.labels, values, strict=True):
-                table.writerow([cohort.name, slide, int(label), f"{value:.6f}"])
+                table.writerow([table_cell(cohort.name), table_cell(slide), int(label), f"{value:.6f}"])
 
 
 def _card(

@@ -219,7 +219,7 @@ class TestCommand:
         assert self.run(make_finder().path, folder, "-o", out, "--um-per-px", 0.5) == 0
         with out.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
-        assert list(rows[0]) == ["path", "x_px", "y_px", "width_px", "height_px", "class", "score"]
+        assert list(rows[0]) == ["path", "x_px", "y_px", "width_px", "height_px", "class", "score", "note"]
         assert [Path(row["path"]).name for row in rows] == ["a.png"] * 3
         record = json.loads((tmp_path / "out.run.json").read_text())
         assert (record["images"], record["finds"], record["failures"]) == (2, 3, [])

@@ -130,13 +130,13 @@ class TestUmPerPx:
         read, notes = path_reader(spec, 0.25)
         assert notes == ()
         expected = cv2.resize(read_image(picture)[32:64, 32:64], (16, 16), interpolation=cv2.INTER_AREA)
-        np.testing.assert_array_equal(read(picture), expected)
+        np.testing.assert_array_equal(read(picture).pixels, expected)
 
     def test_a_coarser_picture_gives_nearly_the_same_crop(self, picture, tmp_path, make_model):
         coarse = tmp_path / "coarse.png"
         cv2.imwrite(str(coarse), cv2.resize(cv2.imread(str(picture)), (48, 48), interpolation=cv2.INTER_AREA))
         spec = make_model(fit="crop", um_per_px=0.5).card.input
-        fine, same = path_reader(spec, 0.25)[0](picture), path_reader(spec, 0.5)[0](coarse)
+        fine, same = path_reader(spec, 0.25)[0](picture).pixels, path_reader(spec, 0.5)[0](coarse).pixels
         assert np.abs(fine.astype(int) - same).max() <= 1
 
     def test_what_was_assumed_is_said_once(self, folder, make_model, caplog):

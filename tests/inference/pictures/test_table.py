@@ -33,7 +33,7 @@ def test_columns(tmp_path, card):
         assert not out.exists()
     good, bad = read(out)
     assert good == {
-        **{"path": "a.png", "class": "green", "probability": "0.500000", "error": ""},
+        **{"path": "a.png", "class": "green", "probability": "0.500000", "error": "", "note": ""},
         **{"p_red": "0.200000", "p_green": "0.500000", "p_blue": "0.300000"},
         **{"g_warm": "0.200000", "g_cold": "0.800000"},
     }
@@ -122,10 +122,44 @@ def test_a_disk_that_fills_up_keeps_whole_rows(tmp_path, card):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_found_before_the_work(tmp_path, card):
-    (tmp_path / "out.csv.partial").symlink_to("/dev/full")
+def test_a_full_disk_is_found_before_the_work(card):
     with pytest.raises(OutputError, match="the disk is full"):
+        PredictionTable(Path("/dev/full"), card)
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_link_stays_and_the_file_behind_it_is_written(tmp_path, card):
+    (tmp_path / "elsewhere").mkdir()
+    real, link = tmp_path / "elsewhere" / "real.csv", tmp_path / "out.csv"
+    real.write_text("old")
+    link.symlink_to(real)
+    with PredictionTable(link, card) as table:
+        table.write([GOOD])
+    assert link.is_symlink() and len(read(real)) == 1
+    assert [path.name for path in tmp_path.rglob("*.partial")] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_gets_the_rows_and_stays_a_pipe(tmp_path, card):
+    pipe = tmp_path / "out.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="nothing reads from this pipe"):
+        PredictionTable(pipe, card)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with PredictionTable(pipe, card) as table:
+        table.write([GOOD])
+    assert os.read(reader, 1 << 16).decode().splitlines()[1].startswith("a.png,green")
+    os.close(reader)
+    assert pipe.is_fifo() and not list(tmp_path.glob("*partial*"))
+    assert table.is_stream and "were written to" in table.kept()
+
+
+def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path, card):
+    (tmp_path / "mine").write_text("keep this")
+    (tmp_path / "out.csv.partial").symlink_to(tmp_path / "mine")
+    with pytest.raises(OutputError, match="it is a link"):
         PredictionTable(tmp_path / "out.csv", card)
+    assert (tmp_path / "mine").read_text() == "keep this"
 
 
 def test_places_that_cannot_be_written(tmp_path, card):

@@ -135,8 +135,8 @@ def _stored_level(page: TiffPage, finest: TiffPage, path: Path, file_size: int) 
     width, height = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
     planes = page.samplesperpixel if page.planarconfig != 1 else 1
     decoder = _decoder(page, path, width, height)
-    scales = SCALES if isinstance(decoder, JpegTiles) and page.is_tiled else (1,)
-    scales = tuple(scale for scale in scales if width % scale == 0 and height % scale == 0)
+    can_shrink = isinstance(decoder, JpegTiles) and page.is_tiled
+    scales = tuple(scale for scale in SCALES if scale == 1 or (can_shrink and not (width % scale or height % scale)))
     level = Level(page.imagewidth, page.imagelength, _downsample(page, finest), width, min(height, 2**31), scales)
     offsets, counts = (np.array(values, np.uint64) for values in (page.dataoffsets, page.databytecounts))
     if not page.is_tiled:
