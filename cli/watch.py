@@ -20,7 +20,9 @@ _GOOD_ENDS = ("end", "stopped")
 
 
 def watch(
-    source: Annotated[str, typer.Argument(metavar="VIDEO|CAMERA|URL", help="File, camera number, rtsp:// or http://.")],
+    source: Annotated[
+        str, typer.Argument(metavar="VIDEO|CAMERA|URL", help="File, camera number, rtsp://, http:// or udp://.")
+    ],
     protocol: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="gastroscopy, colonoscopy, another name, or a YAML file.")
     ] = "colonoscopy",
@@ -50,8 +52,8 @@ def watch(
 ) -> None:
     """Watch an endoscopy: withdrawal speed, sites seen and missed, clocks, suspicious areas.
 
-    OUT holds report.html, exam.json, signals.csv, events.jsonl and the best picture of every site. Ctrl-C, or q, ends
-    the examination and writes the report up to that point. c marks that the caecum is reached.
+    OUT holds report.html, exam.json, signals.csv, events.jsonl and the best picture of every site. Ctrl-C, SIGTERM or
+    q ends the examination and writes the report up to that point. c marks that the caecum is reached.
     """
     from unmissed.cli.watch_screen import open_screen
     from unmissed.datasets.basis.errors import ConfigError
@@ -77,30 +79,34 @@ def watch(
         )
     _print_result(result, output)
     if interrupted:
-        raise KeyboardInterrupt
+        raise typer.Exit(interrupted.exit_code)
     if result.ended not in _GOOD_ENDS:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 class _Interrupted:
-    """Ctrl-C asks for the report, once; the second time it ends the program as ever."""
+    """Ctrl-C, or a service that is stopped, asks for the report, once; the second time it ends the program as ever.
 
-    def __init__(self) -> None:
-        self._asked = False
+    Attributes:
+        exit_code: of the command, once it was asked for.
+    """
+
+    exit_code: int = ExitCode.DONE
 
     def __bool__(self) -> bool:
-        return self._asked
+        return self.exit_code != ExitCode.DONE
 
     def __enter__(self) -> "_Interrupted":
-        self._before = signal.signal(signal.SIGINT, self._ask)
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
-        signal.signal(signal.SIGINT, self._before)
+        self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+        self.__exit__()
 
 
 def _stopping(show: "OnFrame", interrupted: _Interrupted) -> "OnFrame":

@@ -1,12 +1,16 @@
-"""Rows for the legibility gate: rendered flights and spoiled real pictures, as the clarity meter sees them."""
+"""Rows for the legibility gate: rendered flights and spoiled real pictures, as the clarity meter sees them.
+
+Every picture is there twice: as it is, and after a video codec, whose marks must not matter.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from unmissed.benchmarks.gauges.codecs import recompressed
 from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.pictures.images import read_image
@@ -16,6 +20,7 @@ from unmissed.datasets.synthetic.flights.render import plan_flight, render_fligh
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.frame.clarity_features import CLARITY_FEATURES, measure_clarity
 from unmissed.inference.endoscopy.frame.content import ContentFinder
+from unmissed.inference.endoscopy.frame.shrinking import shrink
 from unmissed.inference.endoscopy.values import FrameView
 
 _FLIGHT_FPS = 5.0  # neighbouring frames teach the same
@@ -60,11 +65,11 @@ def flight_rows(seed: int, pictures: Path, part: TexturePart, cache: Path) -> Cl
         size_px = int(np.random.default_rng(seed).integers(*_SIZES_PX))
         plan = plan_flight(_KINDS[seed % len(_KINDS)], seed, _FLIGHT_S, _FLIGHT_FPS, size_px)
         texture = next(textures(None if seed % 3 == 0 else pictures, part, seed))
-        finder, kept = ContentFinder(), []
+        finder, kept, rng = ContentFinder(), [], np.random.default_rng([seed, 22])
         for frame, truth in render_flight(plan, texture):
             view = finder.view(frame)
             if not truth.frozen and truth.reason != "outside":
-                kept.append((_row(view), truth.reason, truth.segment, f"flight {seed}"))
+                kept += [(row, truth.reason, truth.segment, f"flight {seed}") for row in _twice(view, rng)]
         _save(_rows(kept), path)
     return _load(path)
 
@@ -93,13 +98,24 @@ def _spoiled(path: Path, copies: int, rng: np.random.Generator) -> Iterator[tupl
     image = view.image.copy()
     inside = cv2.resize(view.small_mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     name = path.name
-    yield _row(view), "", "picture", name
-    yield _row(_view(degradations.record(degradations.vary(image, inside, rng), rng))), "", "varied", name
+    found: list[tuple[FrameView, str, str]] = [(view, "", "picture")]
+    found.append((_view(degradations.record(degradations.vary(image, inside, rng), rng)), "", "varied"))
     for kind in rng.permutation(degradations.KINDS)[:copies]:
         base = degradations.vary(image, inside, rng) if rng.random() < 0.5 else image
-        found = degradations.degrade(base, inside, str(kind), rng)
-        if not found.doubtful:
-            yield _row(_view(degradations.record(found.image, rng))), found.reason, str(kind), name
+        spoiled = degradations.degrade(base, inside, str(kind), rng)
+        if not spoiled.doubtful:
+            found.append((_view(degradations.record(spoiled.image, rng)), spoiled.reason, str(kind)))
+    codec_rng = np.random.default_rng([len(name), image.shape[0], 23])
+    for seen, reason, kind in found:
+        yield from ((row, reason, kind, name) for row in _twice(seen, codec_rng))
+
+
+def _twice(view: FrameView, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The figures of a picture as it is, and after a codec."""
+    image = recompressed(view.image, rng)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = shrink(grey, view.small.shape[1], view.small.shape[0])
+    return _row(view), _row(replace(view, image=image, grey=grey, small=small))
 
 
 def _view(image: np.ndarray) -> FrameView:

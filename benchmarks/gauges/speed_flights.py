@@ -41,7 +41,7 @@ class Recording:
 
 
 def record(
-    kind: str, seed: int, pictures: Path, part: TexturePart, cache: Path, *, duration_s: float, size_px: int
+    kind: str, seed: int, pictures: Path, part: TexturePart, cache: Path, *, duration_s: float, fps: float, size_px: int
 ) -> Path:
     """Render a flight, unless it was recorded before, and keep what the monitors see of it.
 
@@ -50,15 +50,16 @@ def record(
         pictures: folder of endoscopic pictures for textures.
         part: textures of one part never serve another.
         cache: folder of recordings; empty it when the renderer has changed.
+        duration_s, fps, size_px: of the film.
 
     Raises:
         DatasetError: When there are no pictures.
     """
-    path = cache / f"{part}-{kind}-{seed}.npz"
+    path = cache / f"{part}-{kind}-{seed}-{fps:g}.npz"
     if path.exists():
         return path
     make_folder(cache)
-    plan = plan_flight(kind, seed, duration_s=duration_s, size_px=size_px)
+    plan = plan_flight(kind, seed, duration_s=duration_s, fps=fps, size_px=size_px)
     texture = next(textures(pictures, part, seed))
     with write_whole(path, "wb") as stream:
         np.savez(stream, allow_pickle=False, **_recorded(plan, render_flight(plan, texture)))

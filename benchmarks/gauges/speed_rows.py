@@ -15,7 +15,6 @@ RADIUS_MM = 20.0
 
 SOON_S = 0.3
 _STRAIGHT_MM_S, _PER_UNIT_MM_S = 35.0, 50.0
-_FPS = 25.0
 _NO_IMAGE = np.empty((0, 0, 3), np.uint8)
 
 
@@ -35,7 +34,7 @@ def gauge_of(speed_mm_s: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlightRows:
-    """A flight, frame by frame.
+    """A flight, measured motion by measured motion.
 
     Attributes:
         kind: of the flight.
@@ -72,39 +71,45 @@ def rows_of(flight: Recording, every: int = 1, keep: int = 1) -> FlightRows:
     Args:
         every: this number of frames is averaged to one, as if the tip moved that much faster before a slower shutter.
         keep: of the frames after that, only one in this number is used, as at a lower frame rate.
+
+    Returns:
+        FlightRows: Of the frames at which a motion was measured.
     """
     similarity, motion, window = SimilarityMeter(), MotionMeter(), SpeedWindow()
     masks = [np.where(mask, 255, 0).astype(np.uint8) for mask in flight.masks]
     count = len(flight.small) // (every * keep)
     intervals = np.arange(count * every * keep).reshape(count, every * keep)
-    fps = _FPS / keep
-    values = np.empty((count, len(FEATURES)))
-    times, alike, trust = np.arange(count) / fps, np.empty(count), np.empty(count)
+    fps = round((len(flight.time_s) - 1) / float(flight.time_s[-1] - flight.time_s[0]), 3) / keep
+    times = np.arange(count) / fps
+    measured, values, alike, trust = [], [], [], []
     for row, interval in enumerate(intervals):
         seen = interval[-every:]
         small = flight.small[seen].mean(axis=0).round().astype(np.uint8) if every > 1 else flight.small[seen[0]]
         box = Box(0, 0, small.shape[1], small.shape[0])
         view = FrameView(times[row], box, _NO_IMAGE, small, small, masks[flight.mask_of[seen[-1]]])
-        alike[row] = similarity.update(view)
-        moved = motion.update(view)
-        trust[row] = moved.trust
-        window.add(times[row], 1 / fps if row else 0.0, alike[row], moved)
-        features = window.features()
-        values[row] = [features[name] for name in FEATURES]
+        near, moved = similarity.update(view), motion.update(view)
+        if moved.past_s > 0:
+            window.add(times[row], moved.past_s, near, moved)
+            features = window.features()
+            measured.append(row)
+            values.append([features[name] for name in FEATURES])
+            alike.append(near)
+            trust.append(moved.trust)
+    at = np.array(measured, int)
     size = np.abs(flight.speed_mm_s)[intervals].mean(axis=1) * every
     return FlightRows(
         kind=flight.kind,
-        values=values,
-        time_s=times,
-        similarity=alike,
-        trust=trust,
-        speed_mm_s=flight.speed_mm_s[intervals].mean(axis=1) * every,
-        second_mm_s=trailing_mean(size, round(WINDOW_S * fps)),
-        soon_mm_s=trailing_mean(size, round(SOON_S * fps)),
+        values=np.array(values),
+        time_s=times[at],
+        similarity=np.array(alike),
+        trust=np.array(trust),
+        speed_mm_s=(flight.speed_mm_s[intervals].mean(axis=1) * every)[at],
+        second_mm_s=trailing_mean(size, round(WINDOW_S * fps))[at],
+        soon_mm_s=trailing_mean(size, round(SOON_S * fps))[at],
         radius_mm=flight.radius_mm,
-        legible=np.asarray(flight.legible[intervals].all(axis=1)),
-        frozen=np.asarray(flight.frozen[intervals].any(axis=1)),
-        segment=flight.segment[intervals[:, -1]],
+        legible=np.asarray(flight.legible[intervals].all(axis=1))[at],
+        frozen=np.asarray(flight.frozen[intervals].any(axis=1))[at],
+        segment=flight.segment[intervals[:, -1]][at],
     )
 
 

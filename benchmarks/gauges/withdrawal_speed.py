@@ -54,21 +54,30 @@ _LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which flights of a part: kinds in turn, how many, from which seed, how long, and how large."""
+    """Which flights of a part: kinds and frame rates in turn, how many, from which seed, how long, and how large."""
 
     kinds: tuple[str, ...]
+    rates: tuple[float, ...]
     flights: int
     seed: int
     duration_s: float
     size_px: int
 
+    def flight(self, index: int) -> tuple[str, float]:
+        """Kind and frames a second of a flight; every kind comes at every rate."""
+        return self.kinds[index % len(self.kinds)], self.rates[index // len(self.kinds) % len(self.rates)]
 
-VARIANTS = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2))
-"""How each calibration flight is seen: (frames averaged to one, one in how many kept), see ``rows_of``."""
+
+VARIANTS = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 3))
+"""How each calibration flight is seen: (frames averaged to one, one in how many kept), see ``rows_of``.
+
+Motion is measured over 67 ms at 30 frames a second (as at 60 and 15), over 80 at 25 (as at 50 and 12.5), and over 100
+and 120 with one frame in three.
+"""
 
 PLANS: dict[TexturePart, Plan] = {
-    "calibration": Plan(("mixed", "plain", "mixed", "plain", "still", "plain"), 30, 1000, 16.0, 320),
-    "validation": Plan(("mixed", "plain", "mixed", "plain", "mixed", "still"), 6, 2000, 16.0, 480),
+    "calibration": Plan(("mixed", "plain", "mixed", "plain", "still", "plain"), (25.0, 30.0), 30, 1000, 16.0, 320),
+    "validation": Plan(("mixed", "plain", "still"), (25.0, 30.0), 6, 2000, 16.0, 480),
 }
 """Calibration flights are rendered smaller: the monitors look at 240 px, and more flights teach more."""
 
@@ -101,11 +110,20 @@ def flights_of(
     plan = PLANS[part]
     found = []
     for index in range(plan.flights):
-        kind = plan.kinds[index % len(plan.kinds)]
-        path = record(kind, plan.seed + index, pictures, part, cache, duration_s=plan.duration_s, size_px=plan.size_px)
+        kind, fps = plan.flight(index)
+        path = record(
+            kind,
+            plan.seed + index,
+            pictures,
+            part,
+            cache,
+            duration_s=plan.duration_s,
+            fps=fps,
+            size_px=plan.size_px,
+        )
         recording = load_recording(path)
         found += [rows_of(recording, every, keep) for every, keep in variants]
-        log.info("%s flight %d of %d: %s %d", part, index + 1, plan.flights, kind, plan.seed + index)
+        log.info("%s flight %d of %d: %s %d, %g/s", part, index + 1, plan.flights, kind, plan.seed + index, fps)
     return found
 
 

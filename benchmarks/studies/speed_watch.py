@@ -97,6 +97,7 @@ def _measured(
                 "told_frozen": freeze.update(view),
                 "alike": similarity.update(view),
                 "trust": moved.trust,
+                "past_s": moved.past_s,
                 "moved": [moved.features[name] for name in MOTION_FEATURES],
             }
         )
@@ -110,7 +111,7 @@ def _assessed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         passed = bool(columns["passed"][k])
         clarity = Clarity(float(columns["clarity"][k]), passed, Reason.NONE if passed else Reason.BLUR)
         features = dict(zip(MOTION_FEATURES, map(float, columns["moved"][k]), strict=True))
-        motion = Motion(0.0, 0.0, float(columns["trust"][k]), features)
+        motion = Motion(0.0, 0.0, float(columns["trust"][k]), features, float(columns["past_s"][k]))
         frozen = bool(columns["told_frozen"][k])
         speeds.append(monitor.update(float(time_s), clarity, float(columns["alike"][k]), motion, frozen))
     gauges = {name: np.array([getattr(speed, name) for speed in speeds], dtype=float) for name in GAUGES}

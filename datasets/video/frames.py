@@ -15,7 +15,7 @@ class Frame:
 
     Attributes:
         index: position among the frames that were read, from 0.
-        time_s: the stream's own time stamp, 0 at its first frame; of a live source the time of arrival.
+        time_s: the stream's own time stamp, 0 at its first frame; of a live source without stamps the time of arrival.
         image: uint8 (height, width, 3) RGB.
     """
 
@@ -44,7 +44,7 @@ class VideoSource(Closing):
     Attributes:
         name: for the user and for results; a password in a URL is left out.
         is_live: frames come when they come, and those that are not taken are lost.
-        fps: frames a second as the source names them, or 25 where it names nothing sensible.
+        fps: frames a second as the source names them, or as its stamps show; 25 where neither is sensible.
         width_px, height_px: of the first frame.
         ended: how the frames ended: "end", or what went wrong; "" before that.
     """

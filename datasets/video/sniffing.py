@@ -15,7 +15,7 @@ _PICTURES = {
 }
 _SOUNDS = {b"ID3": "MP3", b"\xff\xfb": "MP3", b"\xff\xf3": "MP3", b"\xff\xf1": "AAC", b"fLaC": "FLAC"}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"[playlist]")
-_LARGEST_BOXES = 10_000
+_MOST_BOXES = 100_000
 
 
 def check_file(path: Path, source: str) -> Path:
@@ -55,7 +55,7 @@ def no_video(path: Path, source: str) -> VideoError:
         return VideoError(
             f"{source} is a list that points to other files", expected=_EXPECTED, fix="name the video itself"
         )
-    if head[4:8] == b"ftyp" and not _has_index(path):
+    if head[4:8] == b"ftyp" and b"moov" not in boxes(path):
         return VideoError(
             f"{source} is cut off: the index at its end (moov) is missing, so it cannot be read",
             expected="a complete file",
@@ -72,21 +72,21 @@ def _kind_of(head: bytes, kinds: dict[bytes, str]) -> str:
     return next((name for magic, name in kinds.items() if head.startswith(magic)), "")
 
 
-def _has_index(path: Path) -> bool:
-    """Whether an MP4 or MOV file has its box "moov"; walks from box to box by their sizes."""
+def boxes(path: Path) -> list[bytes]:
+    """Names of the outermost boxes of an MP4 or MOV file; one that is cut off is not among them."""
+    found: list[bytes] = []
     at, size = 0, path.stat().st_size
     with path.open("rb") as stream:
-        for _ in range(_LARGEST_BOXES):
+        while len(found) < _MOST_BOXES:
             stream.seek(at)
             head = stream.read(16)
-            if len(head) < 8:
-                return False
-            if head[4:8] == b"moov":
-                return at + int.from_bytes(head[:4], "big") <= size
             length = int.from_bytes(head[:4], "big")
             if length == 1:
                 length = int.from_bytes(head[8:16], "big")
-            if length < 8:
-                return False
+            if length == 0:  # to the end of the file
+                length = size - at
             at += length
-    return False
+            if len(head) < 8 or length < 8 or at > size:
+                break
+            found.append(head[4:8])
+    return found

@@ -80,7 +80,7 @@ class Clarity:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How the picture moved since the frame before, by parts; all 0 where it cannot be assessed.
+    """How the picture moved since a frame shortly before, by parts; all 0 where it cannot be assessed.
 
     Attributes:
         expansion_s: axial motion in lumen radii a second; positive while the tip is drawn back. It is a rate of the
@@ -88,12 +88,14 @@ class Motion:
         rotation_deg_s: roll about the axis of the view, degrees a second.
         trust: 0..1, share of the tracked points that agree with it.
         features: named figures for the gauges.
+        past_s: between the two frames; 0 where nothing was measured at this frame, and the motion before is repeated.
     """
 
     expansion_s: float
     rotation_deg_s: float
     trust: float
     features: Mapping[str, float] = field(default_factory=dict)
+    past_s: float = 0.0
 
 
 class SpeedState(StrEnum):
@@ -220,6 +222,8 @@ class EventKind(StrEnum):
     GAP = "gap"
     CHANGED = "changed"
     """The picture changed its size."""
+    COLOUR = "colour"
+    """The picture has no plausible colour: inside or outside cannot be judged."""
     SHORT = "short"
     """The withdrawal ended before its minimum."""
     ENDED = "ended"

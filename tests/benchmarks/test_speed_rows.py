@@ -41,21 +41,24 @@ def test_trailing_mean_takes_what_is_there() -> None:
 
 def test_rows_tell_the_speed_of_what_is_seen(recording: Recording) -> None:
     plain, faster, slower_rate = rows_of(recording), rows_of(recording, every=3), rows_of(recording, keep=2)
-    assert plain.values.shape == (48, len(FEATURES))
+    assert plain.values.shape == (23, len(FEATURES))
+    assert plain.time_s == pytest.approx(np.arange(2, 48, 2) / 25)
     assert np.isfinite(plain.values).all()
-    assert len(faster.values) == 16
-    assert faster.speed_mm_s[0] == pytest.approx(3 * recording.speed_mm_s[:3].mean())
-    assert slower_rate.time_s[1] == pytest.approx(0.08)
-    assert slower_rate.speed_mm_s[0] == pytest.approx(recording.speed_mm_s[:2].mean())
+    assert plain.speed_mm_s[0] == pytest.approx(recording.speed_mm_s[2])
+    assert faster.time_s == pytest.approx(np.arange(2, 16, 2) / 25)
+    assert faster.speed_mm_s[0] == pytest.approx(3 * recording.speed_mm_s[6:9].mean())
+    assert slower_rate.time_s == pytest.approx(np.arange(1, 24) * 0.08)
+    assert slower_rate.speed_mm_s[0] == pytest.approx(recording.speed_mm_s[2:4].mean())
     assert plain.at_radius(plain.speed_mm_s) == pytest.approx(2 * plain.speed_mm_s)
-    assert not faster.legible[10]
-    assert faster.frozen[13]
+    assert not faster.legible[faster.time_s == 10 / 25].any()
+    assert not plain.legible[plain.time_s == 30 / 25].any()
+    assert plain.frozen[plain.time_s == 40 / 25].all()
 
 
 def test_a_fit_takes_usable_rows_and_gives_both_outputs(recording: Recording) -> None:
     rows: FlightRows = rows_of(recording)
-    assert not usable(rows)[[0, 30, 40]].any()
-    assert usable(rows)[20]
-    assert targets_of(rows).shape == (48, 2)
+    assert not usable(rows)[np.isin(rows.time_s, (0.08, 30 / 25, 40 / 25))].any()
+    assert usable(rows)[rows.time_s == 20 / 25].all()
+    assert targets_of(rows).shape == (23, 2)
     gauge = fit(FEATURES[:4], [rows])
-    assert gauge.predict(rows.values[:, :4]).shape == (48, 2)
+    assert gauge.predict(rows.values[:, :4]).shape == (23, 2)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from unmissed.inference.endoscopy.values import FrameView
 WORK_PX = 480
 """Longer side of the picture that is measured. A share of the width means the same to the wall on every processor."""
 _PATCH_PX = 40
-_BANDS = 4
+_BANDS = (1, 2, 3)  # of the pyramid; the finest, of about 1 px, shows the noise of the sensor and the codec
 _BURNT, _DARK = 240, 28  # grey levels
 _RED_BURNT, _GREEN_LOW = 248, 200
 _GLINT = 225
@@ -49,18 +50,18 @@ class Masks:
         rows, columns = shape[0] // _PATCH_PX, shape[1] // _PATCH_PX
         self.inside = _patch_means(self.whole.astype(np.float32) / 255, rows, columns) > _LEAST_VALID
         inner, size = [], shape
-        for _ in range(_BANDS):
+        for _ in _BANDS:
+            size = tuple((side + 1) // 2 for side in size)
             rim = cv2.erode(_resized(self.whole, size), np.ones((3, 3), np.uint8))
             inner.append((rim > 0.5).astype(np.float32))
-            size = tuple((side + 1) // 2 for side in size)
         self.inner = tuple(inner)
 
 
 def measure_clarity(view: FrameView, masks: Masks | None = None) -> dict[str, float]:
     """All figures of a frame, finite; see ``CLARITY_FEATURES`` for the names.
 
-    The bands are those of a Laplacian pyramid (Burt and Adelson 1983): structure of about 1, 2, 4 and 8 px of a picture
-    of 480 px. In each patch the mean of their absolute values is taken without highlights, relative to the brightness
+    The bands are those of a Laplacian pyramid (Burt and Adelson 1983): structure of about 2, 4 and 8 px of a picture of
+    480 px. In each patch the mean of their absolute values is taken without highlights, relative to the brightness
     of the patch, and the largest with them: a sharp highlight on a smooth wall shows that the lens is in focus.
 
     Args:
@@ -91,9 +92,9 @@ def _structure(grey: np.ndarray, masks: Masks, clear: np.ndarray) -> dict[str, f
     inside = masks.inside
     valid = inside & (_patch_means(_resized(clear, clear.shape), rows, columns) > _LEAST_VALID)
     found: dict[str, float] = {"patches": float(valid.sum()) / max(1, int(inside.sum()))}
-    below: np.ndarray = grey.astype(np.float32)
-    means, peaks = [], []
-    for band in range(_BANDS):
+    below: np.ndarray = cv2.pyrDown(grey.astype(np.float32))
+    means, peaks = {}, {}
+    for band, inner in zip(_BANDS, masks.inner, strict=True):
         here = below
         below = cv2.pyrDown(here)
         detail = cv2.absdiff(here, cv2.pyrUp(below, dstsize=here.shape[1::-1]))
@@ -102,18 +103,15 @@ def _structure(grey: np.ndarray, masks: Masks, clear: np.ndarray) -> dict[str, f
         light = _patch_means(here * weight, rows, columns) / np.maximum(area, 1e-3)
         mean = _patch_means(detail * weight, rows, columns) / np.maximum(area, 1e-3)
         relative = np.log(mean / (light + _FLOOR) + 1e-3)
-        if band == 0:
-            found |= _percentiles("noise", np.log(mean + _TINY), valid, (10,))
         found |= _percentiles(f"detail_{band}", relative, valid)
-        peak = _patch_peaks(detail * masks.inner[band], rows, columns)
+        peak = _patch_peaks(detail * inner, rows, columns)
         found |= _percentiles(f"peak_{band}", np.log(peak + 1.0), inside, _PEAK_PERCENTS)
-        means.append(np.log(mean + _TINY))
-        peaks.append(np.log(peak + 1.0))
-        if band == 1:
+        means[band], peaks[band] = np.log(mean + _TINY), np.log(peak + 1.0)
+        if band == _BANDS[0]:
             found |= _direction(here, weight, valid, rows, columns)
-    for band in range(_BANDS - 1):
-        found |= _percentiles(f"fineness_{band}", means[band] - means[band + 1], valid, _RATIO_PERCENTS)
-        found |= _percentiles(f"edge_{band}", peaks[band] - peaks[band + 1], inside, _PEAK_PERCENTS)
+    for fine, coarse in pairwise(_BANDS):
+        found |= _percentiles(f"fineness_{fine}", means[fine] - means[coarse], valid, _RATIO_PERCENTS)
+        found |= _percentiles(f"edge_{fine}", peaks[fine] - peaks[coarse], inside, _PEAK_PERCENTS)
     return found
 
 
@@ -198,11 +196,10 @@ def _percentiles(
 _COLOUR_FEATURES = ("red", "red_spread", "green", "green_spread", "saturation", "saturation_spread", "red_burnt")
 CLARITY_FEATURES = (
     "patches",
-    "noise_10",
-    *(f"detail_{band}_{percent}" for band in range(_BANDS) for percent in _PERCENTS),
-    *(f"peak_{band}_{percent}" for band in range(_BANDS) for percent in _PEAK_PERCENTS),
-    *(f"fineness_{band}_{percent}" for band in range(_BANDS - 1) for percent in _RATIO_PERCENTS),
-    *(f"edge_{band}_{percent}" for band in range(_BANDS - 1) for percent in _PEAK_PERCENTS),
+    *(f"detail_{band}_{percent}" for band in _BANDS for percent in _PERCENTS),
+    *(f"peak_{band}_{percent}" for band in _BANDS for percent in _PEAK_PERCENTS),
+    *(f"fineness_{band}_{percent}" for band in _BANDS[:-1] for percent in _RATIO_PERCENTS),
+    *(f"edge_{band}_{percent}" for band in _BANDS[:-1] for percent in _PEAK_PERCENTS),
     *(f"direction_{percent}" for percent in _PEAK_PERCENTS),
     *("light", "light_spread", "light_low", "light_high", "contrast", "entropy", "dark", "burnt"),
     *("glints", "largest_glint"),

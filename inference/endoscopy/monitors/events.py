@@ -1,10 +1,16 @@
 """What the watcher itself has to report, in both languages."""
 
 from unmissed.datasets.video import Gap
+from unmissed.inference.endoscopy.frame.outside import ColourDoubt
 from unmissed.inference.endoscopy.monitors.alerts import LOST_S
 from unmissed.inference.endoscopy.values import Event, EventKind, LesionLooks, Motion, SpeedState, WithdrawalSpeed
 
 _MEMORY_S = 0.7
+_DOUBT_S = 1.0  # of doubtful colours that are reported
+_DOUBTS = {
+    ColourDoubt.GREY: ("The picture has no colour (a grey signal)", "画面没有颜色（灰度信号）"),
+    ColourDoubt.BLUE: ("The picture is blue all over, as if red and blue were exchanged", "画面整体偏蓝，疑似红蓝颠倒"),
+}
 _SELDOM = 1.1  # frames for each look of the lesion model from which the user is informed
 
 
@@ -52,6 +58,45 @@ def lesion_pace_notes(looks: LesionLooks | None) -> tuple[str, ...]:
     if looks.frames_per_look * looks.interval_ms <= 1000 * LOST_S:
         return (note,)
     return (note, "This is too infrequent for high-risk alerts. 检测过于稀疏，无法给出高危提示。")
+
+
+class ColourEvents:
+    """What is reported of a picture whose colours do not show whether it is inside or outside: once for each doubt."""
+
+    def __init__(self) -> None:
+        self._seconds = dict.fromkeys(_DOUBTS, 0.0)
+        self._reported: list[ColourDoubt] = []
+        self._last: tuple[float, ColourDoubt] | None = None
+
+    def update(self, time_s: float, doubt: ColourDoubt) -> list[Event]:
+        """Events of a frame."""
+        before, self._last = self._last, (time_s, doubt)
+        if before is None or before[1] is not doubt or doubt not in self._seconds:
+            return []
+        self._seconds[doubt] += min(max(time_s - before[0], 0.0), _DOUBT_S)
+        if doubt in self._reported or self._seconds[doubt] < _DOUBT_S - 1e-6:
+            return []
+        self._reported.append(doubt)
+        text, text_zh = _DOUBTS[doubt]
+        return [
+            Event(
+                time_s,
+                EventKind.COLOUR,
+                f"{text}: inside or outside cannot be judged",
+                f"{text_zh}：无法判断体内或体外",
+                {"doubt": doubt.value},
+            )
+        ]
+
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the result, in both languages."""
+        return tuple(
+            f"{_DOUBTS[doubt][0]} for {self._seconds[doubt]:.0f} s: inside or outside cannot be judged by colour, and "
+            "this time counts as inside; sites, lesions and legibility are judged less well. "
+            f"{_DOUBTS[doubt][1]}，共{self._seconds[doubt]:.0f}秒：无法按颜色判断体内或体外，该时段按体内计时；"
+            "部位、病灶和清晰度的判断也较不可靠。"
+            for doubt in self._reported
+        )
 
 
 class SpeedEvents:

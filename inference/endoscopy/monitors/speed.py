@@ -42,6 +42,7 @@ class SpeedMonitor:
         self._slips = SlipFinder()
         self._time_s: float | None = None
         self._assessed_s = 0.0
+        self._read: tuple[float, float, float, float, float] | None = None
 
     def update(
         self, time_s: float, clarity: Clarity, similarity: float, motion: Motion, frozen: bool
@@ -52,28 +53,34 @@ class SpeedMonitor:
             time_s: of the frame.
             clarity: whether a doctor could judge the picture; if not the gauge is grey.
             similarity: to the frames before, 0..1.
-            motion: since the frame before.
+            motion: up to the frame. The window takes it where it is new, and the gauges are read once for each.
             frozen: the picture is frozen by a key press; the gauge is grey.
         """
-        past_s = 0.0 if self._time_s is None else time_s - self._time_s
-        if self._time_s is None or not 0 < past_s <= _GAP_S:
+        if self._time_s is None or not 0 <= time_s - self._time_s <= _GAP_S:
             self._window.reset()
             self._slips.reset()
-            past_s = 0.0
         self._time_s = time_s
-        self._window.add(time_s, past_s, similarity, motion)
-        slipped = self._slips.update(time_s, similarity, motion.trust, clarity.legible and not frozen)
-        if frozen or not clarity.legible or self._window.span_s < _LEAST_S:
+        slipped = False
+        if motion.past_s > 0:
+            self._window.add(time_s, motion.past_s, similarity, motion)
+            self._read = None
+            slipped = self._slips.update(time_s, similarity, motion.trust, clarity.legible and not frozen)
+        if frozen or not clarity.legible or self._window.span_s < _LEAST_S - 1e-6:
             if self._bands and time_s - self._assessed_s > _FORGET_S:
                 self._bands.reset()
             return WithdrawalSpeed(None, SpeedState.GREY, None, None, None, slipped)
         self._assessed_s = time_s
-        features = self._window.features()
-        fused = self._fused.predict(features)
-        speed, soon = 100 * fused["speed"], 100 * fused["soon"]
-        blur, alike, moved = (100 * gauge.predict(features)["speed"] for gauge in self._alone)
+        self._read = self._read or self._gauges()
+        speed, soon, blur, alike, moved = self._read
         state = self._bands.update(time_s, speed, soon) if self._bands else SpeedState.NOT_ASSESSED
         return WithdrawalSpeed(speed, state, blur, alike, moved, slipped)
+
+    def _gauges(self) -> tuple[float, float, float, float, float]:
+        """Speed and what is coming, 0..100, and each gauge alone."""
+        features = self._window.features()
+        fused = self._fused.predict(features)
+        blur, alike, moved = (100 * gauge.predict(features)["speed"] for gauge in self._alone)
+        return 100 * fused["speed"], 100 * fused["soon"], blur, alike, moved
 
 
 class Bands:

@@ -13,11 +13,12 @@ WINDOW_S = 1.0
 _SIGNED_S = 0.4  # motion is averaged with its sign for so long, so that trembling cancels, and only then without it
 _SOON_S = 0.3
 _LEVEL_S = 4.0  # time constant of the usual sharpness
-_MOST_STEP_S = 0.2  # a frame represents at most this long
+_MOST_STEP_S = 0.2  # a motion represents at most this long
 _TRUST_FLOOR = 0.05
+_TIE_S = 1e-6
 
 _SIGNED = ("axial", "axial_middle", "scale", "inner", "centre", "outer", "median", "contraction")
-_SIZES = ("side", "pan", "way", "residual", "agree", "tracked", "points", "roll", "interval")
+_SIZES = ("side", "pan", "way", "residual", "agree", "tracked", "points", "roll")
 _SPREADS = ("least_quarter", "most_quarter")
 
 MOTION_GROUP = (
@@ -37,7 +38,7 @@ _SMEAR_AT = [_AT[name] for name in SMEAR_FEATURES]
 
 
 class SpeedWindow:
-    """The last second, frame by frame; frames count by the time they represent, so that any frame rate reads alike."""
+    """The last second, from one measured motion to the next; each counts by the time that it covers of a span."""
 
     def __init__(self) -> None:
         self._rows: deque[np.ndarray] = deque()
@@ -58,12 +59,12 @@ class SpeedWindow:
         return sum(past_s for _, past_s in self._times)
 
     def add(self, time_s: float, past_s: float, similarity: float, motion: Motion) -> None:
-        """Take a frame.
+        """Take a motion.
 
         Args:
-            time_s: of the frame, after the one before.
-            past_s: since the frame before.
-            similarity: to the frames before, 0..1.
+            time_s: of the frame up to which it was measured, after the one before.
+            past_s: that it covers.
+            similarity: of that frame to those before, 0..1.
         """
         row = np.array([*(motion.features[name] for name in MOTION_FEATURES), 1 - similarity, motion.trust])
         row[_SIGNED_AT] = np.arcsinh(
@@ -71,7 +72,7 @@ class SpeedWindow:
         )  # linear up to a radius a second, then slower: wild fits count less
         self._rows.append(row)
         self._times.append((time_s, min(past_s, _MOST_STEP_S)))
-        while time_s - self._times[0][0] >= WINDOW_S:
+        while time_s - self._times[0][0] >= WINDOW_S - _TIE_S:
             self._rows.popleft()
             self._times.popleft()
             self._smooth.popleft()
@@ -113,9 +114,8 @@ class SpeedWindow:
         return dict(zip(FEATURES, map(float, values), strict=True))
 
     def _last(self, span_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the last seconds, and what time each represents."""
-        end = self._times[-1][0]
-        count = sum(end - time_s < span_s - 1e-6 for time_s, _ in self._times)
-        rows = np.stack([self._rows[k] for k in range(len(self._rows) - count, len(self._rows))])
-        weights = np.array([self._times[k][1] for k in range(len(self._times) - count, len(self._times))])
-        return rows, np.maximum(weights, 1e-3)
+        """Rows of the last seconds, and how much of that time each covers."""
+        start_s = self._times[-1][0] - span_s
+        covered = [min(past_s, time_s - start_s) for time_s, past_s in self._times if time_s - start_s > _TIE_S]
+        rows = np.stack([self._rows[k] for k in range(len(self._rows) - len(covered), len(self._rows))])
+        return rows, np.maximum(np.array(covered), 1e-3)

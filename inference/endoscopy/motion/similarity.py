@@ -8,8 +8,7 @@ import numpy as np
 from unmissed.inference.endoscopy.values import FrameView
 
 _SIDE = 8
-_REACH_S = 0.36  # nine frames at 25 a second
-_STEP_S = 0.04
+_LAGS_S, _WEIGHTS = (0.1, 0.2, 0.3), (3.0, 2.0, 1.0)
 _GAP_S = 0.5
 
 
@@ -28,11 +27,11 @@ def dhash(picture: np.ndarray) -> np.ndarray:
 
 
 class SimilarityMeter:
-    """Weighted share of equal hash bits between a frame and those of the last 0.36 s.
+    """Weighted share of equal hash bits between a frame and the pictures of 0.1, 0.2 and 0.3 s before.
 
     The patent (EP3848891, US11800969) hashes each frame by dHash, takes the overlap with each of the n frames before
-    and weighs them; its n and its weights are not published. Here n is nine frames at 25 frames/s, counted by time
-    so that any frame rate reads alike, and nearer frames count more, falling linearly.
+    and weighs them; its n and its weights are not published. Here the overlap is taken at fixed times, between the
+    frames that there are, so that any frame rate reads alike; nearer pictures count more, falling linearly.
     """
 
     def __init__(self) -> None:
@@ -46,13 +45,9 @@ class SimilarityMeter:
         if past and (view.small.shape != self._shape or not 0 < view.time_s - past[-1][0] <= _GAP_S):
             past.clear()
         self._shape = view.small.shape
-        while past and view.time_s - past[0][0] > _REACH_S + _STEP_S / 2:
-            past.popleft()
-        total = weight = 0.0
-        for time_s, bits_then in past:
-            near = 1.0 + _STEP_S / _REACH_S - (view.time_s - time_s) / _REACH_S
-            near = max(near, _STEP_S / _REACH_S)
-            total += near * float(np.mean(bits == bits_then))
-            weight += near
         past.append((view.time_s, bits))
-        return total / weight if weight else 1.0
+        while len(past) > 2 and view.time_s - past[1][0] >= _LAGS_S[-1]:
+            past.popleft()
+        lags_s = [view.time_s - time_s for time_s, _ in reversed(past)]
+        alike = [float(np.mean(bits == then)) for _, then in reversed(past)]
+        return float(np.average(np.interp(_LAGS_S, lags_s, alike), weights=_WEIGHTS))

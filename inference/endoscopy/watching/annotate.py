@@ -11,6 +11,7 @@ from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import output_error
 from unmissed.datasets.video import Frame, VideoSource
+from unmissed.datasets.video.ffmpeg.containers import frames_in
 from unmissed.inference.endoscopy.values import FrameSignals
 from unmissed.inference.endoscopy.watching.overlay import ExamProgress, Overlay
 
@@ -64,7 +65,7 @@ class AnnotatedVideo(Closing):
         if not self._written:
             self.close()
             return []
-        if _frames_in(self._partial) < self._written:
+        if frames_in(self._partial) < self._written:
             self.close()
             raise OutputError(f"cannot write {self._path} completely", fix="is the disk full?")
         try:
@@ -118,11 +119,3 @@ def _fitted(canvas: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     whole = np.zeros(shape, np.uint8)
     whole[: small.shape[0], : small.shape[1]] = small
     return whole
-
-
-def _frames_in(path: Path) -> int:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    try:
-        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-    finally:
-        capture.release()

@@ -1,5 +1,6 @@
 """A whole examination watched: a source in, a folder with signals, events and the report out."""
 
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.files import output_error
 from unmissed.datasets.basis.versions import package_versions
 from unmissed.datasets.video import Frame, Gap, VideoSource
+from unmissed.datasets.video.live import SILENT_S
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Event, ExamResult, FrameSignals
 from unmissed.inference.endoscopy.watching.annotate import AnnotatedVideo
@@ -24,7 +26,7 @@ ANNOTATED_FILE = "annotated.mp4"
 STOPPED = "stopped"
 
 _TURN_S = 0.2  # how often the user is listened to while no picture comes
-_PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu")
+_PACKAGES = ("unmissed", "numpy", "opencv-python-headless", "av", "onnxruntime", "onnxruntime-gpu")
 
 
 class Request(StrEnum):
@@ -95,7 +97,7 @@ def watch(
             lesion model looks at every n-th frame where it cannot look at all. None takes every frame of a file that is
             not paced.
         paced: play a file in real time.
-        limit_s: stop after so much of the stream.
+        limit_s: stop after so much of the stream; of a live or paced one also while no picture comes.
         overwrite: forget an earlier examination in that folder.
         notes: shown to the reader of the results.
         on_frame: called after every frame, and five times per second while none comes; answers with a request.
@@ -169,13 +171,26 @@ class _WatchLoop:
         self.times = StageTimes()
 
     def run(self, limit_s: float | None, *, is_timed: bool) -> str:
-        """Take frames until there are no more, or the user wants no more; returns how it ended."""
+        """Take frames until there are no more, or the user wants no more; returns how it ended.
+
+        Args:
+            limit_s: stop after so much of the stream.
+            is_timed: the stream goes by the clock, so that its time passes while no frame comes too.
+        """
+        ended = self._run(math.inf if limit_s is None else limit_s, is_timed)
+        if ended == STOPPED and is_timed and self._silent_s > SILENT_S:
+            self._watcher.take(Gap(self._time_s, self._time_s + self._silent_s, "no picture arrived"))
+        return ended
+
+    def _run(self, limit_s: float, is_timed: bool) -> str:
         while not self._feed.is_done:
             arrival = self._feed.take(_TURN_S)
             if arrival is not None:
-                if limit_s is not None and isinstance(arrival.item, Frame) and arrival.item.time_s >= limit_s:
+                if isinstance(arrival.item, Frame) and arrival.item.time_s >= limit_s:
                     return STOPPED
                 self._take(arrival, is_timed)
+            elif is_timed and self._time_s + self._silent_s >= limit_s:
+                return STOPPED
             request = self._report()
             if request is Request.STOP:
                 return STOPPED
@@ -197,6 +212,11 @@ class _WatchLoop:
             now = ExamProgress(self._watcher.clocks(), self._watcher.seen_sites(), self._sites)
             self._video.add(arrival.item, signals, now)
 
+    @property
+    def _silent_s(self) -> float:
+        """Seconds since a frame was analysed."""
+        return perf_counter() - self._last_frame_s
+
     def _report(self) -> Request:
         events = tuple(self._watcher.new_events())
         for event in events:
@@ -208,7 +228,7 @@ class _WatchLoop:
                 self._watcher.clocks(),
                 self._watcher.seen_sites(),
                 events,
-                perf_counter() - self._last_frame_s,
+                self._silent_s,
                 self._analysed,
                 self._feed.dropped,
                 self._latency_ms,

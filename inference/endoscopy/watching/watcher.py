@@ -14,7 +14,7 @@ from unmissed.datasets.video import Frame, Gap
 from unmissed.inference.endoscopy.frame.clarity import ClarityMeter
 from unmissed.inference.endoscopy.frame.content import ContentFinder
 from unmissed.inference.endoscopy.frame.lesions import LesionModel
-from unmissed.inference.endoscopy.frame.outside import outside_probability
+from unmissed.inference.endoscopy.frame.outside import OUTSIDE, OutsideMeter
 from unmissed.inference.endoscopy.frame.sight import SightModel
 from unmissed.inference.endoscopy.monitors import events as watch_events
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
@@ -40,8 +40,7 @@ from unmissed.inference.endoscopy.values import (
 )
 from unmissed.inference.endoscopy.watching.lesion_watch import LesionStatus, LesionWatch
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
-
-_OUTSIDE = 0.5
+from unmissed.inference.endoscopy.watching.steady_times import SteadyTimes
 
 Sighting = Callable[[FrameView, float], Sight]
 
@@ -70,7 +69,7 @@ class Watcher(Closing):
         self._protocol, self._source = protocol, source
         self._started_at = local_now()
         self._content, self._clarity, self._freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
-        self._similarity, self._motion = SimilarityMeter(), MotionMeter()
+        self._similarity, self._motion, self._outside = SimilarityMeter(), MotionMeter(), OutsideMeter()
         self._speed = SpeedMonitor(protocol.speed)
         self._sight_model: SightModel | None = None
         if sighting is None:
@@ -79,12 +78,12 @@ class Watcher(Closing):
         self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
-        self._times = StageTimes()
+        self._times, self._steady = StageTimes(), SteadyTimes()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
         find, alerts = self._lesions.detect if self._lesions.choice else None, LesionAlerts(protocol.lesion)
         self.looks = LesionWatch(find, alerts, self._times, self._beside)
         self._before: FrameView | None = None
-        self._speed_events = watch_events.SpeedEvents()
+        self._speed_events, self._colour_events = watch_events.SpeedEvents(), watch_events.ColourEvents()
         self._events: list[Event] = []
         self._reported = 0
         self._frames = {"read": 0, "analysed": 0, "dropped": 0, "legible": 0}
@@ -98,6 +97,7 @@ class Watcher(Closing):
             self._take_gap(item)
             return None
         start = perf_counter()
+        item = replace(item, time_s=self._steady.time_of(item.index, item.time_s))
         if self._size is None:
             self._events.append(watch_events.started(item.time_s))
             self._span_s = (item.time_s, item.time_s)
@@ -106,10 +106,11 @@ class Watcher(Closing):
         self._frames["read"] += 1
         with self._times.stage("content"):
             view = self._content.view(item)
-        outside = outside_probability(view)
+        outside = self._outside.update(view)
+        self._events += self._colour_events.update(view.time_s, self._outside.doubt)
         classified = self._beside.submit(self._classify, view, outside)
         moved = self._beside.submit(self._follow_points, view)
-        self.looks.start(view, item.index, outside <= _OUTSIDE, self._size or (1, 1))
+        self.looks.start(view, item.index, outside <= OUTSIDE, self._size or (1, 1))
         signals = self._monitor(view, outside, moved)
         sight = classified.result()
         status = self.looks.finish(view.time_s, signals.clarity.legible)
@@ -164,6 +165,8 @@ class Watcher(Closing):
             notes=(
                 *(self._sight_model.notes if self._sight_model else ()),
                 *(self._lesions.choice.notes if self._lesions.choice else ()),
+                *self._colour_events.notes(),
+                *self._steady.notes(),
                 *watch_events.lesion_pace_notes(looks),
             ),
             provenance=self._provenance(),
@@ -190,7 +193,7 @@ class Watcher(Closing):
         """Everything that is measured on the picture itself."""
         with self._times.stage("clarity"):
             clarity = self._clarity.update(view, self._before)
-            if outside > _OUTSIDE:
+            if outside > OUTSIDE:
                 clarity = Clarity(clarity.score, False, Reason.OUTSIDE)
             frozen = self._freeze.update(view)
         with self._times.stage("similarity"):

@@ -6,35 +6,28 @@ import struct
 import threading
 import time
 
-import cv2
+import av
 import numpy as np
 import pytest
+from films import encode
 
 from unmissed.datasets.video import Frame, Gap, open_video
 
 PACKET = 1300  # bytes
 
 
-def packets(path):
-    """Encoded frames of a drawn MPEG-4 video."""
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 25, (160, 120))
-    for index in range(30):
-        writer.write(cv2.circle(np.full((120, 160, 3), 40, np.uint8), (20 + index, 60), 15, (0, 200, 0), -1))
-    writer.release()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    capture.set(cv2.CAP_PROP_FORMAT, -1)  # as they are, not decoded
-    found = []
-    while (read := capture.read())[0]:
-        found.append(read[1].tobytes())
-    return found
+def packets(path, count=60):
+    """Encoded frames of a drawn MPEG-4 video, and what is to be known before the first."""
+    with av.open(str(encode(path, count, codec="mpeg4", options={"g": "10"}))) as film:
+        track = film.streams.video[0]
+        return track.codec_context.extradata, [bytes(packet) for packet in film.demux(track) if packet.size]
 
 
 class Camera:
     """Answers OPTIONS, DESCRIBE, SETUP and PLAY (RFC 2326); frames as MP4V-ES (RFC 6416), interleaved."""
 
-    def __init__(self, frames):
-        self._frames = frames
-        head = frames[0][: frames[0].find(b"\0\0\1\xb6")]  # what stands before the first picture is its configuration
+    def __init__(self, head, frames, burst=1, pause_s=0.005):
+        self._frames, self._burst, self._pause_s = frames, burst, pause_s
         self._sdp = (
             "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\n"
             f"a=fmtp:96 profile-level-id=1;config={head.hex()}\r\na=control:track1\r\n"
@@ -91,7 +84,8 @@ class Camera:
                 rtp = struct.pack(">BBHII", 0x80, 96 | 0x80 * is_last, number, 3600 * index, 1) + part
                 connection.sendall(b"$\0" + struct.pack(">H", len(rtp)) + rtp)
                 number += 1
-            time.sleep(0.005)
+            if index % self._burst == self._burst - 1:
+                time.sleep(self._pause_s)
 
     def close(self):
         self._socket.close()
@@ -99,7 +93,7 @@ class Camera:
 
 @pytest.fixture
 def camera(tmp_path):
-    found = Camera(packets(tmp_path / "exam.avi"))
+    found = Camera(*packets(tmp_path / "exam.mp4", 30))
     yield found
     found.close()
 
@@ -117,3 +111,14 @@ def test_an_rtsp_camera_that_hangs_up_is_called_again(camera):
     assert sum(isinstance(item, Gap) for item in items) >= 1
     stamps = [item.time_s for item in items if isinstance(item, Frame)]
     assert stamps == sorted(stamps)
+
+
+def test_bursts_on_the_network_have_the_rhythm_of_the_stream(tmp_path):
+    """Ten frames every 0.4 s, of a camera that takes 25 a second."""
+    camera = Camera(*packets(tmp_path / "exam.mp4"), burst=10, pause_s=0.4)
+    try:
+        with open_video(camera.url) as source:
+            times = [item.time_s for item, _ in zip(source.frames(), range(50), strict=False)]
+    finally:
+        camera.close()
+    assert np.diff(times) == pytest.approx(0.04, abs=0.002)

@@ -9,7 +9,7 @@ from draw_constants import Limit
 from known_frames import gauge, view
 
 from unmissed.inference.endoscopy.frame.clarity import REASONS, ClarityMeter
-from unmissed.inference.endoscopy.frame.outside import outside_probability
+from unmissed.inference.endoscopy.frame.outside import OutsideMeter, colours_of, outside_probability
 from unmissed.inference.endoscopy.frame.sight import SightModel
 from unmissed.inference.endoscopy.protocol import ProtocolModels
 from unmissed.inference.endoscopy.values import (
@@ -79,6 +79,32 @@ def out_with_warm(columns: int) -> bool:
 
 def told_with_light(columns: int) -> bool:
     return striped(columns, (120, 120, 120), (0, 0, 0)) > 0.9
+
+
+def has_no_colour(chroma: int) -> bool:
+    return colours_of(view(np.full((96, 96, 3), (120, 120, 120 + chroma), np.uint8))).doubt == "grey"
+
+
+def grey_in(columns: int) -> bool:
+    """Whether a picture of 100 columns, so many of them without colour, has none."""
+    picture = np.full((100, 100, 3), (100, 100, 120), np.uint8)
+    picture[:, :columns] = 110
+    return colours_of(view(picture)).doubt == "grey"
+
+
+def blue_in(columns: int) -> bool:
+    """Whether a picture of 100 columns, so many of them blue, is blue all over."""
+    picture = np.full((100, 100, 3), (110, 113, 115), np.uint8)
+    picture[:, :columns] = (80, 100, 140)
+    return colours_of(view(picture)).doubt == "blue"
+
+
+def proves(seconds: float) -> bool:
+    """Whether grey means outside after so much tissue."""
+    meter, steps = OutsideMeter(), 20
+    for step in range(steps + 1):
+        meter.update(view(np.full((96, 96, 3), (190, 110, 90), np.uint8), step * seconds / steps))
+    return meter.update(view(np.full((96, 96, 3), 120, np.uint8), seconds)) > 0.5
 
 
 @cache
@@ -178,6 +204,38 @@ LIMITS = [
         out_with_warm,
         (29, True),
         (31, False),
+    ),
+    Limit(
+        "2.5 grey levels of colour",
+        "outside.py: _CHROMA, _GREY_SHARE = 2.5, 0.99",
+        "a grey signal has none but what a codec leaves",
+        has_no_colour,
+        (2, True),
+        (3, False),
+    ),
+    Limit(
+        "99 % without colour",
+        "outside.py: _CHROMA, _GREY_SHARE = 2.5, 0.99",
+        "a grey signal has none but what a codec leaves",
+        grey_in,
+        (98, False),
+        (100, True),
+    ),
+    Limit(
+        "85 % blue",
+        "outside.py: _BLUE_SHARE = 0.85",
+        "99 % of real pictures with red and blue exchanged",
+        blue_in,
+        (83, False),
+        (86, True),
+    ),
+    Limit(
+        "1 s of tissue",
+        "outside.py: _PROOF_S = 1.0",
+        "before grey or blue means outside",
+        proves,
+        (0.98, False),
+        (1.02, True),
     ),
     Limit(
         "outside beyond 0.5",

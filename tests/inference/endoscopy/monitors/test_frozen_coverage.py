@@ -20,7 +20,8 @@ def wall(height: int = 240, width: int = 300) -> np.ndarray:
 
 def test_a_frozen_picture_is_no_view_of_a_site():
     rng, picture = np.random.default_rng(0), wall()
-    noisy = [np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8) for _ in range(LIVE)]
+    moved = [np.roll(picture, 2 * (index % 3), axis=1) for index in range(LIVE)]  # a living wall is never quite still
+    noisy = [np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for image in moved]
     images = noisy + [noisy[-1]] * FROZEN
 
     def sighting(view, outside):

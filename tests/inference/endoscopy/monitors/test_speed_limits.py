@@ -1,5 +1,6 @@
 """The numbers on which the speed gauge turns: a case just below each and one just above it."""
 
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -36,9 +37,10 @@ def red_at(soon: float) -> str:
 
 
 def told_after_span(seconds: float) -> bool:
-    """Whether a speed is told from frames of so many seconds."""
+    """Whether a speed is told from motions of so many seconds."""
     monitor = SpeedMonitor(protocol_of("colonoscopy").speed)
-    return [monitor.update(k * seconds / 2, CLEAR, 1.0, nothing(), False) for k in range(3)][-1].speed is not None
+    moved = replace(nothing(), past_s=seconds / 2)
+    return [monitor.update(k * seconds / 2, CLEAR, 1.0, moved, False) for k in (1, 2)][-1].speed is not None
 
 
 def window_after(seconds: float) -> float:

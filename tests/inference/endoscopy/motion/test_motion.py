@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unmissed.inference.endoscopy.motion.motion import MOTION_FEATURES, MotionMeter
+from unmissed.inference.endoscopy.motion.motion import MOTION_FEATURES, MotionMeter, pairs_of
 from unmissed.inference.endoscopy.motion.similarity import SimilarityMeter, dhash
 from unmissed.inference.endoscopy.values import FrameView, Motion
 
@@ -35,10 +35,48 @@ def test_axial_motion_is_measured_with_its_sign(tube_view: TubeView, radii_s: fl
 
 @pytest.mark.parametrize("fps", [10, 25, 50, 60])
 def test_any_frame_rate_reads_alike(tube_view: TubeView, fps: int) -> None:
-    motions = watched([tube_view(k / fps, z=-0.8 * k / fps, roll_deg=20 * k / fps) for k in range(fps // 2)])
-    late = motions[3:]
+    motions = watched([tube_view(k / fps, z=-0.8 * k / fps, roll_deg=20 * k / fps) for k in range(fps)])
+    late = [motion for motion in motions[fps // 4 :] if motion.past_s > 0]
+    assert 0.065 <= late[-1].past_s <= 0.1 + 1e-6
+    assert sum(motion.past_s for motion in motions) == pytest.approx(1, abs=0.11)
     assert np.mean([motion.expansion_s for motion in late]) == pytest.approx(0.8, rel=0.12)
     assert abs(np.mean([motion.rotation_deg_s for motion in late])) == pytest.approx(20, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("fps", "ages_s"),
+    [
+        (50, [0.08]),
+        (25, [0.08]),
+        (12.5, [0.08]),
+        (60, [1 / 12]),
+        (30, [1 / 15, 0.1]),
+        (15, [1 / 15, 2 / 15]),
+        (20, [0.05, 0.1]),
+        (10, [0.1, 0.2]),
+    ],
+)
+def test_pictures_80_ms_apart_are_compared_or_what_they_would_show_is_worked_out(
+    fps: float, ages_s: list[float]
+) -> None:
+    ages = [k / fps for k in range(int(0.3 * fps + 1e-6), 0, -1)]
+    pairs = pairs_of(ages)
+    assert sorted(ages[place] for place in pairs) == pytest.approx(sorted(ages_s))
+    assert sum(pairs.values()) == pytest.approx(1)
+    assert sum(weight * ages[place] for place, weight in pairs.items()) == pytest.approx(0.08, rel=0.06)
+
+
+def test_a_burst_of_frames_is_not_compared_with_itself(tube_view: TubeView) -> None:
+    assert pairs_of([0.018, 0.01, 0.002]) == pairs_of([0.398, 0.382]) == pairs_of([]) == {}
+    late = [tube_view((k // 10) * 0.4 + (k % 10) * 0.002, z=-0.04 * k) for k in range(40)]
+    assert {motion.past_s for motion in watched(late)} == {0.0}
+
+
+def test_a_slower_stream_is_led_back_to_80_ms_as_long_as_it_can_be() -> None:
+    assert pairs_of([0.2, 0.1]) == {1: pytest.approx(1.2), 0: pytest.approx(-0.2)}
+    assert pairs_of([0.24, 0.12]) == {1: 1.0}
+    assert pairs_of([0.2]) == {0: 1.0}
+    assert pairs_of([0.31]) == {}
 
 
 def test_rotation_on_the_spot_is_no_axial_motion(tube_view: TubeView) -> None:
@@ -65,8 +103,8 @@ def test_a_still_picture_does_not_move(tube_view: TubeView) -> None:
 
 
 def test_nothing_is_told_across_a_gap_or_a_change_of_size(tube_view: TubeView) -> None:
-    first, second, later = tube_view(0.0), tube_view(0.04, z=-0.04), tube_view(1.0, z=-1.0)
-    smaller = replace(tube_view(1.04, z=-1.04), small=later.small[:200], small_mask=later.small_mask[:200])
+    first, second, later = tube_view(0.0), tube_view(0.1, z=-0.1), tube_view(1.0, z=-1.0)
+    smaller = replace(tube_view(1.1, z=-1.1), small=later.small[:200], small_mask=later.small_mask[:200])
     _, moved, after_gap, after_change = watched([first, second, later, smaller])
     assert moved.expansion_s > 0.5
     assert after_gap.trust == after_gap.expansion_s == 0
@@ -85,7 +123,7 @@ def test_black_and_tiny_pictures_tell_nothing(tube_view: TubeView, shape: tuple[
 
 
 def test_time_that_runs_backwards_starts_again(tube_view: TubeView) -> None:
-    motions = watched([tube_view(1.0), tube_view(0.5, z=-0.5), tube_view(0.54, z=-0.54)])
+    motions = watched([tube_view(1.0), tube_view(0.5, z=-0.5), tube_view(0.6, z=-0.6)])
     assert motions[1].trust == 0
     assert motions[2].expansion_s == pytest.approx(1.0, rel=0.15)
 

@@ -2,10 +2,12 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 from draw_constants import Limit
 
 from unmissed.inference.endoscopy.watching.look_pace import LookPace
+from unmissed.inference.endoscopy.watching.steady_times import SteadyTimes
 
 
 def every(look_ms: float, *, interval_ms: float = 40.0, looks: int = 7) -> int:
@@ -38,7 +40,55 @@ def interval_is_taken(milliseconds: float) -> bool:
 
 
 HERE = "the comment beside it"
+
+
+def spread(stamps: list[float]) -> bool:
+    """Whether the last of these stamps is replaced."""
+    steady = SteadyTimes()
+    return [steady.time_of(index, stamp) for index, stamp in enumerate(stamps)][-1] < stamps[-1] - 1e-9
+
+
+def spread_with(apart_s: float) -> bool:
+    """Whether frames so far apart are one burst."""
+    return spread([burst * 0.4 + place * apart_s for burst in range(4) for place in range(10)][:-3])
+
+
+def spread_when(late: int) -> bool:
+    """Whether stamps are replaced where so many frames of ten come right after another one."""
+    steps = [0.002] * late + [0.05] * (10 - late)
+    return spread(np.cumsum(steps * 4).tolist())
+
+
+def spread_after(silence_s: float) -> bool:
+    before = [burst * 0.4 + place * 0.002 for burst in range(4) for place in range(10)]
+    return spread([*before, before[-1] + silence_s])
+
+
 LIMITS = [
+    Limit(
+        "8 ms are one burst",
+        "steady_times.py: _SAME_S = 0.008",
+        "no endoscope gives 125 frames a second",
+        spread_with,
+        (0.0079, True),
+        (0.0081, False),
+    ),
+    Limit(
+        "3 of 10 in bursts",
+        "steady_times.py: _BURST_SHARE = 0.3",
+        "now and then a late frame is no burst",
+        spread_when,
+        (2, False),
+        (4, True),
+    ),
+    Limit(
+        "1 s of silence",
+        "steady_times.py: _GAP_S = 1.0",
+        "everything starts again",
+        spread_after,
+        (0.99, True),
+        (1.01, False),
+    ),
     Limit("looks of 0.8", "look_pace.py: _SHARE = 0.8", "of the time between two looks", every, (31.9, 1), (32.1, 2)),
     Limit(
         "calm at 0.8 of that",

@@ -62,6 +62,17 @@ class Drawn(VideoSource):
         self.closed.set()
 
 
+class Hanging(Drawn):
+    """Frames that come at their times."""
+
+    def frames(self):
+        start_s = time.monotonic()
+        for frame in super().frames():
+            if self.is_live and self.closed.wait(max(0.0, start_s + frame.time_s - time.monotonic())):
+                return
+            yield frame
+
+
 def at_25_fps(count):
     return [index / 25 for index in range(count)]
 
@@ -350,6 +361,26 @@ def test_wishes_of_the_user(tmp_path):
 def test_a_limit_of_time(tmp_path):
     result, watcher = watched(tmp_path, Drawn(*at_25_fps(100)), limit_s=1.0)
     assert result.ended == "stopped" and watcher.items[-1].time_s == pytest.approx(0.96)
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_limit_of_time_holds_while_no_picture_comes(tmp_path, is_live):
+    """A live source hangs, a paced file has a long gap: the time goes on without frames, and stands in the gaps."""
+    source = Hanging(0.0, 0.04, 60.0, is_live=is_live)
+    start_s = time.monotonic()
+    result, watcher = watched(tmp_path, source, paced=not is_live, limit_s=1.5)
+    assert time.monotonic() - start_s < 10 and result.ended == "stopped"
+    gap = watcher.items[-1]
+    assert isinstance(gap, Gap) and gap.start_s == pytest.approx(0.04) and 1.4 < gap.end_s < 3
+    assert [type(item) for item in watcher.items] == [Frame, Frame, Gap]
+
+
+def test_who_stops_while_no_picture_comes_leaves_a_gap(tmp_path):
+    def on_frame(moment):
+        return Request.STOP if moment.silent_s > 1.2 else Request.NONE
+
+    result, watcher = watched(tmp_path, Hanging(0.0, 60.0, is_live=True), on_frame=on_frame)
+    assert result.ended == "stopped" and isinstance(watcher.items[-1], Gap)
 
 
 def test_the_user_is_told_while_no_picture_comes(tmp_path):

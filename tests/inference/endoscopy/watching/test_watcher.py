@@ -17,7 +17,7 @@ Script = Callable[[float], Sight]
 
 
 @cache
-def wall(width: int = 150, height: int = 120) -> np.ndarray:
+def wall(width: int = 300, height: int = 240) -> np.ndarray:
     """A red wall with folds and vessels that grows dark towards a lumen: legible, and inside."""
     noise = np.random.default_rng(0).normal(0, 1, (height, width)).astype(np.float32)
     layers = [cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (1.5, 5)]
@@ -29,9 +29,11 @@ def wall(width: int = 150, height: int = 120) -> np.ndarray:
 
 
 def noisy(picture: np.ndarray, index: int) -> np.ndarray:
-    """The same wall through a live sensor, which never gives the same picture twice."""
+    """The same wall, which breathes, through a live sensor, which never gives the same picture twice."""
     noise = np.random.default_rng(index).normal(0, 3, picture.shape)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    shift = np.array([[1, 0, 2 * np.sin(1.3 * index)], [0, 1, 0]])
+    moved = cv2.warpAffine(picture, shift, picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+    return np.clip(moved + noise, 0, 255).astype(np.uint8)
 
 
 def live(start_s: float, end_s: float, picture: np.ndarray | None = None) -> list[Frame]:
@@ -106,12 +108,12 @@ def test_a_gap_has_no_signals_and_counts_for_no_clock():
 
 
 def test_a_picture_that_changes_its_size_is_an_event_and_no_crash():
-    items = [*live(0, 1), *live(1, 2, wall(200, 120)), *live(2, 3)]
+    items = [*live(0, 1), *live(1, 2, wall(400, 240)), *live(2, 3)]
     signals, result = play("colonoscopy", items)
     assert all(item.clarity.legible for item in signals)
     changes = [event for event in result.events if event.kind is EventKind.CHANGED]
     assert [event.time_s for event in changes] == [1.0, 2.0]
-    assert "150 x 120 -> 200 x 120 px" in changes[0].text
+    assert "300 x 240 -> 400 x 240 px" in changes[0].text
     assert signals[FPS].motion.trust == 0  # nothing is compared with the frame of another size
     assert result.clocks.examination_s == pytest.approx(3, abs=1.1 / FPS)
 
@@ -148,3 +150,30 @@ def test_nothing_watched_is_a_result_too():
     _, result = play("colonoscopy", [])
     assert kinds(result) == [EventKind.ENDED]
     assert (result.duration_s, result.width_px, result.clocks.withdrawal_s) == (0, 0, None)
+
+
+@pytest.mark.parametrize("doubt", ["grey", "blue"])
+def test_a_picture_without_plausible_colour_is_watched_as_inside_and_the_result_says_so(doubt):
+    def spoiled(image: np.ndarray) -> np.ndarray:
+        grey = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        return grey if doubt == "grey" else np.ascontiguousarray(image[..., ::-1])
+
+    frames = [Frame(item.index, item.time_s, spoiled(item.image)) for item in live(0, 4)]
+    with Watcher(protocol("colonoscopy")) as watcher:
+        signals = [watcher.take(frame) for frame in frames]
+        result = watcher.finish()
+    assert {item.sight.scene for item in signals} == {Scene.INSIDE}
+    assert result.clocks.examination_s == pytest.approx(4, abs=1.1 / FPS)
+    (event,) = [event for event in result.events if event.kind is EventKind.COLOUR]
+    assert (event.time_s, event.data) == (pytest.approx(1, abs=1.1 / FPS), {"doubt": doubt})
+    assert any("inside or outside cannot be judged" in note and "无法" in note for note in result.notes)
+
+
+def test_frames_that_arrive_in_bursts_are_read_as_if_they_came_evenly():
+    frames = [Frame(k, k / 25, noisy(wall(), k)) for k in range(100)]
+    late = [Frame(k, (k // 10) * 0.4 + 0.4 + (k % 10) * 0.002, frames[k].image) for k in range(100)]
+    even, _ = play("colonoscopy", frames)
+    bursts, result = play("colonoscopy", late)
+    read = [np.median([item.speed.speed for item in signals[40:] if item.speed.speed]) for signals in (even, bursts)]
+    assert read[1] == pytest.approx(read[0], rel=0.05)
+    assert any("arrived in bursts" in note and "成批" in note for note in result.notes)

@@ -1,0 +1,1 @@
+"""Files and network streams, read with FFmpeg through PyAV: the only place that imports it for reading."""
