@@ -13,11 +13,11 @@ from unmissed.inference.endoscopy.motion.smear import SMEAR_FEATURES, SmearMeter
 from unmissed.inference.endoscopy.motion.tube_fit import VIEW_RAD, TubeFit, fit_scale, fit_tube, rays
 from unmissed.inference.endoscopy.values import FrameView, Motion
 
-_PAIR_S = 0.08  # pictures so far apart are compared at every frame rate, or what they would show is worked out
+_PAIR_S = 0.09  # pictures so far apart are compared at every frame rate, or what they would show is worked out
 _NEAR_SHARE = 0.06  # of it: a pair that differs by less is taken as it is
 _LEAST_S = 0.065  # from one look to the next: motion is averaged over longer times anyway
 _MOST_S = 0.3  # over more, too many points are lost, and what was in between is not known
-_SLOW_S = 0.11  # to this distance, two longer ones lead back to what the pair would show
+_SLOW_S = 0.13  # to this distance, two longer ones lead back to what the pair would show
 _SOON_S = 0.05  # after a start, a nearer pair is better than none
 _GAP_S = 0.5
 _LEAST_POINTS = 12
@@ -36,10 +36,10 @@ MOTION_FEATURES = (*FLOW_FEATURES, "change", *SMEAR_FEATURES)
 
 
 class MotionMeter:
-    """Motion up to a frame, as a pair of pictures 80 ms apart shows it, at any frame rate and with uneven stamps.
+    """Motion up to a frame, as a pair of pictures 90 ms apart shows it, at any frame rate and with uneven stamps.
 
     How many points are lost, how far the rest disagree and even the rate that they show depend on how far apart two
-    pictures are. So where there is no pair of 80 ms, a nearer and a farther one are compared, and each figure is taken
+    pictures are. So where there is no pair of 90 ms, a nearer and a farther one are compared, and each figure is taken
     between the two.
     """
 
@@ -109,7 +109,7 @@ def nothing() -> Motion:
 
 
 def pairs_of(ages_s: Sequence[float]) -> dict[int, float]:
-    """Which earlier pictures are compared with one, and the weight of each: what they show together is that of 80 ms.
+    """Which earlier pictures are compared with one, and the weight of each: what they show together is that of 90 ms.
 
     Args:
         ages_s: how much older each of them is, the oldest first.

@@ -103,7 +103,7 @@ def is_enough(age_s: float) -> bool:
 
 
 def leads_back(age_s: float) -> bool:
-    """Whether two pictures, of this age and twice as old, tell what one of 80 ms would show."""
+    """Whether two pictures, of this age and twice as old, tell what one of 90 ms would show."""
     return len(pairs_of([2 * age_s, age_s])) == 2
 
 
@@ -210,20 +210,20 @@ LIMITS = [
         (0.066, True),
     ),
     Limit(
-        "6 % from 80 ms",
+        "6 % from 90 ms",
         "motion.py: _NEAR_SHARE = 0.06",
         HERE,
         is_enough,
-        (0.0847, True),
-        (0.0849, False),
+        (0.0953, True),
+        (0.0955, False),
     ),
     Limit(
-        "110 ms lead back",
-        "motion.py: _SLOW_S = 0.11",
+        "130 ms lead back",
+        "motion.py: _SLOW_S = 0.13",
         HERE,
         leads_back,
-        (0.109, True),
-        (0.111, False),
+        (0.129, True),
+        (0.131, False),
     ),
     Limit(
         "245 is burnt",
