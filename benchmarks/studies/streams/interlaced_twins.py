@@ -55,12 +55,14 @@ def main() -> None:
     parser.add_argument("clip", help="a progressive video")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of the clip")
     parser.add_argument("--protocol", default="colonoscopy")
+    names = [recorder.name for recorder in RECORDERS]
+    parser.add_argument("--recorders", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     given = parser.parse_args()
     protocol = load_protocol(given.protocol)
     print("| recording | pictures | " + " | ".join(f"{name} (twin)" for name in MEASURES) + " |")
     print("|---|---|" + "---|" * len(MEASURES))
     with tempfile.TemporaryDirectory() as folder:
-        for recorder in RECORDERS:
+        for recorder in (one for one in RECORDERS if one.name in given.recorders):
             for has_two_moments in (True, False):
                 fields = pictures_of(given.clip, recorder, given.seconds, has_two_moments=has_two_moments)
                 path = record(fields, recorder, Path(folder) / f"fields{recorder.suffix}", is_interlaced=True)
