@@ -67,8 +67,9 @@ def run(words: Sequence[str], scratch: Path, watched: Sequence[Path], limit_s: f
     home, here, temporary = (scratch / name for name in ("home", "cwd", "tmp"))
     for folder in (home, here, temporary):
         folder.mkdir(parents=True)
-    report = scratch / "calls"
-    jail = [*_unshare(), sys.executable, "-I", "-S", str(_JAIL), str(PORT), str(report)] if can_close_network() else []
+    report = scratch / "report"
+    closed = can_close_network()
+    jail = [*(_unshare() if closed else ()), sys.executable, "-I", "-S", str(_JAIL), str(PORT * closed), str(report)]
     before = {folder: contents(folder) for folder in watched}
     environment = {
         **os.environ,
@@ -87,11 +88,10 @@ def run(words: Sequence[str], scratch: Path, watched: Sequence[Path], limit_s: f
             start_new_session=True,
         )
         watch = _Watch(process.pid, started + limit_s)
-        _, status, usage = os.wait4(process.pid, 0)
+        code = process.wait()
         seconds = time.monotonic() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
         watch.end()
-    code = process.returncode
+    calls, most_kib = map(int, report.read_text().split()) if report.is_file() else (0, 0)
     strays = [
         f"left {name}"
         for place in (here, temporary)
@@ -103,9 +103,9 @@ def run(words: Sequence[str], scratch: Path, watched: Sequence[Path], limit_s: f
         code=code if code >= 0 else 128 - code,
         output=(scratch / "output").read_text("utf-8", "replace"),
         seconds=seconds,
-        peak_bytes=max(watch.peak_bytes, usage.ru_maxrss * 1024),
+        peak_bytes=max(watch.peak_bytes, most_kib * 1024),
         stopped=watch.stopped,
-        calls=int(report.read_text()) if report.is_file() else 0,
+        calls=calls,
         strays=tuple(strays),
     )
 
@@ -125,8 +125,7 @@ class _Watch(threading.Thread):
             total = 0
             try:
                 for process in (root, *root.children(recursive=True)):
-                    with_shared = process.memory_info()
-                    total += with_shared.rss - with_shared.shared // 2  # pages of libraries are there once
+                    total += process.memory_full_info().pss  # pages that processes share are there once
             except psutil.Error:
                 continue
             self.peak_bytes = max(self.peak_bytes, total)

@@ -193,14 +193,7 @@ LIMITS = [
         (0.29, True),
         (0.31, False),
     ),
-    Limit(
-        "50 ms after a start",
-        "motion.py: _SOON_S = 0.05",
-        HERE,
-        is_measured,
-        (0.049, False),
-        (0.051, True),
-    ),
+    Limit("50 ms after a start", "motion.py: _SOON_S = 0.05", HERE, is_measured, (0.049, False), (0.051, True)),
     Limit(
         "65 ms between looks",
         "motion.py: _LEAST_S = 0.065",
@@ -217,14 +210,7 @@ LIMITS = [
         (0.0953, True),
         (0.0955, False),
     ),
-    Limit(
-        "130 ms lead back",
-        "motion.py: _SLOW_S = 0.13",
-        HERE,
-        leads_back,
-        (0.129, True),
-        (0.131, False),
-    ),
+    Limit("130 ms lead back", "motion.py: _SLOW_S = 0.13", HERE, leads_back, (0.129, True), (0.131, False)),
     Limit(
         "245 is burnt",
         "flow.py: _BURNT = 245",
