@@ -57,8 +57,8 @@ def of_answer(case: Case, answer: Answer, judges: bool) -> list[str]:
     found = []
     if not answer.is_there:
         found.append("nothing was said of it: no result, and no error with a cause")
-    if answer.excluded:
-        found.append("the slide was excluded")
+    if answer.excluded and answer.notes:
+        found.append(f"excluded although {answer.notes[0][:160]}")
     if answer.seconds > MAX_SECONDS or "took longer than" in answer.error:
         found.append(f"took {max(answer.seconds, MAX_SECONDS):.0f} s")
     if "the worker died" in answer.error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from unmissed.benchmarks.hostile import answers
+from unmissed.benchmarks.hostile import answers, certified
 from unmissed.benchmarks.hostile.files import tiff
 from unmissed.benchmarks.hostile.files.pixels import jpeg
 from unmissed.benchmarks.hostile.files.video import film
@@ -35,16 +35,19 @@ class Sound:
     picture: Path
     film: Path
     recipe: Path
+    policy: Path
 
     @classmethod
     def write(cls, folder: Path) -> "Sound":
         """Write them."""
         folder.mkdir(parents=True, exist_ok=True)
-        found = cls(folder / "good.tif", folder / "good.jpg", folder / "good.mp4", folder / "tiny.yaml")
+        names = ("good.tif", "good.jpg", "good.mp4", "tiny.yaml", "certified.yaml")
+        found = cls(*(folder / name for name in names))
         found.slide.write_bytes(tiff.build([tiff.tiled_page()]))
         found.picture.write_bytes(jpeg())
         found.film.write_bytes(film())
         found.recipe.write_text(yaml.safe_dump(_TINY), "utf-8")
+        certified.write(found.policy, (*_UNMISSED, "triage"), found.slide)
         return found
 
 
@@ -84,7 +87,7 @@ class Command:
 
 
 def _triage(inputs: Sequence[Path], out: Path, sound: Sound) -> Sequence[object]:
-    return ("triage", *inputs, "-o", out, "--timeout-s", MAX_SECONDS)
+    return ("triage", *inputs, "-o", out, "--timeout-s", MAX_SECONDS, "--policy", sound.policy)
 
 
 def _triage_scaled(inputs: Sequence[Path], out: Path, sound: Sound) -> Sequence[object]:

@@ -65,7 +65,7 @@ def case(expects: Expect) -> Case:
     ("expects", "answer", "word"),
     [
         (Expect.ANY, Answer(False), "nothing was said"),
-        (Expect.ANY, Answer(True, excluded=True), "excluded"),
+        (Expect.ANY, Answer(True, notes=("a page is left out",), excluded=True), "excluded although"),
         (Expect.ANY, Answer(True, seconds=61.0), "took 61 s"),
         (Expect.ANY, Answer(True, "reading it took longer than 60 s"), "took 60 s"),
         (Expect.ANY, Answer(True, "the worker died (signal 11)"), "crash"),
