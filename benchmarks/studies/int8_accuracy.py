@@ -17,7 +17,7 @@ from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.export import load_for
 from unmissed.training.heatmaps.int8 import Compared
 from unmissed.training.heatmaps.settings import scale_of
-from unmissed.training.heatmaps.sources import FieldSource
+from unmissed.training.heatmaps.sources import split_sources
 from unmissed.training.renew import held_out_of, recipe_of
 
 _BATCH = 16
@@ -55,10 +55,15 @@ def _of_fields(card: Card) -> Mapping[str, str]:
     if heatmap is None or spec is None:
         raise SystemExit(f"{card.name} has no recipe of a heat map")
     scale = scale_of(recipe, heatmap)
-    source = FieldSource(recipe.data.dataset, recipe.data.root, heatmap, scale, by_picture=True)
     names = card.training["fields"]["test"]
-    fields = [field for field in source.fields if not names or field.name(source.root) in names]
-    compared = Compared(source.load(fields, lambda: None), heatmap, scale, spec.halo_px, 1)
+    fields = [
+        field
+        for source in split_sources(recipe, heatmap, by_picture=True)
+        for field in source.load(
+            [field for field in source.fields if not names or source.name_of(field) in names], lambda: None
+        )
+    ]
+    compared = Compared(fields, heatmap, scale, spec.halo_px, 1)
     results = {}
     for variant in card.files:
         finds = compared.finds(onnx_runner(zoo.resolve(card.name, variant).path, 2))

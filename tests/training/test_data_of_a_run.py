@@ -16,7 +16,7 @@ from unmissed.training.checkpoint import Checkpoint
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
 from unmissed.training.export import export_run
 from unmissed.training.heatmaps.data import Scale, load_fields
-from unmissed.training.heatmaps.sources import FieldSource, keep_apart
+from unmissed.training.heatmaps.sources import FieldSource, check_labels, keep_apart
 from unmissed.training.parts import apart, read_data
 from unmissed.training.recipes.config import DataConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
@@ -79,9 +79,29 @@ def test_further_datasets_lose_the_pictures_of_the_first(masks, tmp_path, monkey
         FieldSource(name, place, heatmap(), Scale(None, 64, 8), by_picture=False)
         for name, place in (("kvasir-seg", masks), ("polypgen", None))
     )
-    keep_apart(first, [also], Quiet())
+    keep_apart([first], [also], Quiet())
     assert len(first.fields) == 3 and [field.path.stem for field in also.fields] == ["x"]
     assert "polypgen: 3 pictures of the datasets before it left out" in caplog.text
+
+
+def test_joined_datasets_keep_their_own_names_and_groups(masks, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNMISSED_DATA", str(tmp_path / "sets"))
+    for kind in ("images", "masks"):
+        shutil.copytree(masks / kind, tmp_path / "sets" / "polypgen" / kind)
+    sources = [
+        FieldSource(name, place, heatmap(), Scale(None, 64, 8), by_picture=False, prefix=prefix)
+        for name, place, prefix in (("kvasir-seg", masks, ""), ("polypgen", None, "polypgen/"))
+    ]
+    assert {record.group for record in sources[1].records} == {f"polypgen/{r.group}" for r in sources[0].records}
+    keep_apart([sources[0]], [], Quiet())
+    names = {field.name for field in sources[1].load(sources[1].fields, lambda: None)}
+    assert names == {f"polypgen/images/{name}.png" for name in ("whole", "ones", "empty")}
+    keep_apart(sources, [], Quiet())
+    assert sources[1].fields == []
+    check_labels(heatmap(), sources)
+    other = HeatmapConfig(classes={"background": (), "tumour": ("tumour",)}, target=("tumour",), picture_px=64)
+    with pytest.raises(ConfigError, match="names tumour"):
+        check_labels(other, sources)
 
 
 def test_two_labels_and_copies_are_left_out_of_a_run_and_its_report_says_so(go, tree, tmp_path):

@@ -252,6 +252,23 @@ class TestLoss:
         by_cell = cell_loss(logits, self.cells(), settings(balance="cells"))
         assert float(by_cell) == pytest.approx(float((3 * wrong + right) / 4), rel=1e-5)
 
+    def test_where_either_of_two_maps_is_right_their_sum_counts(self):
+        logits = torch.randn(1, 3, 1, 5)
+        cells = torch.full((1, 1, 5), UNKNOWN)
+        cells[..., 3] = 3
+        config = settings(either={"cell": ("normal", "abnormal")}, target=["normal", "abnormal"], balance="cells")
+        assert config.meanings["cell"] == (3, (1, 2))
+        background = torch.softmax(logits[0, :, 0, 3], 0)[0]
+        assert float(cell_loss(logits, cells, config)) == pytest.approx(-float(torch.log(1 - background)), rel=1e-4)
+
+    @pytest.mark.parametrize(
+        ("either", "words"),
+        [({"cell": ("normal",)}, "two maps or more"), ({"cell": ("normal", "abnormal")}, "all in target, or none")],
+    )
+    def test_either_needs_maps_that_mean_the_same_for_a_find(self, either, words):
+        with pytest.raises(ValueError, match=words):
+            settings(either=either)
+
     def test_nothing_known_is_no_loss(self):
         for balance in ("classes", "cells"):
             logits = torch.randn(2, 3, 4, 4)
@@ -382,7 +399,7 @@ class TestRuns:
             ("input.fit=pad", "learns from crops"),
             ("input.um_per_px=null", "heatmap.picture_px, and not both"),
             ("model.stride=null", "needs model.stride"),
-            ("heatmap.classes.abnormal=[HSLI]", "heatmap.classes names HSLI"),
+            ("heatmap.classes.abnormal=[HSLI]", "heatmap.classes or heatmap.either names HSLI"),
             ("data.also=[polypgen]|heatmap.distill.teacher=x", "supports one dataset only"),
             ("model.layers=[{widht: 3}]", "did you mean 'width'"),
         ],

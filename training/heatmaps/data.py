@@ -65,8 +65,8 @@ class LabelledField:
     Attributes:
         name, group: of the field.
         image: uint8 (h, w, 3) RGB.
-        target: uint8 (h, w, 1) index of the map that is right at each pixel, or ``UNKNOWN``; with a teacher (h, w, 1 +
-            K), the rest its probabilities times 255.
+        target: uint8 (h, w, 1) what is right at each pixel (``HeatmapConfig.meanings``), or ``UNKNOWN``; with a teacher
+            (h, w, 1 + K), the rest its probabilities times 255.
         points: float32 (n, 2), x and y of the objects in pixels: labelled points, or centres of the parts of a mask.
         labels: n labels of the dataset.
         is_target: bool (n,), which of them are to be found.
@@ -142,8 +142,10 @@ def _load(
     factor = scale.factor(field, *size)
     image = scale_image(picture.pixels, factor)
     height, width = image.shape[:2]
-    map_of = {label: index for index, labels in enumerate(config.classes.values()) for label in labels}
-    target_maps = [list(config.classes).index(name) for name in config.target]
+    names, meanings = list(config.classes), config.meanings
+    map_of = {label: value for label, (value, _) in meanings.items()}
+    wanted = {names.index(name) for name in config.target}
+    target_maps = [value for value, maps in meanings.values() if wanted.issuperset(maps)]
     target = np.full((height, width), 0 if field.complete else UNKNOWN, np.uint8)
     objects = None
     if field.mask is None:

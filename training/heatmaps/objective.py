@@ -59,24 +59,28 @@ class HeatmapObjective:
 def cell_loss(logits: Tensor, cells: Tensor, config: HeatmapConfig) -> Tensor:
     """Focal loss (Lin et al. 2017) of cells, cross-entropy at gamma 0; cells marked ``UNKNOWN`` do not count.
 
+    Where any of several maps is right, the probability of the true class is their sum.
+
     Args:
         logits: (B, K, ...), with any number of further axes.
-        cells: int64 (B, ...).
+        cells: int64 (B, ...), values of ``HeatmapConfig.meanings``.
     """
     n_classes = logits.shape[1]
-    each = F.cross_entropy(logits, cells.where(cells != UNKNOWN, -100), reduction="none")
-    if config.focal_gamma:
-        each = each * (1 - torch.exp(-each.detach())) ** config.focal_gamma
-    weight = torch.tensor(config.class_weights or (1.0,) * n_classes, device=logits.device)
-    weight = weight / weight.sum()
-    total, mass = each.new_zeros(()), each.new_zeros(())
-    for index in range(n_classes):
-        of_class = cells == index
-        count = of_class.sum()
+    unions = [maps for _, maps in config.meanings.values() if len(maps) > 1]
+    log_p = F.log_softmax(logits, dim=1)
+    weights = torch.tensor(config.class_weights or (1.0,) * n_classes, device=logits.device)
+    weights = weights / weights.sum()
+    total, mass = log_p.new_zeros(()), log_p.new_zeros(())
+    for value, maps in enumerate([*((index,) for index in range(n_classes)), *unions]):
+        of_class = cells == value
+        lost = -torch.logsumexp(log_p[:, list(maps)], dim=1)
+        if config.focal_gamma:
+            lost = lost * (1 - torch.exp(-lost.detach())) ** config.focal_gamma
+        weight, count = weights[list(maps)].sum(), of_class.sum()
         # classes: each class present gives the mean of its cells; cells: the weighted sum over the weighted count.
         divisor = count.clamp(min=1) if config.balance == "classes" else 1
-        total = total + weight[index] * (each * of_class).sum() / divisor
-        mass = mass + weight[index] * count
+        total = total + weight * (lost * of_class).sum() / divisor
+        mass = mass + weight * count
     return total if config.balance == "classes" else total / mass.clamp(min=1e-6)
 
 

@@ -13,8 +13,10 @@ from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
+from unmissed.training.heatmaps.settings import scale_of
 from unmissed.training.parts import data_spec, name_root, own_group
 from unmissed.training.progress import RunProgress
+from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 
 log = logging.getLogger(__name__)
@@ -65,9 +67,11 @@ class FieldSource:
         name: of the dataset.
         place: its folder, or None where it lies by rule.
         by_picture: whether a group is one picture, and not what the dataset says.
+        prefix: before the names of its fields and groups, where several datasets are split together.
 
     Attributes:
         name: of the dataset.
+        labels: of the dataset.
         records: as the dataset lists them, with their groups.
         fields: the pictures with their marks.
         root: folder that the names of fields are relative to.
@@ -78,25 +82,31 @@ class FieldSource:
     """
 
     def __init__(
-        self, name: str, place: Path | None, heatmap: HeatmapConfig, scale: Scale, *, by_picture: bool
+        self,
+        name: str,
+        place: Path | None,
+        heatmap: HeatmapConfig,
+        scale: Scale,
+        *,
+        by_picture: bool,
+        prefix: str = "",
     ) -> None:
         dataset, place = get(name), dataset_root(name, place)
-        self.name, self._heatmap, self._scale = name, heatmap, scale
+        self.name, self._heatmap, self._scale, self._prefix = name, heatmap, scale, prefix
         self._info, self._by_picture = dataset.info, by_picture
         self.root = name_root(place)
         self.records = dataset.read(place)
         if by_picture:  # a field is learned as a whole, so its labels cannot part
             self.records = [replace(record, group=own_group(record, "picture", self.root)) for record in self.records]
+        self.records = [replace(record, group=prefix + record.group) for record in self.records]
         labels = [item.id for item in dataset.classes(self.records)]
         self._mask_label = labels[0] if labels else ""
-        named = {label for some in heatmap.classes.values() for label in some}
-        if named - set(labels):
-            raise ConfigError(
-                f"heatmap.classes names {', '.join(sorted(named - set(labels)))}",
-                expected=f"labels of {name}: {', '.join(labels)}",
-                fix="correct the label",
-            )
-        self._normal = set(labels) - {label for target in heatmap.target for label in heatmap.classes[target]}
+        names, meanings = list(heatmap.classes), heatmap.meanings
+        self.labels = frozenset(labels)
+        targets = {names.index(target) for target in heatmap.target}
+        self._normal = {
+            label for label in labels if label not in meanings or not targets.intersection(meanings[label][1])
+        }
         self.take(self.records)
         if not self.fields:
             raise DatasetError(f"{name} marks nothing in its pictures", expected="labelled places or masks")
@@ -106,13 +116,18 @@ class FieldSource:
         self.records = records
         self.fields = fields_of(records, self._normal, self._info.um_per_px)
 
+    def name_of(self, field: MarkedField) -> str:
+        """Its path below the dataset's folder, after the prefix: the same on every machine."""
+        return self._prefix + field.name(self.root)
+
     def load(self, fields: Sequence[MarkedField], on_read: Callable[[], None]) -> list[LabelledField]:
         """Read fields, in their order."""
-        return load_fields(fields, self.root, self._heatmap, self._scale, self._mask_label, on_read)
+        loaded = load_fields(fields, self.root, self._heatmap, self._scale, self._mask_label, on_read)
+        return [replace(field, name=self._prefix + field.name) for field in loaded]
 
     def spec(self, parts: Mapping[str, Sequence[LabelledField]]) -> dict[str, Any]:
         """What the model card says of the dataset and its split."""
-        labels = [label for some in self._heatmap.classes.values() for label in some]
+        labels = [label for label in self._heatmap.meanings if label in self.labels]
         counts = {
             name: {label: sum(field.labels.count(label) for field in fields) for label in labels}
             for name, fields in parts.items()
@@ -121,19 +136,50 @@ class FieldSource:
         return data_spec(self._info, "picture" if self._by_picture else self._info.group_by, counts, groups)
 
 
-def keep_apart(source: FieldSource, others: Sequence[FieldSource | Negatives], progress: RunProgress) -> None:
-    """Leave out copies of pictures: on two sides of the split, or in other datasets, which are only learned from."""
-    paths = [field.path for one in (source, *others) for field in one.fields]
+def split_sources(config: TrainConfig, heatmap: HeatmapConfig, *, by_picture: bool) -> list[FieldSource]:
+    """The datasets of a recipe that are split; the names of the joined ones stand before their fields and groups."""
+    data, scale = config.data, scale_of(config, heatmap)
+    first = FieldSource(data.dataset, data.root, heatmap, scale, by_picture=by_picture)
+    joined = [FieldSource(name, None, heatmap, scale, by_picture=by_picture, prefix=f"{name}/") for name in data.joined]
+    return [first, *joined]
+
+
+def check_labels(heatmap: HeatmapConfig, sources: Sequence[FieldSource]) -> None:
+    """Check that every label of a recipe is one of some dataset.
+
+    Raises:
+        ConfigError: When it is not.
+    """
+    labels = frozenset[str]().union(*(source.labels for source in sources))
+    if strange := heatmap.meanings.keys() - labels:
+        raise ConfigError(
+            f"heatmap.classes or heatmap.either names {', '.join(sorted(strange))}",
+            expected=f"labels of {', '.join(source.name for source in sources)}: {', '.join(sorted(labels))}",
+            fix="correct the label",
+        )
+
+
+def keep_apart(split: Sequence[FieldSource], others: Sequence[FieldSource | Negatives], progress: RunProgress) -> None:
+    """Leave out copies of pictures: on two sides of a split, and in every dataset those of the ones before it.
+
+    Args:
+        split: datasets that are split, the first one first.
+        others: that are only learned from.
+    """
+    paths = [field.path for one in (*split, *others) for field in one.fields]
     digests = shared_digests(paths, progress.reading("all", len(set(paths))))
-    records, lines = without_conflicts(source.records, digests, source.root)
-    source.take(records)
-    seen = {digests[field.path] for field in source.fields if field.path in digests}
-    for other in others:
-        kept = [field for field in other.fields if digests.get(field.path) not in seen]
-        copies = len(other.fields) - len(kept)
+    seen: set[str] = set()
+    lines = []
+    for source in (*split, *others):
+        if isinstance(source, FieldSource) and source in split:
+            records, found = without_conflicts(source.records, digests, source.root)
+            source.take(records)
+            lines += found
+        kept = [field for field in source.fields if digests.get(field.path) not in seen]
+        copies = len(source.fields) - len(kept)
         if copies:
-            lines.append(f"{other.name}: {copies} picture{'s' * (copies > 1)} of the datasets before it left out")
-        other.fields = kept
+            lines.append(f"{source.name}: {copies} picture{'s' * (copies > 1)} of the datasets before it left out")
+        source.fields = kept
         seen |= {digests[field.path] for field in kept if field.path in digests}
     for line in lines:
         log.warning("%s", line)

@@ -23,7 +23,7 @@ from unmissed.training.heatmaps.finding import LOWEST_SCORE, finds_of
 from unmissed.training.heatmaps.maps import field_logits, probabilities
 from unmissed.training.heatmaps.objective import HeatmapObjective, fit_cell_temperature
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
-from unmissed.training.heatmaps.sources import FieldSource, Negatives, keep_apart
+from unmissed.training.heatmaps.sources import FieldSource, Negatives, check_labels, keep_apart, split_sources
 from unmissed.training.heatmaps.teacher import Teacher
 from unmissed.training.loading import EpochSampler, training_loader
 from unmissed.training.loop import train
@@ -45,28 +45,31 @@ class HeatmapTask:
         self._config, self._heatmap, self._remarks = config, heatmap, remarks
         self._scale = scale_of(config, heatmap)
         by_picture = config.data.groups != "dataset"
-        self._source = FieldSource(config.data.dataset, config.data.root, heatmap, self._scale, by_picture=by_picture)
+        self._sources = split_sources(config, heatmap, by_picture=by_picture)
         self._also = [FieldSource(name, None, heatmap, self._scale, by_picture=by_picture) for name in config.data.also]
         self._negatives = [
             Negatives(name, labels, heatmap, self._scale) for name, labels in config.data.negatives.items()
         ]
-        keep_apart(self._source, [*self._also, *self._negatives], progress)
-        self.records = self._source.records
+        check_labels(heatmap, [*self._sources, *self._also])
+        keep_apart(self._sources, [*self._also, *self._negatives], progress)
+        self.records = [record for source in self._sources for record in source.records]
 
     def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> list[FieldFinds]:
         """Train one split, write its results and return the finds; without a test part no report is written."""
         config, heatmap = self._config, self._heatmap
         accelerator = begin(config, self.records, split, folder, title)
-        sources = {name: self._part(getattr(split, name)) for name in ("train", "validation", "test")}
-        parts: Parts = {}
-        for name, fields in sources.items():
-            reading = progress.reading(name, len(fields))
-            parts[name] = self._source.load(fields, reading)
+        names = ("train", "validation", "test")
+        chosen = [{name: self._part(source, getattr(split, name)) for name in names} for source in self._sources]
+        by_source: list[Parts] = [
+            {name: source.load(fields, progress.reading(name, len(fields))) for name, fields in some.items()}
+            for source, some in zip(self._sources, chosen, strict=True)
+        ]
+        parts: Parts = {name: [field for loaded in by_source for field in loaded[name]] for name in names}
         network = build_heatmap(architecture_of(config, heatmap))
         facts: dict[str, Any] = {
             "weights": _load_weights(network, config),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "data": [self._source.spec(parts)],
+            "data": [source.spec(loaded) for source, loaded in zip(self._sources, by_source, strict=True)],
             "fields": {name: sorted(field.name for field in fields) for name, fields in parts.items()},
         }
         for source in self._also:
@@ -79,7 +82,7 @@ class HeatmapTask:
         if heatmap.distill is not None:
             teacher = Teacher(heatmap.distill.teacher, folder.name, list(heatmap.classes), accelerator.device)
             teacher.check_has_not_seen([*facts["fields"]["validation"], *facts["fields"]["test"]])
-            by_name = {field.name(self._source.root): field for field in sources["train"]}
+            by_name = {self._sources[0].name_of(field): field for field in chosen[0]["train"]}
             parts["train"] = [teacher.teach(by_name[pupil.name], pupil) for pupil in parts["train"]]
         scaled = Scaled(network, *scaling_of(config))
         loader = self._loader(parts["train"])
@@ -95,9 +98,9 @@ class HeatmapTask:
         finds = [field for result in results.values() for field in result]
         self._write_finds(folder, finds, {"Folds": ", ".join(results)})
 
-    def _part(self, indices: Sequence[int]) -> list[MarkedField]:
+    def _part(self, source: FieldSource, indices: Sequence[int]) -> list[MarkedField]:
         groups = {self.records[index].group for index in indices}
-        return [field for field in self._source.fields if field.group in groups]
+        return [field for field in source.fields if field.group in groups]
 
     def _loader(self, fields: list[LabelledField]) -> DataLoader[Any]:
         config = self._config

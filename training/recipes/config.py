@@ -26,6 +26,11 @@ class DataConfig(Section):
         "only, such as false finds of a finder in normal fields "
         "(`python -m unmissed.training.false_finds`).",
     )
+    joined: tuple[str, ...] = Field(
+        (),
+        description="Heat maps: further datasets that are split, validated and tested like the first, by their own "
+        "groups.",
+    )
     also: tuple[str, ...] = Field(
         (),
         description="Heat maps: further datasets with the same labels; all of their pictures are trained on, none is "
@@ -192,11 +197,11 @@ class TrainConfig(ModelRecipe):
         if self.few_shot is not None and (self.heatmap is not None or self.data.folds is not None):
             raise ValueError("few_shot cannot be combined with heatmap or data.folds: it is evaluated by leave-one-out")
         if self.heatmap is None:
-            if self.data.also or self.data.negatives:
-                raise ValueError("data.also and data.negatives are for heat maps only")
+            if self.data.joined or self.data.also or self.data.negatives:
+                raise ValueError("data.joined, data.also and data.negatives are for heat maps only")
             return self
-        if (self.data.also or self.data.negatives) and self.heatmap.distill is not None:
-            raise ValueError("heatmap.distill supports one dataset only: leave data.also and data.negatives out")
+        if (self.data.joined or self.data.also or self.data.negatives) and self.heatmap.distill is not None:
+            raise ValueError("heatmap.distill supports one dataset only: leave data.joined, also and negatives out")
         if self.model.stride is None or self.input.size_px % self.model.stride:
             raise ValueError("a heat map needs model.stride, and input.size_px in whole cells")
         if self.input.fit != "crop":

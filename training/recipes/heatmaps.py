@@ -23,6 +23,11 @@ class HeatmapConfig(Section):
     classes: dict[str, tuple[str, ...]] = Field(
         description="Maps in order, each with the labels of the dataset that belong to it; the first is the background."
     )
+    either: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Labels that do not say which of several maps they belong to, such as a polyp of unknown kind: any "
+        "of these maps is right there.",
+    )
     titles_zh: dict[str, str] = Field({}, description="Chinese names of the maps, for the model card.")
     target: tuple[str, ...] = Field(description="Maps whose sum is the score of a find.")
     picture_px: int | None = Field(
@@ -77,8 +82,23 @@ class HeatmapConfig(Section):
         strange = set(self.target) - set(list(self.classes)[1:])
         if strange or not self.target:
             raise ValueError(f"target names {sorted(strange) or 'nothing'}; expected maps other than the background")
+        for label, maps in self.either.items():
+            if len(maps) < 2 or set(maps) - set(list(self.classes)[1:]):
+                raise ValueError(f"either.{label} names {list(maps)}; expected two maps or more, none the background")
+            if 0 < len(set(maps) & set(self.target)) < len(maps):
+                raise ValueError(f"either.{label}: its maps are all in target, or none is")
         if self.class_weights and len(self.class_weights) != len(self.classes):
             raise ValueError(f"class_weights has {len(self.class_weights)} numbers for {len(self.classes)} classes")
         if self.complete_share + self.anywhere_share > 1:
             raise ValueError("complete_share and anywhere_share add up to more than 1")
         return self
+
+    @property
+    def meanings(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Label -> the value that a target has there, and the maps that are right there."""
+        names = list(self.classes)
+        known: dict[str, tuple[int, tuple[int, ...]]] = {}
+        known |= {label: (index, (index,)) for index, labels in enumerate(self.classes.values()) for label in labels}
+        for value, (label, maps) in enumerate(self.either.items(), len(names)):
+            known[label] = value, tuple(names.index(name) for name in maps)
+        return known

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from unmissed.benchmarks.hostile.files import tiff
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.formats.tiff.reader import TiffSlide
 from unmissed.datasets.slides.opening import open_slide
@@ -224,6 +225,16 @@ def test_absurd_sides(slide_path, tag, side):
 @pytest.mark.parametrize("side", [0, 1, 3_000_000_000])
 def test_absurd_tile_sides(slide_path, side):
     refused(patched(slide_path, 322, struct.pack("<I", side)))
+
+
+@pytest.mark.parametrize("tag", [tiff.WIDTH, tiff.HEIGHT, tiff.TILE_WIDTH])
+def test_a_list_in_place_of_a_side(tmp_path, tag):
+    """Python would multiply the list by the other side: 91 widths and 4,194,304 rows took 3 GB."""
+    page = tiff.tiled_page(64, 64, 32)
+    page.tags |= {tag: tiff.Tag(tiff.LONG, (64,) * 91)}
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff.build([page]))
+    refused(path, "several widths")
 
 
 def test_pages_in_a_loop(slide_path):

@@ -24,6 +24,7 @@ _STACKS = ("stk", "lsm", "fluoview", "nih", "scanimage")
 _BESIDE = re.compile(r"\W*(\w+\s)?(label|macro|overview|thumbnail|barcode|map)\b", re.IGNORECASE)
 _IMAGE_TYPE = re.compile(r"<ImageType>(\w{1,40})</ImageType>")  # PerkinElmer's QPTIFF
 _SHAPE = re.compile(r'"shape":\s*\[([\d, ]{1,200})\]')  # tifffile's own description
+_SINGLE = ("imagewidth", "imagelength", "imagedepth", "tilewidth", "tilelength", "samplesperpixel", "rowsperstrip")
 _COMPARABLE = 4  # a second picture of a quarter of the slide's area may be another scan of the same glass
 _SAME_SCALE = 2.0  # pixels up to so much larger than the slide's show cells, so they are a scan as well
 _EXPORT = "export it as an RGB TIFF with 8 bits a channel and one picture (one focal plane)"
@@ -141,6 +142,9 @@ def _checked(page: TiffPage | TiffFrame, seen: set[int], path: Path) -> TiffPage
     if page.offset in seen:
         raise SlideError(f"{path} is damaged: its pages form a loop", fix="copy the file again")
     seen.add(page.offset)
+    # Python multiplies a list of widths by a height without a word, into gigabytes.
+    if any(not isinstance(getattr(page, name), int) for name in _SINGLE):
+        raise SlideError(f"{path} is damaged: a page has several widths, heights or depths", fix="copy the file again")
     if not (page.imagewidth and page.imagelength):
         raise SlideError(f"{path} is damaged: it has a page of {_size(page)}", fix="copy the file again")
     if len(seen) > _MAX_PAGES:
