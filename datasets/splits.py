@@ -112,14 +112,15 @@ def _carve(records: Sequence[Record], rest: list[int], test: list[int], fraction
 
 
 def _official_folds(records: Sequence[Record], n: int) -> dict[int, int] | None:
-    folds = {record.fold for record in records}
-    if not records or None in folds:
+    folds = {record.fold for record in records if record.fold is not None}
+    if not records or any(record.fold is None for record in records):
         without = sum(record.fold is None for record in records)
         if without < len(records):
             log.warning("%d of %d records have no official fold: own folds are made", without, len(records))
         return None
-    if folds == set(range(n)):
-        return {i: record.fold for i, record in enumerate(records) if record.fold is not None}
+    if len(folds) == n:
+        place = {fold: index for index, fold in enumerate(sorted(folds))}
+        return {i: place[record.fold] for i, record in enumerate(records) if record.fold is not None}
     log.warning("the official split has %d folds, %d were asked for: own folds are made", len(folds), n)
     return None
 

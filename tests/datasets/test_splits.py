@@ -115,6 +115,8 @@ def test_official_folds_and_parts_are_used_as_published(caplog):
     folded = [record(group=f"g{i}", fold=i % 5) for i in range(40)]
     splits = k_folds(folded, 5, 0)
     assert [{folded[i].fold for i in s.test} for s in splits] == [{0}, {1}, {2}, {3}, {4}]
+    rest = [item for item in folded if item.fold != 0]
+    assert [{rest[i].fold for i in s.test} for s in k_folds(rest, 4, 0)] == [{1}, {2}, {3}, {4}]
     k_folds(folded, 3, 0)
     assert "official split has 5 folds" in caplog.text
     parts = [record(group=f"g{i}", split=p) for i, p in enumerate(["train"] * 6 + ["validation"] * 2 + ["test"] * 2)]

@@ -1,7 +1,7 @@
 """A dataset as a heat-map model learns from it: its fields, and what a model card says of them."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Negatives:
     Args:
         name: of the dataset.
         labels: of its pictures that are taken.
+        held_out: official folds that are not taken.
 
     Attributes:
         name, fields: as of ``FieldSource``.
@@ -36,7 +37,9 @@ class Negatives:
         ConfigError: When it has no picture of such a label.
     """
 
-    def __init__(self, name: str, labels: Sequence[str], heatmap: HeatmapConfig, scale: Scale) -> None:
+    def __init__(
+        self, name: str, labels: Sequence[str], heatmap: HeatmapConfig, scale: Scale, held_out: Collection[int] = ()
+    ) -> None:
         dataset, place = get(name), dataset_root(name, None)
         self.name, self._info, self._heatmap, self._scale = name, dataset.info, heatmap, scale
         self._root = name_root(place)
@@ -44,7 +47,7 @@ class Negatives:
         missing = sorted(set(labels) - {record.label for record in records})
         if missing:
             raise ConfigError(f"{name} has no picture of {', '.join(missing)}", fix="correct data.negatives")
-        chosen = [record for record in records if record.label in labels]
+        chosen = [record for record in records if record.label in labels and record.fold not in held_out]
         self._labels = {record.path: record.label for record in chosen}
         self.fields = [MarkedField(record.path, dataset.info.um_per_px, record.group, (), True) for record in chosen]
 

@@ -48,7 +48,8 @@ class HeatmapTask:
         self._sources = split_sources(config, heatmap, by_picture=by_picture)
         self._also = [FieldSource(name, None, heatmap, self._scale, by_picture=by_picture) for name in config.data.also]
         self._negatives = [
-            Negatives(name, labels, heatmap, self._scale) for name, labels in config.data.negatives.items()
+            Negatives(name, labels, heatmap, self._scale, config.data.negatives_held_out)
+            for name, labels in config.data.negatives.items()
         ]
         check_labels(heatmap, [*self._sources, *self._also])
         keep_apart(self._sources, [*self._also, *self._negatives], progress)

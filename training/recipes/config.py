@@ -41,6 +41,9 @@ class DataConfig(Section):
         description="Heat maps: further datasets, each with the labels of its pictures that show nothing of what is to "
         "be found; all of these are trained on.",
     )
+    negatives_held_out: tuple[int, ...] = Field(
+        (), description="Official folds of the negatives that are kept to choose a threshold, or to test with."
+    )
     folds: int | None = Field(
         None,
         ge=2,
