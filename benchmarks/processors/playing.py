@@ -26,6 +26,8 @@ EMULATED: Mapping[str, ProcessorKind] = {
     "Skylake-Server": AVX512,
     "Cascadelake-Server": VNNI,
 }
+# OpenBLAS has been seen to take an emulated Nehalem for a Haswell, and to end at its first instruction of AVX2.
+_OPENBLAS_KNOWS = ("Nehalem", "Haswell")
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -120,4 +122,5 @@ def emulated(cpu: str) -> Processor:
     if program is None:
         raise ProcessorError(f"{_EMULATOR} is not installed", fix="apt-get install qemu-user")
     kind = EMULATED[cpu]
-    return Processor(f"qemu {cpu}", kind.has, kind.lacks, before=(program, "-cpu", cpu), is_timed=False)
+    variables = {"OPENBLAS_CORETYPE": cpu} if cpu in _OPENBLAS_KNOWS else {}
+    return Processor(f"qemu {cpu}", kind.has, kind.lacks, (program, "-cpu", cpu), variables, is_timed=False)
