@@ -43,7 +43,7 @@ def list_() -> None:
     for name in registry.names():
         info = registry.get(name).info
         try:
-            here = "yes" if info.counts and dataset_root(name).is_dir() else "" if info.counts else "yours"
+            here = "yes" if info.classes and dataset_root(name).is_dir() else "" if info.classes else "yours"
         except DatasetError:
             here = "?"
         total = f"{sum(info.counts.values()):,}" if info.counts else ""

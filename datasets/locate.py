@@ -22,6 +22,8 @@ FOLDER_ALIASES: dict[str, tuple[str, ...]] = {
     "kvasir-seg": ("Kvasir-SEG",),
     "cvc-clinicdb": ("CVC-ClinicDB",),
     "polypgen": ("PolypGen2021_MultiCenterData_v3",),
+    "neopolyp": ("bkai-igh-neopolyp",),
+    "neopolyp-kinds": ("neopolyp", "bkai-igh-neopolyp"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Masks as bool arrays, whatever wrote them: 0 and 255, 0 and 1, colours; and what is strange about one."""
+"""Masks as arrays, whatever wrote them: 0 and 255, 0 and 1, colours; and what is strange about one."""
 
 from pathlib import Path
 
@@ -63,3 +63,21 @@ def read_mask(path: Path, width_px: int, height_px: int) -> tuple[np.ndarray, tu
     if edge.mean() > _EDGE_SHARE:
         notes.append(PictureNote(INVERTED, "the mask looks inverted: most of its edge is object", "掩码疑似反相"))
     return mask, tuple(notes)
+
+
+def read_kinds(path: Path, mask: np.ndarray) -> np.ndarray:
+    """Kind of object at each pixel of a mask that is red for the first kind and green for the second.
+
+    Args:
+        path: of the mask.
+        mask: bool (h, w), as ``read_mask`` gives it.
+
+    Returns:
+        uint8 (h, w): 0 without an object, 1 for the first kind, 2 for the second.
+
+    Raises:
+        ImageError: It cannot be read.
+    """
+    colours = cv2.resize(read_picture(path).pixels, mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    kinds: np.ndarray = np.where(mask, 1 + (colours[..., 1] > colours[..., 0]), 0).astype(np.uint8)
+    return kinds

@@ -28,6 +28,10 @@ class InputSpec(CardPart):
 
     size_px: int = Field(gt=0, description="Side of the square input.")
     fit: Literal["squash", "pad", "crop"] = Field(description="How a picture of another size becomes that square.")
+    area: Literal["endoscope"] | None = Field(
+        None,
+        description="endoscope: pictures are first cut to what the endoscope shows; null, as in older cards: whole.",
+    )
     um_per_px: float | None = Field(None, gt=0, description="Pixel size the model was trained at, where it matters.")
     colour_order: Literal["RGB"] = "RGB"
     layout: Literal["NHWC"] = "NHWC"

@@ -1,4 +1,4 @@
-"""Augmentation pipelines of albumentations, built from the recipe."""
+"""Augmentation pipelines of albumentations' transforms and our own, built from the recipe."""
 
 import inspect
 import os
@@ -10,9 +10,13 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.words import did_you_mean, one_line
+from unmissed.training.looks.colours import ColourOf
+from unmissed.training.looks.endoscope import EndoscopeMask, FieldOfView, LowerLeftCorner, Processor
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask a server for its newest version at import
 import albumentations as A
+
+_OWN: dict[str, Any] = {one.__name__: one for one in (ColourOf, EndoscopeMask, FieldOfView, LowerLeftCorner, Processor)}
 
 
 class Augmenter:
@@ -64,19 +68,20 @@ class Augmenter:
 
 
 def _build(name: str, parameters: dict[str, Any]) -> Any:
-    known = [key for key, value in vars(A).items() if inspect.isclass(value) and issubclass(value, A.BasicTransform)]
+    theirs = {key: it for key, it in vars(A).items() if inspect.isclass(it) and issubclass(it, A.BasicTransform)}
+    known: dict[str, Any] = {**theirs, **_OWN}
     if name not in known:
         raise ConfigError(
-            f"augment: albumentations has no transform {name!r}",
-            fix=did_you_mean(name, known, "see albumentations' documentation for the names"),
+            f"augment: there is no transform {name!r}",
+            fix=did_you_mean(name, list(known), "see albumentations' documentation for the names"),
         )
-    valid = list(inspect.signature(getattr(A, name)).parameters)
+    valid = list(inspect.signature(known[name]).parameters)
     for key in parameters:
         if key not in valid:
             advice = did_you_mean(key, valid, f"valid: {', '.join(valid)}", most=1, shown="'{}'")
             raise ConfigError(f"augment: {name} has no parameter {key!r}", fix=advice)
     try:
-        return getattr(A, name)(**{key: _tuples(value) for key, value in parameters.items()})
+        return known[name](**{key: _tuples(value) for key, value in parameters.items()})
     except (ValueError, TypeError) as error:
         raise ConfigError(f"augment: {name}: {one_line(error)}", fix="correct the value") from error
 

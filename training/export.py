@@ -7,9 +7,7 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import make_folder
-from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
-from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.cards import Card, CardClass, DataSpec, InputSpec, Metric, Quantisation, save_card
 from unmissed.models.export import OUTPUT, torch_probabilities
@@ -31,7 +29,7 @@ from unmissed.training.exporting.files import (
 from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.exporting import read_heatmap
 from unmissed.training.loading import load_pictures
-from unmissed.training.parts import name_root
+from unmissed.training.parts import read_data
 from unmissed.training.recipes.config import InputConfig, TrainConfig
 from unmissed.training.recipes.loading import load_recipe
 from unmissed.training.task import shown
@@ -123,9 +121,9 @@ def _read_classifier(run: Path, config: TrainConfig, cross_validation: Path | No
     scaled = Scaled(build(architecture_of(config, len(held_out.classes))), mean, std)
     scaled.load_state_dict(read_weights(run / "best.safetensors"))
     temperature = read_temperature(run / "calibration.json")
-    root = dataset_root(config.data.dataset, config.data.root)
-    records = {record.name(name_root(root)): record for record in get(config.data.dataset).read(root)}
-    check_there(held_out.paths, records, "held-out pictures", root)
+    data = read_data(config.data)
+    records = {record.name(data.root): record for record in data.records}
+    check_there(held_out.paths, records, "held-out pictures", data.root)
     images = load_for([records[name] for name in held_out.paths], config.input)
     proof = Proof(images, torch_probabilities(scaled, temperature, images))
 
@@ -143,7 +141,12 @@ def _read_classifier(run: Path, config: TrainConfig, cross_validation: Path | No
         "task": "classification",
         "classes": tuple(CardClass(id=c.id, name=c.name, name_zh=c.name_zh, group=c.group) for c in held_out.classes),
         "input": InputSpec(
-            size_px=config.input.size_px, fit=config.input.fit, um_per_px=config.input.um_per_px, mean=mean, std=std
+            size_px=config.input.size_px,
+            fit=config.input.fit,
+            area=config.input.area,
+            um_per_px=config.input.um_per_px,
+            mean=mean,
+            std=std,
         ),
         "architecture": {
             "backbone": config.model.backbone,
@@ -179,4 +182,4 @@ def calibration_pictures(others: Sequence[Record], spec: InputConfig) -> np.ndar
 
 def load_for(records: Sequence[Record], spec: InputConfig) -> np.ndarray:
     """Pictures as the network of a recipe takes them, uint8 (N, S, S, 3)."""
-    return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px)
+    return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px, area=spec.area)

@@ -13,10 +13,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unmissed.datasets.basis.errors import DatasetError, ImageError
 from unmissed.datasets.basis.hardware import logical_cores
-from unmissed.datasets.pictures.images import Fit, crop_at_scale, fit_image, read_picture
+from unmissed.datasets.pictures.endoscope_area import Area, fit_area, least_side
+from unmissed.datasets.pictures.images import Fit, crop_at_scale, read_picture
 from unmissed.datasets.pictures.notes import OUTSIDE, NoteCount, PictureNote, notes_on_content, notes_on_size
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
+from unmissed.training.looks.spoiled import spoil
 from unmissed.training.recipes.config import TrainConfig
 
 Sampling = Literal["shuffle", "balanced", "root"]
@@ -30,12 +32,14 @@ def load_pictures(
     on_read: Callable[[], None],
     um_per_px: float | None = None,
     notes: NoteCount | None = None,
+    area: Area | None = None,
 ) -> np.ndarray:
     """Read all pictures into one array.
 
     Args:
         um_per_px: of crops around places in pictures whose own pixel size is known; None keeps their scale.
         notes: receives what is to be said of the pictures.
+        area: what of a whole picture is taken first.
 
     Returns:
         uint8 array (N, size_px, size_px, 3)
@@ -52,7 +56,7 @@ def load_pictures(
     def load(path: Path, indices: list[int]) -> None:
         is_whole = all(records[index].centre_px is None for index in indices)
         try:
-            picture = read_picture(path, min_side_px=size_px if is_whole and fit != "crop" else None)
+            picture = read_picture(path, min_side_px=least_side(size_px, fit, area) if is_whole else None)
         except ImageError as error:
             failures.append(str(error))
             return
@@ -63,7 +67,7 @@ def load_pictures(
         for index in indices:
             centre_px, own = records[index].centre_px, records[index].um_per_px
             pictures[index] = (
-                fit_image(image, size_px, fit)
+                fit_area(image, size_px, fit, area)
                 if centre_px is None
                 else crop_at_scale(image, centre_px, size_px, own, um_per_px)
             )
@@ -87,7 +91,13 @@ def _outside(records: Sequence[Record], indices: Sequence[int], size: tuple[int,
 
 
 class TrainingPictures(Dataset[tuple[Tensor, int]]):
-    """Augmented training pictures; an item is asked for as (index, seed), so workers need no state of their own."""
+    """Augmented training pictures; an item is asked for as (index, seed), so workers need no state of their own.
+
+    Args:
+        pictures: uint8 (N, H, W, 3).
+        labels: (M,), M >= N; what comes after the N-th is a spoiled picture (``looks.spoiled``), another each time.
+        augment: brings a picture to the input size.
+    """
 
     def __init__(self, pictures: np.ndarray, labels: np.ndarray, augment: Augmenter) -> None:
         self._pictures, self._labels, self._augment = pictures, labels, augment
@@ -97,7 +107,10 @@ class TrainingPictures(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, int]:
         index, seed = item
-        return torch.from_numpy(self._augment(self._pictures[index], seed)), int(self._labels[index])
+        if index < len(self._pictures):
+            return torch.from_numpy(self._augment(self._pictures[index], seed)), int(self._labels[index])
+        picture = self._augment(self._pictures[seed % len(self._pictures)], seed)
+        return torch.from_numpy(spoil(picture, seed)), int(self._labels[index])
 
 
 class EpochSampler(Sampler[tuple[int, int]]):

@@ -1,6 +1,7 @@
 """The pictures of a run: a dataset that was read, its split, and its parts ready for the network."""
 
 import logging
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,11 +62,22 @@ def read_data(config: DataConfig) -> Data:
     """
     dataset = get(config.dataset)
     root = dataset_root(config.dataset, config.root)
-    records = dataset.read(root)
+    records = _labelled(dataset.read(root), config)
     if config.groups != "dataset":
         records = [replace(record, group=own_group(record, config.groups, name_root(root))) for record in records]
+    info, known = dataset.info, dataset.classes(records)
+    for name in config.joined:
+        further = _joined(name, config.groups, records)
+        records += further.records
+        known += tuple(item for item in further.classes if item.id not in {one.id for one in known})
+        info = replace(
+            info,
+            title=f"{info.title}; {further.info.title}",
+            licence=f"{info.licence}; {further.info.title}: {further.info.licence}",
+            citation=f"{info.citation}; {further.info.citation}",
+        )
     present = {record.label for record in records}
-    classes = tuple(item for item in dataset.classes(records) if item.id in present)
+    classes = tuple(item for item in known if item.id in present)
     if len(classes) < 2:
         raise DatasetError(
             f"{config.dataset} has labelled pictures of {len(classes)} classes",
@@ -73,7 +85,36 @@ def read_data(config: DataConfig) -> Data:
             fix="check the folder, or choose a classification dataset",
         )
     group_by = {"picture": "picture", "none": _EACH_LABEL}.get(config.groups, dataset.info.group_by)
-    return Data(dataset.info, classes, records, name_root(root), group_by)
+    return Data(info, classes, records, name_root(root), group_by)
+
+
+def _labelled(records: list[Record], config: DataConfig) -> list[Record]:
+    """The records of the labels that the recipe names."""
+    missing = sorted(set(config.labels) - {record.label for record in records})
+    if missing:
+        raise DatasetError(
+            f"{config.dataset} has no picture of {', '.join(missing)}", fix="correct data.labels, or add the pictures"
+        )
+    return [record for record in records if not config.labels or record.label in config.labels]
+
+
+def _joined(name: str, groups: str, others: Sequence[Record]) -> Data:
+    """A further dataset of a classifier; where the others have official folds, its groups are spread over them."""
+    dataset, root = get(name), dataset_root(name)
+    records = dataset.read(root)
+    classes = dataset.classes(records)
+    if any(record.mask is not None for record in records) and len(classes) != 1:
+        raise DatasetError(f"{name} has masks of {len(classes)} classes", expected="one class, in data.joined")
+    folds = sorted({record.fold for record in others if record.fold is not None})
+    joined = []
+    for record in records:
+        own = record.group if groups == "dataset" else own_group(record, groups, name_root(root))
+        fold = record.fold
+        if fold is None and folds:
+            fold = folds[zlib.crc32(own.encode("utf-8", "surrogateescape")) % len(folds)]
+        label = record.label if record.mask is None else classes[0].id
+        joined.append(replace(record, label=label, group=f"{name}/{own}", fold=fold))
+    return Data(dataset.info, classes, joined, name_root(root), dataset.info.group_by)
 
 
 def apart(data: Data, progress: RunProgress) -> Data:
@@ -158,7 +199,7 @@ def read_part(
     order = {item.id: index for index, item in enumerate(data.classes)}
     labels = np.array([order[record.label] for record in chosen], dtype=np.int64)
     notes = NoteCount()
-    pictures = load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px, notes)
+    pictures = load_pictures(chosen, size_px, config.fit, on_read, config.um_per_px, notes, config.area)
     for line in notes.lines():
         log.warning("%s", line)
     return SplitPart(chosen, labels, pictures, notes)

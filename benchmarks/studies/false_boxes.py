@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> None:
     scores: dict[str, list[float]] = {label: [] for label in given.labels}
     with FindPipeline(file, threshold=LOWEST) as finder:
         for record in records:
-            finds = finder.find_in(read_image(record.path))
+            finds = finder.find_in_still(read_image(record.path))
             scores[record.label].append(finds[0].score if finds else 0.0)
     print(f"{file.card.name} {file.variant}: pictures with a box of {given.threshold:g} or more\n")
     for line in table(scores, given.threshold):

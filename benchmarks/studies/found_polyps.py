@@ -26,7 +26,7 @@ LOWEST = 0.001  # boxes below this are not counted at all
 def main() -> None:
     """Search every picture and compare with its mask."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset", help="kvasir-seg, cvc-clinicdb, polypgen")
+    parser.add_argument("dataset", help="kvasir-seg, cvc-clinicdb, polypgen, neopolyp")
     parser.add_argument("--model", default="polyp-finder")
     parser.add_argument("--variant", default="auto", help="file of the card; auto: the fastest right one")
     parser.add_argument("--root", type=Path, help="folder of the dataset; default $UNMISSED_DATA/<dataset>")
@@ -69,9 +69,9 @@ def _match(record: Record, finder: FindPipeline, root: Path) -> FieldFinds:
     objects, centres = np.zeros(image.shape[:2], np.int32), np.empty((0, 2), np.float32)
     if record.mask is not None:
         size = image.shape[1], image.shape[0]
-        mask = cv2.resize(read_image(record.mask)[..., 0], size, interpolation=cv2.INTER_NEAREST)
+        mask = cv2.resize(read_image(record.mask).max(axis=2), size, interpolation=cv2.INTER_NEAREST)
         objects, centres = mask_objects(mask > 127)
-    found = finder.find_in(image)
+    found = finder.find_in_still(image)
     best = [0.0] * len(centres)
     false = []
     for find in found:

@@ -87,7 +87,9 @@ def read(root: Path) -> list[Record]:
 def _folds(root: Path) -> dict[str, int]:
     """File name -> fold, from the table in the dataset folder or beside it; empty where there is none."""
     name = "5_fold_split.csv"
-    places = (root, root / "official_splits", root.parent / "official_splits" / "hyper-kvasir", root.parent)
+    beside = dict.fromkeys((root.parent, root.resolve().parent))  # of a link, also where it leads to
+    below = (place for folder in beside for place in (folder / "official_splits" / "hyper-kvasir", folder))
+    places = (root, root / "official_splits", *below)
     table = next((place / name for place in places if (place / name).is_file()), None)
     if table is None:
         log.info("%s: no %s found; the records have no official fold", INFO.title, name)

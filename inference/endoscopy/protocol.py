@@ -23,6 +23,14 @@ class Site(_Part):
     neighbours: tuple[str, ...] = Field((), description="Codes of sites that classifiers mistake it for.")
 
 
+class PreparationClasses(_Part):
+    """Which classes of a classifier mean badly or well prepared mucosa."""
+
+    model: str | None = Field(None, description="A classifier of its own; null: the site model.")
+    poor: tuple[str, ...] = Field(min_length=1, description="Classes that mean 0 or 1 on the Boston scale.")
+    good: tuple[str, ...] = Field(min_length=1, description="Classes that mean 2 or 3.")
+
+
 class ProtocolModels(_Part):
     """Models by task; a name of a shipped model or the path of an .onnx file, null for none."""
 
@@ -31,6 +39,10 @@ class ProtocolModels(_Part):
         {}, description="Site code -> classes of that model; a class shared by several sites counts for none of them."
     )
     scenes: dict[Scene, tuple[str, ...]] = Field({}, description="Scene -> classes of that model.")
+    regions: dict[str, tuple[str, ...]] = Field(
+        {}, description="Region of the sites -> classes of a coarser site model; used where the model has all of them."
+    )
+    preparation: PreparationClasses | None = Field(None, description="Null: bowel preparation is not assessed.")
     lesion: str | None = Field(None, description="Heat-map model of lesions.")
 
 
@@ -58,6 +70,33 @@ class CoverageLimits(_Part):
     seconds: float = Field(1.0, gt=0, description="Clear view that makes a site seen.")
 
 
+class CaecumLimits(_Part):
+    """When the pictures alone start the clock of the withdrawal."""
+
+    seconds: float = Field(3.0, ge=1, description="Least time that the caecum is seen without a break.")
+    share: float = Field(0.6, ge=0.5, lt=1, description="Least share of the frames of a longer, broken stay.")
+    again: float = Field(2.0, ge=1, description="A later stay starts the clock anew if it is so many times as long.")
+
+
+class PreparationLimits(_Part):
+    """How frames become the score of a third of the withdrawal."""
+
+    share: float = Field(0.5, gt=0, le=1, description="Least probability of poor and good together; below: no answer.")
+    good: float = Field(0.5, gt=0, lt=1, description="Median probability of good from which a third is 2 or 3.")
+    window_s: float = Field(3.0, gt=0, description="Assessable view that makes a window, of which the median is taken.")
+    least_s: float = Field(9.0, gt=0, description="Assessable view without which a third is not assessed.")
+
+
+class ScoreWeights(_Part):
+    """Parts of the score of an examination; 0 leaves one out."""
+
+    coverage: float = Field(1.0, ge=0, description="Share of the sites that were seen.")
+    legible: float = Field(0.0, ge=0, description="Share of the time with a legible picture.")
+    time: float = Field(0.0, ge=0, description="Time, as a share of aim_s, or else of minimum_s.")
+    speed: float = Field(0.0, ge=0, description="Share of the measured time that was not too fast; fast counts half.")
+    preparation: float = Field(0.0, ge=0, description="Share of the assessed thirds with 2 or 3.")
+
+
 class Protocol(_Part):
     """An examination and what it should contain."""
 
@@ -68,11 +107,15 @@ class Protocol(_Part):
     source: str = Field(description="Where the list of sites and the minima come from.")
     minimum_s: float = Field(gt=0, description="Least time of the whole examination, or of the withdrawal.")
     minimum_of: Literal["examination", "withdrawal"]
+    aim_s: float | None = Field(None, gt=0, description="What to aim at, where a guideline names that too.")
     sites: tuple[Site, ...] = ()
     models: ProtocolModels = ProtocolModels()
     speed: SpeedLimits | None = Field(None, description="Null: the speed is measured and not assessed.")
     lesion: LesionLimits = LesionLimits()
     coverage: CoverageLimits = CoverageLimits()
+    caecum: CaecumLimits = CaecumLimits()
+    preparation: PreparationLimits = PreparationLimits()
+    score: ScoreWeights = ScoreWeights()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Protocol":
@@ -83,6 +126,13 @@ class Protocol(_Part):
         strange -= set(codes)
         if strange:
             raise ValueError(f"unknown sites {', '.join(sorted(strange))}; the list has {', '.join(codes) or 'none'}")
+        regions = {site.region for site in self.sites}
+        if unknown := set(self.models.regions) - regions:
+            raise ValueError(
+                f"unknown regions {', '.join(sorted(unknown))}; the sites have {', '.join(sorted(regions))}"
+            )
+        if self.aim_s is not None and self.aim_s < self.minimum_s:
+            raise ValueError(f"aim_s {self.aim_s:g} is less than minimum_s {self.minimum_s:g}")
         return self
 
     def site(self, code: str) -> Site:

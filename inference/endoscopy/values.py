@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -148,10 +148,14 @@ class Sight:
     Attributes:
         scene: where the tip is.
         probabilities: site code of the protocol -> probability; they may add up to less than 1 (no site of the list).
+        regions: region of the sites -> probability, of a model that tells only regions.
+        preparation: 0..1, probability that the mucosa is well prepared; None where the frame does not show that.
     """
 
     scene: Scene
     probabilities: Mapping[str, float]
+    regions: Mapping[str, float] = field(default_factory=dict)
+    preparation: float | None = None
 
     @property
     def site(self) -> str:
@@ -257,6 +261,7 @@ class ClockTimes:
         effective_s: legible observation during the withdrawal (or the examination).
         caecum_s: stream time of the turning point.
         frozen_s, illegible_s: inside the body.
+        caecum_by: "picture" where the turning point was recognised, "key" where it was marked.
     """
 
     examination_s: Seconds
@@ -266,6 +271,7 @@ class ClockTimes:
     caecum_s: float | None
     frozen_s: Seconds
     illegible_s: Seconds
+    caecum_by: Literal["picture", "key"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -300,6 +306,39 @@ class Coverage:
     def missing(self) -> tuple[str, ...]:
         """Codes of the sites that were not seen."""
         return tuple(site.code for site in self.sites if not site.seen)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedThird:
+    """Preparation in a third of the withdrawal, by time and not by place. Stored as it is.
+
+    Attributes:
+        start_s, end_s: stream times.
+        score: 2 means 2 or 3 on the Boston scale, 1 means less; None where it is not assessed.
+        good: 0..1, median over the windows of the last pass of the probability that the mucosa is well prepared.
+        seconds: assessable view in those windows.
+    """
+
+    start_s: float
+    end_s: float
+    score: Literal[1, 2] | None
+    good: float | None
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Preparation of the bowel. Stored as it is.
+
+    Attributes:
+        thirds: of the withdrawal; none without a turning point.
+        adequate: no third below 2; None where that cannot be said.
+        reason: why something is not assessed: "no_caecum", "few_frames" or "".
+    """
+
+    thirds: tuple[PreparedThird, ...]
+    adequate: bool | None
+    reason: Literal["", "no_caecum", "few_frames"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +377,8 @@ class ExamResult:
         notes: what was assumed or could not be assessed, for the user.
         provenance: protocol, models with hashes, versions, settings.
         lesion_looks: None where every frame was looked at for certain (a whole file), or there is no lesion model.
+        preparation: None where no model tells it.
+        regions_seen: by a site model that tells only regions; None without one.
     """
 
     source: str
@@ -354,3 +395,5 @@ class ExamResult:
     notes: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     lesion_looks: LesionLooks | None = None
+    preparation: Preparation | None = None
+    regions_seen: tuple[str, ...] | None = None

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -10,6 +11,7 @@ import numpy as np
 from unmissed.datasets.basis.errors import ImageError, ModelError
 from unmissed.datasets.pictures.boxes import find_boxes
 from unmissed.datasets.pictures.canvases import heat_map
+from unmissed.datasets.pictures.endoscope_area import endoscope_box
 from unmissed.datasets.pictures.images import read_picture, scale_image
 from unmissed.datasets.pictures.notes import PictureNote, check_side, notes_on_content, notes_on_size
 from unmissed.datasets.pictures.peaks import find_peaks
@@ -88,6 +90,15 @@ class FindPipeline(Pipeline[FindRow]):
             for (left, top, right, bottom), score, index in zip(boxes.tolist(), scores, best, strict=True)
         )
 
+    def find_in_still(self, image: np.ndarray) -> tuple[Find, ...]:
+        """As ``find_in``, after the cut to what the endoscope shows where the card asks for it; places are those of
+        the whole picture."""
+        if self._input.area is None:
+            return self.find_in(image)
+        left, top, right, bottom = endoscope_box(image)
+        finds = self.find_in(image[top:bottom, left:right])
+        return tuple(replace(find, x_px=find.x_px + left, y_px=find.y_px + top) for find in finds)
+
     def _boxes(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes (N, 4) in pixels at the model's scale, their scores, and the cells (N, 2) of their peaks."""
         spec = self._spec
@@ -111,7 +122,7 @@ class FindPipeline(Pipeline[FindRow]):
             picture = read_picture(path)
             check_side(str(path), picture.width_px, picture.height_px)
             notes = (*picture.notes, *self._notes(picture.pixels), *notes_on_content(picture.pixels))
-            return FindRow(path, self.find_in(picture.pixels), notes=self._unusual(notes))
+            return FindRow(path, self.find_in_still(picture.pixels), notes=self._unusual(notes))
         except ImageError as error:
             return self.failure(path, str(error))
         except MemoryError:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.pictures.endoscope_area import cut_to_endoscope, fit_area, least_side
 from unmissed.datasets.pictures.images import crop_around, crop_at_scale, fit_image, read_picture
 from unmissed.datasets.pictures.notes import PictureNote, check_side, notes_on_content, notes_on_size
 from unmissed.datasets.records import Record
@@ -42,8 +43,7 @@ def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tupl
     """
     size_px, fit = spec.size_px, spec.fit
     side_px = _cut_side(spec, um_per_px)
-    # A crop is cut at native scale, so that its picture must be decoded at full scale.
-    min_side_px = None if fit == "crop" else size_px
+    min_side_px = least_side(size_px, fit, spec.area)
 
     def prepare(path: Path) -> Prepared:
         picture = read_picture(path, min_side_px=min_side_px)
@@ -51,7 +51,9 @@ def path_reader(spec: InputSpec, um_per_px: float | None) -> tuple[Prepare, tupl
         check_side(str(path), *size)
         notes = (*picture.notes, *notes_on_size(*size, side_px or size_px, fit), *notes_on_content(pixels))
         if side_px is None:
-            return Prepared(fit_image(pixels, size_px, fit), notes)
+            return Prepared(fit_area(pixels, size_px, fit, spec.area), notes)
+        if spec.area:
+            pixels = cut_to_endoscope(pixels)
         height, width = pixels.shape[:2]
         return Prepared(fit_image(crop_around(pixels, (width / 2, height / 2), side_px), size_px, "squash"), notes)
 

@@ -66,7 +66,7 @@ def test_a_mask_that_does_not_fit_stops_the_run(masks):
     cv2.imwrite(str(masks / "masks" / "whole.png"), np.zeros((64, 40), np.uint8))
     source = FieldSource("kvasir-seg", masks, heatmap(), Scale(None, 64, 8), by_picture=False)
     with pytest.raises(DatasetError, match="40 x 64 px, its picture 64 x 64 px"):
-        load_fields(source.fields, masks, heatmap(), Scale(None, 64, 8), "polyp", lambda: None)
+        load_fields(source.fields, masks, heatmap(), Scale(None, 64, 8), ("polyp",), lambda: None)
 
 
 def test_further_datasets_lose_the_pictures_of_the_first(masks, tmp_path, monkeypatch, caplog):

@@ -113,7 +113,9 @@ def settings(**fields) -> HeatmapConfig:
 def load(tmp_path, points, *, complete, config=None, scale=None, mask=None, size=(120, 150)):
     draw(tmp_path / "f.png", [], size)
     field = MarkedField(tmp_path / "f.png", 1.0, "g", tuple(Point(*p) for p in points), complete, mask)
-    (loaded,) = load_fields([field], tmp_path, config or settings(), scale or Scale(1.0, None, 8), "HSIL", lambda: None)
+    (loaded,) = load_fields(
+        [field], tmp_path, config or settings(), scale or Scale(1.0, None, 8), ("HSIL",), lambda: None
+    )
     return loaded
 
 

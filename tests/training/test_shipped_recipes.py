@@ -91,6 +91,15 @@ def draw_nerthus(root, put):
                 put(root / "nerthus-dataset-frames" / str(score) / name, seed=video)
 
 
+def draw_upper_gi_sites(root, put):
+    lines = ["path,site,day,exam"]
+    for label in classes("upper-gi-sites"):
+        for day in range(5):
+            put(root / label / f"{day}.jpg", seed=day)
+            lines.append(f"{label}/{day}.jpg,{label},{day},{day}")
+    write(root / "index.csv", lines)
+
+
 DRAWN: dict[str, tuple[Callable[..., None], int]] = {
     "sipakmed": (draw_sipakmed, 5),
     "herlev": (draw_herlev, 7),
@@ -100,10 +109,11 @@ DRAWN: dict[str, tuple[Callable[..., None], int]] = {
     "gastrovision": (draw_gastrovision, 22),
     "gastrohun": (draw_gastrohun, 23),
     "nerthus": (draw_nerthus, 4),
+    "gastric-sites": (draw_upper_gi_sites, 11),  # and `none`
 }
 
 FINDERS = ("nucleus-finder", "nucleus-finder-coarse")
-OWN_TEST = ("polyp-finder", "gi-landmarks")
+OWN_TEST = ("polyp-finder", "gi-landmarks", "colon-views")
 
 
 def check(folder: Path, outputs: int) -> None:
@@ -112,6 +122,15 @@ def check(folder: Path, outputs: int) -> None:
     assert (folder / "report.html").is_file()
     facts = json.loads((folder / "run.json").read_text())
     assert all(sum(counts.values()) for counts in facts["data"]["counts"].values())
+
+
+def put_polyps(put, root, count, colours=((255, 255, 255),)):
+    """A set like Kvasir-SEG, or with masks of several colours (BGR)."""
+    for index in range(count):
+        put(root / "images" / f"{root.name}-{index}.png", seed=crc32(f"{root.name}-{index}".encode()))
+        mask = put(root / "masks" / f"{root.name}-{index}.png", (0, 0, 0))
+        colour = colours[index % len(colours)]
+        cv2.imwrite(str(mask), cv2.circle(np.zeros((40, 48, 3), np.uint8), (20, 20), 6, colour, cv2.FILLED))
 
 
 def test_every_recipe_that_ships_is_tried():
@@ -172,17 +191,41 @@ def copy_few(source: Path, target: Path, each: int) -> None:
 
 def test_the_polyp_finder_trains_on_its_official_layouts(go, put, tmp_path, monkeypatch):
     for name in ("kvasir-seg", "polypgen"):
-        for index in range(8):
-            put(tmp_path / name / "images" / f"{name}-{index}.png", seed=index)
-            mask = put(tmp_path / name / "masks" / f"{name}-{index}.png", (0, 0, 0))
-            cv2.imwrite(str(mask), cv2.circle(np.zeros((40, 48), np.uint8), (20, 20), 6, 255, cv2.FILLED))
+        put_polyps(put, tmp_path / name, 8)
+    put_polyps(put, tmp_path / "neopolyp", 12, ((0, 0, 255), (0, 255, 0)))
     for label in classes("hyperkvasir"):
         put(tmp_path / "hyperkvasir" / label / f"{label}.png")
     monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
     words = ("heatmap.picture_px=64", "heatmap.crops=8", "optimizer.batch_size=4")
     go(tmp_path / "run", *SMALL, *words, name="polyp-finder")
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert len(facts["data"]) == 3
+    assert len(facts["data"]) == 4
+
+
+def test_colon_views_join_two_sets_by_official_folds(go, put, tmp_path, monkeypatch):
+    put_polyps(put, tmp_path / "kvasir-seg", 12)
+    rows = ["file-name;class-name;split-index"]
+    for label in ("normal-cecum", "bbps-0-1", "bbps-2-3", "impacted-stool", "ileum"):
+        for index in range(9):
+            name = f"{label}-{index}.jpg"
+            put(tmp_path / "hyperkvasir" / label / name, seed=crc32(name.encode()))
+            rows.append(f"{name};{label};{index % 3}")
+    write(tmp_path / "hyperkvasir" / "5_fold_split.csv", rows)
+    monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
+    go(tmp_path / "run", *SMALL, "data.folds=3", "data.only_folds=[1]", name="colon-views")
+    check(tmp_path / "run" / "fold-1", 5)
+    found = load_predictions(tmp_path / "run" / "fold-1" / "test_predictions.csv")
+    assert [item.id for item in found.classes] == ["normal-cecum", "bbps-0-1", "bbps-2-3", "impacted-stool", "polyp"]
+    old = [path for path in found.paths if "kvasir-seg" not in path]
+    assert len(old) == 12 and all(int(Path(path).stem[-1]) % 3 == 1 for path in old)
+    assert {group.split("/")[0] for group, path in zip(found.groups, found.paths, strict=True) if path not in old} == {
+        "kvasir-seg"
+    }
+    from unmissed.training.export import export_run
+
+    card, _ = export_run(tmp_path / "run" / "fold-1", int8=False, fixed_batch=None)
+    assert card.picture_input.area == "endoscope"
+    assert card.data[0].title == "HyperKvasir; Kvasir-SEG" and "Kvasir-SEG: for research" in card.data[0].licence
 
 
 @pytest.mark.data

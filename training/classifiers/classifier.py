@@ -17,6 +17,7 @@ from unmissed.training.evaluation.outputs import write_evaluation, write_fold_ev
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.evaluation.runs import data_facts
 from unmissed.training.loading import EpochSampler, TrainingPictures, class_chances, training_loader
+from unmissed.training.looks.spoiled import with_none, with_spoiled
 from unmissed.training.loop import train
 from unmissed.training.parts import (
     Data,
@@ -59,6 +60,8 @@ class ClassifierTask:
     def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> ClassifierTestResult:
         """Train one split and write its results; without a test part no report is written."""
         config, data = self._config, only_split(self._data, split)
+        if config.data.none_share:
+            data = replace(data, classes=with_none(data.classes))
         accelerator = begin(config, data.records, split, folder, title)
         trained = {data.records[index].group for index in split.train}
         more = [place for place in self._more if place.group in trained]
@@ -79,11 +82,12 @@ class ClassifierTask:
         augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
         augment.check(parts["train"].pictures[0])
         pictures, labels = parts["train"].pictures, parts["train"].labels
+        labels = with_spoiled(labels, len(data.classes) - 1, config.data.none_share)
         sampler = EpochSampler(len(labels), config.seed, class_chances(labels, config.loss.sampling))
         loader = training_loader(TrainingPictures(pictures, labels, augment), sampler, config)
         progress.training(title, len(loader) * (loader.batch_size or 1), config.optimizer.epochs)
         validation = (parts["validation"].pictures, parts["validation"].labels)
-        objective = Classification(parts["train"].labels, validation, len(data.classes), config.loss)
+        objective = Classification(labels, validation, len(data.classes), config.loss)
         frozen = freeze(network, config.model.freeze)
         history = train(scaled, frozen, loader, objective, config, accelerator, folder, progress)
         facts |= {"epochs": len(history), "seconds": round(sum(row.seconds for row in history), 1)}

@@ -51,7 +51,8 @@ def learn_few_shot(
     weights = load_pretrained(network, config.model.backbone, weights_of(config))
     count = len(data.records)
     plain = read_part(data, range(count), config.input.size_px, config.input, progress.reading("all", count))
-    cached = load_pictures(data.records, config.input.cached_px, config.input.fit, lambda: None, config.input.um_per_px)
+    takes = config.input
+    cached = load_pictures(data.records, takes.cached_px, takes.fit, lambda: None, takes.um_per_px, area=takes.area)
     views = _views(config, few_shot, cached)
     scaling = input_scaling(config.model.backbone)
     features = np.stack([_features(network, scaling, pictures) for pictures in (plain.pictures, *views)], axis=1)

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ImageError
 from unmissed.datasets.fields import MarkedField, mask_objects
-from unmissed.datasets.masks import EMPTY, INVERTED, read_mask
+from unmissed.datasets.masks import EMPTY, INVERTED, read_kinds, read_mask
+from unmissed.datasets.pictures.endoscope_area import endoscope_box
 from unmissed.datasets.pictures.images import read_picture, scale_image
 from unmissed.datasets.pictures.notes import OUTSIDE, NoteCount, PictureNote, notes_on_content
 from unmissed.training.recipes.heatmaps import HeatmapConfig
@@ -31,11 +33,13 @@ class Scale:
         um_per_px: of the resized picture; None where pixels have no size.
         picture_px: longer side of the resized picture, where pixels have no size.
         stride_px: pixels per cell of the map.
+        area: what of a field is taken first, see ``InputConfig``.
     """
 
     um_per_px: float | None
     picture_px: int | None
     stride_px: int
+    area: Literal["endoscope"] | None = None
 
     def px(self, length_um: float) -> float:
         """A length of the recipe in pixels of the resized picture."""
@@ -92,7 +96,7 @@ def load_fields(
     root: Path,
     config: HeatmapConfig,
     scale: Scale,
-    mask_label: str,
+    mask_labels: Sequence[str],
     on_read: Callable[[], None],
 ) -> list[LabelledField]:
     """Read fields, in their order, without those whose mask looks inverted.
@@ -101,7 +105,7 @@ def load_fields(
 
     Args:
         root: folder that their names are relative to.
-        mask_label: label of what masks show.
+        mask_labels: labels of what masks show; of several, the first is red and the second green in a mask.
 
     Raises:
         DatasetError: When any picture cannot be read: training on a silent remainder would hide a damaged dataset.
@@ -111,7 +115,7 @@ def load_fields(
 
     def load(field: MarkedField) -> LabelledField | None:
         try:
-            loaded, notes = _load(field, root, config, scale, mask_label)
+            loaded, notes = _load(field, root, config, scale, mask_labels)
             count.add(field.name(root), notes)
         except ImageError as error:
             failures.append(str(error))
@@ -132,15 +136,16 @@ def load_fields(
 
 
 def _load(
-    field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, mask_label: str
+    field: MarkedField, root: Path, config: HeatmapConfig, scale: Scale, mask_labels: Sequence[str]
 ) -> tuple[LabelledField | None, Sequence[PictureNote]]:
     """A field, None where its mask looks inverted, and what is to be said of it."""
     picture = read_picture(field.path)
     size, notes = (picture.width_px, picture.height_px), [*picture.notes, *notes_on_content(picture.pixels)]
     if any(not (0 <= point.x_px <= size[0] and 0 <= point.y_px <= size[1]) for point in field.points):
         notes.append(OUTSIDE)
-    factor = scale.factor(field, *size)
-    image = scale_image(picture.pixels, factor)
+    left, top, right, bottom = endoscope_box(picture.pixels) if scale.area else (0, 0, *size)
+    factor = scale.factor(field, right - left, bottom - top)
+    image = scale_image(picture.pixels[top:bottom, left:right], factor)
     height, width = image.shape[:2]
     names, meanings = list(config.classes), config.meanings
     map_of = {label: value for label, (value, _) in meanings.items()}
@@ -149,7 +154,8 @@ def _load(
     target = np.full((height, width), 0 if field.complete else UNKNOWN, np.uint8)
     objects = None
     if field.mask is None:
-        points = np.array([(p.x_px, p.y_px) for p in field.points], np.float32).reshape(-1, 2) * np.float32(factor)
+        points = np.array([(p.x_px - left, p.y_px - top) for p in field.points], np.float32).reshape(-1, 2)
+        points *= np.float32(factor)
         labels = tuple(point.label for point in field.points)
         _draw(target, points, [map_of.get(label, UNKNOWN) for label in labels], target_maps, config, scale)
     else:
@@ -157,10 +163,17 @@ def _load(
         notes += [replace(note, text=_EFFECTS.get(note.kind, "{}").format(note.text)) for note in strange]
         if any(note.kind == INVERTED for note in strange):
             return None, notes
-        mask = cv2.resize(whole.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA) > 127
+        inside = (whole[top:bottom, left:right] * 255).astype(np.uint8)
+        mask = cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA) > 127
+        kinds = mask.astype(np.uint8)
+        if len(mask_labels) > 1:
+            kinds = read_kinds(field.mask, whole)[top:bottom, left:right]
+            kinds = cv2.resize(kinds, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
         objects, points = mask_objects(mask)
-        labels = (mask_label,) * len(points)
-        target[mask] = map_of[mask_label]
+        target[mask] = UNKNOWN  # as a pixel of the rim that has no kind stays
+        for kind, label in enumerate(mask_labels, 1):
+            target[mask & (kinds == kind)] = map_of.get(label, UNKNOWN)
+        labels = tuple(mask_labels[_kind_of(kinds[objects == number])] for number in range(1, len(points) + 1))
     loaded = LabelledField(
         name=field.name(root),
         group=field.group,
@@ -174,6 +187,11 @@ def _load(
         size=height * width * (scale.um_per_px / 1000) ** 2 if scale.um_per_px else 1.0,
     )
     return loaded, notes
+
+
+def _kind_of(kinds: np.ndarray) -> int:
+    """The kind, from 0, that most pixels of an object have; pixels of its rim may have none."""
+    return int(np.bincount(kinds, minlength=2)[1:].argmax())
 
 
 def _draw(

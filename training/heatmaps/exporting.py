@@ -55,7 +55,14 @@ def read_heatmap(run: Path, config: TrainConfig, heatmap: HeatmapConfig, cross_v
             )
             for item in heatmap.classes
         ),
-        "input": InputSpec(size_px=size_px, fit="crop", um_per_px=config.input.um_per_px, mean=mean, std=std),
+        "input": InputSpec(
+            size_px=size_px,
+            fit="crop",
+            area=config.input.area,
+            um_per_px=config.input.um_per_px,
+            mean=mean,
+            std=std,
+        ),
         "heatmap": HeatmapSpec(
             stride_px=scale.stride_px,
             halo_px=halo_px,

@@ -23,7 +23,7 @@ def architecture_of(config: TrainConfig, heatmap: HeatmapConfig) -> HeatmapArchi
 
 def scale_of(config: TrainConfig, heatmap: HeatmapConfig) -> Scale:
     """The scale at which a recipe trains."""
-    return Scale(config.input.um_per_px, heatmap.picture_px, config.model.stride or 0)
+    return Scale(config.input.um_per_px, heatmap.picture_px, config.model.stride or 0, config.input.area)
 
 
 def scaling_of(config: TrainConfig) -> tuple[Rgb, Rgb]:

@@ -53,7 +53,7 @@ class Negatives:
 
     def load(self, on_read: Callable[[], None]) -> list[LabelledField]:
         """Read the pictures."""
-        return load_fields(self.fields, self._root, self._heatmap, self._scale, "", on_read)
+        return load_fields(self.fields, self._root, self._heatmap, self._scale, (), on_read)
 
     def spec(self) -> dict[str, Any]:
         """What the model card says of them."""
@@ -103,7 +103,7 @@ class FieldSource:
             self.records = [replace(record, group=own_group(record, "picture", self.root)) for record in self.records]
         self.records = [replace(record, group=prefix + record.group) for record in self.records]
         labels = [item.id for item in dataset.classes(self.records)]
-        self._mask_label = labels[0] if labels else ""
+        self._mask_labels = labels
         names, meanings = list(heatmap.classes), heatmap.meanings
         self.labels = frozenset(labels)
         targets = {names.index(target) for target in heatmap.target}
@@ -125,7 +125,7 @@ class FieldSource:
 
     def load(self, fields: Sequence[MarkedField], on_read: Callable[[], None]) -> list[LabelledField]:
         """Read fields, in their order."""
-        loaded = load_fields(fields, self.root, self._heatmap, self._scale, self._mask_label, on_read)
+        loaded = load_fields(fields, self.root, self._heatmap, self._scale, self._mask_labels, on_read)
         return [replace(field, name=self._prefix + field.name) for field in loaded]
 
     def spec(self, parts: Mapping[str, Sequence[LabelledField]]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Teacher:
         if spec is None:
             raise ConfigError(f"the teacher {card.name} is a {card.task} model", expected="a heat-map model")
         pictures, run = card.picture_input, onnx_runner(model.path)
-        self._scale = Scale(pictures.um_per_px, spec.picture_px, spec.stride_px)
+        self._scale = Scale(pictures.um_per_px, spec.picture_px, spec.stride_px, pictures.area)
         self._maps = lambda image: heat_map(
             image, run, size_px=pictures.size_px, stride_px=spec.stride_px, halo_px=spec.halo_px
         )

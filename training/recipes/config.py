@@ -28,8 +28,18 @@ class DataConfig(Section):
     )
     joined: tuple[str, ...] = Field(
         (),
-        description="Heat maps: further datasets that are split, validated and tested like the first, by their own "
-        "groups.",
+        description="Further datasets that are split, validated and tested like the first, by their own groups. "
+        "Classifiers: with the classes of both; pictures with masks are of the one class that their set has.",
+    )
+    labels: tuple[str, ...] = Field(
+        (), description="Classifiers: labels of `dataset` that are taken, pictures of others are left out; empty: all."
+    )
+    none_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Classifiers: share of an epoch's pictures that are spoiled by rule (blurred, dark, dazzled, "
+        "against the wall, outside) and learned as the further class `none`; 0: no such class. It is not tested.",
     )
     also: tuple[str, ...] = Field(
         (),
@@ -66,6 +76,11 @@ class InputConfig(Section):
     fit: Literal["squash", "pad", "crop"] = Field(
         "squash",
         description="squash: resize the whole picture; pad: keep the aspect and pad; crop: cut at unchanged scale.",
+    )
+    area: Literal["endoscope"] | None = Field(
+        None,
+        description="endoscope: pictures are first cut to what the endoscope shows, without black margins and letters, "
+        "in training and wherever the model is used; null: the whole picture.",
     )
     um_per_px: float | None = Field(None, gt=0, description="Pixel size of the crops, recorded in the model card.")
     cache_px: int | None = Field(
@@ -164,7 +179,9 @@ class TrainConfig(ModelRecipe):
     input: InputConfig = InputConfig()
     model: ModelConfig = ModelConfig()
     augment: tuple[dict[str, dict[str, Any]], ...] = Field(
-        (), description="albumentations transforms in order, each `Name: {parameter: value}`."
+        (),
+        description="Transforms in order, each `Name: {parameter: value}`: those of albumentations, and our own for "
+        "endoscopy (FieldOfView, EndoscopeMask, Processor, ColourOf, LowerLeftCorner).",
     )
     optimizer: OptimizerConfig = OptimizerConfig()
     loss: LossConfig = LossConfig()
@@ -200,9 +217,13 @@ class TrainConfig(ModelRecipe):
         if self.few_shot is not None and (self.heatmap is not None or self.data.folds is not None):
             raise ValueError("few_shot cannot be combined with heatmap or data.folds: it is evaluated by leave-one-out")
         if self.heatmap is None:
-            if self.data.joined or self.data.also or self.data.negatives:
-                raise ValueError("data.joined, data.also and data.negatives are for heat maps only")
+            if self.data.also or self.data.negatives:
+                raise ValueError("data.also and data.negatives are for heat maps only")
+            if self.data.none_share and self.few_shot is not None:
+                raise ValueError("data.none_share cannot be combined with few_shot")
             return self
+        if self.data.labels or self.data.none_share:
+            raise ValueError("data.labels and data.none_share are for classifiers only")
         if (self.data.joined or self.data.also or self.data.negatives) and self.heatmap.distill is not None:
             raise ValueError("heatmap.distill supports one dataset only: leave data.joined, also and negatives out")
         if self.model.stride is None or self.input.size_px % self.model.stride:

@@ -104,9 +104,18 @@ class ExamScript:
 
 
 def write_script(
-    seed: int | Sequence[int], *, habits: Habits | None = None, route: Sequence[Sequence[str]] = ROUTE
+    seed: int | Sequence[int],
+    *,
+    habits: Habits | None = None,
+    route: Sequence[Sequence[str]] = ROUTE,
+    dwells_s: Mapping[str, float] = _DWELLS_S,
 ) -> ExamScript:
-    """Write the script of a gastroscopy; the same seed gives the same one."""
+    """Write the script of a gastroscopy; the same seed gives the same one.
+
+    Args:
+        route: sites by station.
+        dwells_s: mean time at a site, over all stations.
+    """
     rng = np.random.default_rng(seed)
     habits = habits or Habits()
     sites = tuple(dict.fromkeys(code for station in route for code in station))
@@ -115,7 +124,7 @@ def write_script(
     writer = _Writer(rng, habits)
     for place, (site, share) in enumerate(passes):
         if is_seen[site]:
-            mean_s = _DWELLS_S.get(sites[site], _DWELL_S)
+            mean_s = dwells_s.get(sites[site], _DWELL_S)
             dwell_s = share * mean_s * rng.lognormal(-0.06, 0.35)
             writer.visit(site, float(np.clip(dwell_s, habits.shortest_s, _LONGEST_S)))
             if rng.random() < habits.revisited and place:

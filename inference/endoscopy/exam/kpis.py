@@ -5,7 +5,7 @@ from typing import Literal
 
 from unmissed.inference.endoscopy.exam.timeline import Timeline
 from unmissed.inference.endoscopy.protocol import Protocol
-from unmissed.inference.endoscopy.values import EventKind, ExamResult
+from unmissed.inference.endoscopy.values import EventKind, ExamResult, Preparation
 
 COMPLETE = ("end", "stopped")
 """How an examination ends that was watched as long as the user wanted."""
@@ -13,8 +13,12 @@ COMPLETE = ("end", "stopped")
 _EFFECTIVE = (
     "Longer effective withdrawal is linked to more adenomas (Lui and Leung, 350 videos: odds ratio 1.49 a minute)."
 )
-_CAECUM = "Caecal intubation in at least 90 % of examinations, ESGE/UEG 2017."
+_CAECUM = "Caecal intubation in at least 90 % of examinations, ESGE/UEG 2017; 95 %, ASGE/ACG 2024."
 _COVERAGE = "Every site of the protocol."
+_PREPARATION = (
+    "No segment below 2 on the Boston scale (AGA; adequate in at least 90 % of examinations, ASGE/ACG 2024). "
+    "Here thirds of the withdrawal, by time and not by place."
+)
 _SPEED = "Bands of the protocol, for information: no guideline has a limit."
 _LIMITLESS = "For information: no guideline has a limit."
 
@@ -30,6 +34,7 @@ class Kpi:
         limit: least value that is asked for; None where there is none.
         met: whether it was reached; None without a limit, or where that cannot be said.
         source: of the limit, or of the figure.
+        aim: what to aim at beyond the limit; None where nothing is named.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Kpi:
     limit: float | None = None
     met: bool | None = None
     source: str = _LIMITLESS
+    aim: float | None = None
 
 
 def kpis_of(result: ExamResult, protocol: Protocol, timeline: Timeline) -> tuple[Kpi, ...]:
@@ -56,6 +62,8 @@ def kpis_of(result: ExamResult, protocol: Protocol, timeline: Timeline) -> tuple
     if protocol.organ == "colon":
         caecum_s = result.clocks.caecum_s
         figures.append(Kpi("caecum", caecum_s, "time_s", None, True if caecum_s is not None else None, _CAECUM))
+    if result.preparation is not None:
+        figures.append(_prepared(result.preparation))
     if protocol.sites:
         figures.append(_coverage(result, is_complete))
     if protocol.speed is not None:
@@ -79,7 +87,15 @@ def _time(result: ExamResult, protocol: Protocol, is_complete: bool) -> Kpi:
     is_withdrawal = protocol.minimum_of == "withdrawal"
     value = result.clocks.withdrawal_s if is_withdrawal else result.clocks.examination_s
     name = "withdrawal_s" if is_withdrawal else "examination_s"
-    return Kpi(name, value, "s", protocol.minimum_s, _reached(value, protocol.minimum_s, is_complete), protocol.source)
+    met = _reached(value, protocol.minimum_s, is_complete)
+    return Kpi(name, value, "s", protocol.minimum_s, met, protocol.source, protocol.aim_s)
+
+
+def _prepared(found: Preparation) -> Kpi:
+    """Share of the assessed thirds that are 2 or 3; adequate when all three are."""
+    scores = [third.score for third in found.thirds if third.score is not None]
+    share = sum(score == 2 for score in scores) / len(scores) if scores else None
+    return Kpi("preparation", share, "share", 1.0, found.adequate, _PREPARATION)
 
 
 def _effective(result: ExamResult) -> Kpi:

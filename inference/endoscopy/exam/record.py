@@ -12,6 +12,7 @@ from unmissed.datasets.basis.names import readable
 from unmissed.datasets.basis.words import problems
 from unmissed.inference.endoscopy.exam.kpis import Kpi
 from unmissed.inference.endoscopy.exam.schema import ExamError, StoredExam, StoredGap, StoredProtocol
+from unmissed.inference.endoscopy.exam.score import score_of
 from unmissed.inference.endoscopy.exam.timeline import Timeline
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Event, EventKind, ExamResult
@@ -27,7 +28,8 @@ def record(result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures
     Raises:
         ExamError: When a value cannot be (a share of 2, a time that is not a number).
     """
-    coverage = result.coverage
+    coverage, kpis = result.coverage, tuple(kpis)
+    score, parts = score_of(kpis, protocol.score)
     is_assessed = coverage.score is not None
     try:
         return StoredExam.model_validate(
@@ -42,7 +44,8 @@ def record(result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures
                 "width_px": result.width_px,
                 "height_px": result.height_px,
                 "clocks": _clocks(result.clocks),
-                "score": coverage.score,
+                "score": score,
+                "score_parts": parts,
                 "sites": [
                     {
                         **protocol.site(site.code).model_dump(include={"name", "name_zh", "region", "wall"}),
@@ -66,6 +69,8 @@ def record(result: ExamResult, protocol: Protocol, kpis: Iterable[Kpi], pictures
                 "notes": result.notes,
                 "provenance": plain_values(dict(result.provenance)),
                 "lesion_looks": None if result.lesion_looks is None else asdict(result.lesion_looks),
+                "preparation": None if result.preparation is None else asdict(result.preparation),
+                "regions_seen": result.regions_seen,
             }
         )
     except ValidationError as error:
@@ -122,8 +127,8 @@ def _protocol(protocol: Protocol) -> StoredProtocol:
     return StoredProtocol(**{name: getattr(protocol, name) for name in StoredProtocol.model_fields})
 
 
-def _clocks(clocks: ClockTimes) -> dict[str, float | None]:
-    return {name: None if value is None else round(value, 3) for name, value in asdict(clocks).items()}
+def _clocks(clocks: ClockTimes) -> dict[str, float | str | None]:
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(clocks).items()}
 
 
 def _kinds(events: Sequence[Event]) -> dict[str, int]:

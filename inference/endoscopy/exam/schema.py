@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.endoscopy.exam.kpis import Kpi
-from unmissed.inference.endoscopy.values import ClockTimes, LesionLooks, Seconds
+from unmissed.inference.endoscopy.values import ClockTimes, LesionLooks, Preparation, Seconds
 
 EXAM_FILE = "exam.json"
 
@@ -32,6 +32,7 @@ class StoredProtocol(_Strict):
     source: str
     minimum_s: float
     minimum_of: Literal["examination", "withdrawal"]
+    aim_s: float | None = None
 
 
 class StoredSite(_Strict):
@@ -84,3 +85,6 @@ class StoredExam(_Strict):
     notes: tuple[str, ...]
     provenance: dict[str, Any]
     lesion_looks: LesionLooks | None = None
+    preparation: Preparation | None = None
+    regions_seen: tuple[str, ...] | None = None
+    score_parts: dict[str, Share | None] = {}

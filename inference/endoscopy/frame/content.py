@@ -8,13 +8,12 @@ from functools import reduce
 import cv2
 import numpy as np
 
+from unmissed.datasets.pictures.endoscope_area import LEARN_PX, edges_of, find_area
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.frame.burnt_in_text import BurntInTextFinder
-from unmissed.inference.endoscopy.frame.picture_area import find_area
 from unmissed.inference.endoscopy.frame.shrinking import shrink
 from unmissed.inference.endoscopy.values import SMALL_PX, Box, FrameView
 
-_LEARN_PX = 240  # longer side of the thumbnail that the area is learned on
 _FIRST = 8  # frames that are all learned from; later ones every _EVERY_S
 _EVERY_S = 0.25
 _SPAN_S = 15.0  # what was not bright for one to two of these is no longer taken for the picture
@@ -73,7 +72,7 @@ class ContentFinder:
     def _learn(self, frame: Frame) -> None:
         self._next_s = frame.time_s + _EVERY_S
         self._learned += 1
-        thumb = _to_side(frame.image, _LEARN_PX)
+        thumb = _to_side(frame.image, LEARN_PX)
         red, green, blue = cv2.split(thumb)
         level = cv2.max(cv2.max(red, green), blue)  # numpy takes far longer along an axis of three
         if not self._spans:
@@ -85,7 +84,7 @@ class ContentFinder:
         most = reduce(np.maximum, (span.most for span in self._spans))
         least = reduce(np.minimum, (span.least for span in self._spans))
         area = find_area(most, most - least, thumb)
-        edges = _edges(area, self._size)
+        edges = edges_of(area, self._size)
         if max(abs(new - old) for new, old in zip(edges, self._edges, strict=True)) > _SHIFT_SHARE * max(self._size):
             self._edges = edges
             self._overlay = BurntInTextFinder()
@@ -125,13 +124,6 @@ def _to_side(picture: np.ndarray, side_px: int) -> np.ndarray:
     height, width = picture.shape[:2]
     scale = side_px / max(height, width)
     return shrink(picture, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
-def _edges(area: np.ndarray, size: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the area in a frame of this size (height, width)."""
-    left, top, width, height = cv2.boundingRect(area)
-    along_x, along_y = size[1] / area.shape[1], size[0] / area.shape[0]
-    return round(left * along_x), round(top * along_y), round((left + width) * along_x), round((top + height) * along_y)
 
 
 def _centres(start: int, end: int, count: int) -> np.ndarray:

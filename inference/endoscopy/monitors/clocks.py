@@ -31,7 +31,7 @@ class Clocks:
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
-        self._scenes = SceneSmoother()
+        self._scenes = SceneSmoother(protocol.caecum)
         self._last: tuple[float, Scene, bool, bool] | None = None
         self._frame_totals, self._counted_until_s = FrameTotals(), float("-inf")
         self._past_s, self._past = array("d"), (array("d"), array("d"), array("d"))
@@ -40,6 +40,7 @@ class Clocks:
         self._clock_totals_at_mark: ClockTotals | None = None  # None as long as the scene at the mark can change
         self._reported: SceneStretch | None = None
         self._short_reported = False
+        self._announced_s: float | None = None
         self._illegible_s = self._frozen_s = 0.0
 
     def update(self, time_s: float, scene: Scene, legible: bool, frozen: bool) -> list[Event]:
@@ -74,7 +75,9 @@ class Clocks:
         """The stream ends; returns what had not been reported yet."""
         found = self._count(time_s)
         self._last = None
-        found += self._events_up_to(self._scenes.best())
+        last = self._scenes.best()
+        found += self._events_up_to(last)
+        found += self._turns(None if last is None else last.turn_at(self._frame_totals))
         return sorted(found + self._short(time_s), key=lambda event: event.time_s)
 
     def result(self) -> ClockTimes:
@@ -91,6 +94,7 @@ class Clocks:
             caecum_s=None if turn is None else turn.time_s,
             frozen_s=_whole_us(now.frozen_s),
             illegible_s=_whole_us(now.illegible_s),
+            caecum_by=None if turn is None else "picture" if self._marked_s is None else "key",
         )
 
     def _count(self, time_s: float) -> list[Event]:
@@ -161,8 +165,7 @@ class Clocks:
             found += self._short(stretch.start_s)
         elif stretch.scene is not Scene.OUTSIDE and before is Scene.OUTSIDE:
             found.append(Event(stretch.start_s, EventKind.ENTERED, "Entered the body", "进镜"))
-        if stretch.scene is Scene.CAECUM and self._marked_s is None and stretch.opens_a_stay:
-            found.append(_caecum(stretch.start_s, "by picture", "image recognition", "图像识别"))
+        found += self._turns(stretch.turn)
         if stretch.scene is Scene.INSTRUMENT:
             found.append(Event(stretch.start_s, EventKind.THERAPY, "Instrument in view", "器械进入视野", {"on": True}))
         elif before is Scene.INSTRUMENT:
@@ -170,6 +173,13 @@ class Clocks:
                 Event(stretch.start_s, EventKind.THERAPY, "Instrument out of view", "器械离开视野", {"on": False})
             )
         return found
+
+    def _turns(self, turn: TurningPoint | None) -> list[Event]:
+        """The turning point, where the pictures tell it and it was not told yet."""
+        if turn is None or self._marked_s is not None or turn.time_s == self._announced_s:
+            return []
+        self._announced_s = turn.time_s
+        return [_caecum(turn.time_s, "by picture", "automatic, image recognition", "自动，图像识别")]
 
     def _short(self, time_s: float) -> list[Event]:
         """SHORT, once, when what the protocol demands a minimum of has ended before it."""
@@ -186,9 +196,9 @@ class Clocks:
         return [Event(time_s, EventKind.SHORT, text, text_zh, {"seconds": round(seconds, 1), "minimum_s": minimum_s})]
 
     def _turning_point(self, stretch: SceneStretch | None, now: ClockTotals) -> TurningPoint | None:
-        """Start of the last stay in the caecum; what the user marked comes first."""
+        """The turning point by picture; what the user marked comes first."""
         if self._marked_s is None:
-            return None if stretch is None else stretch.turn
+            return None if stretch is None else stretch.turn_at(self._frame_totals)
         if stretch is None or self._frame_totals_at_mark is None:
             return TurningPoint(self._marked_s, now)
         return TurningPoint(self._marked_s, self._clock_totals_at_mark or self._find_clock_totals_at_mark(stretch))

@@ -1,5 +1,7 @@
 """What the watcher itself has to report, in both languages."""
 
+from collections.abc import Sequence
+
 from unmissed.datasets.video import Gap
 from unmissed.inference.endoscopy.frame.outside import ColourDoubt
 from unmissed.inference.endoscopy.monitors.alerts import LOST_S
@@ -129,3 +131,8 @@ class SpeedEvents:
         past_s = 0.0 if self._time_s is None else min(max(time_s - self._time_s, 0.0), _MEMORY_S)
         self._time_s = time_s
         self._drawn_back += (motion.expansion_s - self._drawn_back) * past_s / _MEMORY_S
+
+
+def left_s(events: Sequence[Event], end_s: float) -> float:
+    """When the tip was out for the last time; ``end_s`` where it never was."""
+    return next((event.time_s for event in reversed(events) if event.kind is EventKind.LEFT), end_s)

@@ -1,18 +1,12 @@
 """From noisy scenes of single frames to stretches: scenes that are too short are ignored, and starts are exact."""
 
-from collections.abc import Mapping
-
 from unmissed.inference.endoscopy.monitors.stretches import FrameTotals, SceneStretch, next_stretch
+from unmissed.inference.endoscopy.protocol import CaecumLimits
 from unmissed.inference.endoscopy.values import Scene
 
 # Seconds that entering a scene has to be worth. A scene within another one is believed when it is seen for longer than
-# the cost of going there and back: 1 s for a tool, 1.5 s for outside, 2 s for the caecum, which starts a clock.
-_ENTRY_S: Mapping[Scene, float] = {
-    Scene.OUTSIDE: 1.0,
-    Scene.INSIDE: 0.5,
-    Scene.INSTRUMENT: 0.5,
-    Scene.CAECUM: 1.5,
-}
+# the cost of going there and back: 1 s for a tool, 1.5 s for outside. The caecum starts a clock: see the protocol.
+_ENTRY_S = {Scene.OUTSIDE: 1.0, Scene.INSIDE: 0.5, Scene.INSTRUMENT: 0.5}
 _TIE_S = 1e-6
 
 
@@ -21,10 +15,18 @@ class SceneSmoother:
 
     It minimises the seconds that disagree with the frames plus a cost for every change (the Potts model, solved by the
     Viterbi recursion over the scenes). What all alternatives agree on is settled and never changes again: normally what
-    is older than a second or two.
+    is older than a few seconds.
+
+    Args:
+        caecum: its seconds are what a stay has to be worth. Within a stay a frame of something else costs
+            share / (1 - share) times its duration, so a stay is believed only where more than that share shows it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, caecum: CaecumLimits | None = None) -> None:
+        caecum = caecum or CaecumLimits()
+        self._entry_s = _ENTRY_S | {Scene.CAECUM: caecum.seconds - _ENTRY_S[Scene.INSIDE]}
+        self._weight = dict.fromkeys(Scene, 1.0) | {Scene.CAECUM: caecum.share / (1 - caecum.share)}
+        self._again = caecum.again
         self._cost: dict[Scene, float] = {}
         self._stretch: dict[Scene, SceneStretch] = {}
         self._root: SceneStretch | None = None
@@ -46,20 +48,23 @@ class SceneSmoother:
             only_not: with no scene, the one that it certainly is not.
         """
         if not self._stretch:
-            self._stretch = {item: next_stretch(item, start_s, None, frame_totals) for item in Scene}
+            self._stretch = {item: next_stretch(item, start_s, None, frame_totals, self._again) for item in Scene}
             self._cost = dict.fromkeys(Scene, 0.0)
         cheapest = min(self._cost, key=self._cost.__getitem__)
         least = self._cost[cheapest]
         stretches, costs = {}, {}
         for item in Scene:
-            entered = least + _ENTRY_S[item]
+            entered = least + self._entry_s[item]
             # On a tie the later start: nothing spoke for the scene until now.
             is_new = item is not cheapest and entered <= self._cost[item] + _TIE_S
             stretches[item] = (
-                next_stretch(item, start_s, self._stretch[cheapest], frame_totals) if is_new else self._stretch[item]
+                next_stretch(item, start_s, self._stretch[cheapest], frame_totals, self._again)
+                if is_new
+                else self._stretch[item]
             )
             disagrees = item is only_not if scene is None else item is not scene
-            costs[item] = (entered if is_new else self._cost[item]) - least + (end_s - start_s) * disagrees
+            off_s = (end_s - start_s) * self._weight[item] * disagrees
+            costs[item] = (entered if is_new else self._cost[item]) - least + off_s
         self._stretch, self._cost = stretches, costs
 
     def best(self) -> SceneStretch | None:

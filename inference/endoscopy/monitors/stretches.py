@@ -1,6 +1,6 @@
 """Stretches of one scene, each with what the clocks had counted when it began: an hour is done as fast as a minute."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unmissed.inference.endoscopy.values import Scene
 
@@ -55,10 +55,11 @@ class ClockTotals:
 
 @dataclass(frozen=True, slots=True)
 class TurningPoint:
-    """The turning point, and what was counted before it."""
+    """Start of a stay in the caecum, what was counted before it, and clear seconds of the caecum in the stay."""
 
     time_s: float
     before: ClockTotals
+    clear_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +70,10 @@ class SceneStretch:
         before: the stretch before; None for the first one.
         seen: all frames before it.
         sums: of the stretches before it.
-        turn: start of the last stay in the caecum up to now; this stretch may begin it.
+        turn: the turning point before this stretch, or that which it begins.
+        stay: the last stay in the caecum; this stretch may begin it.
         left_s: when the last stretch in the caecum before this one ended.
+        again: a later stay is the turning point once it is so many times as long as the one before.
     """
 
     scene: Scene
@@ -79,12 +82,23 @@ class SceneStretch:
     frame_totals: FrameTotals = FrameTotals()
     clock_totals: ClockTotals = ClockTotals()
     turn: TurningPoint | None = None
+    stay: TurningPoint | None = None
     left_s: float | None = None
+    again: float = 2.0
 
-    @property
-    def opens_a_stay(self) -> bool:
-        """Whether it is in the caecum, and no caecum was recognised shortly before."""
-        return self.scene is Scene.CAECUM and self.turn is not None and self.turn.time_s == self.start_s
+    def stay_at(self, frame_totals: FrameTotals) -> TurningPoint | None:
+        """The last stay in the caecum when all frames up to a moment of this stretch are these."""
+        if self.stay is None or self.scene is not Scene.CAECUM:
+            return self.stay
+        clear_s = frame_totals.legible_s - self.frame_totals.legible_s
+        return replace(self.stay, clear_s=self.stay.clear_s + max(0.0, clear_s))
+
+    def turn_at(self, frame_totals: FrameTotals) -> TurningPoint | None:
+        """The turning point then: the first stay, or a later one that is much longer."""
+        stay, turn = self.stay_at(frame_totals), self.turn
+        if stay is None or turn is None or stay.time_s == turn.time_s or stay.clear_s > self.again * turn.clear_s:
+            return stay
+        return turn
 
     def clock_totals_at(self, frame_totals: FrameTotals) -> ClockTotals:
         """What the clocks have counted when all frames up to a moment of this stretch are these."""
@@ -102,19 +116,23 @@ class SceneStretch:
         )
 
 
-def next_stretch(scene: Scene, start_s: float, before: SceneStretch | None, frame_totals: FrameTotals) -> SceneStretch:
+def next_stretch(
+    scene: Scene, start_s: float, before: SceneStretch | None, frame_totals: FrameTotals, again: float = 2.0
+) -> SceneStretch:
     """The stretch that follows another one.
 
     Args:
         scene, start_s: of the new one.
         before: None for the first one.
         frame_totals: all frames before ``start_s``.
+        again: see ``SceneStretch``.
     """
     clock_totals = ClockTotals() if before is None else before.clock_totals_at(frame_totals)
-    turn = None if before is None else before.turn
+    turn = None if before is None else before.turn_at(frame_totals)
+    stay = None if before is None else before.stay_at(frame_totals)
     left_s = None
     if before is not None:
         left_s = start_s if before.scene is Scene.CAECUM else before.left_s
-    if scene is Scene.CAECUM and (turn is None or left_s is None or start_s - left_s > _SAME_STAY_S):
-        turn = TurningPoint(start_s, clock_totals)
-    return SceneStretch(scene, start_s, before, frame_totals, clock_totals, turn, left_s)
+    if scene is Scene.CAECUM and (left_s is None or start_s - left_s > _SAME_STAY_S):
+        stay = TurningPoint(start_s, clock_totals)
+    return SceneStretch(scene, start_s, before, frame_totals, clock_totals, turn or stay, stay, left_s, again)

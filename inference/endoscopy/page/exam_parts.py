@@ -115,11 +115,16 @@ def _tile(kpi: Kpi, exam: StoredExam) -> Tile:
     limit = None
     if kpi.limit is not None:
         asked = _value(kpi.limit, kpi.unit)
-        limit = Word(f"at least {asked}", f"至少 {asked}")
+        aim, aim_zh = ("", "") if kpi.aim is None else (f", aim {clock(kpi.aim)}", f"，目标 {clock(kpi.aim)}")
+        limit = Word(f"at least {asked}{aim}", f"至少 {asked}{aim_zh}")
     value = "–" if kpi.value is None else _value(kpi.value, kpi.unit)
     if kpi.name == "coverage":
         limit = Word(f"all {len(exam.sites)}", f"全部 {len(exam.sites)} 个")
         value = value if kpi.value is None else f"{sum(site.seen for site in exam.sites)} / {len(exam.sites)}"
+    if kpi.name == "preparation":
+        limit = Word("all thirds 2 or 3", "各段均须 2–3 分")
+        thirds = exam.preparation.thirds if exam.preparation else ()
+        value = value if kpi.value is None else f"{sum(third.score == 2 for third in thirds)} / {len(thirds)}"
     return Tile(words.kpi(kpi.name), value, limit, mark, kpi.source)
 
 

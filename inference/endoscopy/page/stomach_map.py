@@ -33,15 +33,19 @@ class _Station:
 
 # The first one whose words are all in the names of region and site is taken.
 _STATIONS: tuple[tuple[tuple[str, ...], _Station], ...] = (
+    (("pharynx",), _Station(Word("Pharynx", "咽部"), 66, 36)),
     (("oesophagus",), _Station(Word("Oesophagus", "食管"), 222, 34, (20, 54), (-66, 4))),
     (("esophagus",), _Station(Word("Oesophagus", "食管"), 222, 34, (20, 54), (-66, 4))),
     (("duodenum",), _Station(Word("Duodenum", "十二指肠"), 78, 318, (-20, 62), (-14, -44))),
+    (("lesser curvature lesser",), _Station(Word("Lesser curvature", "小弯"), 298, 232, label=(14, 34))),
+    (("greater curvature greater",), _Station(Word("Greater curvature", "大弯"), 396, 276, label=(-16, 34))),
     (("antrum",), _Station(Word("Antrum", "胃窦"), 208, 357, turn=90.0)),
     (("middle", "body"), _Station(Word("Middle and upper body", "胃体中上部"), 366, 176)),
     (("upper", "body"), _Station(Word("Upper body", "胃体上部"), 366, 176)),
     (("lower", "body"), _Station(Word("Lower body", "胃体下部"), 342, 292)),
     (("body",), _Station(Word("Body", "胃体"), 356, 220)),
-    (("fundus",), _Station(Word("Fundus and cardia", "胃底与贲门"), 358, 112)),
+    (("fundus", "cardia"), _Station(Word("Fundus and cardia", "胃底与贲门"), 358, 112)),
+    (("fundus",), _Station(Word("Fundus", "胃底"), 372, 96)),
     (("cardia",), _Station(Word("Cardia", "贲门"), 290, 120)),
     (("angulus",), _Station(Word("Angulus", "胃角"), 262, 338)),
     (("incisura",), _Station(Word("Angulus", "胃角"), 262, 338)),
@@ -76,7 +80,10 @@ class MapSite:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Places that belong together: their name and where it is, and the centre of their ring."""
+    """Places that belong together: their name and where it is, the centre of their ring, and whether it was seen.
+
+    ``is_seen`` is what a model says that tells regions only.
+    """
 
     word: Word
     x: float
@@ -85,6 +92,7 @@ class Region:
     label_y: float
     is_ring: bool
     places: tuple[MapSite, ...]
+    is_seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,8 @@ def stomach_views(exam: StoredExam) -> tuple[StomachView, ...]:
     Args:
         exam: its sites are placed by region and wall; what has no place on the drawing is below it.
     """
+    if not any("retroflex" in f"{site.region} {site.name}".lower() or site.wall == "anterior" for site in exam.sites):
+        return (_view(Word("Sites of the protocol", "方案部位"), list(exam.sites), exam),) if exam.sites else ()
     views = (
         (Word("Forward view", "正镜观察"), [site for site in exam.sites if not _is_retroflexed(site)]),
         (Word("Retroflexed view", "反转观察"), [site for site in exam.sites if _is_retroflexed(site)]),
@@ -151,7 +161,8 @@ def _region(station: _Station, sites: list[StoredSite], exam: StoredExam) -> Reg
     label_x, label_y = (
         (station.x, station.y + RADIUS + 15) if ring else (station.x + station.label[0], station.y + station.label[1])
     )
-    return Region(station.word, station.x, station.y, label_x, label_y, bool(ring), tuple(places))
+    is_seen = any(site.region in (exam.regions_seen or ()) for site in sites)
+    return Region(station.word, station.x, station.y, label_x, label_y, bool(ring), tuple(places), is_seen)
 
 
 def _sector(station: _Station, wall: str, site: StoredSite, exam: StoredExam) -> MapSite:

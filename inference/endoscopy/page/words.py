@@ -78,6 +78,12 @@ KPIS = {
         "Clear observation", "有效观察占比", "Share of that time with a legible picture.", "该时间内画面清晰的比例。"
     ),
     "caecum": Word("Caecum recognised", "识别到盲肠", "Time of the recording.", "录像时间。"),
+    "preparation": Word(
+        "Bowel preparation",
+        "肠道准备",
+        "Thirds of the withdrawal, by time and not by place, with 2 or 3 (Boston scale).",
+        "退镜时间三等分（按时间，非肠段）中达到 2–3 分（波士顿量表）者。",
+    ),
     "coverage": Word("Sites seen", "已观察部位", "Of the sites in the protocol.", "按检查方案。"),
     "speed_red": Word("Too fast", "过快占比", "Share of the withdrawal.", "占退镜时间。"),
     "speed_amber": Word("Fast", "偏快占比", "Share of the withdrawal.", "占退镜时间。"),
@@ -105,10 +111,24 @@ STAGES_ZH = {
     "total": "总计",
 }
 
-ROLES = {"site": Word("Site model", "部位模型"), "lesion": Word("Lesion model", "病灶模型")}
+PARTS = {
+    "coverage": Word("sites seen", "已观察部位"),
+    "legible": Word("clear picture", "画面清晰"),
+    "time": Word("time", "时间"),
+    "speed": Word("speed", "速度"),
+    "preparation": Word("preparation", "肠道准备"),
+}
+"""Parts of the score."""
+
+ROLES = {
+    "site": Word("Site model", "部位模型"),
+    "preparation": Word("Preparation model", "肠道准备模型"),
+    "lesion": Word("Lesion model", "病灶模型"),
+}
 
 role = partial(word_for, words=ROLES)
 kpi = partial(word_for, words=KPIS)
+part = partial(word_for, words=PARTS)
 
 
 def states(is_assessed: bool) -> dict[SpeedState, Word]:

@@ -31,11 +31,15 @@ _ROWS = 2
 
 @dataclass(frozen=True, slots=True)
 class ExamProgress:
-    """The state of the examination: clocks, sites seen, sites of the protocol (0 where it lists none)."""
+    """The state of the examination: clocks, sites seen, sites of the protocol (0 where it lists none).
+
+    ``targets_s`` are the protocol's least time and what to aim at; the next one is shown beside the clock.
+    """
 
     clocks: ClockTimes
     seen: int
     sites: int
+    targets_s: tuple[float, float | None] | None = None
 
 
 class Overlay:
@@ -81,7 +85,7 @@ class Overlay:
             self._boxes(canvas[:height], signals)
         first, second = height + round(1.2 * text_px), height + row_px + round(1.2 * text_px)
         speed = signals.speed if signals is not None else None
-        end_x = self._right(canvas, _clock_words(now.clocks), first, text_px)
+        end_x = self._right(canvas, _clock_words(now, width >= 36 * text_px), first, text_px)
         self._gauge(canvas, speed, (height, row_px), first, text_px, end_x)
         if now.sites:
             self._right(canvas, f"部位 sites {now.seen}/{now.sites}", second, text_px)
@@ -149,10 +153,13 @@ def _words(state: SpeedState, value: float | None) -> str:
     return _STATES[state] if value is None or state is SpeedState.GREY else f"{value:.0f} {_STATES[state]}"
 
 
-def _clock_words(clocks: ClockTimes) -> str:
+def _clock_words(now: ExamProgress, is_wide: bool) -> str:
+    """The clock, and the next target where there is room for it."""
+    clocks = now.clocks
     if clocks.withdrawal_s is None:
         return f"检查 exam {clock(clocks.examination_s)}"
-    return f"退镜 withdrawal {clock(clocks.withdrawal_s)}"
+    ahead_s = [goal for goal in now.targets_s or () if goal is not None and goal > clocks.withdrawal_s]
+    return f"退镜 withdrawal {clock(clocks.withdrawal_s)}" + (f" / {clock(ahead_s[0])}" if ahead_s and is_wide else "")
 
 
 def _legibility(signals: FrameSignals | None) -> tuple[str, tuple[int, int, int]]:

@@ -209,7 +209,7 @@ class _WatchLoop:
         self._analysed += 1
         self._folder.add(signals)
         if self._video is not None:
-            now = ExamProgress(self._watcher.clocks(), self._watcher.seen_sites(), self._sites)
+            now = ExamProgress(self._watcher.clocks(), self._watcher.seen_sites(), self._sites, self._watcher.targets_s)
             self._video.add(arrival.item, signals, now)
 
     @property
@@ -239,7 +239,7 @@ class _WatchLoop:
 
 def assessed_sites(protocol: Protocol) -> int:
     """How many sites are counted on the screen; 0 where they are not assessed, or "0 of 26" would be shown."""
-    return len(protocol.sites) if protocol.models.site else 0
+    return len(protocol.sites) if protocol.models.site and (protocol.models.sites or not protocol.models.scenes) else 0
 
 
 def _forget_video(output: Path) -> None:

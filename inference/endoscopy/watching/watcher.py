@@ -20,6 +20,8 @@ from unmissed.inference.endoscopy.monitors import events as watch_events
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
 from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.monitors.coverage import CoverageTracker
+from unmissed.inference.endoscopy.monitors.preparation import PreparationMonitor
+from unmissed.inference.endoscopy.monitors.regions import RegionTracker
 from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
 from unmissed.inference.endoscopy.motion.freeze import FreezeMeter
 from unmissed.inference.endoscopy.motion.motion import MotionMeter
@@ -57,6 +59,7 @@ class Watcher(Closing):
         sighting: what recognises sites in place of the protocol's classifier: (view, probability of outside) -> Sight.
 
     Attributes:
+        targets_s: least time of the protocol, and what to aim at.
         looks: has frames looked at for lesions; informed by ``keep_pace`` when they come in real time.
 
     Raises:
@@ -67,17 +70,18 @@ class Watcher(Closing):
         self, protocol: Protocol, source: str = "", *, runtime: str = "onnx-cpu", sighting: Sighting | None = None
     ) -> None:
         self._protocol, self._source = protocol, source
-        self._started_at = local_now()
+        self._started_at, self.targets_s = local_now(), (protocol.minimum_s, protocol.aim_s)
         self._content, self._clarity, self._freeze = ContentFinder(), ClarityMeter(), FreezeMeter()
         self._similarity, self._motion, self._outside = SimilarityMeter(), MotionMeter(), OutsideMeter()
         self._speed = SpeedMonitor(protocol.speed)
         self._sight_model: SightModel | None = None
         if sighting is None:
-            self._sight_model = SightModel(protocol.models, runtime=runtime)
+            self._sight_model = SightModel(protocol.models, protocol.preparation.share, runtime=runtime)
             sighting = self._sight_model.classify
         self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
+        self._regions, self._preparation = RegionTracker(protocol), PreparationMonitor(protocol.preparation)
         self._times, self._steady = StageTimes(), SteadyTimes()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
         find, alerts = self._lesions.detect if self._lesions.choice else None, LesionAlerts(protocol.lesion)
@@ -147,7 +151,7 @@ class Watcher(Closing):
             frames_dropped: by the queue before the watcher.
         """
         self._events += (*self.looks.end(self._span_s[1]), *self._clocks.finish(self._span_s[1]))
-        looks = self.looks.summary()
+        looks, clocks = self.looks.summary(), self._clocks.result()
         self._events.append(watch_events.ended(self._span_s[1], ended))
         width, height = self._size or (0, 0)
         return ExamResult(
@@ -158,7 +162,7 @@ class Watcher(Closing):
             frames={**self._frames, "read": self._frames["read"] + frames_dropped, "dropped": frames_dropped},
             width_px=width,
             height_px=height,
-            clocks=self._clocks.result(),
+            clocks=clocks,
             coverage=self._coverage.result(),
             events=tuple(self._events),
             times_ms=self._times.summary(),
@@ -171,6 +175,8 @@ class Watcher(Closing):
             ),
             provenance=self._provenance(),
             lesion_looks=looks,
+            preparation=self._preparation.result(clocks.caecum_s, watch_events.left_s(self._events, self._span_s[1])),
+            regions_seen=self._regions.result(),
         )
 
     def close(self) -> None:
@@ -212,6 +218,8 @@ class Watcher(Closing):
             observed = legible and not signals.frozen
             found = self._clocks.update(time_s, signals.sight.scene, legible, signals.frozen)
             found += self._coverage.update(time_s, observed, signals.sight, lambda: view.image)
+            self._regions.update(time_s, observed, signals.sight)
+            self._preparation.update(time_s, observed, signals.sight, signals.clarity.reason)
             found += status.events
             if self._protocol.speed is not None:
                 found += self._speed_events.update(time_s, signals.speed, signals.motion)
@@ -234,7 +242,7 @@ class Watcher(Closing):
         self._size = (width, height)
 
     def _provenance(self) -> Mapping[str, Any]:
-        chosen = {"site": self._sight_model.choice if self._sight_model else None, "lesion": self._lesions.choice}
+        chosen = {**(self._sight_model.choices if self._sight_model else {}), "lesion": self._lesions.choice}
         return {
             "protocol": self._protocol.model_dump(mode="json"),
             "models": {role: choice.provenance() for role, choice in chosen.items() if choice is not None},

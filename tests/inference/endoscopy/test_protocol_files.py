@@ -11,6 +11,7 @@ from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.public import gastrohun, gastrovision, hyperkvasir
 from unmissed.datasets.synthetic.exams.scripted import ROUTE
 from unmissed.inference.endoscopy.protocol import Protocol, ProtocolModels, load_protocol, protocol_names
+from unmissed.models import zoo
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "protocols.md").read_text("utf-8")
 GASTROSCOPY = load_protocol("gastroscopy")
@@ -69,7 +70,25 @@ class TestLists:
         models = load_protocol(name).models
         mapped = [item for classes in (*models.sites.values(), *models.scenes.values()) for item in classes]
         assert mapped and set(mapped) <= {item.id for item in LABELS[name].classes}
-        assert set(models.sites) == {site.code for site in load_protocol(name).sites}
+        assert set(models.sites) == (
+            set() if name == "colonoscopy" else {site.code for site in load_protocol(name).sites}
+        )
+
+    def test_ten_sites_that_the_model_tells(self):
+        protocol = load_protocol("gastroscopy-10")
+        assert len(protocol.sites) == len(protocol.models.sites) == 10
+        if protocol.models.site not in zoo.names():
+            pytest.skip(f"{protocol.models.site} is not in the zoo yet")
+        mapped = {item for classes in protocol.models.sites.values() for item in classes}
+        assert mapped <= set(zoo.resolve(protocol.models.site).card.class_ids)
+
+    def test_a_coarse_model_of_the_ten_sites_tells_regions_of_the_26(self):
+        ten = {item for classes in load_protocol("gastroscopy-10").models.sites.values() for item in classes}
+        assert {item for classes in GASTROSCOPY.models.regions.values() for item in classes} <= ten
+
+    def test_classes_of_preparation_are_those_of_the_dataset(self):
+        told = load_protocol("colonoscopy").models.preparation
+        assert {*told.poor, *told.good} <= {item.id for item in hyperkvasir.INFO.classes}
 
 
 def fields_of(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -106,3 +125,15 @@ def test_a_protocol_with_an_unknown_site_is_a_clear_error(tmp_path):
     path.write_text(text.replace("- A2\n", "- A9\n", 1), "utf-8")
     with pytest.raises(ConfigError, match="unknown sites A9"):
         load_protocol(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"aim_s": 60.0}, "aim_s 60 is less than"),
+        ({"models": {"regions": {"spleen": ["x"]}}}, "unknown regions spleen"),
+    ],
+)
+def test_aims_and_regions_that_cannot_be_are_clear_errors(change, message):
+    with pytest.raises(ValueError, match=message):
+        Protocol.model_validate(GASTROSCOPY.model_dump() | change)

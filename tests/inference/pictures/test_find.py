@@ -239,3 +239,17 @@ class TestCommand:
         assert self.run(model, folder, "-o", tmp_path / "o.csv", "--groups") == 2
         assert "--groups does not apply" in capsys.readouterr().err
         assert not (tmp_path / "o.csv").exists()
+
+
+def test_a_finder_for_endoscopes_searches_what_they_show(make_finder, tmp_path):
+    """In the margin is writing as bright as a find; places are those of the whole picture."""
+    model = make_finder(um_per_px=None, picture_px=192)
+    card = model.card.model_copy(update={"input": model.card.picture_input.model_copy(update={"area": "endoscope"})})
+    frame = np.zeros((200, 400, 3), np.uint8)
+    frame[4:196, 180:372] = picture(192, 192, [(100, 60, "red")])
+    frame[90:104, 20:34] = (255, 30, 30)
+    cv2.imwrite(str(tmp_path / "frame.png"), frame[..., ::-1])
+    with FindPipeline(ModelFile(card, "fp32", model.path)) as finder:
+        (row,) = finder.predict([tmp_path / "frame.png"])
+    (find,) = row.finds
+    assert abs(find.x_px + find.width_px / 2 - 280) < 6 and abs(find.y_px + find.height_px / 2 - 64) < 6

@@ -16,8 +16,17 @@ from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.monitors.events import lesion_pace_notes
 from unmissed.inference.endoscopy.page.colon_map import colon_map
 from unmissed.inference.endoscopy.page.stomach_map import stomach_views
-from unmissed.inference.endoscopy.protocol import load_protocol, protocol_names
-from unmissed.inference.endoscopy.values import Coverage, Event, EventKind, LesionLooks, SiteCredit, SpeedState
+from unmissed.inference.endoscopy.protocol import ScoreWeights, load_protocol, protocol_names
+from unmissed.inference.endoscopy.values import (
+    Coverage,
+    Event,
+    EventKind,
+    LesionLooks,
+    Preparation,
+    PreparedThird,
+    SiteCredit,
+    SpeedState,
+)
 
 EVIL = "'\"><img src=x onerror=alert(1)><script>alert(2)</script>"
 
@@ -242,3 +251,47 @@ def test_how_often_the_lesion_model_looked_is_told_in_both_languages(tmp_path, c
         assert (words in text) is is_told, words
     assert StoredExam.model_validate_json((tmp_path / "exam.json").read_bytes()).lesion_looks.looks == looks.looks
     assert bool(notes) is is_told
+
+
+def test_preparation_start_and_aim_are_on_the_page(tmp_path, colonoscopy):
+    exam = colonoscopy(rate=2.0)
+    thirds = (
+        PreparedThird(180.0, 300.0, 2, 0.9, 80.0),
+        PreparedThird(300.0, 420.0, 1, 0.3, 50.0),
+        PreparedThird(420.0, 540.0, None, None, 4.0),
+    )
+    clocks = replace(exam.result.clocks, caecum_by="picture")
+    changed = replace(exam.result, clocks=clocks, preparation=Preparation(thirds, False, "few_frames"))
+    weights = ScoreWeights(time=1, preparation=2)
+    protocol = exam.protocol.model_copy(update={"score": weights})
+    text = read(type(exam)(protocol, exam.signals, changed).write(tmp_path))[1]
+    for words in (
+        "✗ Not met: withdrawal time, bowel preparation",
+        "at least 6:00, aim 9:00",
+        "至少 6:00，目标 9:00",
+        "1 / 3",
+        "only 4 s of assessable view",
+        "Thirds of the withdrawal by time, not segments",
+        "并非肠段",
+        "started automatically, by image recognition",
+        "退镜计时由图像识别盲肠自动开始",
+        "not assessed, left out",
+        "Score 54.",
+    ):
+        assert words in text, words
+    found = StoredExam.model_validate_json((tmp_path / "exam.json").read_bytes())
+    assert (found.preparation, found.clocks.caecum_by, found.protocol.aim_s) == (changed.preparation, "picture", 540)
+    assert found.score_parts == {"coverage": None, "time": pytest.approx(329.5 / 540), "preparation": 0.5}
+    assert found.score == pytest.approx(100 * (329.5 / 540 + 2 * 0.5) / 3)
+    kpi = next(kpi for kpi in found.kpis if kpi.name == "preparation")
+    assert (kpi.value, kpi.met) == (0.5, False)
+
+
+def test_regions_of_a_coarse_model_are_tinted_and_no_site_is_called_seen(tmp_path, make_exam, frame):
+    signals = tuple(frame(index / 2) for index in range(1000))
+    exam = make_exam(load_protocol("gastroscopy"), signals, regions_seen=("antrum",))
+    reader, text = read(exam.write(tmp_path))
+    assert reader.classes.count("region seen") == 1
+    assert reader.classes.count("place unknown") == 26
+    assert "The model tells regions and not sites" in text and "粗分类模型" in text
+    assert StoredExam.model_validate_json((tmp_path / "exam.json").read_bytes()).regions_seen == ("antrum",)

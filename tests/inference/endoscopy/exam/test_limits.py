@@ -95,6 +95,14 @@ LIMITS = [
         (26, True),
     ),
     Limit(
+        "10 sites",
+        "configs/protocols/gastroscopy-10.yaml: sites:",
+        "the pictures of upper-gi-sites",
+        partial(coverage_is_met, protocol="gastroscopy-10"),
+        (9, False),
+        (10, True),
+    ),
+    Limit(
         "22 sites",
         "configs/protocols/gastroscopy-22.yaml: sites:",
         "Yao 2013, GastroHUN",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from draw_constants import Limit
 
+from unmissed.datasets.pictures.endoscope_area import endoscope_box, find_area
 from unmissed.inference.endoscopy.frame.burnt_in_text import BurntInTextFinder
-from unmissed.inference.endoscopy.frame.picture_area import find_area
 
 
 def has_area(inner: int, ground: int = 0, *, side: int = 160, shape: int = 240, varied: int = 0) -> bool:
@@ -48,6 +48,14 @@ def guide_is_cut(green: int) -> bool:
     return not find_area(most, np.zeros_like(most), colours)[180, 20]
 
 
+def still_is_cut(per_mille: int) -> bool:
+    """Whether a lit square of so many thousandths of a still is taken for the endoscope's picture."""
+    side = round((per_mille / 1000) ** 0.5 * 240)
+    image = np.zeros((240, 240, 3), np.uint8)
+    image[40 : 40 + side, 40 : 40 + side] = (180, 120, 100)
+    return endoscope_box(image) != (0, 0, 240, 240)
+
+
 def still_margin_is_cut(range_within: int, range_of_margin: int) -> bool:
     most = np.full((200, 200), 150, np.uint8)
     varied = np.full((200, 200), range_within, np.uint8)
@@ -81,7 +89,7 @@ HERE = "the comment beside it"
 LIMITS = [
     Limit(
         "24 is above black",
-        "picture_area.py: _FLOOR = 24",
+        "datasets/pictures/endoscope_area.py: _FLOOR = 24",
         "black does not reach it, video noise included",
         has_area,
         (24, False),
@@ -89,7 +97,7 @@ LIMITS = [
     ),
     Limit(
         "16 above the margin",
-        "picture_area.py: _ABOVE_MARGIN = 16",
+        "datasets/pictures/endoscope_area.py: _ABOVE_MARGIN = 16",
         HERE,
         partial(has_area, ground=50),
         (66, False),
@@ -97,7 +105,7 @@ LIMITS = [
     ),
     Limit(
         "60 is no black margin",
-        "picture_area.py: _BRIGHT_MARGIN = 60",
+        "datasets/pictures/endoscope_area.py: _BRIGHT_MARGIN = 60",
         "corners brighter than this",
         bright_margin_is_none,
         (59, True),
@@ -105,7 +113,7 @@ LIMITS = [
     ),
     Limit(
         "2 % of the frame",
-        "picture_area.py: _LEAST_SHARE = 0.02",
+        "datasets/pictures/endoscope_area.py: _LEAST_SHARE = 0.02",
         "a smaller area is no picture",
         small_area,
         (19, False),
@@ -113,7 +121,7 @@ LIMITS = [
     ),
     Limit(
         "letters of 3.5 %",
-        "picture_area.py: _OPEN_SHARE = 0.035",
+        "datasets/pictures/endoscope_area.py: _OPEN_SHARE = 0.035",
         "letters in the margin are thinner",
         letters_are_gone,
         (14, True),
@@ -121,15 +129,23 @@ LIMITS = [
     ),
     Limit(
         "40 above red is the guide",
-        "picture_area.py: _GUIDE_GREEN = 40",
+        "datasets/pictures/endoscope_area.py: _GUIDE_GREEN = 40",
         "tissue is never like that; Kvasir",
         guide_is_cut,
         (40, False),
         (41, True),
     ),
     Limit(
+        "15 % of a still",
+        "datasets/pictures/endoscope_area.py: _STILL_SHARE = 0.15",
+        "smaller is a lit spot of a dark picture",
+        still_is_cut,
+        (145, False),
+        (156, True),
+    ),
+    Limit(
         "6 grey levels are still",
-        "picture_area.py: _STILL_RANGE = 6",
+        "datasets/pictures/endoscope_area.py: _STILL_RANGE = 6",
         HERE,
         partial(still_margin_is_cut, 50),
         (6, True),
@@ -137,7 +153,7 @@ LIMITS = [
     ),
     Limit(
         "24 grey levels have moved",
-        "picture_area.py: _MOVED_RANGE = 24",
+        "datasets/pictures/endoscope_area.py: _MOVED_RANGE = 24",
         HERE,
         partial(still_margin_is_cut, range_of_margin=0),
         (23, False),

@@ -70,6 +70,36 @@ def test_without_a_classifier_nothing_is_told_but_the_outside(view):
         assert model.classify(view, 0.1).site == ""
 
 
+def test_regions_of_a_coarse_model_are_no_sites(view, told):
+    sight = of(view, regions={"oesophagus": ["normal-z-line", "barretts"], "antrum": ["normal-pylorus"]})
+    expected = {"oesophagus": told["normal-z-line"] + told["barretts"], "antrum": told["normal-pylorus"]}
+    assert sight.regions == pytest.approx(expected, abs=1e-5) and sight.probabilities == {}
+
+
+def test_regions_of_another_model_are_left_aside(view, told):
+    sight = of(view, regions={"oesophagus": ["esophagus"], "antrum": ["normal-pylorus"]})
+    assert sight.regions == {} and set(sight.probabilities) == set(told)
+
+
+@pytest.mark.parametrize("own", [None, MODEL])
+def test_preparation_is_the_share_of_good(view, told, own):
+    models = {"sites": {"Z": ["barretts"]}, "preparation": {"model": own, "poor": ["bbps-0-1"], "good": ["bbps-2-3"]}}
+    models |= {"site": None} if own else {"site": MODEL}
+    expected = told["bbps-2-3"] / (told["bbps-2-3"] + told["bbps-0-1"])
+    with SightModel(ProtocolModels(**models), 1e-9) as model:
+        assert model.classify(view, 0.0).preparation == pytest.approx(expected, rel=1e-3)
+        assert (model.choices["preparation"] is not None) == (own is not None)
+    with SightModel(ProtocolModels(**models), 0.999) as model:
+        assert model.classify(view, 0.0).preparation is None
+
+
+def test_a_model_without_the_classes_of_preparation_is_said(view):
+    models = ProtocolModels(site=MODEL, sites={"Z": ["barretts"]}, preparation={"poor": ["mud"], "good": ["bbps-2-3"]})
+    with SightModel(models) as model:
+        assert any("preparation is not assessed" in note for note in model.notes)
+        assert model.classify(view, 0.0).preparation is None
+
+
 def test_classes_that_the_model_has_not_are_named():
     with pytest.raises(ConfigError, match=r"z-lime.*expected.*normal-z-line"):
         SightModel(ProtocolModels(site=MODEL, sites={"Z": ["z-lime"]}))

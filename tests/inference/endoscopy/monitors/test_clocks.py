@@ -117,10 +117,31 @@ class TestWhatMustNotMatter:
 
 
 class TestTurningPoint:
-    def test_the_last_stay_counts(self):
-        player = Player().play(10, IN).play(5, CAECUM).play(60, IN).play(5, CAECUM).play(30, IN).end()
-        assert player.clocks.result().caecum_s == pytest.approx(75, abs=0.11)
+    def test_going_back_to_the_caecum_does_not_start_the_clock_anew(self):
+        player = Player().play(10, IN).play(5, CAECUM).play(60, IN).play(9, CAECUM).play(30, IN).end()
+        times = player.clocks.result()
+        assert (times.caecum_s, times.caecum_by) == (pytest.approx(10, abs=0.11), "picture")
+        assert player.at(EventKind.CAECUM) == [10]
+
+    def test_a_stay_more_than_twice_as_long_corrects_a_false_start(self):
+        player = Player().play(10, IN).play(5, CAECUM).play(60, IN).play(11, CAECUM).play(30, IN).end()
+        times = player.clocks.result()
+        assert times.caecum_s == pytest.approx(75, abs=0.11)
+        assert times.withdrawal_s == pytest.approx(41, abs=0.11)
         assert player.at(EventKind.CAECUM) == [10, 75]
+
+    def test_lone_frames_and_a_flickering_caecum_start_nothing(self):
+        player = Player().play(10, IN)
+        for _ in range(30):
+            player.play(0.5, CAECUM).play(0.5, IN)
+        player.play(2.8, CAECUM).play(20, IN).end()
+        assert player.clocks.result().caecum_s is None
+
+    def test_a_stay_that_is_mostly_recognised_starts_at_its_beginning(self):
+        player = Player().play(10, IN)
+        for _ in range(6):
+            player.play(1.5, CAECUM).play(0.5, IN)
+        assert player.play(20, IN).end().clocks.result().caecum_s == pytest.approx(10, abs=0.11)
 
     def test_a_short_look_aside_does_not_end_a_stay(self):
         player = Player().play(10, IN).play(5, CAECUM).play(6, IN).play(5, CAECUM).play(30, IN).end()
@@ -129,14 +150,14 @@ class TestTurningPoint:
 
     @pytest.mark.parametrize(("aside_s", "stays"), [(9, [10]), (11, [10, 26])])
     def test_ten_seconds_part_two_stays(self, aside_s, stays):
-        player = Player().play(10, IN).play(5, CAECUM).play(aside_s, IN).play(5, CAECUM).play(30, IN).end()
+        player = Player().play(10, IN).play(5, CAECUM).play(aside_s, IN).play(12, CAECUM).play(30, IN).end()
         assert player.clocks.result().caecum_s == pytest.approx(stays[-1], abs=0.11)
         assert player.at(EventKind.CAECUM) == stays
 
     def test_the_key_outweighs_pictures(self):
         player = Player().play(20, IN).mark().play(30, IN).play(5, CAECUM).play(30, IN).end()
         times = player.clocks.result()
-        assert times.caecum_s == pytest.approx(20)
+        assert (times.caecum_s, times.caecum_by) == (pytest.approx(20), "key")
         assert times.withdrawal_s == pytest.approx(65, abs=0.11)
         assert player.kinds().count(EventKind.CAECUM) == 1
 

@@ -14,7 +14,7 @@ from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import ClockTimes, Scene
 
 COLON = load_protocol("colonoscopy")
-LONGEST_FRAME_S, SAME_STAY_S = 2.0, 10.0
+LONGEST_FRAME_S, SAME_STAY_S, AGAIN = 2.0, 10.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class Walk:
                     withdrawal += after_s
                     effective += after_s * span.legible
         told = None if turn_s is None else withdrawal
-        return ClockTimes(examination, told, therapy, effective, turn_s, frozen, illegible)
+        by = None if turn_s is None else "picture" if self.marked_s is None else "key"
+        return ClockTimes(examination, told, therapy, effective, turn_s, frozen, illegible, by)
 
     def _count(self, time_s):
         if self.last is None:
@@ -79,13 +80,23 @@ class Walk:
     def _turning_point(self, runs):
         if self.marked_s is not None:
             return self.marked_s
-        turn_s = left_s = None
+        stays = []
         for start_s, end_s, scene in runs:
             if scene is Scene.CAECUM:
-                if turn_s is None or start_s - left_s > SAME_STAY_S:
-                    turn_s = start_s
-                left_s = end_s
-        return turn_s
+                if not stays or start_s - stays[-1][1] > SAME_STAY_S:
+                    stays.append([start_s, end_s, 0.0])
+                stays[-1][1] = end_s
+                inside = [
+                    min(end_s, span.end_s) - max(start_s, span.start_s)
+                    for span in self.spans
+                    if span.legible and not span.frozen
+                ]
+                stays[-1][2] += sum(seconds for seconds in inside if seconds > 0)
+        turn = None
+        for stay in stays:
+            if turn is None or stay[2] > AGAIN * turn[2] + 1e-9:
+                turn = stay
+        return turn[0] if turn else None
 
 
 def _runs(last: SceneStretch | None):

@@ -11,14 +11,17 @@ from draw_constants import Limit
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
 from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.monitors.events import lesion_pace_notes
-from unmissed.inference.endoscopy.protocol import LesionLimits, load_protocol
+from unmissed.inference.endoscopy.monitors.preparation import PreparationMonitor
+from unmissed.inference.endoscopy.protocol import LesionLimits, PreparationLimits, load_protocol
 from unmissed.inference.endoscopy.values import (
     Box,
     ClockTimes,
     EventKind,
     Lesion,
     LesionLooks,
+    Reason,
     Scene,
+    Sight,
 )
 
 protocol_of = cache(load_protocol)
@@ -49,8 +52,68 @@ def times_told(seconds: float, aside: EventKind, scene: Scene) -> int:
 
 
 def stays(aside_s: float) -> int:
-    """How often the caecum is told when it was left for so long."""
-    return times_told(aside_s, EventKind.CAECUM, Scene.CAECUM)
+    """How often the caecum is told when it was left for so long, the second time for more than twice as long."""
+    _, kinds = times_of([(5.0, INSIDE), (5.0, CAECUM), (aside_s, INSIDE), (12.0, CAECUM)], 20.0)
+    return kinds.count(EventKind.CAECUM)
+
+
+def is_caecum_of(frames: int) -> bool:
+    """Whether minutes start the clock in which so many of ten frames show the caecum."""
+    clocks = Clocks(protocol_of("colonoscopy"))
+    for index in range(1200):
+        of_ten = index % 10 * frames % 10 < frames
+        clocks.update(index / 10, Scene.CAECUM if of_ten else Scene.INSIDE, True, False)
+    return clocks.result().caecum_s is not None
+
+
+def turns(seconds: float) -> int:
+    """How often the caecum is told that was there for 5 s and, a minute later, for so long."""
+    _, kinds = times_of([(5.0, INSIDE), (5.0, CAECUM), (60.0, INSIDE), (seconds, CAECUM), (9.0, INSIDE)], 20.0)
+    return kinds.count(EventKind.CAECUM)
+
+
+def first_third(parts: Sequence[tuple[float, float | None, bool]], end_s: float = 300.0) -> Any:
+    """Preparation of the first third, of parts (seconds, probability of good, washing) of ten frames a second."""
+    monitor, time_s = PreparationMonitor(PreparationLimits()), 0.0
+    for seconds, good, is_water in parts:
+        for _ in range(round(10 * seconds)):
+            sight = Sight(Scene.INSIDE, {}, preparation=good)
+            monitor.update(time_s, not is_water, sight, Reason.WATER if is_water else Reason.NONE)
+            time_s += 0.1
+    monitor.update(time_s, False, Sight(Scene.INSIDE, {}), Reason.BLUR)
+    found = monitor.result(0.0, end_s)
+    return found.thirds[0]
+
+
+def score_of_good(good: float) -> int | None:
+    return first_third([(30.0, good, False)]).score
+
+
+def score_of_seconds(seconds: float) -> int | None:
+    return first_third([(seconds, 0.9, False)]).score
+
+
+def window_seconds(seconds: float) -> float:
+    """Seconds that are in whole windows."""
+    return round(first_third([(seconds, 0.9, False)]).seconds, 3)
+
+
+def score_of_wash(wash_s: float, before_s: float) -> int | None:
+    """Score of a dirty stretch, seconds without an answer, washing, and a shorter clean stretch."""
+    return first_third([(13.0, 0.1, False), (before_s, None, False), (wash_s, None, True), (10.0, 0.9, False)]).score
+
+
+def windows_across(pause_s: float) -> float:
+    """Seconds in a window of 2 s and of 1 s with so much between them that shows nothing."""
+    return round(first_third([(2.0, 0.9, False), (pause_s - 2.0, None, False), (1.0, 0.9, False)]).seconds, 3)
+
+
+def slow_frames(step_s: float, frames: int) -> float:
+    """Seconds in windows of so few frames; the last one is not over."""
+    monitor = PreparationMonitor(PreparationLimits())
+    for index in range(frames):
+        monitor.update(index * step_s, True, Sight(Scene.INSIDE, {}, preparation=0.9), Reason.NONE)
+    return round(monitor.result(0.0, 300.0).thirds[0].seconds, 3)
 
 
 def tools(aside_s: float) -> int:
@@ -177,6 +240,14 @@ LIMITS = [
         (420.1, False),
     ),
     Limit(
+        "7 min, gastroscopy-10",
+        "configs/protocols/gastroscopy-10.yaml: minimum_s: 420",
+        ESGE_STOMACH,
+        partial(is_short, protocol="gastroscopy-10"),
+        (419.9, True),
+        (420.1, False),
+    ),
+    Limit(
         "7 min, gastroscopy-22",
         "configs/protocols/gastroscopy-22.yaml: minimum_s: 420",
         ESGE_STOMACH,
@@ -209,12 +280,84 @@ LIMITS = [
         (420.1, False),
     ),
     Limit(
-        "the caecum for 2 s",
-        "scenes.py: Scene.CAECUM: 1.5",
+        "the caecum for 3 s",
+        "inference/endoscopy/protocol.py: seconds: float = Field(3.0",
         f"{SCENES}: it starts a clock",
         partial(is_believed, scene=CAECUM, within=INSIDE, told_by=EventKind.CAECUM),
-        (1.9, False),
-        (2.1, True),
+        (2.9, False),
+        (3.1, True),
+    ),
+    Limit(
+        "the caecum in 6 of 10 frames",
+        "inference/endoscopy/protocol.py: share: float = Field(0.6",
+        "more than half: a classifier's errors hang together",
+        is_caecum_of,
+        (5, False),
+        (7, True),
+    ),
+    Limit(
+        "a stay twice as long starts anew",
+        "inference/endoscopy/protocol.py: again: float = Field(2.0",
+        "a false start is shorter than the caecum, and going back no restart",
+        turns,
+        (9.8, 1),
+        (10.3, 2),
+    ),
+    Limit(
+        "half of the windows well prepared",
+        "inference/endoscopy/protocol.py: good: float = Field(0.5",
+        "the classifier's own middle",
+        score_of_good,
+        (0.49, 1),
+        (0.5, 2),
+    ),
+    Limit(
+        "9 s of a third assessable",
+        "inference/endoscopy/protocol.py: least_s: float = Field(9.0",
+        "three windows, the least that a median outvotes one of",
+        score_of_seconds,
+        (8, None),
+        (10, 2),
+    ),
+    Limit(
+        "windows of 3 s",
+        "inference/endoscopy/protocol.py: window_s: float = Field(3.0",
+        "a few seconds of one view",
+        window_seconds,
+        (11, 9.0),
+        (12.1, 12.0),
+    ),
+    Limit(
+        "washing of 1 s",
+        "preparation.py: _WASH_S = 1.0",
+        HERE,
+        partial(score_of_wash, before_s=0.0),
+        (0.8, 1),
+        (1.2, 2),
+    ),
+    Limit(
+        "washed within 15 s",
+        "preparation.py: _WASHED_S = 15.0",
+        HERE,
+        partial(score_of_wash, 2.0),
+        (0.0, 2),
+        (16.0, 1),
+    ),
+    Limit(
+        "a window of 15 s at most",
+        "preparation.py: _LONGEST_WINDOW_S = 15.0",
+        HERE,
+        windows_across,
+        (13, 3.0),
+        (16, 0.0),
+    ),
+    Limit(
+        "a frame stands for 1 s of preparation",
+        "preparation.py: _LONGEST_FRAME_S = 1.0",
+        HERE,
+        partial(slow_frames, frames=4),
+        (0.75, 0.0),
+        (1.5, 3.0),
     ),
     Limit(
         "outside for 1.5 s",

@@ -211,11 +211,12 @@ def test_the_words_of_the_gauge_end_before_the_clock(width, monkeypatch):
     withdrawing, overlay = replace(CLOCKS, withdrawal_s=372.0), Overlay()
     for state in SpeedState:
         written.clear()
-        canvas = overlay.draw(None, (width, 288), signals(speed=100.0, state=state), ExamProgress(withdrawing, 0, 0))
+        now = ExamProgress(withdrawing, 0, 0, (360.0, 540.0))
+        canvas = overlay.draw(None, (width, 288), signals(speed=100.0, state=state), now)
         starts = {words: x for x, words in written}
         words = next(word for word in starts if word.endswith(STATES[state].en.lower()))
         end = overlay._end(canvas, words, starts[words], 10, int(np.clip(width / 36, 11, 48)))
-        assert end < starts["退镜 withdrawal 6:12"], words
+        assert end < starts["退镜 withdrawal 6:12" + (" / 9:00" if width > 400 else "")], words
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (372.9, "6:12"), (3671, "1:01:11")])
@@ -274,7 +275,7 @@ class Counting:
 
     def __init__(self, protocol, name):
         self.source, self.items, self.marks, self.events = name, [], [], []
-        self.looks = Paces()
+        self.looks, self.targets_s = Paces(), (protocol.minimum_s, protocol.aim_s)
 
     def take(self, item):
         self.items.append(item)
@@ -415,3 +416,13 @@ def test_only_frames_that_come_in_real_time_are_looked_at_by_turns(tmp_path, opt
     )
     assert watcher.looks.told == told
     assert moments[-1].frames_per_look == 3
+
+
+def test_the_next_target_stands_beside_the_clock():
+    def band(withdrawal_s, targets_s):
+        clocks = ClockTimes(900.0, withdrawal_s, 0.0, 0.0, 10.0, 0.0, 0.0)
+        return Overlay().draw(None, (720, 288), None, ExamProgress(clocks, 0, 0, targets_s)).tobytes()
+
+    assert band(100.0, (360.0, 540.0)) == band(100.0, (360.0, None)) != band(100.0, None)
+    assert band(400.0, (360.0, 540.0)) == band(400.0, (540.0, None)) != band(400.0, None)
+    assert band(600.0, (360.0, 540.0)) == band(600.0, None)

@@ -177,3 +177,15 @@ def test_frames_that_arrive_in_bursts_are_read_as_if_they_came_evenly():
     read = [np.median([item.speed.speed for item in signals[40:] if item.speed.speed]) for signals in (even, bursts)]
     assert read[1] == pytest.approx(read[0], rel=0.05)
     assert any("arrived in bursts" in note and "成批" in note for note in result.notes)
+
+
+def test_preparation_and_regions_reach_the_result_and_what_started_the_clock():
+    def script(time_s):
+        scene = Scene.CAECUM if 2 <= time_s < 7 else Scene.INSIDE
+        return Sight(scene, {}, {}, 0.9 if time_s >= 7 else 0.1)
+
+    _, result = play("colonoscopy", live(0, 45), script)
+    assert (result.clocks.caecum_by, result.clocks.caecum_s) == ("picture", pytest.approx(2, abs=0.3))
+    assert [third.score for third in result.preparation.thirds] == [2, 2, 2]
+    assert result.preparation.adequate is True
+    assert result.regions_seen is None

@@ -1,7 +1,14 @@
-"""The endoscope's picture among margins, letters and boxes, found from how bright pixels were and how they varied."""
+"""The endoscope's picture among margins, letters and boxes: in a stream from how its pixels varied, or in one still."""
+
+from typing import Literal
 
 import cv2
 import numpy as np
+
+from unmissed.datasets.pictures.images import Fit, fit_image, shrink_to
+
+Area = Literal["endoscope"]
+LEARN_PX = 240  # longer side of the thumbnail that the area is learned on
 
 _FLOOR = 24  # brightness (largest of R, G, B) that black does not reach, video noise and limited range included
 _ABOVE_MARGIN = 16
@@ -12,6 +19,7 @@ _STILL_RANGE = 6  # grey values that a still pixel may vary by
 _MOVED_RANGE = 24  # median variation of the bright pixels from which still ones differ
 _GUIDE_GREEN = 40  # by which the green of a position guide is above its red; tissue is never like that
 _GUIDE_SHARES = (0.004, 0.2)  # of the frame
+_STILL_SHARE = 0.15  # of a still, by the box of its area; a smaller one is a lit spot of a dark picture
 _GUIDE_FILL = 0.8  # of its bounding box: a guide is a rectangle
 
 
@@ -44,6 +52,50 @@ def find_area(most: np.ndarray, varied: np.ndarray, colours: np.ndarray) -> np.n
         return whole
     outlines, _ = cv2.findContours((labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return cv2.drawContours(np.zeros(most.shape, np.uint8), outlines, -1, 255, cv2.FILLED)
+
+
+def edges_of(area: np.ndarray, size: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the area in a frame of this size (height, width)."""
+    left, top, width, height = cv2.boundingRect(area)
+    along_x, along_y = size[1] / area.shape[1], size[0] / area.shape[0]
+    return round(left * along_x), round(top * along_y), round((left + width) * along_x), round((top + height) * along_y)
+
+
+def endoscope_box(image: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what the endoscope shows in a still; all of it where no picture can be found.
+
+    Corners of an octagon or a circle that lie inside the box stay, as in the frames of a stream, and so does a position
+    guide inside it.
+
+    Args:
+        image: uint8 (h, w, 3) RGB.
+    """
+    thumb = shrink_to(image, LEARN_PX)
+    level = thumb.max(axis=2)
+    left, top, right, bottom = edges_of(find_area(level, np.zeros_like(level), thumb), image.shape[:2])
+    height, width = image.shape[:2]
+    if (right - left) * (bottom - top) < _STILL_SHARE * height * width:
+        return 0, 0, width, height
+    return left, top, right, bottom
+
+
+def cut_to_endoscope(image: np.ndarray) -> np.ndarray:
+    """The part of uint8 (h, w, 3) RGB that the endoscope shows, a view."""
+    left, top, right, bottom = endoscope_box(image)
+    return image[top:bottom, left:right]
+
+
+def fit_area(image: np.ndarray, size_px: int, fit: Fit, area: Area | None) -> np.ndarray:
+    """Bring a picture to the square of a model, uint8 (size_px, size_px, 3), by what the model looks at."""
+    return fit_image(cut_to_endoscope(image) if area else image, size_px, fit)
+
+
+def least_side(size_px: int, fit: Fit, area: Area | None) -> int | None:
+    """The short side that a JPEG must keep when it is decoded; None for all of it.
+
+    A crop is cut at native scale, and what is cut out first would lack pixels.
+    """
+    return None if fit == "crop" or area else size_px
 
 
 def _threshold(most: np.ndarray) -> float:
