@@ -20,9 +20,10 @@ from unmissed.benchmarks.studies.streams.watched_stills import (
     watch_film,
 )
 from unmissed.datasets.basis.errors import ConfigError, run_main
-from unmissed.datasets.synthetic.exams.stills import StillShelf, list_classes, list_polyps, list_sites
+from unmissed.datasets.synthetic.exams.stills import ListedStill, StillShelf, list_classes, list_polyps, list_sites
 from unmissed.datasets.synthetic.exams.stills_files import written
-from unmissed.datasets.synthetic.exams.stills_film import StillFilm, film_format
+from unmissed.datasets.synthetic.exams.stills_film import StillFilm, film_format, usable_stills
+from unmissed.datasets.synthetic.exams.stills_motion import FilmFormat
 from unmissed.datasets.synthetic.exams.stills_script import film_colonoscopy, film_gastroscopy
 from unmissed.datasets.synthetic.exams.stills_timeline import FilmScript
 from unmissed.inference.endoscopy.protocol import Protocol, load_protocol
@@ -68,9 +69,9 @@ def _reader() -> argparse.ArgumentParser:
 def _gastroscopies(given: argparse.Namespace, protocol: Protocol) -> list[str]:
     if protocol.models.site is None:
         raise ConfigError(f"{protocol.name} names no site model", fix="give one with --site-model")
-    shelf = StillShelf(list_sites(given.pictures, given.days))
+    shelf, film = _shelf(list_sites(given.pictures, given.days), given.size_px)
     codes = site_codes(protocol, sorted(shelf.labels), dict(item.split("=", 1) for item in given.sites))
-    watched = _watched(given, protocol, shelf, lambda seed: film_gastroscopy(seed, shelf, pace=given.pace))
+    watched = _watched(given, protocol, shelf, film, lambda seed: film_gastroscopy(seed, shelf, pace=given.pace))
     found = [sites_found(item, protocol, codes) for item in watched]
     missed = sum(int((~item.seen).sum()) for item in found)
     return [
@@ -86,9 +87,9 @@ def _gastroscopies(given: argparse.Namespace, protocol: Protocol) -> list[str]:
 
 def _colonoscopies(given: argparse.Namespace, protocol: Protocol) -> list[str]:
     listed = list_classes(given.pictures, given.split, given.folds)
-    shelf = StillShelf(listed + (list_polyps(given.polyps) if given.polyps else ()))
+    shelf, film = _shelf(listed + (list_polyps(given.polyps) if given.polyps else ()), given.size_px)
     watched = _watched(
-        given, protocol, shelf, lambda seed: film_colonoscopy(seed, shelf, withdrawal_s=given.withdrawal_s)
+        given, protocol, shelf, film, lambda seed: film_colonoscopy(seed, shelf, withdrawal_s=given.withdrawal_s)
     )
     found = [colon_found(item) for item in watched]
     errors = [item.start_error_s for item in found if item.start_error_s is not None]
@@ -111,10 +112,22 @@ def _colonoscopies(given: argparse.Namespace, protocol: Protocol) -> list[str]:
     return [*lines, f"{len(found)} examinations, {adequate} adequately prepared", *_gate_and_time(watched)]
 
 
+def _shelf(listed: Sequence[ListedStill], size_px: int) -> tuple[StillShelf, FilmFormat]:
+    """The pictures of which a film can be made, and its frame; the others are said."""
+    film = film_format(StillShelf(listed), size_px)
+    kept, wrong = usable_stills(listed, film)
+    for line in wrong:
+        print(f"left out: {line}")
+    return StillShelf(kept), film
+
+
 def _watched(
-    given: argparse.Namespace, protocol: Protocol, shelf: StillShelf, script: Callable[[int], FilmScript]
+    given: argparse.Namespace,
+    protocol: Protocol,
+    shelf: StillShelf,
+    film: FilmFormat,
+    script: Callable[[int], FilmScript],
 ) -> list[WatchedFilm]:
-    film = film_format(shelf, given.size_px)
     found = []
     for seed in range(given.seed, given.seed + given.exams):
         made = StillFilm(script(seed), shelf, film, seed, given.fps)

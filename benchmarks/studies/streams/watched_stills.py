@@ -100,12 +100,13 @@ def watch_film(
 
 
 def site_codes(protocol: Protocol, sites: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
-    """Site of the pictures -> code of the protocol, by ``named`` or because code or name are the same word.
+    """Site of the pictures -> code of the protocol, by ``named``, by the classes of its model, or because the words are the same.
 
     Raises:
         ConfigError: When a site of the protocol has no pictures.
     """
     known = {_word(text): site.code for site in protocol.sites for text in (site.code, site.name)}
+    known |= {_word(text): code for code, classes in protocol.models.sites.items() for text in classes}
     found = {site: known[_word(site)] for site in sites if _word(site) in known} | dict(named)
     lacking = {site.code for site in protocol.sites} - set(found.values())
     if lacking or not protocol.sites:

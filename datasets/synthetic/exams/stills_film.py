@@ -1,13 +1,14 @@
 """Films of real stills, frame by frame with their truth: the errors of a real classifier hang together as in life."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 import cv2
 import numpy as np
 
+from unmissed.datasets.basis.errors import ImageError
 from unmissed.datasets.synthetic.exams.stills import ListedStill, StillShelf, open_still
 from unmissed.datasets.synthetic.exams.stills_motion import FilmFormat, StillPath
 from unmissed.datasets.synthetic.exams.stills_spoils import Spoiler, smeared
@@ -157,6 +158,18 @@ class StillFilm:
             shot.is_clean,
             box,
         )
+
+
+def usable_stills(listed: Sequence[ListedStill], film: FilmFormat) -> tuple[tuple[ListedStill, ...], tuple[str, ...]]:
+    """The pictures in which there is room for the view of a film, and what is wrong with each of the others."""
+    kept, wrong = [], []
+    for item in listed:
+        try:
+            StillPath(open_still(item), film, 1.0, np.random.default_rng(0))
+            kept.append(item)
+        except ImageError as error:
+            wrong.append(str(error))
+    return tuple(kept), tuple(wrong)
 
 
 def _chosen(script: FilmScript, shelf: StillShelf, rng: np.random.Generator) -> dict[int, ListedStill]:
