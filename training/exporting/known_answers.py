@@ -80,7 +80,7 @@ def _ask(
 def _near(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """The questions on which the other files are near to fp32, so that little hides in a tolerance: the nearer half.
 
-    Those that are apart by no more than a tolerance allows in any case are near too: a model that is sure of half of the
+    Those that are apart by no more than a tolerance allows in any case are near too: a model that is sure of most
     drawings would otherwise be asked these alone.
     """
     apart = np.max([np.abs(found - outputs[_REFERENCE]).max(axis=1) for found in outputs.values()], axis=0)

@@ -100,7 +100,7 @@ def watch_film(
 
 
 def site_codes(protocol: Protocol, sites: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
-    """Site of the pictures -> code of the protocol, by ``named``, by the classes of its model, or because the words are the same.
+    """Site of the pictures -> code of the protocol, by ``named``, a class of its model, or the same word.
 
     Raises:
         ConfigError: When a site of the protocol has no pictures.
