@@ -37,9 +37,10 @@ def main() -> None:
     records = get(arguments.dataset).read(root)
     fields = file.card.training.get("fields", {})
     held_out = set(fields.get("test", ()))
-    recipe_set = file.card.training.get("recipe", {}).get("data", {}).get("dataset")
-    if arguments.dataset == recipe_set and not arguments.all:
-        records = [record for record in records if record.name(root) in held_out]
+    data = file.card.training.get("recipe", {}).get("data", {})
+    prefix = f"{arguments.dataset}/" if arguments.dataset in data.get("joined", ()) else ""
+    if (prefix or arguments.dataset == data.get("dataset")) and not arguments.all:
+        records = [record for record in records if prefix + record.name(root) in held_out]
     with FindPipeline(file, threshold=LOWEST) as finder:
         finds = [_match(record, finder, root) for record in records]
     result = evaluate_finds(finds, RATES, "picture")
