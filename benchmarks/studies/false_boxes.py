@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
+from unmissed.benchmarks.studies.found_polyps import LOWEST
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.pictures.images import read_image
 from unmissed.datasets.registry import get
 from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.runtimes.variants import choose
-
-LOWEST = 0.001  # boxes below this are not counted at all
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.export import load_for
 from unmissed.training.heatmaps.int8 import Compared
 from unmissed.training.heatmaps.settings import scale_of
-from unmissed.training.heatmaps.sources import split_sources
+from unmissed.training.heatmaps.sources import load_named, split_sources
 from unmissed.training.renew import held_out_of, recipe_of
 
 _BATCH = 16
@@ -55,14 +55,9 @@ def _of_fields(card: Card) -> Mapping[str, str]:
     if heatmap is None or spec is None:
         raise SystemExit(f"{card.name} has no recipe of a heat map")
     scale = scale_of(recipe, heatmap)
-    names = card.training["fields"]["test"]
-    fields = [
-        field
-        for source in split_sources(recipe, heatmap, by_picture=True)
-        for field in source.load(
-            [field for field in source.fields if not names or source.name_of(field) in names], lambda: None
-        )
-    ]
+    sources = split_sources(recipe, heatmap, by_picture=True)
+    names = card.training["fields"]["test"] or [source.name_of(field) for source in sources for field in source.fields]
+    fields = load_named(sources, names)
     compared = Compared(fields, heatmap, scale, spec.halo_px, 1)
     results = {}
     for variant in card.files:

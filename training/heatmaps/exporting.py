@@ -17,7 +17,7 @@ from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
-from unmissed.training.heatmaps.sources import split_sources
+from unmissed.training.heatmaps.sources import load_named, split_sources
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 
@@ -100,9 +100,7 @@ def fields_of_run(
 
     def load(names: Sequence[str]) -> list[LabelledField]:
         check_there(names, known, "fields", sources[0].root)
-        wanted = set(names)
-        chosen = [[field for field in source.fields if source.name_of(field) in wanted] for source in sources]
-        return [field for source, own in zip(sources, chosen, strict=True) for field in source.load(own, lambda: None)]
+        return load_named(sources, names)
 
     order = np.random.default_rng(0).permutation(len(parts["train"]))[:CANVASES]
     return load([parts["train"][index] for index in order]), load(parts["test"] or parts["validation"])

@@ -74,7 +74,7 @@ class FieldSource:
 
     Attributes:
         name: of the dataset.
-        labels: of the dataset.
+        labels: of the dataset; where masks show several, the first is red in them and the second green.
         records: as the dataset lists them, with their groups.
         fields: the pictures with their marks.
         root: folder that the names of fields are relative to.
@@ -102,13 +102,11 @@ class FieldSource:
         if by_picture:  # a field is learned as a whole, so its labels cannot part
             self.records = [replace(record, group=own_group(record, "picture", self.root)) for record in self.records]
         self.records = [replace(record, group=prefix + record.group) for record in self.records]
-        labels = [item.id for item in dataset.classes(self.records)]
-        self._mask_labels = labels
+        self.labels = tuple(item.id for item in dataset.classes(self.records))
         names, meanings = list(heatmap.classes), heatmap.meanings
-        self.labels = frozenset(labels)
         targets = {names.index(target) for target in heatmap.target}
         self._normal = {
-            label for label in labels if label not in meanings or not targets.intersection(meanings[label][1])
+            label for label in self.labels if label not in meanings or not targets.intersection(meanings[label][1])
         }
         self.take(self.records)
         if not self.fields:
@@ -125,7 +123,7 @@ class FieldSource:
 
     def load(self, fields: Sequence[MarkedField], on_read: Callable[[], None]) -> list[LabelledField]:
         """Read fields, in their order."""
-        loaded = load_fields(fields, self.root, self._heatmap, self._scale, self._mask_labels, on_read)
+        loaded = load_fields(fields, self.root, self._heatmap, self._scale, self.labels, on_read)
         return [replace(field, name=self._prefix + field.name) for field in loaded]
 
     def spec(self, parts: Mapping[str, Sequence[LabelledField]]) -> dict[str, Any]:
@@ -147,13 +145,23 @@ def split_sources(config: TrainConfig, heatmap: HeatmapConfig, *, by_picture: bo
     return [first, *joined]
 
 
+def load_named(sources: Sequence[FieldSource], names: Sequence[str]) -> list[LabelledField]:
+    """Read the fields of these names, in their order."""
+    wanted = set(names)
+    loaded: dict[str, LabelledField] = {}
+    for source in sources:
+        own = [field for field in source.fields if source.name_of(field) in wanted]
+        loaded |= {field.name: field for field in source.load(own, lambda: None)}
+    return [loaded[name] for name in names if name in loaded]
+
+
 def check_labels(heatmap: HeatmapConfig, sources: Sequence[FieldSource]) -> None:
     """Check that every label of a recipe is one of some dataset.
 
     Raises:
         ConfigError: When it is not.
     """
-    labels = frozenset[str]().union(*(source.labels for source in sources))
+    labels = {label for source in sources for label in source.labels}
     if strange := heatmap.meanings.keys() - labels:
         raise ConfigError(
             f"heatmap.classes or heatmap.either names {', '.join(sorted(strange))}",

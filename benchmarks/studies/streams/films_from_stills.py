@@ -21,11 +21,11 @@ from unmissed.benchmarks.studies.streams.watched_stills import (
 )
 from unmissed.datasets.basis.errors import ConfigError, run_main
 from unmissed.datasets.synthetic.exams.stills import ListedStill, StillShelf, list_classes, list_polyps, list_sites
-from unmissed.datasets.synthetic.exams.stills_files import written
-from unmissed.datasets.synthetic.exams.stills_film import StillFilm, film_format, usable_stills
+from unmissed.datasets.synthetic.exams.stills_film import FilmTruth, StillFilm, film_format, usable_stills
 from unmissed.datasets.synthetic.exams.stills_motion import FilmFormat
 from unmissed.datasets.synthetic.exams.stills_script import film_colonoscopy, film_gastroscopy
 from unmissed.datasets.synthetic.exams.stills_timeline import FilmScript
+from unmissed.datasets.synthetic.film_files import written
 from unmissed.inference.endoscopy.protocol import Protocol, load_protocol
 
 
@@ -133,7 +133,8 @@ def _watched(
         made = StillFilm(script(seed), shelf, film, seed, given.fps)
         frames = made.frames()
         if given.films:
-            frames = written(frames, given.films / f"{protocol.name}-{seed:04d}", film.size_px, given.fps)
+            video = given.films / f"{protocol.name}-{seed:04d}" / "film.mp4"
+            frames = written(frames, FilmTruth, video, film.size_px, given.fps)
         found.append(watch_film(frames, protocol, given.fps))
     return found
 

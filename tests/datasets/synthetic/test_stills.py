@@ -25,11 +25,11 @@ from unmissed.datasets.synthetic.exams.stills import (
     list_sites,
     open_still,
 )
-from unmissed.datasets.synthetic.exams.stills_files import COLUMNS, written
-from unmissed.datasets.synthetic.exams.stills_film import StillFilm, film_format
+from unmissed.datasets.synthetic.exams.stills_film import FilmTruth, StillFilm, film_format
 from unmissed.datasets.synthetic.exams.stills_motion import StillPath
 from unmissed.datasets.synthetic.exams.stills_script import POLYP, film_colonoscopy, film_gastroscopy
 from unmissed.datasets.synthetic.exams.stills_timeline import FilmScript, Passage, Shot, Spoilt
+from unmissed.datasets.synthetic.film_files import truth_columns, written
 from unmissed.datasets.video import open_video
 
 WIDTH_PX = 200
@@ -264,10 +264,10 @@ class TestFilm:
     def test_a_film_as_files(self, shelf, tmp_path):
         film = film_format(shelf, WIDTH_PX)
         made = StillFilm(FilmScript(self.SHOTS, (), ()), shelf, film, 1, 5.0)
-        passed = list(written(made.frames(), tmp_path / "film", film.size_px, 5.0))
+        passed = list(written(made.frames(), FilmTruth, tmp_path / "film" / "film.mp4", film.size_px, 5.0))
         with (tmp_path / "film" / "truth.csv").open(newline="") as stream:
             rows = list(csv.DictReader(stream))
-        assert tuple(rows[0]) == COLUMNS
+        assert tuple(rows[0]) == truth_columns(FilmTruth)
         assert [row["site"] for row in rows] == [truth.site for _, truth in passed]
         assert (rows[7]["time_s"], rows[7]["legible"], rows[7]["polyp_x_px"]) == ("1.4", "1", "")
         with open_video(str(tmp_path / "film" / "film.mp4")) as source:
