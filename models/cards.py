@@ -22,6 +22,7 @@ from unmissed.models.card_parts import (
     Sha256,
     TableInput,
 )
+from unmissed.models.familiarity import Familiarity
 
 __all__ = [
     "Card",
@@ -73,6 +74,9 @@ class Card(CardPart):
     quantisation: Quantisation | None = None
     known_answers: tuple[KnownAnswers, ...] = Field(
         (), description="Empty in older exports, which run with a warning and can never be certified."
+    )
+    familiarity: Familiarity | None = Field(
+        None, description="How the training pictures look; null, as in older cards: not known."
     )
     intended_use: str
     limits: tuple[str, ...]

@@ -15,7 +15,7 @@ from draw_rooms import ROOMS, ROOT, arrows_of, module_names, package_of, sources
 MAX_LINES = 250
 MAX_FILES = 16  # in one folder
 MAX_BYTES = 10_000_000
-CARDS = {f"unmissed.models.{name}" for name in ("cards", "known_answers", "known_pictures", "zoo")}
+CARDS = {f"unmissed.models.{name}" for name in ("cards", "familiarity", "known_answers", "known_pictures", "zoo")}
 
 # room -> what it may import of ours, besides itself; a prefix allows what is below it.
 ALLOWED = {
@@ -39,7 +39,8 @@ LAYERS = {
 TORCH = {"torch", "torchvision", "timm", "accelerate", "safetensors"}
 # benchmarks may compare with torch, but has to load it inside functions like everybody else.
 LIGHT = tuple(
-    f"models/{name}.py" for name in ("__init__", "card_parts", "cards", "known_answers", "known_pictures", "zoo")
+    f"models/{name}.py"
+    for name in ("__init__", "card_parts", "cards", "familiarity", "known_answers", "known_pictures", "zoo")
 )
 
 

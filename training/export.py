@@ -16,6 +16,7 @@ from unmissed.training.classifiers.classifier import architecture_of
 from unmissed.training.classifiers.int8 import quantise_classifier
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import load_predictions
+from unmissed.training.exporting.familiarity import familiarity_of
 from unmissed.training.exporting.files import (
     FinishedRun,
     Proof,
@@ -28,7 +29,7 @@ from unmissed.training.exporting.files import (
 )
 from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.exporting import read_heatmap
-from unmissed.training.loading import load_pictures
+from unmissed.training.loading import load_for
 from unmissed.training.parts import read_data
 from unmissed.training.recipes.config import InputConfig, TrainConfig
 from unmissed.training.recipes.loading import load_recipe
@@ -127,9 +128,10 @@ def _read_classifier(run: Path, config: TrainConfig, cross_validation: Path | No
     images = load_for([records[name] for name in held_out.paths], config.input)
     proof = Proof(images, torch_probabilities(scaled, temperature, images))
 
+    tested = set(held_out.paths)
+    others = [record for name, record in records.items() if name not in tested]
+
     def try_int8(fp32: Path, small: Path) -> Quantisation:
-        tested = set(held_out.paths)
-        others = [record for name, record in records.items() if name not in tested]
         truth = images, held_out.labels, held_out.groups
         return quantise_classifier(fp32, small, truth, proof.expected, calibration_pictures(others, config.input))
 
@@ -156,6 +158,7 @@ def _read_classifier(run: Path, config: TrainConfig, cross_validation: Path | No
         },
         "data": (DataSpec(**facts["data"]),),
         "metrics": metrics,
+        "familiarity": familiarity_of(others, config),
     }
     return FinishedRun(scaled, temperature, OUTPUT, proof, try_int8, about, facts)
 
@@ -178,8 +181,3 @@ def calibration_pictures(others: Sequence[Record], spec: InputConfig) -> np.ndar
     """Some of the pictures that are not held out, to set int8's activation ranges."""
     order = np.random.default_rng(0).permutation(len(others))[:CALIBRATION_PICTURES]
     return load_for([others[i] for i in order], spec)
-
-
-def load_for(records: Sequence[Record], spec: InputConfig) -> np.ndarray:
-    """Pictures as the network of a recipe takes them, uint8 (N, S, S, 3)."""
-    return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px, area=spec.area)

@@ -19,7 +19,7 @@ from unmissed.datasets.pictures.notes import OUTSIDE, NoteCount, PictureNote, no
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
 from unmissed.training.looks.spoiled import spoil
-from unmissed.training.recipes.config import TrainConfig
+from unmissed.training.recipes.config import InputConfig, TrainConfig
 
 Sampling = Literal["shuffle", "balanced", "root"]
 POWERS: dict[Sampling, float] = {"shuffle": 0.0, "root": -0.5, "balanced": -1.0}  # of the size of a class
@@ -81,6 +81,11 @@ def load_pictures(
             fix="run `unmissed data verify` to list them, then restore or remove them",
         )
     return pictures
+
+
+def load_for(records: Sequence[Record], spec: InputConfig) -> np.ndarray:
+    """Pictures as the network of a recipe takes them, uint8 (N, S, S, 3); see ``load_pictures``."""
+    return load_pictures(records, spec.size_px, spec.fit, lambda: None, spec.um_per_px, area=spec.area)
 
 
 def _outside(records: Sequence[Record], indices: Sequence[int], size: tuple[int, int]) -> tuple[PictureNote, ...]:

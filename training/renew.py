@@ -17,14 +17,31 @@ from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
 from unmissed.training.classifiers.int8 import quantise_classifier
-from unmissed.training.export import calibration_pictures, load_for
+from unmissed.training.export import calibration_pictures
+from unmissed.training.exporting.familiarity import familiarity_of
 from unmissed.training.exporting.files import file_spec
 from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_of_run
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
+from unmissed.training.loading import load_for
 from unmissed.training.parts import one_split, read_data
 from unmissed.training.recipes.config import TrainConfig
+
+
+def renew_familiarity(card_path: Path) -> Card:
+    """Measure anew how a classifier's training pictures look, and save its card.
+
+    Raises:
+        UnmissedError: When the card or the data are not there, or it is no classifier.
+    """
+    card = load_card(card_path)
+    if card.task != "classification":
+        raise ModelError(f"{card.name} is a {card.task} model", expected="a classifier of pictures")
+    found = familiarity_of(held_out_of(card)[1], recipe_of(card))
+    renewed = card.model_copy(update={"familiarity": found})
+    save_card(renewed, card_path)
+    return renewed
 
 
 def renew(card_path: Path) -> Card:
@@ -111,7 +128,13 @@ def main() -> None:
     """Renew the models that are named, or all shipped ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", help="shipped models or cards; none: all shipped models")
-    for name in parser.parse_args().models or zoo.names():
+    parser.add_argument("--familiarity", action="store_true", help="only how the training pictures look")
+    given = parser.parse_args()
+    for name in given.models or zoo.names():
+        if given.familiarity:
+            found = renew_familiarity(zoo.find_card(name)).familiarity
+            print(f"{name}: {'too few groups' if found is None else ', '.join(found.sources)}", flush=True)
+            continue
         card = renew(zoo.find_card(name))
         parts = {part: spec.size_bytes for part, spec in card.files.items()}
         tolerances = [known.tolerance for known in card.known_answers]

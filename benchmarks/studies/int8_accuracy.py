@@ -14,10 +14,10 @@ from unmissed.models.cards import Card
 from unmissed.models.export import onnx_runner
 from unmissed.training.evaluation.finds import recalls
 from unmissed.training.evaluation.metrics import macro_f1
-from unmissed.training.export import load_for
 from unmissed.training.heatmaps.int8 import Compared
 from unmissed.training.heatmaps.settings import scale_of
 from unmissed.training.heatmaps.sources import load_named, split_sources
+from unmissed.training.loading import load_for
 from unmissed.training.renew import held_out_of, recipe_of
 
 _BATCH = 16

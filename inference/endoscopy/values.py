@@ -228,6 +228,8 @@ class EventKind(StrEnum):
     """The picture changed its size."""
     COLOUR = "colour"
     """The picture has no plausible colour: inside or outside cannot be judged."""
+    UNLIKE = "unlike"
+    """The pictures look unlike those that a classifier was trained on."""
     SHORT = "short"
     """The withdrawal ended before its minimum."""
     ENDED = "ended"

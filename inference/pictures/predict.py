@@ -9,6 +9,7 @@ from typing import Unpack
 import numpy as np
 
 from unmissed.datasets.basis.errors import ModelError, UnmissedError
+from unmissed.datasets.pictures.appearance import appearance
 from unmissed.datasets.pictures.notes import NoteCount, PictureNote
 from unmissed.datasets.records import Record
 from unmissed.inference.pictures.fitting import RecordReader, path_reader
@@ -44,6 +45,8 @@ class Predictor(Pipeline[PredictionRow]):
                 f"{model.card.name} is a {model.card.task} model", expected="a classification model", fix="see its card"
             )
         self._prepare, assumed = path_reader(model.card.picture_input, um_per_px)
+        known = model.card.familiarity
+        self._familiarity = known if known and known.is_known else None
         super().__init__(model, assumed, **options)
 
     def failure(self, path: Path, error: str) -> PredictionRow:
@@ -74,8 +77,9 @@ class Predictor(Pipeline[PredictionRow]):
             for position, index in enumerate(chunk):
                 if stop.is_set():
                     return ()
-                local.buffer[position], notes = local.read(records[index])
-                count.add(records[index].path.name, self._unusual(notes))
+                picture, notes = local.read(records[index])
+                local.buffer[position] = picture
+                count.add(records[index].path.name, self._unusual((*notes, *self._unlike(picture))))
             result[list(chunk)] = self.session.run(local.buffer[: len(chunk)])
             return chunk
 
@@ -84,6 +88,10 @@ class Predictor(Pipeline[PredictionRow]):
         for line in count.lines():
             log.warning("%s", line)
         return result
+
+    def _unlike(self, picture: np.ndarray) -> tuple[PictureNote, ...]:
+        """The note on a picture, as the model takes it, that does not look like those that it learned from."""
+        return self._familiarity.of(appearance(picture), 1).notes() if self._familiarity else ()
 
     def _new_buffer(self) -> np.ndarray:
         side = self.session.input_size
@@ -100,7 +108,7 @@ class Predictor(Pipeline[PredictionRow]):
                 return []
             try:
                 local.buffer[used], found = self._prepare(path)
-                notes[index] = self._unusual(found)
+                notes[index] = self._unusual((*found, *self._unlike(local.buffer[used])))
             except UnmissedError as error:
                 errors[index] = str(error)
             except MemoryError:

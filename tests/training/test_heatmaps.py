@@ -254,6 +254,16 @@ class TestLoss:
         by_cell = cell_loss(logits, self.cells(), settings(balance="cells"))
         assert float(by_cell) == pytest.approx(float((3 * wrong + right) / 4), rel=1e-5)
 
+    def test_only_the_hardest_background_counts(self):
+        """Nine cells that are surely background hide a tenth that is surely wrong, unless only the hardest count."""
+        logits = torch.zeros(1, 3, 1, 10)
+        logits[0, 0] = 8.0
+        logits[0, :, 0, 9] = torch.tensor([-4.0, 4.0, 0.0])
+        background, targets = torch.zeros(1, 1, 10, dtype=torch.int64), torch.ones(1, 1, 10, dtype=torch.int64)
+        all_of_them, hardest = settings(), settings(hardest_background=0.1)
+        assert cell_loss(logits, background, hardest) > 9 * cell_loss(logits, background, all_of_them)
+        assert cell_loss(logits, targets, hardest) == cell_loss(logits, targets, all_of_them)
+
     def test_where_either_of_two_maps_is_right_their_sum_counts(self):
         logits = torch.randn(1, 3, 1, 5)
         cells = torch.full((1, 1, 5), UNKNOWN)

@@ -76,12 +76,23 @@ def cell_loss(logits: Tensor, cells: Tensor, config: HeatmapConfig) -> Tensor:
         lost = -torch.logsumexp(log_p[:, list(maps)], dim=1)
         if config.focal_gamma:
             lost = lost * (1 - torch.exp(-lost.detach())) ** config.focal_gamma
+        if value == 0 and config.hardest_background < 1:
+            of_class = _hardest(lost, of_class, config.hardest_background)
         weight, count = weights[list(maps)].sum(), of_class.sum()
         # classes: each class present gives the mean of its cells; cells: the weighted sum over the weighted count.
         divisor = count.clamp(min=1) if config.balance == "classes" else 1
         total = total + weight * (lost * of_class).sum() / divisor
         mass = mass + weight * count
     return total if config.balance == "classes" else total / mass.clamp(min=1e-6)
+
+
+def _hardest(lost: Tensor, of_class: Tensor, share: float) -> Tensor:
+    """Which of the cells belong to this share of largest loss (Shrivastava et al. 2016, online hard example mining)."""
+    known = lost.detach()[of_class]
+    if not known.numel():
+        return of_class
+    least = known.topk(max(1, round(share * known.numel()))).values[-1]
+    return of_class & (lost.detach() >= least)
 
 
 def fit_cell_temperature(

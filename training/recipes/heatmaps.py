@@ -54,6 +54,9 @@ class HeatmapConfig(Section):
         description="classes: the mean over the cells of each class, then weighted; cells: a weighted mean over all.",
     )
     class_weights: tuple[float, ...] = Field((), description="One weight for each map, in order; empty: all alike.")
+    hardest_background: float = Field(
+        1.0, gt=0, le=1, description="Share of a batch's background cells that count: those of the largest loss."
+    )
     distill: DistillConfig | None = Field(None, description="Learn from a teacher too; null: from labels alone.")
     nms_um: float = Field(8.0, gt=0, description="Minimum distance between two finds.")
     match_um: float = Field(15.0, gt=0, description="A labelled point is found when a peak is this close.")

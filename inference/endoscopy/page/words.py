@@ -45,6 +45,7 @@ EVENTS = {
     EventKind.GAP: Word("No picture", "无图像", tone="warn"),
     EventKind.CHANGED: Word("Picture changed", "图像改变", tone="look"),
     EventKind.COLOUR: Word("No plausible colour", "颜色不可信", tone="warn"),
+    EventKind.UNLIKE: Word("Unlike training", "与训练图像不同", tone="warn"),
     EventKind.SHORT: Word("Too short", "退镜时间不足", tone="bad"),
     EventKind.ENDED: Word("End", "结束", tone="look"),
 }

@@ -1,10 +1,9 @@
 """One frame in, its signals out: runs the stages of a watched examination in order and combines their results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 import cv2
 
@@ -20,6 +19,7 @@ from unmissed.inference.endoscopy.monitors import events as watch_events
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
 from unmissed.inference.endoscopy.monitors.clocks import Clocks
 from unmissed.inference.endoscopy.monitors.coverage import CoverageTracker
+from unmissed.inference.endoscopy.monitors.likeness import LikenessWatch
 from unmissed.inference.endoscopy.monitors.preparation import PreparationMonitor
 from unmissed.inference.endoscopy.monitors.regions import RegionTracker
 from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
@@ -80,6 +80,9 @@ class Watcher(Closing):
             sighting = self._sight_model.classify
         self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
+        chosen = {**(self._sight_model.choices if self._sight_model else {}), "lesion": self._lesions.choice}
+        self._choices = {role: choice for role, choice in chosen.items() if choice is not None}
+        self._likeness = LikenessWatch([choice.file.card for choice in self._choices.values()])
         self._coverage, self._clocks = CoverageTracker(protocol), Clocks(protocol)
         self._regions, self._preparation = RegionTracker(protocol), PreparationMonitor(protocol.preparation)
         self._times, self._steady = StageTimes(), SteadyTimes()
@@ -170,10 +173,14 @@ class Watcher(Closing):
                 *(self._sight_model.notes if self._sight_model else ()),
                 *(self._lesions.choice.notes if self._lesions.choice else ()),
                 *self._colour_events.notes(),
+                *self._likeness.notes(),
                 *self._steady.notes(),
                 *watch_events.lesion_pace_notes(looks),
             ),
-            provenance=self._provenance(),
+            provenance={
+                "protocol": self._protocol.model_dump(mode="json"),
+                "models": {role: choice.provenance() for role, choice in self._choices.items()},
+            },
             lesion_looks=looks,
             preparation=self._preparation.result(clocks.caecum_s, watch_events.left_s(self._events, self._span_s[1])),
             regions_seen=self._regions.result(),
@@ -220,7 +227,7 @@ class Watcher(Closing):
             found += self._coverage.update(time_s, observed, signals.sight, lambda: view.image)
             self._regions.update(time_s, observed, signals.sight)
             self._preparation.update(time_s, observed, signals.sight, signals.clarity.reason)
-            found += status.events
+            found += (*status.events, *self._likeness.update(time_s, observed, view.image))
             if self._protocol.speed is not None:
                 found += self._speed_events.update(time_s, signals.speed, signals.motion)
         self._events += found
@@ -240,10 +247,3 @@ class Watcher(Closing):
             self._before = None
             self.looks.forget()
         self._size = (width, height)
-
-    def _provenance(self) -> Mapping[str, Any]:
-        chosen = {**(self._sight_model.choices if self._sight_model else {}), "lesion": self._lesions.choice}
-        return {
-            "protocol": self._protocol.model_dump(mode="json"),
-            "models": {role: choice.provenance() for role, choice in chosen.items() if choice is not None},
-        }

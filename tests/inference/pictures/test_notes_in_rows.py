@@ -50,13 +50,17 @@ EXPECTED = {
 def test_the_table_has_a_note_and_the_record_and_page_count_them(folder, tmp_path, caplog):
     out, page = tmp_path / "out.csv", tmp_path / "out.html"
     run = predict_to_files("cell-sipakmed", [str(folder)], out, page=page)
-    assert (run.images, run.failed, run.noted) == (7, 1, 5)
+    assert (run.images, run.failed, run.noted) == (7, 1, 6)
     with out.open(encoding="utf-8", newline="") as stream:
         rows = {Path(row["path"]).name: row for row in csv.DictReader(stream)}
-    assert {name: row["note"] for name, row in rows.items() if name in EXPECTED} == EXPECTED
+    notes = {name: row["note"] for name, row in rows.items() if name in EXPECTED}
+    assert {name: note.rpartition("looks unlike")[0].removesuffix("; ") for name, note in notes.items()} == EXPECTED
+    assert (
+        notes["fine.png"] == "looks unlike the pictures that the model was trained on (colour); its answer may be wrong"
+    )
     assert "1 x 1 px, too small to show anything" in rows["dot.png"]["error"] and not rows["dot.png"]["class"]
     record = json.loads((tmp_path / "out.run.json").read_text("utf-8"))
-    assert record["noted"] == 5
+    assert record["noted"] == 6
     for name, text in EXPECTED.items():
         if text:
             assert any(line.endswith(f"{name}: {text}") for line in record["notes"])
@@ -67,7 +71,7 @@ def test_the_table_has_a_note_and_the_record_and_page_count_them(folder, tmp_pat
 
 def test_what_most_training_pictures_were_like_is_not_noted(folder):
     model = resolve("cell-sipakmed")
-    card = model.card.model_copy(update={"training": {"usual_notes": ["grey", "small"]}})
+    card = model.card.model_copy(update={"training": {"usual_notes": ["grey", "small"]}, "familiarity": None})
     with Predictor(replace(model, card=card)) as predictor:
         notes = {
             row.path.name: [note.kind for note in row.notes] for row in predictor.predict(sorted(folder.iterdir()))
@@ -78,10 +82,20 @@ def test_what_most_training_pictures_were_like_is_not_noted(folder):
 
 def test_a_crop_that_is_mostly_mirrored_is_noted(folder):
     model = resolve("cell-bethesda")  # 160 px at 0.3 um/px
+    model = replace(model, card=model.card.model_copy(update={"familiarity": None}))
     paths = [folder / "small.png", folder / "fine.png"]
     for um_per_px, kinds in ((0.6, [["mirrored"], []]), (0.3, [["mirrored"], ["mirrored"]])):
         with Predictor(model, um_per_px=um_per_px) as predictor:
             assert [[note.kind for note in row.notes] for row in predictor.predict(paths)] == kinds
+
+
+@pytest.mark.parametrize("picture", ["fine.png", "frames.gif"])
+def test_training_pictures_are_not_noted_and_drawn_ones_are(folder, data_root, picture):
+    cell = next((data_root / "sipakmed").glob("*/CROPPED/*.jpg"))
+    with Predictor(resolve("cell-sipakmed")) as predictor:
+        known, drawn = predictor.predict([cell, folder / picture])
+    assert "unlike" not in [note.kind for note in known.notes]
+    assert "unlike" in [note.kind for note in drawn.notes]
 
 
 def test_a_measurement_says_it_too(folder, caplog):
