@@ -13,7 +13,7 @@ from rich.text import Text
 from unmissed.datasets.basis.clock import clock
 from unmissed.inference.endoscopy.page.words import STATES
 from unmissed.inference.endoscopy.values import EventKind, FrameSignals, SpeedState
-from unmissed.inference.endoscopy.watching.overlay import HIGH_RISK
+from unmissed.inference.endoscopy.watching.overlay import HIGH_RISK, MILD_RISK
 from unmissed.inference.endoscopy.watching.watch import Request, WatchStatus, assessed_sites
 
 if TYPE_CHECKING:
@@ -78,7 +78,10 @@ class Screen:
         if status.silent_s > _LOST_S:
             line.append(f"  no picture for {status.silent_s:.0f} s", style="bold red")
         elif status.signals is not None and status.signals.alert:
-            line.append(f"  {HIGH_RISK}", style="bold white on red")
+            words, style = (
+                (MILD_RISK, "bold black on yellow") if status.signals.mild else (HIGH_RISK, "bold white on red")
+            )
+            line.append(f"  {words}", style=style)
         elif status.signals is not None and not status.signals.clarity.legible:
             line.append(f"  not legible: {status.signals.clarity.reason.value}", style="bright_black")
         return line

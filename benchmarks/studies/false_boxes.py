@@ -24,7 +24,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--folds", type=int, nargs="+", help="only these official folds")
     parser.add_argument("--model", default="polyp-finder")
     parser.add_argument("--variant", default="auto", help="file of the card; auto: the fastest right one")
-    parser.add_argument("--threshold", type=float, default=0.9, help="of a box, as in the protocol")
+    parser.add_argument("--threshold", type=float, default=0.5, help="of a box, as in the protocol")
     parser.add_argument("--rate", type=float, help="print the threshold at which this share of pictures has a box")
     given = parser.parse_args(words)
     file = choose(given.model, variant=given.variant).file

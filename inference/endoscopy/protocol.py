@@ -58,9 +58,15 @@ class SpeedLimits(_Part):
 class LesionLimits(_Part):
     """When a suspicious area becomes an alert."""
 
-    threshold: float = Field(0.9, ge=0, le=1, description="Least score of a box.")
+    threshold: float = Field(0.5, ge=0, le=1, description="Least score of a box.")
     persistence_frames: int = Field(6, ge=1, description="Frames (of 25 a second) that it has to be there.")
     repeat_s: float = Field(5.0, ge=0, description="The same area is not announced again within this time.")
+    mild: tuple[str, ...] = Field(
+        ("non-neoplastic",), description="Kinds of the lesion model whose alert is not called high risk."
+    )
+    kind_share: float = Field(
+        0.85, gt=0.5, lt=1, description="Mean share of a kind over the frames from which it is said; below: high risk."
+    )
 
 
 class CoverageLimits(_Part):
@@ -82,9 +88,9 @@ class PreparationLimits(_Part):
     """How frames become the score of a third of the withdrawal."""
 
     share: float = Field(0.5, gt=0, le=1, description="Least probability of poor and good together; below: no answer.")
-    good: float = Field(0.5, gt=0, lt=1, description="Median probability of good from which a third is 2 or 3.")
+    good: float = Field(0.4, gt=0, lt=1, description="Median probability of good from which a third is 2 or 3.")
     window_s: float = Field(3.0, gt=0, description="Assessable view that makes a window, of which the median is taken.")
-    least_s: float = Field(9.0, gt=0, description="Assessable view without which a third is not assessed.")
+    least_s: float = Field(6.0, gt=0, description="Assessable view without which a third is not assessed.")
 
 
 class ScoreWeights(_Part):

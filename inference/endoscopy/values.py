@@ -170,10 +170,18 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """A suspicious area of one frame, and the finder's score 0..1."""
+    """A suspicious area of one frame.
+
+    Attributes:
+        score: of the finder, 0..1.
+        kind: what it looks like, such as "neoplastic"; "" of a finder that does not distinguish.
+        kind_share: 0..1, of the kind in the score.
+    """
 
     box: Box
     score: float
+    kind: str = ""
+    kind_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +191,8 @@ class FrameSignals:
     Attributes:
         frozen: the picture is frozen: clocks stop.
         similarity: 0..1, to the frames before.
-        lesions: boxes, highest score first; ``alert`` says whether they have persisted.
+        lesions: boxes, highest score first; ``alert`` says whether they have persisted, ``mild`` whether all that have
+            look like a kind that the protocol calls mild.
         lesion_time_s: of the frame that the boxes lie in: this one, or in real time one before; None where the lesion
             model was not asked, or its answer is too old.
     """
@@ -198,6 +207,7 @@ class FrameSignals:
     lesions: tuple[Lesion, ...]
     alert: bool
     lesion_time_s: float | None = None
+    mild: bool = False
 
 
 class EventKind(StrEnum):

@@ -81,13 +81,16 @@ class FindPipeline(Pipeline[FindRow]):
         chosen = maps[self._target]
         boxes, scores, cells = self._boxes(chosen.sum(axis=0))
         boxes, scores, cells = boxes[: self._max], scores[: self._max], cells[: self._max]
-        best = chosen[:, cells[:, 0], cells[:, 1]].argmax(axis=0)
+        peaks = chosen[:, cells[:, 0], cells[:, 1]]
+        best, shares = peaks.argmax(axis=0), peaks.max(axis=0) / peaks.sum(axis=0)
         # Sides are rounded when a picture is resized, so each axis has its own scale back.
         back = np.tile([width / fitted.shape[1], height / fitted.shape[0]], 2)
         boxes = np.clip(boxes * back, 0, np.tile([width, height], 2))
         return tuple(
-            Find(left, top, right - left, bottom - top, self._spec.target[index], float(score))
-            for (left, top, right, bottom), score, index in zip(boxes.tolist(), scores, best, strict=True)
+            Find(left, top, right - left, bottom - top, self._spec.target[index], float(score), float(share))
+            for (left, top, right, bottom), score, index, share in zip(
+                boxes.tolist(), scores, best, shares, strict=True
+            )
         )
 
     def find_in_still(self, image: np.ndarray) -> tuple[Find, ...]:

@@ -31,8 +31,9 @@ class Find:
 
     Attributes:
         x_px, y_px, width_px, height_px: left upper corner and size of its box, in pixels of the file.
-        class_id: of the card.
+        class_id: of the card; the likeliest of the classes that are looked for.
         score: 0..1.
+        class_share: of that class in the score; 1 where one class is looked for.
     """
 
     x_px: float
@@ -41,6 +42,7 @@ class Find:
     height_px: float
     class_id: str
     score: float
+    class_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,10 @@ from unmissed.inference.endoscopy.values import Box, FrameView, Lesion
 from unmissed.inference.pictures.find import FindPipeline
 from unmissed.inference.runtimes.variants import Choice, choose
 
+_KINDS = (
+    "What kind of lesion an area looks like is the opinion of {name} (its limits are on its card); "
+    "it is no substitute for histology. 病灶类型为{name}的判断（局限性见模型卡），不能替代病理诊断。"
+)
 _MUCH = 0.5
 _ANY_PX = 1_000_000  # a model whose pixels have a size takes the picture as it is
 _MOST = 8  # boxes of a frame; more say that the picture is strange, not that it is full of lesions
@@ -28,9 +32,10 @@ class LesionModel(Closing):
     def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:
         self.choice: Choice | None = choose(name, runtime) if name else None
         self._finder = None
-        self._picture_px = 0
+        self._picture_px, self._tells_kinds = 0, False
         if self.choice is not None:
             spec = self.choice.file.card.heatmap
+            self._tells_kinds = spec is not None and len(spec.target) > 1
             self._picture_px = (spec.picture_px if spec else None) or _ANY_PX
             self._finder = FindPipeline(
                 self.choice.file,
@@ -41,6 +46,14 @@ class LesionModel(Closing):
                 threshold=threshold,
                 max_per_image=_MOST,
             )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user has to know of the model."""
+        if self.choice is None:
+            return ()
+        kinds = (_KINDS.format(name=self.choice.file.card.name),) if self._tells_kinds else ()
+        return (*self.choice.notes, *kinds)
 
     def detect(self, view: FrameView) -> tuple[Lesion, ...]:
         """Lesions of a frame, the highest score first."""
@@ -58,6 +71,8 @@ class LesionModel(Closing):
                     down * find.height_px,
                 ),
                 find.score,
+                find.class_id if self._tells_kinds else "",
+                find.class_share,
             )
             for find in self._finder.find_in(small)
         )

@@ -1,12 +1,14 @@
 """From boxes in single frames to alerts: what persists is announced, once for every area."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unmissed.inference.endoscopy.protocol import LesionLimits
 from unmissed.inference.endoscopy.values import Box, Event, EventKind, Lesion
 
 TEXT = "High risk, look carefully"
 TEXT_ZH = "高危，请仔细观察"
+MILD = "Polyp, looks non-neoplastic: look carefully"
+MILD_ZH = "息肉，倾向非肿瘤性，请仔细观察"
 
 LOST_S = 1.0  # after so long without a frame nothing is the same place any more
 
@@ -31,6 +33,16 @@ class _Track:
     missed: int = 0
     missed_in_all: int = 0
     persisted: bool = False
+    kinds: dict[str, float] = field(default_factory=dict)
+
+    def note_kind(self, lesion: Lesion) -> None:
+        """Add what a frame says; a single one does not decide."""
+        self.kinds[lesion.kind] = self.kinds.get(lesion.kind, 0.0) + lesion.kind_share
+
+    def kind(self, least_share: float) -> str:
+        """What most of its frames say clearly; "" where they do not."""
+        best = max(self.kinds, key=lambda kind: self.kinds[kind], default="")
+        return best if self.kinds.get(best, 0.0) >= least_share * self.frames else ""
 
 
 @dataclass(slots=True)
@@ -39,6 +51,7 @@ class _Area:
 
     box: Box
     last_s: float
+    mild: bool
 
 
 class LesionAlerts:
@@ -85,6 +98,12 @@ class LesionAlerts:
         event = self._announce(time_s, found)
         return any(track.persisted for track in self._tracks), event
 
+    @property
+    def is_mild(self) -> bool:
+        """Whether all areas that have persisted look like a mild kind."""
+        kinds = [track.kind(self._limits.kind_share) for track in self._tracks if track.persisted]
+        return bool(kinds) and all(kind in self._limits.mild for kind in kinds)
+
     def is_alert(self, time_s: float) -> bool:
         """Whether an area that has persisted is there still, at the last frame or one that was not looked at."""
         return time_s - self._last_s <= LOST_S and any(track.persisted for track in self._tracks)
@@ -107,6 +126,7 @@ class LesionAlerts:
             else:
                 track = _Track(lesion.box, time_s, time_s)
                 self._tracks.append(track)
+            track.note_kind(lesion)
             found.append((track, lesion))
         for track in free:
             track.missed += 1
@@ -115,7 +135,7 @@ class LesionAlerts:
         return found
 
     def _announce(self, time_s: float, found: list[tuple[_Track, Lesion]]) -> Event | None:
-        """Announce the first area that is new; what is near an announced one counts as the same."""
+        """Announce the first area that is new; what is near an announced one is the same, unless that looked mild."""
         self._areas = [area for area in self._areas if time_s - area.last_s <= self._limits.repeat_s]
         event = None
         for track, lesion in found:
@@ -123,12 +143,16 @@ class LesionAlerts:
             if track.last_s - track.first_s < self._needed_s or track.frames < _LEAST_FRAMES or share < _LEAST_SHARE:
                 continue
             track.persisted = True
+            kind = track.kind(self._limits.kind_share)
+            mild = kind in self._limits.mild
             area = next((area for area in self._areas if self._near(area.box, track.box)), None)
             if area is not None:
                 area.box, area.last_s = track.box, time_s
-            elif event is None:  # one announcement a frame; the next area has its turn in the next frame
-                self._areas.append(_Area(track.box, time_s))
-                event = _event(time_s, track, lesion)
+            if (area is None or area.mild > mild) and event is None:  # one a frame; the next has its turn in the next
+                if area is None:
+                    self._areas.append(area := _Area(track.box, time_s, mild))
+                area.mild = mild
+                event = _event(time_s, track, lesion, kind, mild)
         return event
 
     def _near(self, one: Box, other: Box) -> bool:
@@ -136,7 +160,7 @@ class LesionAlerts:
         return _distance(one, other) <= _NEAR_FRAMES * float(width * width + height * height) ** 0.5
 
 
-def _event(time_s: float, track: _Track, lesion: Lesion) -> Event:
+def _event(time_s: float, track: _Track, lesion: Lesion, kind: str, mild: bool) -> Event:
     box = track.box
     data = {
         "x_px": round(box.x_px, 1),
@@ -145,8 +169,9 @@ def _event(time_s: float, track: _Track, lesion: Lesion) -> Event:
         "height_px": round(box.height_px, 1),
         "score": round(lesion.score, 4),
         "since_s": round(track.first_s, 3),
+        **({"lesion_kind": kind} if kind else {}),
     }
-    return Event(time_s, EventKind.LESION, TEXT, TEXT_ZH, data)
+    return Event(time_s, EventKind.LESION, *((MILD, MILD_ZH) if mild else (TEXT, TEXT_ZH)), data)
 
 
 def _same(one: Box, other: Box) -> bool:

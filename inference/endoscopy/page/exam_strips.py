@@ -151,7 +151,7 @@ class Strips:
 
     def lesions(self) -> Lane:
         """Where an area alerted."""
-        return Lane(Word("High risk", "高危提示"), "bad", self.runs(lambda stretch: stretch.alert))
+        return Lane(Word("Suspicious area", "可疑区域"), "bad", self.runs(lambda stretch: stretch.alert))
 
     def _runs_of(
         self, kind: Literal["reasons", "scenes", "sites"], value: str, least: float = 0.0

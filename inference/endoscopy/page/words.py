@@ -38,7 +38,7 @@ EVENTS = {
     EventKind.SITE: Word("Site seen", "部位已观察", tone="calm"),
     EventKind.SPEED: Word("Speed", "退镜速度", tone="warn"),
     EventKind.SLIP: Word("Slip", "滑镜", tone="warn"),
-    EventKind.LESION: Word("High risk", "高危", tone="bad"),
+    EventKind.LESION: Word("Suspicious area", "可疑区域", tone="bad"),
     EventKind.FROZEN: Word("Frozen", "画面冻结", tone="look"),
     EventKind.ILLEGIBLE: Word("No clear view", "视野不清", tone="warn"),
     EventKind.THERAPY: Word("Instrument", "器械操作", tone="look"),
@@ -92,7 +92,7 @@ KPIS = {
     "speed_alarms": Word("Speed alarms", "速度报警次数", "Withdrawal too fast.", "退镜过快。"),
     "slips": Word("Slips", "滑镜次数", "The picture jumped.", "画面突变。"),
     "lesion_alerts": Word(
-        "High-risk alerts", "高危提示", "Suspicious areas marked by the detector.", "检测模型提示的可疑区域。"
+        "Alerts", "可疑区域提示", "Suspicious areas marked by the detector.", "检测模型提示的可疑区域。"
     ),
     "longest_illegible": Word(
         "Longest unclear stretch", "最长不清晰时段", "No clear view inside the body.", "体内视野不清。"

@@ -28,7 +28,7 @@ SITES_FOLDER = "sites"
 COLUMNS = (
     *("time_s", "legible", "reason", "clarity", "similarity", "expansion", "rotation"),
     *("speed", "speed_state", "speed_blur", "speed_similarity", "speed_motion"),
-    *("scene", "site", "site_probability", "lesion_score", "lesion_time_s"),
+    *("scene", "site", "site_probability", "lesion_score", "lesion_kind", "lesion_time_s"),
 )
 
 
@@ -169,7 +169,8 @@ def _row(signals: FrameSignals) -> list[object]:
         sight.scene.value,
         sight.site,
         f"{sight.site_probability:.4f}",
-        f"{max((lesion.score for lesion in signals.lesions), default=0.0):.4f}",
+        f"{signals.lesions[0].score if signals.lesions else 0.0:.4f}",
+        signals.lesions[0].kind if signals.lesions else "",
         "" if signals.lesion_time_s is None else f"{signals.lesion_time_s:.3f}",
     ]
 

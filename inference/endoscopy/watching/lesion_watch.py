@@ -30,13 +30,14 @@ class LesionStatus:
     Attributes:
         lesions: the boxes that were found last.
         frame_s: time of the frame that they lie in; None where nothing is known.
-        alert: whether an area is there that has persisted.
+        alert: whether an area is there that has persisted; ``mild``: and all of these look like a mild kind.
         events: what is announced.
     """
 
     lesions: tuple[Lesion, ...] = ()
     frame_s: float | None = None
     alert: bool = False
+    mild: bool = False
     events: tuple[Event, ...] = ()
 
 
@@ -214,7 +215,8 @@ class LesionWatch(Closing):
         if self._held is not None and time_s - self._held[0] > LOST_S:
             self._held = None
         frame_s, lesions = self._held or (None, ())
-        return LesionStatus(lesions, frame_s, self._alerts.is_alert(time_s), tuple(events))
+        alert = self._alerts.is_alert(time_s)
+        return LesionStatus(lesions, frame_s, alert, alert and self._alerts.is_mild, tuple(events))
 
 
 def _timed(find: DetectLesions, view: FrameView) -> tuple[tuple[Lesion, ...], float]:

@@ -10,10 +10,12 @@ import numpy as np
 
 from unmissed.datasets.basis.clock import clock
 from unmissed.datasets.basis.errors import RuntimeUnavailableError
+from unmissed.inference.endoscopy.monitors.alerts import MILD, MILD_ZH, TEXT, TEXT_ZH
 from unmissed.inference.endoscopy.page.words import REASONS, STATES
 from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, SpeedState, WithdrawalSpeed
 
-HIGH_RISK = "高危，请仔细观察 / high risk, look carefully"
+HIGH_RISK = f"{TEXT_ZH} / {TEXT[0].lower()}{TEXT[1:]}"
+MILD_RISK = f"{MILD_ZH} / {MILD[0].lower()}{MILD[1:]}"
 NO_PICTURE = "无图像 / no picture"
 
 _COLOURS = {  # BGR
@@ -89,8 +91,8 @@ class Overlay:
         self._gauge(canvas, speed, (height, row_px), first, text_px, end_x)
         if now.sites:
             self._right(canvas, f"部位 sites {now.seen}/{now.sites}", second, text_px)
-        if is_alert:
-            self._alert(canvas, height + row_px, row_px, second, text_px)
+        if signals is not None and is_alert:
+            self._alert(canvas, signals, height + row_px, row_px, second, text_px)
         else:
             words, colour = _legibility(signals)
             self._text(canvas, words, text_px // 2, second, text_px, colour)
@@ -102,7 +104,7 @@ class Overlay:
             box = lesion.box
             corner = round(box.x_px) - thickness, round(box.y_px) - thickness
             opposite = round(box.x_px + box.width_px) + thickness, round(box.y_px + box.height_px) + thickness
-            cv2.rectangle(picture, corner, opposite, _COLOURS[SpeedState.RED], thickness)
+            cv2.rectangle(picture, corner, opposite, _alert_colour(signals), thickness)
 
     def _gauge(
         self,
@@ -126,10 +128,13 @@ class Overlay:
             cv2.rectangle(canvas, (x, top), (x + filled, bottom), _COLOURS[state], cv2.FILLED)
         self._text(canvas, _words(state, value), x + length + text_px // 2, base_y, text_px, _WHITE)
 
-    def _alert(self, canvas: np.ndarray, top: int, row_px: int, base_y: int, text_px: int) -> None:
-        end = self._end(canvas, HIGH_RISK, text_px // 2, base_y, text_px) + text_px // 2
-        cv2.rectangle(canvas, (0, top), (end, top + row_px), _COLOURS[SpeedState.RED], cv2.FILLED)
-        self._text(canvas, HIGH_RISK, text_px // 2, base_y, text_px, _WHITE)
+    def _alert(
+        self, canvas: np.ndarray, signals: FrameSignals, top: int, row_px: int, base_y: int, text_px: int
+    ) -> None:
+        words, ink = (MILD_RISK, _BAND) if signals.mild else (HIGH_RISK, _WHITE)
+        end = self._end(canvas, words, text_px // 2, base_y, text_px) + text_px // 2
+        cv2.rectangle(canvas, (0, top), (end, top + row_px), _alert_colour(signals), cv2.FILLED)
+        self._text(canvas, words, text_px // 2, base_y, text_px, ink)
 
     def _text(self, canvas: np.ndarray, words: str, x: int, y: int, text_px: int, colour: tuple[int, int, int]) -> int:
         """Write on a base line; returns where it ends."""
@@ -170,3 +175,7 @@ def _legibility(signals: FrameSignals | None) -> tuple[str, tuple[int, int, int]
     if signals.clarity.legible:
         return "清晰 clear", _WHITE
     return f"不清晰 not legible: {_REASONS[signals.clarity.reason]}", _FAINT
+
+
+def _alert_colour(signals: FrameSignals) -> tuple[int, int, int]:
+    return _COLOURS[SpeedState.AMBER if signals.mild else SpeedState.RED]

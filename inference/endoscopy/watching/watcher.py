@@ -171,7 +171,7 @@ class Watcher(Closing):
             times_ms=self._times.summary(),
             notes=(
                 *(self._sight_model.notes if self._sight_model else ()),
-                *(self._lesions.choice.notes if self._lesions.choice else ()),
+                *self._lesions.notes,
                 *self._colour_events.notes(),
                 *self._likeness.notes(),
                 *self._steady.notes(),
@@ -231,7 +231,8 @@ class Watcher(Closing):
             if self._protocol.speed is not None:
                 found += self._speed_events.update(time_s, signals.speed, signals.motion)
         self._events += found
-        return replace(signals, lesions=status.lesions, alert=status.alert, lesion_time_s=status.frame_s)
+        signals = replace(signals, lesions=status.lesions, lesion_time_s=status.frame_s)
+        return replace(signals, alert=status.alert, mild=status.mild)
 
     def _take_gap(self, gap: Gap) -> None:
         self._clocks.gap(gap.start_s, gap.end_s)

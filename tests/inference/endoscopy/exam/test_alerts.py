@@ -7,8 +7,16 @@ from unmissed.inference.endoscopy.values import Box, Event, EventKind, Lesion
 FRAME_PX = (1280, 1024)
 
 
+MILD = "Polyp, looks non-neoplastic: look carefully"
+HIGH = "High risk, look carefully"
+
+
 def box(x: float = 400, y: float = 300, score: float = 0.9, side: float = 80) -> tuple[Lesion, ...]:
     return (Lesion(Box(x, y, side, side), score),)
+
+
+def polyp(kind: str, share: float = 0.96, x: float = 400) -> tuple[Lesion, ...]:
+    return (Lesion(Box(x, 300, 80, 80), 0.95, kind, share),)
 
 
 def watch(
@@ -94,3 +102,42 @@ def test_an_alert_stays_while_nobody_looks_and_not_for_ever():
     assert alerts.is_alert(0.5) and not alerts.is_alert(1.4)
     alerts.forget()
     assert not alerts.is_alert(0.5)
+
+
+def test_what_looks_non_neoplastic_over_its_frames_is_not_called_high_risk():
+    alerts = LesionAlerts(LesionLimits())
+    _, (event,) = watch(alerts, [polyp("non-neoplastic")] * 8)
+    assert (event.text, event.data["lesion_kind"]) == (MILD, "non-neoplastic")
+    assert event.text_zh == "息肉，倾向非肿瘤性，请仔细观察"
+    assert alerts.is_mild
+    _, (event,) = watch(LesionAlerts(LesionLimits()), [polyp("neoplastic")] * 8)
+    assert (event.text, event.data["lesion_kind"]) == (HIGH, "neoplastic")
+
+
+def test_an_unclear_kind_is_high_risk():
+    for frames in (
+        [polyp("non-neoplastic", 0.6)] * 8,
+        [polyp("non-neoplastic"), polyp("neoplastic")] * 4,
+    ):
+        alerts = LesionAlerts(LesionLimits())
+        _, (event,) = watch(alerts, frames)
+        assert event.text == HIGH and "lesion_kind" not in event.data
+        assert not alerts.is_mild
+
+
+def test_one_frame_does_not_change_the_kind():
+    _, (event,) = watch(LesionAlerts(LesionLimits()), [polyp("neoplastic", 0.6)] + [polyp("non-neoplastic")] * 9)
+    assert event.text == MILD
+
+
+def test_a_mild_area_that_becomes_high_risk_is_announced_once_more_and_never_back():
+    frames = [polyp("non-neoplastic")] * 8 + [polyp("neoplastic")] * 60 + [polyp("non-neoplastic")] * 300
+    _, events = watch(LesionAlerts(LesionLimits()), frames)
+    assert [event.text for event in events] == [MILD, HIGH]
+
+
+def test_a_mild_area_beside_one_of_high_risk_leaves_the_alert_high():
+    alerts = LesionAlerts(LesionLimits())
+    _, events = watch(alerts, [polyp("non-neoplastic") + polyp("neoplastic", x=1000)] * 9)
+    assert sorted(event.text for event in events) == [HIGH, MILD]
+    assert not alerts.is_mild

@@ -49,7 +49,7 @@ def test_one_row_for_every_frame(watched):
     found = rows(folder)
     columns = (
         "time_s legible reason clarity similarity expansion rotation speed speed_state speed_blur speed_similarity "
-        "speed_motion scene site site_probability lesion_score lesion_time_s"
+        "speed_motion scene site site_probability lesion_score lesion_kind lesion_time_s"
     )
     assert list(found[0]) == columns.split() == list(COLUMNS)
     assert len(found) == len(exam.signals)

@@ -155,7 +155,7 @@ def test_a_feed_can_be_left_while_the_source_waits():
 # ---- what is drawn ----
 
 
-def signals(time_s=0.0, *, speed=30.0, state=SpeedState.GREEN, reason=Reason.NONE, alert=False, boxes=()):
+def signals(time_s=0.0, *, speed=30.0, state=SpeedState.GREEN, reason=Reason.NONE, alert=False, boxes=(), mild=False):
     value = None if state is SpeedState.GREY else speed
     return FrameSignals(
         time_s,
@@ -167,6 +167,7 @@ def signals(time_s=0.0, *, speed=30.0, state=SpeedState.GREEN, reason=Reason.NON
         Sight(Scene.INSIDE, {}),
         tuple(Lesion(box, 0.9) for box in boxes),
         alert,
+        mild=mild,
     )
 
 
@@ -190,6 +191,14 @@ def test_a_box_is_drawn_around_a_suspect_only_while_it_is_an_alert():
     assert (columns.min(), rows.min()) < (100, 80) and (columns.max(), rows.max()) > (160, 120)
     assert not loud[80:121, 100:161].any()  # its inside is left free
     assert (loud[288:, :, 2] > 200).sum() > 2 * (quiet[288:, :, 2] > 200).sum()
+
+
+def test_a_mild_area_is_amber_and_says_so():
+    image, boxes = np.zeros((288, 720, 3), np.uint8), [Box(100, 80, 60, 40)]
+    high, mild = (Overlay().draw(image, (0, 0), signals(boxes=boxes, alert=True, mild=m), NOW) for m in (False, True))
+    edge = (78, 130)
+    assert high[edge].tolist() == [48, 48, 224] and mild[edge].tolist() == [0, 165, 255]
+    assert not np.array_equal(high[288:], mild[288:])
 
 
 def test_the_gauge_grows_with_the_speed_and_is_grey_without_one():
