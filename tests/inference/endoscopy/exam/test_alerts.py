@@ -126,7 +126,10 @@ def test_an_unclear_kind_is_high_risk():
 
 
 def test_one_frame_does_not_change_the_kind():
-    _, (event,) = watch(LesionAlerts(LesionLimits()), [polyp("neoplastic", 0.6)] + [polyp("non-neoplastic")] * 9)
+    _, (event,) = watch(
+        LesionAlerts(LesionLimits()),
+        [polyp("non-neoplastic")] * 8 + [polyp("neoplastic", 0.6)] + [polyp("non-neoplastic")] * 8,
+    )
     assert event.text == MILD
 
 
