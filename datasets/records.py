@@ -29,6 +29,7 @@ class Record:
         centre_px: (x, y) of a labelled nucleus in the pixels of the file; None when the whole picture is meant.
         mask: the mask image, for segmentation sets.
         um_per_px: physical size of a pixel of this very file, where it is known; it wins over the dataset's.
+        or_labels: further class ids that may be right in place of ``label``, which is one of them.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Record:
     centre_px: tuple[float, float] | None = None
     mask: Path | None = None
     um_per_px: float | None = None
+    or_labels: tuple[str, ...] = ()
 
     def name(self, root: Path) -> str:
         """Path below the dataset's folder, with ``#x,y`` for a place in a picture: the same on every machine.

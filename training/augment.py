@@ -10,13 +10,16 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.words import did_you_mean, one_line
+from unmissed.training.looks.cells import CutOut, Stain
 from unmissed.training.looks.colours import ColourOf
 from unmissed.training.looks.endoscope import EndoscopeMask, FieldOfView, LowerLeftCorner, Processor
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask a server for its newest version at import
 import albumentations as A
 
-_OWN: dict[str, Any] = {one.__name__: one for one in (ColourOf, EndoscopeMask, FieldOfView, LowerLeftCorner, Processor)}
+_OWN: dict[str, Any] = {
+    one.__name__: one for one in (ColourOf, CutOut, EndoscopeMask, FieldOfView, LowerLeftCorner, Processor, Stain)
+}
 
 
 class Augmenter:

@@ -14,6 +14,7 @@ from unmissed.models.export import OUTPUT, torch_probabilities
 from unmissed.models.pretrained import read_weights
 from unmissed.training.classifiers.classifier import architecture_of
 from unmissed.training.classifiers.int8 import quantise_classifier
+from unmissed.training.data import read_data
 from unmissed.training.evaluation.outputs import read_temperature
 from unmissed.training.evaluation.predictions import load_predictions
 from unmissed.training.exporting.familiarity import familiarity_of
@@ -30,7 +31,6 @@ from unmissed.training.exporting.files import (
 from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.exporting import read_heatmap
 from unmissed.training.loading import load_for
-from unmissed.training.parts import read_data
 from unmissed.training.recipes.config import InputConfig, TrainConfig
 from unmissed.training.recipes.loading import load_recipe
 from unmissed.training.task import shown

@@ -37,7 +37,8 @@ def load_pictures(
     """Read all pictures into one array.
 
     Args:
-        um_per_px: of crops around places in pictures whose own pixel size is known; None keeps their scale.
+        um_per_px: of crops around places in pictures whose own pixel size is known, and around the middle of pictures
+            whose record gives it; None keeps their scale.
         notes: receives what is to be said of the pictures.
         area: what of a whole picture is taken first.
 
@@ -66,6 +67,8 @@ def load_pictures(
             notes.add(path.name, (*picture.notes, *of_size, *notes_on_content(image)))
         for index in indices:
             centre_px, own = records[index].centre_px, records[index].um_per_px
+            if centre_px is None and fit == "crop" and own and um_per_px:
+                centre_px = size[0] / 2, size[1] / 2
             pictures[index] = (
                 fit_area(image, size_px, fit, area)
                 if centre_px is None

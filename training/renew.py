@@ -17,6 +17,7 @@ from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
 from unmissed.training.classifiers.int8 import quantise_classifier
+from unmissed.training.data import read_data
 from unmissed.training.export import calibration_pictures
 from unmissed.training.exporting.familiarity import familiarity_of
 from unmissed.training.exporting.files import file_spec
@@ -25,7 +26,7 @@ from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_o
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
 from unmissed.training.loading import load_for
-from unmissed.training.parts import one_split, read_data
+from unmissed.training.parts import one_split
 from unmissed.training.recipes.config import TrainConfig
 
 

@@ -79,6 +79,9 @@ class CoverageLimits(_Part):
 class CaecumLimits(_Part):
     """When the pictures alone start the clock of the withdrawal."""
 
+    probability: float = Field(
+        0.7, ge=0.5, lt=1, description="Least probability of the caecum in a frame that shows it."
+    )
     seconds: float = Field(3.0, ge=1, description="Least time that the caecum is seen without a break.")
     share: float = Field(0.6, ge=0.5, lt=1, description="Least share of the frames of a longer, broken stay.")
     again: float = Field(2.0, ge=1, description="A later stay starts the clock anew if it is so many times as long.")

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from unmissed.inference.reports.words import Word
+
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -174,14 +176,17 @@ class Lesion:
 
     Attributes:
         score: of the finder, 0..1.
-        kind: what it looks like, such as "neoplastic"; "" of a finder that does not distinguish.
+        kind: what it looks like in this frame, such as "neoplastic"; "" of a finder that does not distinguish.
         kind_share: 0..1, of the kind in the score.
+        area_kind: what its area looks like over the frames so far, once it has persisted; tone "warn" where the
+            protocol calls that mild. None where that is not clear.
     """
 
     box: Box
     score: float
     kind: str = ""
     kind_share: float = 1.0
+    area_kind: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ import pytest
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.records import Record
 from unmissed.training.checkpoint import Checkpoint
+from unmissed.training.data import apart, read_data
 from unmissed.training.evaluation.predictions import Predictions, load_predictions
 from unmissed.training.export import export_run
 from unmissed.training.heatmaps.data import Scale, load_fields
 from unmissed.training.heatmaps.sources import FieldSource, check_labels, keep_apart
-from unmissed.training.parts import apart, read_data
-from unmissed.training.recipes.config import DataConfig
+from unmissed.training.recipes.data import DataConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 from unmissed.training.remarks import Remarks
 

@@ -4,9 +4,9 @@ import pytest
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.registry import get
+from unmissed.training.data import read_data, read_more_places
 from unmissed.training.false_finds import false_finds
-from unmissed.training.parts import read_data, read_more_places
-from unmissed.training.recipes.config import DataConfig
+from unmissed.training.recipes.data import DataConfig
 
 
 @pytest.mark.data

@@ -202,7 +202,7 @@ def test_the_polyp_finder_trains_on_its_official_layouts(go, put, tmp_path, monk
     assert len(facts["data"]) == 4
 
 
-def test_colon_views_join_two_sets_by_official_folds(go, put, tmp_path, monkeypatch):
+def test_colon_views_by_official_folds_alone_and_joined_with_another_set(go, put, tmp_path, monkeypatch):
     put_polyps(put, tmp_path / "kvasir-seg", 12)
     rows = ["file-name;class-name;split-index"]
     for label in ("normal-cecum", "bbps-0-1", "bbps-2-3", "impacted-stool", "ileum"):
@@ -212,7 +212,9 @@ def test_colon_views_join_two_sets_by_official_folds(go, put, tmp_path, monkeypa
             rows.append(f"{name};{label};{index % 3}")
     write(tmp_path / "hyperkvasir" / "5_fold_split.csv", rows)
     monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
-    go(tmp_path / "run", *SMALL, "data.folds=3", "data.only_folds=[1]", name="colon-views")
+    go(tmp_path / "alone", *SMALL, "data.folds=3", "data.only_folds=[1]", name="colon-views")
+    check(tmp_path / "alone" / "fold-1", 4)
+    go(tmp_path / "run", *SMALL, "data.folds=3", "data.only_folds=[1]", "data.joined=[kvasir-seg]", name="colon-views")
     check(tmp_path / "run" / "fold-1", 5)
     found = load_predictions(tmp_path / "run" / "fold-1" / "test_predictions.csv")
     assert [item.id for item in found.classes] == ["normal-cecum", "bbps-0-1", "bbps-2-3", "impacted-stool", "polyp"]

@@ -11,6 +11,8 @@ from unmissed.models.architectures import Architecture, Scaled, build, freeze, i
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.classifiers.objective import Classification, predict_logits
+from unmissed.training.classifiers.targets import Targets, targets_of
+from unmissed.training.data import Data, apart, read_data, read_more_places
 from unmissed.training.environment import environment
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation, write_fold_evaluation
@@ -19,18 +21,7 @@ from unmissed.training.evaluation.runs import data_facts
 from unmissed.training.loading import EpochSampler, TrainingPictures, class_chances, training_loader
 from unmissed.training.looks.spoiled import with_none, with_spoiled
 from unmissed.training.loop import train
-from unmissed.training.parts import (
-    Data,
-    SplitPart,
-    apart,
-    gallery,
-    only_split,
-    predictions_of,
-    read_data,
-    read_more_places,
-    read_part,
-    spec_of,
-)
+from unmissed.training.parts import SplitPart, gallery, only_split, predictions_of, read_part, spec_of
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.remarks import Remarks
@@ -81,13 +72,14 @@ class ClassifierTask:
         scaled = Scaled(network, *input_scaling(config.model.backbone))
         augment = Augmenter(config.augment, config.input.size_px, is_crop=config.input.fit == "crop")
         augment.check(parts["train"].pictures[0])
-        pictures, labels = parts["train"].pictures, parts["train"].labels
-        labels = with_spoiled(labels, len(data.classes) - 1, config.data.none_share)
-        sampler = EpochSampler(len(labels), config.seed, class_chances(labels, config.loss.sampling))
-        loader = training_loader(TrainingPictures(pictures, labels, augment), sampler, config)
+        pictures, targets = parts["train"].pictures, targets_of(parts["train"].records, data.classes)
+        codes = with_spoiled(targets.codes, len(data.classes) - 1, config.data.none_share)
+        sampler = EpochSampler(len(codes), config.seed, class_chances(codes, config.loss.sampling))
+        loader = training_loader(TrainingPictures(pictures, codes, augment), sampler, config)
         progress.training(title, len(loader) * (loader.batch_size or 1), config.optimizer.epochs)
-        validation = (parts["validation"].pictures, parts["validation"].labels)
-        objective = Classification(labels, validation, len(data.classes), config.loss)
+        known = targets_of(parts["validation"].records, data.classes)
+        validation = (parts["validation"].pictures, known)
+        objective = Classification(Targets(codes, targets.allowed), validation, config.loss)
         frozen = freeze(network, config.model.freeze)
         history = train(scaled, frozen, loader, objective, config, accelerator, folder, progress)
         facts |= {"epochs": len(history), "seconds": round(sum(row.seconds for row in history), 1)}
@@ -96,7 +88,8 @@ class ClassifierTask:
             for name, part in parts.items()
             if name != "train" and part.records
         }
-        temperature = fit_temperature(predictions["validation"].labels, predictions["validation"].logits)
+        found, exact = predictions["validation"], known.is_exact
+        temperature = fit_temperature(found.labels[exact], found.logits[exact])
         if accelerator.is_main_process:
             facts |= {"notes": self._remarks.lines, **environment(accelerator)}
             _write_split(config, folder, predictions, temperature, facts, parts["test"].records)

@@ -15,10 +15,11 @@ from unmissed.datasets.basis.files import make_folder, write_bytes
 from unmissed.models.architectures import Architecture, CutClassifier, Scaled, build, input_scaling, pool
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
+from unmissed.training.data import apart, read_data
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation
 from unmissed.training.loading import load_pictures
-from unmissed.training.parts import SplitPart, apart, gallery, predictions_of, read_data, read_part, spec_of
+from unmissed.training.parts import SplitPart, gallery, predictions_of, read_part, spec_of
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import FewShotConfig, TrainConfig
 from unmissed.training.remarks import Remarks

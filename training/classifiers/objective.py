@@ -10,6 +10,8 @@ from timm.data import Mixup
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.training.classifiers.targets import Targets
 from unmissed.training.evaluation.calibration import fit_temperature, negative_log_likelihood
 from unmissed.training.loop import Scores, check_finite
 from unmissed.training.recipes.config import LossConfig
@@ -19,25 +21,34 @@ class Classification:
     """Loss and validation of a classifier.
 
     Args:
-        labels: (N,) of the training pictures, for the weights of the classes.
-        validation: pictures uint8 (N, H, W, 3) and labels (N,).
-        n_classes: number of outputs.
+        targets: of the training pictures.
+        validation: pictures uint8 (N, H, W, 3) and their targets; only those of one class count.
+
+    Raises:
+        ConfigError: When pictures that may be several classes are to be mixed or weighted.
     """
 
-    def __init__(
-        self, labels: np.ndarray, validation: tuple[np.ndarray, np.ndarray], n_classes: int, config: LossConfig
-    ) -> None:
-        self._pictures, self._labels = validation
+    def __init__(self, targets: Targets, validation: tuple[np.ndarray, Targets], config: LossConfig) -> None:
+        exact = validation[1].is_exact
+        self._pictures, self._labels = validation[0][exact], validation[1].codes[exact]
         self._config = config
-        self._weight = _class_weight(labels, n_classes, config)
+        n_classes = targets.allowed.shape[1]
+        self._allowed = torch.from_numpy(targets.allowed) if len(targets.allowed) > n_classes else None
+        if self._allowed is not None and (config.mixup_alpha or config.class_weights != "none"):
+            raise ConfigError(
+                "data.means names labels that may be several classes, which cannot be mixed or weighted",
+                expected="loss.mixup_alpha=0 and loss.class_weights=none",
+            )
+        self._weight = _class_weight(targets.codes, n_classes, config)
         self._mixup = _mixup(config, n_classes)
 
     def loss(self, model: nn.Module, batch: Sequence[Tensor]) -> Tensor:
-        """Cross-entropy of (pictures, labels), perhaps mixed."""
+        """Cross-entropy of (pictures, codes of targets), perhaps mixed."""
         images, labels = batch
-        weight = self._weight.to(images.device)
+        weight, smoothing = self._weight.to(images.device), self._config.label_smoothing
+        if self._allowed is not None:
+            return any_of_loss(model(images).float(), self._allowed.to(images.device)[labels], smoothing)
         if self._mixup is None:
-            smoothing = self._config.label_smoothing
             return F.cross_entropy(model(images).float(), labels, weight, label_smoothing=smoothing)
         even = len(labels) // 2 * 2
         mixed, targets = self._mixup(images[:even].float(), labels[:even])
@@ -52,6 +63,19 @@ class Classification:
             loss=negative_log_likelihood(self._labels, logits, temperature),
             macro_f1=float(f1_score(self._labels, logits.argmax(1), average="macro")),
         )
+
+
+def any_of_loss(logits: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy (K classes) where any of several classes is right: their probabilities are added.
+
+    Args:
+        logits: (B, K).
+        allowed: bool (B, K), at least one of each row.
+        smoothing: share of the target that is spread over all classes.
+    """
+    log_p = F.log_softmax(logits, dim=1)
+    lost = -torch.logsumexp(log_p.masked_fill(~allowed, float("-inf")), dim=1)
+    return ((1 - smoothing) * lost - smoothing * log_p.mean(dim=1)).mean()
 
 
 @torch.inference_mode()

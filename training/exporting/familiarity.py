@@ -9,6 +9,7 @@ from scipy.stats import nct, norm
 from unmissed.datasets.pictures.appearance import STATISTICS, appearance
 from unmissed.datasets.records import Record
 from unmissed.models.familiarity import Familiarity, SourceLooks
+from unmissed.training.data import source_of
 from unmissed.training.loading import load_for
 from unmissed.training.recipes.config import TrainConfig
 
@@ -27,11 +28,9 @@ class _Gaussian(NamedTuple):
 
 def familiarity_of(records: Sequence[Record], config: TrainConfig) -> Familiarity | None:
     """How the pictures look that a classifier was trained on; see ``fit_familiarity``."""
-    joined = {f"{name}/": name for name in config.data.joined}
     by_source: dict[str, dict[str, list[Record]]] = {}
     for record in records:
-        source = next((name for prefix, name in joined.items() if record.group.startswith(prefix)), config.data.dataset)
-        by_source.setdefault(source, {}).setdefault(record.group, []).append(record)
+        by_source.setdefault(source_of(record, config.data), {}).setdefault(record.group, []).append(record)
     rng = np.random.default_rng(0)
     chosen = [
         (source, groups[name][place])

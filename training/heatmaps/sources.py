@@ -12,9 +12,10 @@ from unmissed.datasets.fields import MarkedField, fields_of
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
+from unmissed.training.data import name_root, own_group
 from unmissed.training.heatmaps.data import LabelledField, Scale, load_fields
 from unmissed.training.heatmaps.settings import scale_of
-from unmissed.training.parts import data_spec, name_root, own_group
+from unmissed.training.parts import data_spec
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig

@@ -6,12 +6,14 @@ from unmissed.datasets.basis.closing import Closing
 from unmissed.inference.endoscopy.frame.shrinking import shrink
 from unmissed.inference.endoscopy.values import Box, FrameView, Lesion
 from unmissed.inference.pictures.find import FindPipeline
+from unmissed.inference.reports.words import Word
 from unmissed.inference.runtimes.variants import Choice, choose
 
 _KINDS = (
-    "What kind of lesion an area looks like is the opinion of {name} (its limits are on its card); "
-    "it is no substitute for histology. 病灶类型为{name}的判断（局限性见模型卡），不能替代病理诊断。"
+    "What kind of lesion an area looks like is the opinion of {name}. {limits} "
+    "病灶类型为{name}的判断（局限性见模型卡），不能替代病理诊断。"
 )
+_LIMITS = "It is no substitute for histology; its limits are on its card."
 _MUCH = 0.5
 _ANY_PX = 1_000_000  # a model whose pixels have a size takes the picture as it is
 _MOST = 8  # boxes of a frame; more say that the picture is strange, not that it is full of lesions
@@ -27,15 +29,17 @@ class LesionModel(Closing):
 
     Attributes:
         choice: the model file that runs; None where none was named.
+        kinds: id -> name on the card, of the kinds that it distinguishes; empty where it does not.
     """
 
     def __init__(self, name: str | None, threshold: float, *, runtime: str = "onnx-cpu") -> None:
         self.choice: Choice | None = choose(name, runtime) if name else None
         self._finder = None
-        self._picture_px, self._tells_kinds = 0, False
+        self._picture_px, self.kinds = 0, dict[str, Word]()
         if self.choice is not None:
-            spec = self.choice.file.card.heatmap
-            self._tells_kinds = spec is not None and len(spec.target) > 1
+            card, spec = self.choice.file.card, self.choice.file.card.heatmap
+            if spec is not None and len(spec.target) > 1:
+                self.kinds = {item.id: Word(item.name, item.name_zh) for item in card.classes if item.id in spec.target}
             self._picture_px = (spec.picture_px if spec else None) or _ANY_PX
             self._finder = FindPipeline(
                 self.choice.file,
@@ -52,8 +56,11 @@ class LesionModel(Closing):
         """What the user has to know of the model."""
         if self.choice is None:
             return ()
-        kinds = (_KINDS.format(name=self.choice.file.card.name),) if self._tells_kinds else ()
-        return (*self.choice.notes, *kinds)
+        if not self.kinds:
+            return self.choice.notes
+        card = self.choice.file.card
+        of_kinds = [limit for limit in card.limits if any(kind in limit.lower() for kind in self.kinds)]
+        return (*self.choice.notes, _KINDS.format(name=card.name, limits=" ".join(of_kinds) or _LIMITS))
 
     def detect(self, view: FrameView) -> tuple[Lesion, ...]:
         """Lesions of a frame, the highest score first."""
@@ -71,7 +78,7 @@ class LesionModel(Closing):
                     down * find.height_px,
                 ),
                 find.score,
-                find.class_id if self._tells_kinds else "",
+                find.class_id if self.kinds else "",
                 find.class_share,
             )
             for find in self._finder.find_in(small)

@@ -9,7 +9,7 @@ import numpy as np
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.pictures.images import fit_image
-from unmissed.inference.endoscopy.protocol import PreparationClasses, ProtocolModels
+from unmissed.inference.endoscopy.protocol import CaecumLimits, PreparationClasses, PreparationLimits, ProtocolModels
 from unmissed.inference.endoscopy.values import FrameView, Scene, Sight
 from unmissed.inference.runtimes.registry import select
 from unmissed.inference.runtimes.variants import Choice, choose
@@ -26,7 +26,7 @@ _NO_PREPARATION = (
     "{} does not have the classes of bowel preparation that the protocol names: preparation is not assessed. "
     "{}没有方案所列的肠道准备类别：不评估肠道准备。"
 )
-_SURE = 0.5  # least probability of a scene other than inside
+_SURE = 0.5  # least probability of a scene other than inside and the caecum
 
 
 class SightModel(Closing):
@@ -34,7 +34,7 @@ class SightModel(Closing):
 
     Args:
         models: of the protocol; ``models.site`` names the classifier, ``models.preparation`` may name another one.
-        least_share: probability that preparation classes have together in a frame that shows preparation.
+        preparation, caecum: of the protocol; None takes the defaults.
         runtime: what runs it.
 
     Attributes:
@@ -47,7 +47,16 @@ class SightModel(Closing):
         ModelError, RuntimeUnavailableError: When the model cannot be used.
     """
 
-    def __init__(self, models: ProtocolModels, least_share: float = 0.5, *, runtime: str = "onnx-cpu") -> None:
+    def __init__(
+        self,
+        models: ProtocolModels,
+        preparation: PreparationLimits | None = None,
+        caecum: CaecumLimits | None = None,
+        *,
+        runtime: str = "onnx-cpu",
+    ) -> None:
+        self._least = {Scene.CAECUM: (caecum or CaecumLimits()).probability}
+        least_share = (preparation or PreparationLimits()).share
         self.choice: Choice | None = choose(models.site, runtime) if models.site else None
         self._session = None
         self._preparation = _PreparationModel(models.preparation, self.choice, least_share, runtime)
@@ -107,7 +116,7 @@ class SightModel(Closing):
             return Scene.OUTSIDE
         sums = _sums(row, self._scenes)
         best = max(sums, key=sums.__getitem__, default=Scene.INSIDE)
-        return best if sums.get(best, 0.0) > _SURE else Scene.INSIDE
+        return best if sums.get(best, 0.0) > self._least.get(best, _SURE) else Scene.INSIDE
 
 
 class _PreparationModel(Closing):

@@ -1,14 +1,17 @@
 """From boxes in single frames to alerts: what persists is announced, once for every area."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from unmissed.inference.endoscopy.protocol import LesionLimits
 from unmissed.inference.endoscopy.values import Box, Event, EventKind, Lesion
+from unmissed.inference.reports.words import Word
 
 TEXT = "High risk, look carefully"
 TEXT_ZH = "高危，请仔细观察"
 MILD = "Polyp, looks non-neoplastic: look carefully"
 MILD_ZH = "息肉，倾向非肿瘤性，请仔细观察"
+_UNCLEAR = Word("Not clear", "不明确")
 
 LOST_S = 1.0  # after so long without a frame nothing is the same place any more
 
@@ -63,10 +66,14 @@ class LesionAlerts:
 
     Args:
         limits: of the protocol.
+        kinds: id -> name, of the kinds that the lesion model distinguishes.
     """
 
-    def __init__(self, limits: LesionLimits) -> None:
+    def __init__(self, limits: LesionLimits, kinds: Mapping[str, Word] | None = None) -> None:
         self._limits = limits
+        self._kinds = {
+            kind: replace(word, tone="warn" if kind in limits.mild else "bad") for kind, word in (kinds or {}).items()
+        }
         self._needed_s = limits.persistence_frames / _FRAMES_A_SECOND - 1e-6
         self._tracks: list[_Track] = []
         self._areas: list[_Area] = []
@@ -103,6 +110,11 @@ class LesionAlerts:
         """Whether all areas that have persisted look like a mild kind."""
         kinds = [track.kind(self._limits.kind_share) for track in self._tracks if track.persisted]
         return bool(kinds) and all(kind in self._limits.mild for kind in kinds)
+
+    def name_kinds(self, lesions: tuple[Lesion, ...]) -> tuple[Lesion, ...]:
+        """The boxes of the last frame, with what their areas look like over all frames."""
+        kinds = {track.box: track.kind(self._limits.kind_share) for track in self._tracks if track.persisted}
+        return tuple(replace(lesion, area_kind=self._kinds.get(kinds.get(lesion.box, ""))) for lesion in lesions)
 
     def is_alert(self, time_s: float) -> bool:
         """Whether an area that has persisted is there still, at the last frame or one that was not looked at."""
@@ -145,14 +157,16 @@ class LesionAlerts:
             track.persisted = True
             kind = track.kind(self._limits.kind_share)
             mild = kind in self._limits.mild
-            area = next((area for area in self._areas if self._near(area.box, track.box)), None)
+            near = [area for area in self._areas if self._near(area.box, track.box)]
+            area = min(near, key=lambda area: _distance(area.box, track.box), default=None)
             if area is not None:
                 area.box, area.last_s = track.box, time_s
             if (area is None or area.mild > mild) and event is None:  # one a frame; the next has its turn in the next
                 if area is None:
                     self._areas.append(area := _Area(track.box, time_s, mild))
                 area.mild = mild
-                event = _event(time_s, track, lesion, kind, mild)
+                word = self._kinds.get(kind, _UNCLEAR) if self._kinds else None
+                event = _event(time_s, track, lesion, kind, word, mild)
         return event
 
     def _near(self, one: Box, other: Box) -> bool:
@@ -160,7 +174,7 @@ class LesionAlerts:
         return _distance(one, other) <= _NEAR_FRAMES * float(width * width + height * height) ** 0.5
 
 
-def _event(time_s: float, track: _Track, lesion: Lesion, kind: str, mild: bool) -> Event:
+def _event(time_s: float, track: _Track, lesion: Lesion, kind: str, word: Word | None, mild: bool) -> Event:
     box = track.box
     data = {
         "x_px": round(box.x_px, 1),
@@ -170,6 +184,7 @@ def _event(time_s: float, track: _Track, lesion: Lesion, kind: str, mild: bool) 
         "score": round(lesion.score, 4),
         "since_s": round(track.first_s, 3),
         **({"lesion_kind": kind} if kind else {}),
+        **({"lesion_kind_name": word.en, "lesion_kind_name_zh": word.zh} if word else {}),
     }
     return Event(time_s, EventKind.LESION, *((MILD, MILD_ZH) if mild else (TEXT, TEXT_ZH)), data)
 

@@ -32,7 +32,7 @@ class Clocks:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._scenes = SceneSmoother(protocol.caecum)
-        self._last: tuple[float, Scene, bool, bool] | None = None
+        self._last: tuple[float, Scene | None, bool, bool] | None = None
         self._frame_totals, self._counted_until_s = FrameTotals(), float("-inf")
         self._past_s, self._past = array("d"), (array("d"), array("d"), array("d"))
         self._marked_s: float | None = None
@@ -43,11 +43,11 @@ class Clocks:
         self._announced_s: float | None = None
         self._illegible_s = self._frozen_s = 0.0
 
-    def update(self, time_s: float, scene: Scene, legible: bool, frozen: bool) -> list[Event]:
+    def update(self, time_s: float, scene: Scene | None, legible: bool, frozen: bool) -> list[Event]:
         """Take a frame; returns what is certain now, which may have happened a moment ago.
 
         Args:
-            scene: what the frame alone says.
+            scene: what the frame alone says; None where it does not show where the tip is.
             legible: whether it can be assessed; an illegible frame may only show that it is outside or not.
             frozen: whether the picture is frozen.
         """
@@ -113,7 +113,7 @@ class Clocks:
         self._frame_totals, self._counted_until_s = before.plus(end_s - start_s, legible=legible, frozen=frozen), end_s
         if frozen:
             self._scenes.update(start_s, end_s, None, frame_totals=before)
-        elif legible or scene is Scene.OUTSIDE:
+        elif (legible and scene is not None) or scene is Scene.OUTSIDE:
             self._scenes.update(start_s, end_s, scene, frame_totals=before)
         else:
             self._scenes.update(start_s, end_s, None, frame_totals=before, only_not=Scene.OUTSIDE)

@@ -49,7 +49,7 @@ class SceneSmoother:
         """
         if not self._stretch:
             self._stretch = {item: next_stretch(item, start_s, None, frame_totals, self._again) for item in Scene}
-            self._cost = dict.fromkeys(Scene, 0.0)
+            self._cost = dict.fromkeys(Scene, 0.0) | {Scene.CAECUM: self._entry_s[Scene.CAECUM]}
         cheapest = min(self._cost, key=self._cost.__getitem__)
         least = self._cost[cheapest]
         stretches, costs = {}, {}

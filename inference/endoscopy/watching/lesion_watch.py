@@ -207,7 +207,7 @@ class LesionWatch(Closing):
         events = []
         for look in self._ready:
             _, event = self._alerts.update(look.time_s, look.lesions, look.legible, look.frame_px)
-            self._held = None if look.job is None else (look.time_s, look.lesions)
+            self._held = None if look.job is None else (look.time_s, self._alerts.name_kinds(look.lesions))
             if event is not None:
                 late = {} if look.time_s == time_s else {"frame_s": round(look.time_s, 3)}
                 events.append(replace(event, time_s=time_s, data={**event.data, **late}))

@@ -1,6 +1,6 @@
 """What is drawn for the viewer: a band below the picture with speed, clocks and sites, and a red box around a suspect.
 
-The picture itself stays as it is; only the outline of a box is drawn on it.
+The picture itself stays as it is; only the outline of a box is drawn on it, and beside it what it looks like.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from unmissed.datasets.basis.errors import RuntimeUnavailableError
 from unmissed.inference.endoscopy.monitors.alerts import MILD, MILD_ZH, TEXT, TEXT_ZH
 from unmissed.inference.endoscopy.page.words import REASONS, STATES
 from unmissed.inference.endoscopy.values import ClockTimes, FrameSignals, SpeedState, WithdrawalSpeed
+from unmissed.inference.reports.words import Word
 
 HIGH_RISK = f"{TEXT_ZH} / {TEXT[0].lower()}{TEXT[1:]}"
 MILD_RISK = f"{MILD_ZH} / {MILD[0].lower()}{MILD[1:]}"
@@ -29,6 +30,8 @@ _STATES = {state: f"{word.zh} {word.en.lower()}" for state, word in STATES.items
 _REASONS = {reason: f"{word.zh} {word.en.lower()}" for reason, word in REASONS.items()}
 _BAND, _TRACK, _WHITE, _FAINT = (24, 20, 20), (70, 64, 64), (255, 255, 255), (170, 170, 170)
 _ROWS = 2
+_LEAST_PX = 11  # of text
+_LABEL = 0.7  # of the text below the picture: a label hides what is behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Overlay:
             uint8 (height + band, width, 3) BGR, both sides even, as video encoders want them.
         """
         height, width = image.shape[:2] if image is not None else (size[1], size[0])
-        text_px = int(np.clip(width / 36, 11, 48))
+        text_px = int(np.clip(width / 36, _LEAST_PX, 48))
         row_px = round(1.7 * text_px)
         even_height, even_width = -(-(height + _ROWS * row_px) // 2) * 2, -(-width // 2) * 2
         canvas = np.empty((even_height, even_width, 3), np.uint8)
@@ -84,27 +87,44 @@ class Overlay:
             canvas[:height, :width] = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         is_alert = signals is not None and signals.alert
         if signals is not None and is_alert:
-            self._boxes(canvas[:height], signals)
+            self._boxes(canvas[:height, :width], signals, text_px)
         first, second = height + round(1.2 * text_px), height + row_px + round(1.2 * text_px)
         speed = signals.speed if signals is not None else None
         end_x = self._right(canvas, _clock_words(now, width >= 36 * text_px), first, text_px)
         self._gauge(canvas, speed, (height, row_px), first, text_px, end_x)
-        if now.sites:
-            self._right(canvas, f"部位 sites {now.seen}/{now.sites}", second, text_px)
+        sites, alert_end_x = f"部位 sites {now.seen}/{now.sites}" if now.sites else "", 0
         if signals is not None and is_alert:
-            self._alert(canvas, signals, height + row_px, row_px, second, text_px)
+            alert_end_x = self._alert(canvas, signals, height + row_px, row_px, second, text_px)
         else:
             words, colour = _legibility(signals)
             self._text(canvas, words, text_px // 2, second, text_px, colour)
+        if alert_end_x + self._end(canvas, sites, text_px, second, text_px) <= canvas.shape[1]:  # the alert comes first
+            self._right(canvas, sites, second, text_px)
         return canvas
 
-    def _boxes(self, picture: np.ndarray, signals: FrameSignals) -> None:
+    def _boxes(self, picture: np.ndarray, signals: FrameSignals, text_px: int) -> None:
         thickness = max(2, picture.shape[1] // 300)
         for lesion in signals.lesions:
             box = lesion.box
             corner = round(box.x_px) - thickness, round(box.y_px) - thickness
             opposite = round(box.x_px + box.width_px) + thickness, round(box.y_px + box.height_px) + thickness
-            cv2.rectangle(picture, corner, opposite, _alert_colour(signals), thickness)
+            is_mild = signals.mild or (lesion.area_kind is not None and lesion.area_kind.tone == "warn")
+            cv2.rectangle(picture, corner, opposite, _alert_colour(is_mild), thickness)
+            if lesion.area_kind is not None:
+                self._label(
+                    picture, lesion.area_kind, is_mild, (corner, opposite), max(_LEAST_PX, round(_LABEL * text_px))
+                )
+
+    def _label(
+        self, picture: np.ndarray, kind: Word, is_mild: bool, box: tuple[tuple[int, int], tuple[int, int]], text_px: int
+    ) -> None:
+        """The kind above a box; below it where there is no room."""
+        words, high = f"{kind.zh} {kind.en.lower()}", round(1.5 * text_px)
+        wide = self._end(picture, words, 0, high, text_px) + text_px
+        x = max(0, min(box[0][0], picture.shape[1] - wide))
+        y = box[0][1] - high if box[0][1] >= high else min(box[1][1], picture.shape[0] - high)
+        cv2.rectangle(picture, (x, y), (x + wide, y + high), _alert_colour(is_mild), cv2.FILLED)
+        self._text(picture, words, x + text_px // 2, y + round(1.1 * text_px), text_px, _BAND if is_mild else _WHITE)
 
     def _gauge(
         self,
@@ -130,11 +150,15 @@ class Overlay:
 
     def _alert(
         self, canvas: np.ndarray, signals: FrameSignals, top: int, row_px: int, base_y: int, text_px: int
-    ) -> None:
+    ) -> int:
+        """What the doctor should do, smaller where it would not fit; returns where it ends."""
         words, ink = (MILD_RISK, _BAND) if signals.mild else (HIGH_RISK, _WHITE)
         end = self._end(canvas, words, text_px // 2, base_y, text_px) + text_px // 2
-        cv2.rectangle(canvas, (0, top), (end, top + row_px), _alert_colour(signals), cv2.FILLED)
+        if end > canvas.shape[1]:
+            text_px, end = text_px * canvas.shape[1] // end, canvas.shape[1]
+        cv2.rectangle(canvas, (0, top), (end, top + row_px), _alert_colour(signals.mild), cv2.FILLED)
         self._text(canvas, words, text_px // 2, base_y, text_px, ink)
+        return end
 
     def _text(self, canvas: np.ndarray, words: str, x: int, y: int, text_px: int, colour: tuple[int, int, int]) -> int:
         """Write on a base line; returns where it ends."""
@@ -177,5 +201,5 @@ def _legibility(signals: FrameSignals | None) -> tuple[str, tuple[int, int, int]
     return f"不清晰 not legible: {_REASONS[signals.clarity.reason]}", _FAINT
 
 
-def _alert_colour(signals: FrameSignals) -> tuple[int, int, int]:
-    return _COLOURS[SpeedState.AMBER if signals.mild else SpeedState.RED]
+def _alert_colour(is_mild: bool) -> tuple[int, int, int]:
+    return _COLOURS[SpeedState.AMBER if is_mild else SpeedState.RED]

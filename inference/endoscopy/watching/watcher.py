@@ -76,7 +76,7 @@ class Watcher(Closing):
         self._speed = SpeedMonitor(protocol.speed)
         self._sight_model: SightModel | None = None
         if sighting is None:
-            self._sight_model = SightModel(protocol.models, protocol.preparation.share, runtime=runtime)
+            self._sight_model = SightModel(protocol.models, protocol.preparation, protocol.caecum, runtime=runtime)
             sighting = self._sight_model.classify
         self._sighting = sighting
         self._lesions = LesionModel(protocol.models.lesion, protocol.lesion.threshold, runtime=runtime)
@@ -87,12 +87,11 @@ class Watcher(Closing):
         self._regions, self._preparation = RegionTracker(protocol), PreparationMonitor(protocol.preparation)
         self._times, self._steady = StageTimes(), SteadyTimes()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="beside")
-        find, alerts = self._lesions.detect if self._lesions.choice else None, LesionAlerts(protocol.lesion)
-        self.looks = LesionWatch(find, alerts, self._times, self._beside)
+        find = self._lesions.detect if self._lesions.choice else None
+        self.looks = LesionWatch(find, LesionAlerts(protocol.lesion, self._lesions.kinds), self._times, self._beside)
         self._before: FrameView | None = None
         self._speed_events, self._colour_events = watch_events.SpeedEvents(), watch_events.ColourEvents()
-        self._events: list[Event] = []
-        self._reported = 0
+        self._events, self._reported = list[Event](), 0
         self._frames = {"read": 0, "analysed": 0, "dropped": 0, "legible": 0}
         self._size: tuple[int, int] | None = None
         self._span_s = (0.0, 0.0)
@@ -223,13 +222,14 @@ class Watcher(Closing):
         time_s, legible = signals.time_s, signals.clarity.legible
         with self._times.stage("trackers"):
             observed = legible and not signals.frozen
-            found = self._clocks.update(time_s, signals.sight.scene, legible, signals.frozen)
+            # An area that fills the view, such as a polyp, can look like the caecum.
+            scene = None if status.alert and signals.sight.scene is Scene.CAECUM else signals.sight.scene
+            found = self._clocks.update(time_s, scene, legible, signals.frozen)
             found += self._coverage.update(time_s, observed, signals.sight, lambda: view.image)
             self._regions.update(time_s, observed, signals.sight)
             self._preparation.update(time_s, observed, signals.sight, signals.clarity.reason)
             found += (*status.events, *self._likeness.update(time_s, observed, view.image))
-            if self._protocol.speed is not None:
-                found += self._speed_events.update(time_s, signals.speed, signals.motion)
+            found += self._speed_events.update(time_s, signals.speed, signals.motion) if self._protocol.speed else ()
         self._events += found
         signals = replace(signals, lesions=status.lesions, lesion_time_s=status.frame_s)
         return replace(signals, alert=status.alert, mild=status.mild)

@@ -59,6 +59,7 @@ def frame(
     scene: Scene = Scene.INSIDE,
     sites: dict[str, float] | None = None,
     lesion: float = 0.0,
+    lesion_kind: str = "",
     alert: bool = False,
     frozen: bool = False,
     slipped: bool = False,
@@ -81,7 +82,7 @@ def frame(
         Motion(0.4, -3.0, 0.9, {"scale": 1.0}),
         WithdrawalSpeed(told, state, told, told, told, slipped),
         Sight(scene, sites or {}),
-        (Lesion(Box(100, 80, 60, 50), lesion),) if lesion else (),
+        (Lesion(Box(100, 80, 60, 50), lesion, lesion_kind),) if lesion else (),
         alert,
     )
 
@@ -181,7 +182,9 @@ def colonoscopy(caecum_s: float | None = 180.0, rate: float = 10.0, minutes: flo
         events.append(Event(caecum_s, EventKind.CAECUM, "Caecum: withdrawal starts", "到达盲肠，开始退镜"))
     gap = (330.0, 335.5)
     events.append(Event(gap[0], EventKind.GAP, "No picture for 5.5 s: camera", "无图像 5.5 秒", {"end_s": gap[1]}))
-    events.append(Event(290.0, EventKind.LESION, "High risk, look carefully", "高危，请仔细观察", {"score": 0.91}))
+    kind = {"lesion_kind": "neoplastic", "lesion_kind_name": "Neoplastic", "lesion_kind_name_zh": "肿瘤性息肉"}
+    data = {"score": 0.91, **kind}
+    events.append(Event(290.0, EventKind.LESION, "High risk, look carefully", "高危，请仔细观察", data))
     events.append(Event(400.2, EventKind.SLIP, "The picture jumped: go back", "镜头滑脱，请退回"))
     for index in range(int(duration_s * rate)):
         time_s = index / rate
@@ -202,6 +205,7 @@ def colonoscopy(caecum_s: float | None = 180.0, rate: float = 10.0, minutes: flo
                 reason=reason,
                 scene=scene,
                 lesion=0.91 if polyp else 0.0,
+                lesion_kind="neoplastic",
                 alert=polyp,
                 slipped=index == round(400.2 * rate),
             )

@@ -3,12 +3,14 @@
 from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
 from unmissed.inference.endoscopy.protocol import LesionLimits
 from unmissed.inference.endoscopy.values import Box, Event, EventKind, Lesion
+from unmissed.inference.reports.words import Word
 
 FRAME_PX = (1280, 1024)
 
 
 MILD = "Polyp, looks non-neoplastic: look carefully"
 HIGH = "High risk, look carefully"
+KINDS = {"neoplastic": Word("Neoplastic", "肿瘤性息肉"), "non-neoplastic": Word("Non-neoplastic", "非肿瘤性息肉")}
 
 
 def box(x: float = 400, y: float = 300, score: float = 0.9, side: float = 80) -> tuple[Lesion, ...]:
@@ -144,3 +146,33 @@ def test_a_mild_area_beside_one_of_high_risk_leaves_the_alert_high():
     _, events = watch(alerts, [polyp("non-neoplastic") + polyp("neoplastic", x=1000)] * 9)
     assert sorted(event.text for event in events) == [HIGH, MILD]
     assert not alerts.is_mild
+
+
+def test_a_mild_area_that_becomes_high_risk_near_another_of_high_risk_is_announced_too():
+    other = polyp("neoplastic", x=100)
+    frames = [other + polyp("non-neoplastic", x=500)] * 10
+    frames += [other + polyp("non-neoplastic", x=500 - 20 * step) for step in range(6)]
+    frames += [other + polyp("neoplastic", x=400)] * 60
+    _, events = watch(LesionAlerts(LesionLimits()), frames)
+    assert [(event.text, event.data["x_px"]) for event in events] == [(HIGH, 100), (MILD, 500), (HIGH, 400)]
+
+
+def test_an_announcement_names_the_kind_as_the_card_does():
+    for frame, names in (
+        (polyp("neoplastic"), ("Neoplastic", "肿瘤性息肉")),
+        (polyp("non-neoplastic", 0.6), ("Not clear", "不明确")),
+    ):
+        _, (event,) = watch(LesionAlerts(LesionLimits(), KINDS), [frame] * 8)
+        assert (event.data["lesion_kind_name"], event.data["lesion_kind_name_zh"]) == names
+    _, (event,) = watch(LesionAlerts(LesionLimits()), [box()] * 8)
+    assert "lesion_kind_name" not in event.data  # of a model that does not distinguish
+
+
+def test_boxes_have_the_kind_of_their_area_and_not_of_the_frame():
+    alerts = LesionAlerts(LesionLimits(), KINDS)
+    watch(alerts, [polyp("non-neoplastic") + polyp("neoplastic", x=1000)] * 9)
+    last = polyp("neoplastic", 0.6) + polyp("neoplastic", x=1000) + polyp("neoplastic", x=700)
+    watch(alerts, [last], start_s=0.36)
+    found = [lesion.area_kind for lesion in alerts.name_kinds(last)]
+    assert [(word.en, word.tone) for word in found[:2]] == [("Non-neoplastic", "warn"), ("Neoplastic", "bad")]
+    assert found[2] is None  # it has not persisted

@@ -175,6 +175,12 @@ def test_withdrawal_figures(tmp_path, colonoscopy):
     red = sum(s.speed.state == "red" for s in withdrawn) / len(withdrawn)
     assert kpis["speed_red"].value == pytest.approx(red, abs=0.002)
     assert stored(tmp_path).gaps[0].end_s == 335.5
+    assert {(float(row["lesion_score"]) > 0, row["lesion_kind"]) for row in rows(tmp_path)} == {
+        (True, "neoplastic"),
+        (False, ""),
+    }
+    (alert,) = (line for line in lines(tmp_path) if line["kind"] == "lesion")
+    assert (alert["data"]["lesion_kind"], alert["data"]["lesion_kind_name_zh"]) == ("neoplastic", "肿瘤性息肉")
 
 
 def test_no_turning_point_no_withdrawal(tmp_path, colonoscopy):

@@ -110,6 +110,8 @@ def test_the_colon_is_a_time_axis(colon_page):
         "未测量镜头位置",
         "High risk, look carefully",
         "高危，请仔细观察",
+        "Looks like: neoplastic",
+        "类型倾向：肿瘤性息肉",
         "no classifier tells the caecum",
         "No picture for 5.5 s",
         "polyp-finder",

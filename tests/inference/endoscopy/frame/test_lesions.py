@@ -39,6 +39,26 @@ def test_boxes_are_in_pixels_of_the_whole_frame(polyp):
     assert (moved.box.x_px - one.box.x_px, moved.box.y_px - one.box.y_px) == pytest.approx((100, 40))
 
 
+@pytest.mark.data
+def test_a_finder_of_kinds_says_which_and_how_clearly(polyp):
+    with LesionModel(MODEL, 0.8) as model:
+        (found,) = model.detect(view_of(polyp))
+        assert {name: word.zh for name, word in model.kinds.items()} == {
+            "neoplastic": "肿瘤性息肉",
+            "non-neoplastic": "非肿瘤性息肉",
+        }
+    assert found.kind in model.kinds and 0.5 < found.kind_share < 1
+
+
+def test_what_kinds_rest_on_is_said_in_the_words_of_the_card():
+    with LesionModel(MODEL, 0.8) as model:
+        note = model.notes[-1]
+    assert "learned from NeoPolyp alone" in note and "不能替代病理诊断" in note
+    assert "Kvasir-SEG" not in note  # only what is said of the kinds
+    with LesionModel("nucleus-finder", 0.8) as model:
+        assert model.kinds == {} and not any("kind of lesion" in note for note in model.notes)
+
+
 def test_nobody_finds_nothing():
     with LesionModel(None, 0.5) as model:
         assert model.detect(view_of(np.zeros((64, 64, 3), np.uint8))) == ()

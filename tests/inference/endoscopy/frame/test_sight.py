@@ -6,7 +6,7 @@ import pytest
 from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.pictures.images import fit_image
 from unmissed.inference.endoscopy.frame.sight import SightModel
-from unmissed.inference.endoscopy.protocol import ProtocolModels
+from unmissed.inference.endoscopy.protocol import PreparationLimits, ProtocolModels
 from unmissed.inference.endoscopy.values import Box, FrameView, Scene
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
@@ -86,10 +86,10 @@ def test_preparation_is_the_share_of_good(view, told, own):
     models = {"sites": {"Z": ["barretts"]}, "preparation": {"model": own, "poor": ["bbps-0-1"], "good": ["bbps-2-3"]}}
     models |= {"site": None} if own else {"site": MODEL}
     expected = told["bbps-2-3"] / (told["bbps-2-3"] + told["bbps-0-1"])
-    with SightModel(ProtocolModels(**models), 1e-9) as model:
+    with SightModel(ProtocolModels(**models), PreparationLimits(share=1e-9)) as model:
         assert model.classify(view, 0.0).preparation == pytest.approx(expected, rel=1e-3)
         assert (model.choices["preparation"] is not None) == (own is not None)
-    with SightModel(ProtocolModels(**models), 0.999) as model:
+    with SightModel(ProtocolModels(**models), PreparationLimits(share=0.999)) as model:
         assert model.classify(view, 0.0).preparation is None
 
 

@@ -204,3 +204,17 @@ def test_scripted_colonoscopies_to_a_fraction_of_a_second(fps):
         errors.append([abs(found[field.name] - truth[field.name]) for field in fields(TrueClocks)])
         assert [event.kind for event in live].count(EventKind.ENTERED) == 1
     assert np.median(errors, axis=0).max() < (1.2 if fps < 5 else 0.6)
+
+
+def test_a_frame_that_does_not_show_where_the_tip_is_speaks_neither_for_nor_against_the_caecum():
+    def turned(scenes):
+        clocks = Clocks(load_protocol("colonoscopy"))
+        events = [event for k, scene in enumerate(scenes) for event in clocks.update(k / 5, scene, True, False)]
+        events += clocks.finish(len(scenes) / 5)
+        return [event.time_s for event in events if event.kind is EventKind.CAECUM]
+
+    inside, caecum = [Scene.INSIDE] * 50, [Scene.CAECUM] * 10
+    assert turned(inside + [None] * 40 + inside) == []
+    assert turned(inside + caecum + inside) == []
+    assert turned(inside + caecum + [None] * 20 + caecum + inside) == [10.0]
+    assert turned(inside + caecum + [Scene.INSIDE] * 20 + caecum + inside) == []

@@ -168,6 +168,13 @@ def alerts_with(score: float) -> bool:
     return alerts_of([[lesion(100, score=score)]] * 10)[0][-1]
 
 
+def is_mild_with(share: float) -> bool:
+    alerts = LesionAlerts(LesionLimits())
+    for index in range(10):
+        alerts.update(0.04 * index, (Lesion(Box(100, 300, 40, 40), 0.95, "non-neoplastic", share),), True, (300, 400))
+    return alerts.is_mild
+
+
 def alerts_in_frames(count: int) -> bool:
     return alerts_of([[lesion(100)]] * count, 0.5)[0][-1]
 
@@ -423,6 +430,14 @@ LIMITS = [
         alerts_with,
         (0.49, False),
         (0.5, True),
+    ),
+    Limit(
+        "a mean share of 0.85 for a kind",
+        "inference/endoscopy/protocol.py: 0.85, gt=0.5, lt=1",
+        "docs/reference/protocols.md",
+        is_mild_with,
+        (0.84, False),
+        (0.86, True),
     ),
     Limit(
         "3 frames",

@@ -14,6 +14,7 @@ from unmissed.inference.endoscopy.protocol import LesionLimits
 from unmissed.inference.endoscopy.values import Box, EventKind, FrameView, Lesion
 from unmissed.inference.endoscopy.watching.lesion_watch import LesionWatch
 from unmissed.inference.endoscopy.watching.stage_times import StageTimes
+from unmissed.inference.reports.words import Word
 
 FRAME_PX = (64, 48)
 POLYP = (Lesion(Box(10, 10, 20, 20), 0.97),)
@@ -225,3 +226,14 @@ def test_nobody_is_asked_where_no_model_is_named(beside):
         looks.keep_pace(25.0, 64, 48)
         told = analyse(looks, 0)
     assert (told.lesions, told.frame_s, told.alert, looks.summary()) == ((), None, False, None)
+
+
+def test_the_kind_of_an_area_comes_with_its_boxes(beside):
+    kinds = {"non-neoplastic": Word("Non-neoplastic", "非肿瘤性息肉")}
+    polyp = (Lesion(Box(10, 10, 20, 20), 0.97, "non-neoplastic", 0.95),)
+    alerts = LesionAlerts(LesionLimits(), kinds)
+    with LesionWatch(lambda view: polyp, alerts, StageTimes(), beside) as looks:
+        told = [analyse(looks, index) for index in range(8)]
+    assert [one.mild for one in told] == [one.alert for one in told] == [False] * 6 + [True] * 2
+    assert [one.lesions[0].area_kind is not None for one in told] == [one.alert for one in told]
+    assert told[-1].lesions[0].area_kind.en == "Non-neoplastic"

@@ -32,8 +32,9 @@ from unmissed.inference.endoscopy.values import (
 )
 from unmissed.inference.endoscopy.watching.annotate import AnnotatedVideo
 from unmissed.inference.endoscopy.watching.feed import Feed
-from unmissed.inference.endoscopy.watching.overlay import ExamProgress, Overlay, clock
+from unmissed.inference.endoscopy.watching.overlay import HIGH_RISK, MILD_RISK, ExamProgress, Overlay, clock
 from unmissed.inference.endoscopy.watching.watch import Request, watch
+from unmissed.inference.reports.words import Word
 
 CLOCKS = ClockTimes(372.0, None, 0.0, 0.0, None, 0.0, 0.0)
 NOW = ExamProgress(CLOCKS, 3, 26)
@@ -201,6 +202,25 @@ def test_a_mild_area_is_amber_and_says_so():
     assert not np.array_equal(high[288:], mild[288:])
 
 
+def test_each_box_has_the_colour_and_the_name_of_its_kind(monkeypatch):
+    written, put = [], cv2.putText
+    monkeypatch.setattr(cv2, "putText", lambda *all: written.append((all[1], all[2])) or put(*all))
+    kinds = Word("Neoplastic", "肿瘤性息肉", tone="bad"), Word("Non-neoplastic", "非肿瘤性息肉", tone="warn"), None
+    boxes = Box(40, 100, 60, 40), Box(700, 4, 60, 40), Box(330, 200, 60, 40)
+    found = tuple(Lesion(box, 0.9, area_kind=kind) for box, kind in zip(boxes, kinds, strict=True))
+    image = np.zeros((288, 800, 3), np.uint8)
+    canvas = Overlay().draw(image, (0, 0), replace(signals(alert=True), lesions=found), NOW)
+    red, amber = [48, 48, 224], [0, 165, 255]
+    left_edges = [canvas[120, 39].tolist(), canvas[24, 699].tolist(), canvas[220, 329].tolist()]
+    assert left_edges == [red, amber, red]
+    labels = {words: place for words, place in written if place[1] < 288}
+    assert list(labels) == ["肿瘤性息肉 neoplastic", "非肿瘤性息肉 non-neoplastic"]
+    assert labels["肿瘤性息肉 neoplastic"][1] < 100  # above its box
+    x, y = labels["非肿瘤性息肉 non-neoplastic"]
+    assert x < 700 and y > 44  # shifted into the picture, below its box
+    assert not canvas[:288, 330:391][200:241].any()  # and none beside what is not clear
+
+
 def test_the_gauge_grows_with_the_speed_and_is_grey_without_one():
     image = np.zeros((288, 420, 3), np.uint8)
 
@@ -226,6 +246,19 @@ def test_the_words_of_the_gauge_end_before_the_clock(width, monkeypatch):
         words = next(word for word in starts if word.endswith(STATES[state].en.lower()))
         end = overlay._end(canvas, words, starts[words], 10, int(np.clip(width / 36, 11, 48)))
         assert end < starts["退镜 withdrawal 6:12" + (" / 9:00" if width > 400 else "")], words
+
+
+@pytest.mark.parametrize("width", [352, 420, 720, 1280, 1920])
+@pytest.mark.parametrize("mild", [False, True])
+def test_the_words_of_an_alert_fit_and_nothing_is_written_over_them(width, mild, monkeypatch):
+    written, put = [], cv2.putText
+    monkeypatch.setattr(cv2, "putText", lambda *all: written.append((all[1], all[2][0], all[5])) or put(*all))
+    overlay = Overlay()
+    canvas = overlay.draw(None, (width, 288), signals(alert=True, mild=mild), NOW)
+    (alert,) = (item for item in written if item[0] == (MILD_RISK if mild else HIGH_RISK))
+    end = overlay._end(canvas, alert[0], alert[1], 10, alert[2])
+    assert end <= width
+    assert [x > end for words, x, _ in written if "sites" in words] == ([] if mild else [True])
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (372.9, "6:12"), (3671, "1:01:11")])

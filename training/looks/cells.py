@@ -1,0 +1,84 @@
+"""Looks of other laboratories: dyes of another strength and hue, and cells that were cut out of their field."""
+
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+import albumentations as A
+
+_WHITE = 256.0
+
+
+class Stain(A.ImageOnlyTransform):
+    """Change the dyes in optical density, where their amounts add up (Beer and Lambert; Ruifrok and Johnston 2001).
+
+    A Papanicolaou stain has more dyes than three channels can separate, so the densities of the channels are scaled and
+    mixed in place of single dyes; the light of the empty field changes too.
+
+    Args:
+        strength: range of a factor of all densities.
+        hue: largest change of one channel's density against the others, as a share.
+        mix: largest share of a channel's density that another one takes up.
+        light: range of a factor of each channel's empty field.
+        p: chance.
+    """
+
+    def __init__(
+        self,
+        strength: tuple[float, float] = (0.75, 1.3),
+        hue: float = 0.15,
+        mix: float = 0.1,
+        light: tuple[float, float] = (0.92, 1.04),
+        p: float = 0.5,
+    ) -> None:
+        super().__init__(p=p)
+        self.strength, self.hue, self.mix, self.light = strength, hue, mix, light
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw a laboratory."""
+        draw = self.random_generator
+        matrix = np.diag(draw.uniform(*self.strength) * (1 + draw.uniform(-self.hue, self.hue, 3)))
+        matrix += draw.uniform(-self.mix, self.mix, (3, 3)) * (1 - np.eye(3))
+        return {"matrix": matrix.astype(np.float32), "light": draw.uniform(*self.light, 3).astype(np.float32)}
+
+    def apply(self, img: np.ndarray, matrix: np.ndarray, light: np.ndarray, **_: Any) -> np.ndarray:
+        """Stain a picture, uint8 (h, w, 3) RGB."""
+        density = cv2.log((img.astype(np.float32) + 1) / _WHITE)
+        stained = cv2.exp(cv2.transform(density, matrix)) * (light * _WHITE) - 1
+        return np.clip(stained + 0.5, 0, 255).astype(np.uint8)
+
+
+class CutOut(A.ImageOnlyTransform):
+    """Mirror a random box around the middle over its surroundings, as a picture of a single cell is by its fit.
+
+    Sets of single cells show no neighbours, and seams of mirroring where they are small; without this, these would tell
+    which set, and so which classes, a picture is from.
+
+    Args:
+        sides: range of the box's sides, as shares of the picture's.
+        p: chance.
+    """
+
+    def __init__(self, sides: tuple[float, float] = (0.25, 0.9), p: float = 0.5) -> None:
+        super().__init__(p=p)
+        self.sides = sides
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw the sides of the box."""
+        return {
+            "across": self.random_generator.uniform(*self.sides),
+            "down": self.random_generator.uniform(*self.sides),
+        }
+
+    def apply(self, img: np.ndarray, across: float, down: float, **_: Any) -> np.ndarray:
+        """Cut out of a picture, uint8 (h, w, 3)."""
+        for axis, share in ((0, down), (1, across)):
+            size = img.shape[axis]
+            side = min(size, max(2, round(share * size)))
+            first = (size - side) // 2
+            places = np.abs((np.arange(size) - first) % (2 * side - 2))
+            img = np.take(img, first + np.minimum(places, 2 * side - 2 - places), axis=axis)
+        return np.ascontiguousarray(img)
