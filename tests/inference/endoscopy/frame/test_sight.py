@@ -6,7 +6,7 @@ import pytest
 from unmissed.datasets.basis.errors import ConfigError, ModelError
 from unmissed.datasets.pictures.images import fit_image
 from unmissed.inference.endoscopy.frame.sight import SightModel
-from unmissed.inference.endoscopy.protocol import PreparationLimits, ProtocolModels
+from unmissed.inference.endoscopy.protocol import CaecumLimits, PreparationLimits, ProtocolModels
 from unmissed.inference.endoscopy.values import Box, FrameView, Scene
 from unmissed.inference.runtimes.registry import select
 from unmissed.models import zoo
@@ -57,6 +57,19 @@ def test_a_scene_needs_more_than_half(view, told):
     assert of(view, scenes={Scene.CAECUM: everything}).scene is Scene.CAECUM
     least = min(told, key=told.get)
     assert of(view, scenes={Scene.CAECUM: (least,)}).scene is Scene.INSIDE
+
+
+@pytest.mark.parametrize(("probability", "scene"), [(0.55, Scene.CAECUM), (0.85, Scene.INSIDE)])
+def test_the_caecum_needs_the_probability_of_the_protocol(view, told, probability, scene):
+    """Classes that have between .6 and .8 together."""
+    classes, total = [], 0.0
+    for name in sorted(told, key=told.get, reverse=True):
+        if total + told[name] < 0.8:
+            classes, total = [*classes, name], total + told[name]
+    assert 0.6 < total < 0.8
+    models = ProtocolModels(site=MODEL, scenes={Scene.CAECUM: tuple(classes)})
+    with SightModel(models, caecum=CaecumLimits(probability=probability)) as model:
+        assert model.classify(view, 0.0).scene is scene
 
 
 def test_outside_outweighs_the_classifier(view, told):
