@@ -1,0 +1,1 @@
+"""How well single steps of triage see cells, against people and labels."""
