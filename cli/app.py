@@ -23,6 +23,7 @@ VERBS = {
     "train": "Train a model from a config file.",
     "evaluate": "Measure a model on a dataset, with intervals and plots.",
     "export": "Export a training run to ONNX with a model card.",
+    "adapt": "Fit a classifier to another laboratory.",
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides and report what to do with each.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
