@@ -63,11 +63,7 @@ def adapt(
         um_per_px=um_per_px,
         name=laboratory,
     )
-    _show(
-        adapt_model(
-            parent, found, output, held_out=held_out, seed=seed, name=name, version=version, int8=int8
-        )
-    )
+    _show(adapt_model(parent, found, output, held_out=held_out, seed=seed, name=name, version=version, int8=int8))
 
 
 def _show(adapted: "Adapted") -> None:
@@ -82,6 +78,8 @@ def _show(adapted: "Adapted") -> None:
         lines += [f"note: {note}" for note in card.parent.notes]
     if card.quantisation is not None:
         lines.append(f"int8 {'accepted' if card.quantisation.accepted else 'not accepted'}: {card.quantisation.reason}")
-    lines.append(f"Next: unmissed predict {adapted.path.parent / card.files[card.default_variant].file} FOLDER -o OUT.csv")
+    lines.append(
+        f"Next: unmissed predict {adapted.path.parent / card.files[card.default_variant].file} FOLDER -o OUT.csv"
+    )
     for line in lines:
         typer.echo(printable_lines(line), err=True)

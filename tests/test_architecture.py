@@ -31,7 +31,7 @@ ALLOWED = {
 # Folder -> its parts from top to bottom: a part may import what stands below it, and nothing above.
 LAYERS = {
     "": ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs"),
-    "training": ("renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
+    "training": ("adapting", "renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
     "inference": ("api", "demo doctor", "cytology endoscopy", "pictures", "runtimes reports"),
     "inference/cytology": ("run", "pages screening", "policy", "results", "values"),
     "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),

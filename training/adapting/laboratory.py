@@ -78,7 +78,7 @@ def read_means(text: str) -> dict[str, tuple[str, ...]]:
     Raises:
         ConfigError: When it is neither.
     """
-    if "{" in text or ":" in text and not Path(text).is_file():
+    if "{" in text or (":" in text and not Path(text).is_file()):
         try:
             values: Any = parse_yaml(text)[0]
         except YamlTextError as error:
@@ -175,8 +175,8 @@ def check_enough(sides: np.ndarray, groups: np.ndarray, whose: str, *, half: boo
         raise DatasetError(
             f"{whose} {len(sides)} labelled pictures in {names} groups: {normal} normal in {of_normal} groups, "
             f"{abnormal} abnormal in {of_abnormal}",
-            expected=f"at least {LEAST_PICTURES} pictures in {LEAST_GROUPS} groups, with normal and abnormal ones in two "
-            "groups each: one part to fit, one to judge; some hundred are better",
+            expected=f"at least {LEAST_PICTURES} pictures in {LEAST_GROUPS} groups, with normal and abnormal ones in "
+            "two groups each: one part to fit on, one to judge by; some hundred are better",
             fix="label more pictures, of more patients or slides",
         )
 

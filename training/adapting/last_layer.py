@@ -80,12 +80,12 @@ def choose_strength(
         folds: (N,), the fold of each picture; a group is in one fold.
         strengths: to choose from.
     """
-    return min((_across(features, targets, parent, folds, strength) for strength in strengths), key=lambda one: one.loss)
+    return min(
+        (_across(features, targets, parent, folds, strength) for strength in strengths), key=lambda one: one.loss
+    )
 
 
-def _across(
-    features: np.ndarray, targets: Targets, parent: LastLayer, folds: np.ndarray, strength: float
-) -> Chosen:
+def _across(features: np.ndarray, targets: Targets, parent: LastLayer, folds: np.ndarray, strength: float) -> Chosen:
     logits = np.empty((len(features), len(parent.bias)))
     for fold in np.unique(folds):
         apart = folds == fold

@@ -1,7 +1,7 @@
 """Abnormal AUC in a laboratory against the number of its labelled cells that a classifier was adapted with.
 
-``python -m unmissed.benchmarks.studies.laboratories.adapt_curve MODEL DATASET [--means FILE]``; one held-out part judges all
-draws. The interval is by its groups, of the mean over draws; the range is over draws.
+``python -m unmissed.benchmarks.studies.laboratories.adapt_curve MODEL DATASET [--means FILE]``. One held-out part
+judges all draws. The interval is by its groups, of the mean over draws; the range is over draws.
 """
 
 import argparse
