@@ -36,7 +36,8 @@ VERBS = {
 
 # Packages that only an extra brings: their absence is a message, not a crash.
 _TRAIN_PACKAGES = (
-    "torch torchvision timm albumentations accelerate sklearn scipy matplotlib safetensors onnx onnxscript"
+    "torch torchvision timm albumentations accelerate sklearn scipy threadpoolctl matplotlib safetensors "
+    "onnx onnxscript"
 )
 _EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {"psutil": "bench"}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

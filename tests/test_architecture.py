@@ -163,7 +163,16 @@ def test_torch_is_loaded_only_where_it_is_allowed() -> None:
 
 def test_a_workstation_without_torch_imports_everything_it_needs(tmp_path: Path) -> None:
     """Every module of these rooms, one after the other, where the packages of the extra cannot be imported."""
-    blocked = TORCH | {"albumentations", "psutil", "sklearn", "scipy", "matplotlib", "onnx", "onnxscript"}
+    blocked = TORCH | {
+        "albumentations",
+        "psutil",
+        "sklearn",
+        "scipy",
+        "threadpoolctl",
+        "matplotlib",
+        "onnx",
+        "onnxscript",
+    }
     modules = [
         ".".join((package_of(path), path.stem)).removesuffix(".__init__")
         for path in sources("datasets", "inference", "cli")

@@ -1,5 +1,7 @@
 """A classifier fitted to another laboratory: it helps, it says so in its card, and it refuses where it does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -14,7 +16,7 @@ from unmissed.training.adapting import adapt as adapting
 from unmissed.training.adapting.fitting import fit, target_stain
 from unmissed.training.adapting.graph import ClassifierGraph, LastLayer
 from unmissed.training.adapting.laboratory import read_laboratory, read_means
-from unmissed.training.adapting.last_layer import any_of_loss, choose_strength, fit_layer, temperature_of
+from unmissed.training.adapting.last_layer import Chosen, any_of_losses, choose_strength, fit_layer, temperature_of
 from unmissed.training.adapting.stain import stain_of, stain_table, stained
 from unmissed.training.classifiers.targets import Targets
 from unmissed.training.evaluation.calibration import fit_temperature
@@ -100,7 +102,7 @@ class TestLastLayer:
         anything = Targets(np.full(20, 2), np.array([[True, False], [False, True], [True, True]]))
         found = fit_layer(features, anything, own, 0.01)
         assert np.allclose(found.weights, own.weights)
-        assert any_of_loss(own.logits(features), anything) == pytest.approx(0, abs=1e-12)
+        assert any_of_losses(own.logits(features), anything) == pytest.approx(0, abs=1e-12)
 
     def test_the_temperature_is_the_usual_one_where_labels_are_exact(self):
         rng = np.random.default_rng(4)
@@ -118,6 +120,16 @@ class TestLastLayer:
         wrong = exact(features[:, 0] > 0, 2)
         strengths = [choose_strength(features, labels, own, np.arange(90) % 5).strength for labels in (right, wrong)]
         assert strengths[0] >= 1 > 0.1 >= strengths[1]
+
+    def test_better_by_chance_is_not_clearly_better(self):
+        rng = np.random.default_rng(6)
+        groups = np.arange(60) // 3
+        base, noise = rng.uniform(1, 2, 60), rng.normal(0, 0.2, 20)[groups]
+        chosen = Chosen(1.0, 1.0, base)
+        noise -= noise.mean() - 0.035
+        assert not Chosen(1.0, 1.0, base - noise).is_clearly_better(chosen, groups)
+        assert Chosen(1.0, 1.0, base - noise).is_clearly_better(chosen, np.arange(60))
+        assert Chosen(1.0, 1.0, base - noise - 0.1).is_clearly_better(chosen, groups)
 
 
 class TestGraph:
@@ -183,13 +195,15 @@ class TestAdapt:
         pairs = scores[truth][:, None] - scores[~truth]
         assert np.mean((pairs > 0) + 0.5 * (pairs == 0)) == pytest.approx(adapted.figures["abnormal_auc"].after.value)
 
-    def test_colours_are_brought_back_where_that_is_all_that_changed(self, parent, other, drawn_laboratory, tmp_path):
-        own = read_laboratory(parent.card, "csv", root=drawn_laboratory(tmp_path / "own", 60, seed=8)).cells
+    def test_colours_are_brought_back_where_that_is_all_that_changed(self, parent, drawn_laboratory, tmp_path):
+        own = read_laboratory(parent.card, "csv", root=drawn_laboratory(tmp_path / "own", 30, seed=8)).cells
         graph, target = ClassifierGraph(parent.path), stain_of(own.pictures)
-        found = fit(graph, other.cells, target)
+        looks = StainLooks(mean=(0.3, 0.2, 0.6), spread=(0.35, 0.1, 0.2))
+        few = replace(own, pictures=stained(own.pictures, stain_table(target, looks)))
+        found = fit(graph, few, target)
         assert found.stain is not None
         assert found.stain.target == target
-        assert found.chosen.loss < fit(graph, other.cells, None).chosen.loss
+        assert found.chosen.loss < fit(graph, few, None).chosen.loss
 
     def test_an_adapted_model_says_itself_what_it_looks_for(self, adapted):
         looks = StainLooks(mean=(0.3, 0.5, 0.4), spread=(0.2, 0.3, 0.1))

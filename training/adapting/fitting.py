@@ -57,6 +57,9 @@ def probabilities(layer: LastLayer, features: np.ndarray) -> np.ndarray:
 def fit(graph: ClassifierGraph, cells: Cells, target: StainLooks | None) -> Fit:
     """Fit to labelled pictures; whether with the stain, and how strongly, by cross-validation over their groups.
 
+    Colours are changed only where that is better by more than the standard error: between two that are as good, a few
+    pictures would choose by chance.
+
     Args:
         graph: of the parent.
         cells: to fit on, of two groups or more.
@@ -69,7 +72,7 @@ def fit(graph: ClassifierGraph, cells: Cells, target: StainLooks | None) -> Fit:
         seen = cells.pictures if stain is None else stained(cells.pictures, stain_table(stain.found, stain.target))
         features = graph.features(seen)
         chosen = choose_strength(features, cells.targets, graph.last_layer, folds)
-        if best is None or chosen.loss < best[0].loss:
+        if best is None or chosen.is_clearly_better(best[0], cells.groups):
             best = chosen, stain, features
     if best is None:
         raise ValueError("nothing to choose from")

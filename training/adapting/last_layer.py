@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp
+from threadpoolctl import threadpool_limits
 
 from unmissed.training.adapting.graph import LastLayer
 from unmissed.training.classifiers.targets import Targets
@@ -27,12 +28,29 @@ class Chosen:
     Attributes:
         strength: of the pull; infinity keeps the parent's layer.
         temperature: that suits logits of pictures that the layer has not seen.
-        loss: their mean negative log-likelihood at that temperature, in nats.
+        losses: (N,), their negative log-likelihoods at that temperature, in nats.
     """
 
     strength: float
     temperature: float
-    loss: float
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        """The mean over pictures."""
+        return float(self.losses.mean())
+
+    def is_clearly_better(self, other: "Chosen", groups: np.ndarray) -> bool:
+        """Whether the loss is smaller than another's by more than the standard error of the difference.
+
+        Args:
+            other: of the same pictures.
+            groups: (N,), pictures of a group are not independent.
+        """
+        less = other.losses - self.losses
+        _, index = np.unique(groups, return_inverse=True)
+        sums = np.bincount(index, less - less.mean())
+        return bool(less.mean() > np.sqrt(np.sum(sums**2)) / len(less))
 
 
 def fit_layer(features: np.ndarray, targets: Targets, parent: LastLayer, strength: float) -> LastLayer:
@@ -80,9 +98,9 @@ def choose_strength(
         folds: (N,), the fold of each picture; a group is in one fold.
         strengths: to choose from.
     """
-    return min(
-        (_across(features, targets, parent, folds, strength) for strength in strengths), key=lambda one: one.loss
-    )
+    with threadpool_limits(1, user_api="blas"):  # threads would wait twenty times as long as these products take
+        tried = [_across(features, targets, parent, folds, strength) for strength in strengths]
+    return min(tried, key=lambda one: one.loss)
 
 
 def _across(features: np.ndarray, targets: Targets, parent: LastLayer, folds: np.ndarray, strength: float) -> Chosen:
@@ -92,12 +110,13 @@ def _across(features: np.ndarray, targets: Targets, parent: LastLayer, folds: np
         seen = Targets(targets.codes[~apart], targets.allowed)
         logits[apart] = fit_layer(features[~apart], seen, parent, strength).logits(features[apart])
     temperature = temperature_of(logits, targets)
-    return Chosen(strength, temperature, any_of_loss(logits / temperature, targets))
+    return Chosen(strength, temperature, any_of_losses(logits / temperature, targets))
 
 
-def any_of_loss(logits: np.ndarray, targets: Targets) -> float:
-    """Mean of -log of the probability of all that is right together, in nats; logits (N, K)."""
-    return float(-logsumexp(log_softmax(logits, axis=1) + _log_allowed(targets), axis=1).mean())
+def any_of_losses(logits: np.ndarray, targets: Targets) -> np.ndarray:
+    """-log of the probability of all that is right together, in nats, (N,); logits (N, K)."""
+    losses: np.ndarray = -logsumexp(log_softmax(logits, axis=1) + _log_allowed(targets), axis=1)
+    return losses
 
 
 def temperature_of(logits: np.ndarray, targets: Targets) -> float:
@@ -109,13 +128,14 @@ def temperature_of(logits: np.ndarray, targets: Targets) -> float:
     if targets.allowed[targets.codes, logits.argmax(axis=1)].all():
         low = 0.0
     found = minimize_scalar(
-        lambda log_t: any_of_loss(logits / np.exp(log_t), targets),
+        lambda log_t: float(any_of_losses(logits / np.exp(log_t), targets).mean()),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-5},
     )
     temperature = float(np.exp(found.x))
-    return temperature if any_of_loss(logits / temperature, targets) < any_of_loss(logits, targets) else 1.0
+    is_better = any_of_losses(logits / temperature, targets).mean() < any_of_losses(logits, targets).mean()
+    return temperature if is_better else 1.0
 
 
 def _log_allowed(targets: Targets) -> np.ndarray:
