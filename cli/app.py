@@ -23,6 +23,7 @@ VERBS = {
     "train": "Train a model from a config file.",
     "evaluate": "Measure a model on a dataset, with intervals and plots.",
     "export": "Export a training run to ONNX with a model card.",
+    "adapt": "Fit a classifier to another laboratory.",
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides and report what to do with each.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
@@ -35,7 +36,8 @@ VERBS = {
 
 # Packages that only an extra brings: their absence is a message, not a crash.
 _TRAIN_PACKAGES = (
-    "torch torchvision timm albumentations accelerate sklearn scipy matplotlib safetensors onnx onnxscript"
+    "torch torchvision timm albumentations accelerate sklearn scipy threadpoolctl matplotlib safetensors "
+    "onnx onnxscript"
 )
 _EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {"psutil": "bench"}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

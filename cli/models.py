@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from unmissed.models.cards import Card
+    from unmissed.models.cards import Card, Parent
 
 # The first that a card has is listed.
 MAIN_METRICS = ("cv_abnormal_auc", "abnormal_auc", "cv_macro_f1", "macro_f1", "recall_at_15")
@@ -53,6 +53,7 @@ def info(
         _line("file", f"{found.path} ({found.variant}, sha256 {card.files[found.variant].sha256}, checked)"),
         _line("variants", ", ".join(card.files)),
         _line("input", _input(card)),
+        *([_line("parent", _parent(card.parent))] if card.parent else []),
         _line("licence", card.licence),
         "",
         "Classes (id, name, group)",
@@ -84,6 +85,10 @@ def _input(card: "Card") -> str:
         stride, halo = card.heatmap.stride_px, card.heatmap.halo_px
         return f"RGB canvases, {side} x {side} px, cells of {stride} px, border of {halo} px unused{scale}"
     return f"RGB, {side} x {side} px, fit {card.input.fit}{scale}"
+
+
+def _parent(parent: "Parent") -> str:
+    return f"adapted from {parent.name} {parent.version} to {parent.laboratory}, sha256 {parent.sha256}"
 
 
 def _line(key: str, value: str) -> str:

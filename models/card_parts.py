@@ -93,6 +93,34 @@ class Metric(CardPart):
     on: str = Field(description="The data it was measured on.")
 
 
+class StainLooks(CardPart):
+    """How dark pictures are: optical density of their pixels, red, green and blue (natural logarithm)."""
+
+    mean: tuple[float, float, float]
+    spread: tuple[float, float, float] = Field(description="Standard deviation over all pixels.")
+
+
+class StainChange(CardPart):
+    """Optical densities that the graph moves and stretches at its input, by a table of bytes."""
+
+    found: StainLooks = Field(description="Of the new laboratory's pictures that were fitted on.")
+    target: StainLooks = Field(description="Of the parent's training pictures.")
+
+
+class Parent(CardPart):
+    """The model that an adapted one was made from, and how."""
+
+    name: str
+    version: str
+    sha256: str = Sha256
+    laboratory: str = Field(min_length=1, description="The source that it was adapted to.")
+    stain: StainChange | None = Field(description="What the graph does to the colours first; null: nothing.")
+    strength: float | None = Field(
+        gt=0, description="How much the last layer was held to the parent's; null: it is the parent's."
+    )
+    notes: tuple[str, ...] = Field((), description="What was not done, or left out, and why.")
+
+
 class Quantisation(CardPart):
     """The paired check that an int8 variant has to pass: faster, and little of the metric lost."""
 

@@ -18,8 +18,11 @@ from unmissed.models.card_parts import (
     InputSpec,
     KnownAnswers,
     Metric,
+    Parent,
     Quantisation,
     Sha256,
+    StainChange,
+    StainLooks,
     TableInput,
 )
 from unmissed.models.familiarity import Familiarity
@@ -33,8 +36,11 @@ __all__ = [
     "InputSpec",
     "KnownAnswers",
     "Metric",
+    "Parent",
     "Quantisation",
     "Sha256",
+    "StainChange",
+    "StainLooks",
     "TableInput",
     "load_card",
     "save_card",
@@ -78,6 +84,7 @@ class Card(CardPart):
     familiarity: Familiarity | None = Field(
         None, description="How the training pictures look; null, as in older cards: not known."
     )
+    parent: Parent | None = Field(None, description="Of models that `unmissed adapt` made from another.")
     intended_use: str
     limits: tuple[str, ...]
     licence: str

@@ -31,7 +31,7 @@ ALLOWED = {
 # Folder -> its parts from top to bottom: a part may import what stands below it, and nothing above.
 LAYERS = {
     "": ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs"),
-    "training": ("renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
+    "training": ("adapting", "renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
     "inference": ("api", "demo doctor", "cytology endoscopy", "pictures", "runtimes reports"),
     "inference/cytology": ("run", "pages screening", "policy", "results", "values"),
     "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),
@@ -163,7 +163,16 @@ def test_torch_is_loaded_only_where_it_is_allowed() -> None:
 
 def test_a_workstation_without_torch_imports_everything_it_needs(tmp_path: Path) -> None:
     """Every module of these rooms, one after the other, where the packages of the extra cannot be imported."""
-    blocked = TORCH | {"albumentations", "psutil", "sklearn", "scipy", "matplotlib", "onnx", "onnxscript"}
+    blocked = TORCH | {
+        "albumentations",
+        "psutil",
+        "sklearn",
+        "scipy",
+        "threadpoolctl",
+        "matplotlib",
+        "onnx",
+        "onnxscript",
+    }
     modules = [
         ".".join((package_of(path), path.stem)).removesuffix(".__init__")
         for path in sources("datasets", "inference", "cli")

@@ -48,7 +48,7 @@ def read_data(config: DataConfig) -> Data:
     for name in config.joined:
         further = _joined(name, config.groups, records)
         if name in config.means:
-            records += _translated(further, config.means[name], known)
+            records += translated(further, config.means[name], known)
         else:
             records += further.records
             known += tuple(item for item in further.classes if item.id not in {one.id for one in known})
@@ -98,20 +98,20 @@ def _joined(name: str, groups: str, others: Sequence[Record]) -> Data:
     return Data(dataset.info, classes, joined, name_root(root), dataset.info.group_by)
 
 
-def _translated(data: Data, means: Mapping[str, tuple[str, ...]], classes: Sequence[ClassInfo]) -> list[Record]:
+def translated(data: Data, means: Mapping[str, tuple[str, ...]], classes: Sequence[ClassInfo]) -> list[Record]:
     """The records whose label means something in these classes, with that as their labels."""
     labels, names = {item.id for item in data.classes}, {item.id for item in classes}
     strange = sorted(set(means) - labels) + sorted({name for found in means.values() for name in found} - names)
     if strange:
         raise DatasetError(
-            f"data.means of {data.info.name} names {', '.join(strange)}",
+            f"means of {data.info.name} names {', '.join(strange)}",
             expected=f"labels {', '.join(sorted(labels))}, each with some of {', '.join(sorted(names))}",
-            fix="correct the recipe",
+            fix="correct what the labels mean",
         )
     own_um = data.info.um_per_px
     left_out = sum(record.label not in means for record in data.records)
     if left_out:
-        log.warning("%s: %d pictures whose label data.means does not name are left out", data.info.name, left_out)
+        log.warning("%s: %d pictures whose label means does not name are left out", data.info.name, left_out)
     return [
         replace(
             record,

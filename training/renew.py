@@ -87,7 +87,17 @@ def renew(card_path: Path) -> Card:
 
 
 def recipe_of(card: Card) -> TrainConfig:
-    """The recipe of the card; fields that it lacks get their former fixed values."""
+    """The recipe of the card; fields that it lacks get their former fixed values.
+
+    Raises:
+        ModelError: When the model was adapted from another, and has none.
+    """
+    if card.parent is not None:
+        raise ModelError(
+            f"{card.name} was adapted from {card.parent.name} and has no recipe of its own",
+            expected="a model that was trained",
+            fix=f"renew {card.parent.name}, then adapt it again",
+        )
     return TrainConfig.model_validate(cast(Mapping[str, Any], card.training["recipe"]))
 
 

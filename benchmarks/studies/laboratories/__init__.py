@@ -1,0 +1,1 @@
+"""Studies of models in laboratories that they were not trained in."""

@@ -1,0 +1,1 @@
+"""Fit a finished classifier to another laboratory with some hundred labelled cells of it."""
