@@ -196,14 +196,15 @@ class TestAdapt:
         assert np.mean((pairs > 0) + 0.5 * (pairs == 0)) == pytest.approx(adapted.figures["abnormal_auc"].after.value)
 
     def test_colours_are_brought_back_where_that_is_all_that_changed(self, parent, drawn_laboratory, tmp_path):
-        own = read_laboratory(parent.card, "csv", root=drawn_laboratory(tmp_path / "own", 30, seed=8)).cells
+        folder = drawn_laboratory(tmp_path / "own", 60, scatter=0.9, seed=8)
+        own = read_laboratory(parent.card, "csv", root=folder).cells
         graph, target = ClassifierGraph(parent.path), stain_of(own.pictures)
-        looks = StainLooks(mean=(0.3, 0.2, 0.6), spread=(0.35, 0.1, 0.2))
-        few = replace(own, pictures=stained(own.pictures, stain_table(target, looks)))
-        found = fit(graph, few, target)
+        looks = StainLooks(mean=(0.6, 0.6, 0.2), spread=(0.3, 0.15, 0.1))
+        tinted = replace(own, pictures=stained(own.pictures, stain_table(target, looks)))
+        found = fit(graph, tinted, target)
         assert found.stain is not None
         assert found.stain.target == target
-        assert found.chosen.loss < fit(graph, few, None).chosen.loss
+        assert 5 * found.chosen.loss < fit(graph, tinted, None).chosen.loss
 
     def test_an_adapted_model_says_itself_what_it_looks_for(self, adapted):
         looks = StainLooks(mean=(0.3, 0.5, 0.4), spread=(0.2, 0.3, 0.1))
