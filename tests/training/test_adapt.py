@@ -88,8 +88,11 @@ class TestLastLayer:
         rng = np.random.default_rng(2)
         features, labels = rng.normal(0, 1, (60, 3)), rng.integers(0, 2, 60)
         own = LastLayer(rng.normal(0, 1, (2, 3)), rng.normal(0, 1, 2), 0.5)
+        logits = own.logits(features)
+        cooler = logits / temperature_of(logits, exact(labels, 2))
+        assert np.abs(cooler - logits).max() > 1
         away = [
-            np.abs(fit_layer(features, exact(labels, 2), own, strength).logits(features) - own.logits(features)).max()
+            np.abs(fit_layer(features, exact(labels, 2), own, strength).logits(features) - cooler).max()
             for strength in (np.inf, 10.0, 0.1, 0.001)
         ]
         assert away[0] == pytest.approx(0, abs=1e-12)

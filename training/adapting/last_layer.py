@@ -19,6 +19,7 @@ from unmissed.training.evaluation.calibration import TEMPERATURE_BOUNDS
 STRENGTHS = (np.inf, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of the pull to the parent, from its layer as it is
 _ITERATIONS = 200
 _LEAST_SPREAD = 1e-6
+_LEAST_GAIN = 1e-9  # of a temperature, in nats; less is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +57,17 @@ class Chosen:
 def fit_layer(features: np.ndarray, targets: Targets, parent: LastLayer, strength: float) -> LastLayer:
     """Fit weights and bias; the temperature is 1, for the parent's is taken into its layer first.
 
+    That is the temperature which suits these pictures: a parent that is sure of what is wrong here would otherwise have
+    to be pulled far before it is unsure.
+
     Args:
         features: float64 (N, F).
         targets: of the same pictures.
         parent: the layer that is the most likely one before any picture was seen.
         strength: of the pull, relative to the mean loss of a picture.
     """
-    weights, bias = parent.weights / parent.temperature, parent.bias / parent.temperature
+    temperature = parent.temperature * temperature_of(parent.logits(features), targets)
+    weights, bias = parent.weights / temperature, parent.bias / temperature
     if np.isinf(strength):
         return LastLayer(weights, bias, 1.0)
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST_SPREAD)
@@ -134,8 +139,8 @@ def temperature_of(logits: np.ndarray, targets: Targets) -> float:
         options={"xatol": 1e-5},
     )
     temperature = float(np.exp(found.x))
-    is_better = any_of_losses(logits / temperature, targets).mean() < any_of_losses(logits, targets).mean()
-    return temperature if is_better else 1.0
+    gain = any_of_losses(logits, targets).mean() - any_of_losses(logits / temperature, targets).mean()
+    return temperature if gain > _LEAST_GAIN else 1.0
 
 
 def _log_allowed(targets: Targets) -> np.ndarray:
