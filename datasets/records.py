@@ -42,6 +42,11 @@ class Record:
     um_per_px: float | None = None
     or_labels: tuple[str, ...] = ()
 
+    def is_cut(self, fit: str, um_per_px: float | None) -> bool:
+        """Whether a crop is cut out of the picture: around its place, or, where the fit is "crop" and both pixel sizes
+        are known, around its middle; ``um_per_px`` is that of the crop."""
+        return self.centre_px is not None or (fit == "crop" and None not in (self.um_per_px, um_per_px))
+
     def name(self, root: Path) -> str:
         """Path below the dataset's folder, with ``#x,y`` for a place in a picture: the same on every machine.
 

@@ -1,5 +1,6 @@
 """Whether pictures look like those that a model was trained on: colour, light and sharpness, by laboratory."""
 
+from functools import cached_property
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -42,6 +43,11 @@ class Likeness(NamedTuple):
         return (PictureNote("unlike", text, text_zh),)
 
 
+def squared_distance(gap: np.ndarray, between: np.ndarray, within: np.ndarray, pictures: float) -> float:
+    """Mahalanobis' distance, squared, of the mean of so many pictures of one group from the mean of all groups."""
+    return float(gap @ np.linalg.solve(between + within / pictures, gap))
+
+
 class SourceLooks(CardPart):
     """How the pictures of one source (a laboratory, a dataset) look.
 
@@ -56,18 +62,22 @@ class SourceLooks(CardPart):
     limit: float = Field(gt=0, description="Squared distance that one group of a hundred held-out ones exceeds.")
     limit_of_one: float = Field(gt=0, description="The same of single pictures.")
 
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mean, between and within: `predict` asks for every picture."""
+        return np.array(self.mean), np.array(self.between), np.array(self.within)
+
     def ratio(self, mean: np.ndarray, pictures: int) -> float:
         """Squared Mahalanobis distance of the mean of some pictures of one group, over its limit."""
-        count = min(pictures, self.pictures_per_group)
-        spread = np.array(self.between) + np.array(self.within) / count
-        gap = mean - np.array(self.mean)
-        return float(gap @ np.linalg.solve(spread, gap)) / (self.limit_of_one if pictures == 1 else self.limit)
+        centre, between, within = self._arrays
+        distance = squared_distance(mean - centre, between, within, min(pictures, self.pictures_per_group))
+        return distance / (self.limit_of_one if pictures == 1 else self.limit)
 
     def deviations(self, mean: np.ndarray, pictures: int) -> np.ndarray:
         """By how many standard deviations each statistic deviates."""
-        count = min(pictures, self.pictures_per_group)
-        spread = np.diag(np.array(self.between)) + np.diag(np.array(self.within)) / count
-        deviations: np.ndarray = np.abs(mean - np.array(self.mean)) / np.sqrt(spread)
+        centre, between, within = self._arrays
+        variance = np.diag(between) + np.diag(within) / min(pictures, self.pictures_per_group)
+        deviations: np.ndarray = np.abs(mean - centre) / np.sqrt(variance)
         return deviations
 
 

@@ -66,13 +66,13 @@ def load_pictures(
             of_size = notes_on_size(*size, size_px, fit) if is_whole else _outside(records, indices, size)
             notes.add(path.name, (*picture.notes, *of_size, *notes_on_content(image)))
         for index in indices:
-            centre_px, own = records[index].centre_px, records[index].um_per_px
-            if centre_px is None and fit == "crop" and own and um_per_px:
-                centre_px = size[0] / 2, size[1] / 2
+            record = records[index]
             pictures[index] = (
-                fit_area(image, size_px, fit, area)
-                if centre_px is None
-                else crop_at_scale(image, centre_px, size_px, own, um_per_px)
+                crop_at_scale(
+                    image, record.centre_px or (size[0] / 2, size[1] / 2), size_px, record.um_per_px, um_per_px
+                )
+                if record.is_cut(fit, um_per_px)
+                else fit_area(image, size_px, fit, area)
             )
             on_read()
 

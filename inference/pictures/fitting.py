@@ -82,9 +82,8 @@ class RecordReader:
     """
 
     def __init__(self, spec: InputSpec) -> None:
-        self._size_px, self._um_per_px = spec.size_px, spec.um_per_px
+        self._spec = spec
         self._fit, _ = path_reader(spec, None)
-        self._crops = spec.fit == "crop"
         self._path: Path | None = None
         self._image = np.empty((0, 0, 3), np.uint8)
         self._notes: tuple[PictureNote, ...] = ()
@@ -92,8 +91,7 @@ class RecordReader:
     def __call__(self, record: Record) -> Prepared:
         """Cut the record's place, or the middle of its picture, at the model's pixel size where sizes are known, or fit
         its whole picture; errors as of ``path_reader``."""
-        is_scaled = self._crops and record.um_per_px is not None and self._um_per_px is not None
-        if record.centre_px is None and not is_scaled:
+        if not record.is_cut(self._spec.fit, self._spec.um_per_px):
             return self._fit(record.path)
         if record.path != self._path:
             picture = read_picture(record.path)
@@ -101,7 +99,7 @@ class RecordReader:
             self._notes = (*picture.notes, *notes_on_content(picture.pixels))
         height, width = self._image.shape[:2]
         centre = record.centre_px or (width / 2, height / 2)
-        crop = crop_at_scale(self._image, centre, self._size_px, record.um_per_px, self._um_per_px)
+        crop = crop_at_scale(self._image, centre, self._spec.size_px, record.um_per_px, self._spec.um_per_px)
         return Prepared(crop, self._notes)
 
 

@@ -11,6 +11,7 @@ from unmissed.training.adapting.graph import ClassifierGraph, LastLayer
 from unmissed.training.adapting.laboratory import Cells
 from unmissed.training.adapting.last_layer import Chosen, choose_strength, fit_layer
 from unmissed.training.adapting.stain import stain_of, stain_table, stained
+from unmissed.training.evaluation.predictions import softmax
 from unmissed.training.loading import load_for
 from unmissed.training.renew import held_out_of, recipe_of
 
@@ -48,10 +49,7 @@ class Fit:
 
 def probabilities(layer: LastLayer, features: np.ndarray) -> np.ndarray:
     """Softmax of a last layer's logits."""
-    logits = layer.logits(features)
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
-    return shares
+    return softmax(layer.logits(features))
 
 
 def fit(graph: ClassifierGraph, cells: Cells, target: StainLooks | None) -> Fit:

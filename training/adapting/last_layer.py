@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 from threadpoolctl import threadpool_limits
 
 from unmissed.training.adapting.graph import LastLayer
 from unmissed.training.classifiers.targets import Targets
-from unmissed.training.evaluation.calibration import TEMPERATURE_BOUNDS
+from unmissed.training.evaluation.calibration import TEMPERATURE_BOUNDS, likeliest_temperature
 
 STRENGTHS = (np.inf, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of the pull to the parent, from its layer as it is
 _ITERATIONS = 200
@@ -129,18 +129,12 @@ def temperature_of(logits: np.ndarray, targets: Targets) -> float:
 
     Where every picture is right, it stays at 1 or above, for reasons that ``fit_temperature`` gives.
     """
-    low, high = np.log(TEMPERATURE_BOUNDS)
+    low, high = TEMPERATURE_BOUNDS
     if targets.allowed[targets.codes, logits.argmax(axis=1)].all():
-        low = 0.0
-    found = minimize_scalar(
-        lambda log_t: float(any_of_losses(logits / np.exp(log_t), targets).mean()),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-5},
+        low = 1.0
+    return likeliest_temperature(
+        lambda temperature: float(any_of_losses(logits / temperature, targets).mean()), (low, high), _LEAST_GAIN
     )
-    temperature = float(np.exp(found.x))
-    gain = any_of_losses(logits, targets).mean() - any_of_losses(logits / temperature, targets).mean()
-    return temperature if gain > _LEAST_GAIN else 1.0
 
 
 def _log_allowed(targets: Targets) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Does a probability of 90 % come true nine times in ten: temperature scaling and calibration error."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,16 +59,20 @@ def fit_temperature(labels: IntArray, logits: FloatArray) -> float:
         raise DatasetError("no usable validation logits", expected="finite logits of one picture or more")
     if (logits.argmax(axis=1) == labels).all():
         return 1.0
-    low, high = np.log(TEMPERATURE_BOUNDS)
+    return likeliest_temperature(lambda temperature: negative_log_likelihood(labels, logits, temperature))
+
+
+def likeliest_temperature(
+    loss: Callable[[float], float], bounds: tuple[float, float] = TEMPERATURE_BOUNDS, least_gain: float = 0.0
+) -> float:
+    """Temperature with the least loss, by a bounded search over its logarithm; 1 where it gains no more than
+    ``least_gain`` over that."""
+    low, high = np.log(bounds)
     found = minimize_scalar(
-        lambda log_t: negative_log_likelihood(labels, logits, float(np.exp(log_t))),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-5},
+        lambda log_t: loss(float(np.exp(log_t))), bounds=(low, high), method="bounded", options={"xatol": 1e-5}
     )
     temperature = float(np.exp(found.x))
-    better = negative_log_likelihood(labels, logits, temperature) < negative_log_likelihood(labels, logits)
-    return temperature if better else 1.0
+    return temperature if loss(1.0) - loss(temperature) > least_gain else 1.0
 
 
 def reliability_bins(labels: IntArray, probabilities: FloatArray) -> ReliabilityBins:

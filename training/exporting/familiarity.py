@@ -8,7 +8,7 @@ from scipy.stats import nct, norm
 
 from unmissed.datasets.pictures.appearance import STATISTICS, appearance
 from unmissed.datasets.records import Record
-from unmissed.models.familiarity import Familiarity, SourceLooks
+from unmissed.models.familiarity import Familiarity, SourceLooks, squared_distance
 from unmissed.training.data import source_of
 from unmissed.training.loading import load_for
 from unmissed.training.recipes.config import TrainConfig
@@ -115,12 +115,8 @@ def _fit(found: np.ndarray, groups: np.ndarray) -> _Gaussian:
 
 def _distances(fitted: _Gaussian, means: np.ndarray, counts: np.ndarray) -> np.ndarray:
     gaps = means - fitted.mean
-    return np.array(
-        [
-            gap @ np.linalg.solve(fitted.between + fitted.within / count, gap)
-            for gap, count in zip(gaps, counts, strict=True)
-        ]
-    )
+    pairs = zip(gaps, counts.tolist(), strict=True)
+    return np.array([squared_distance(gap, fitted.between, fitted.within, count) for gap, count in pairs])
 
 
 def _rounded(numbers: np.ndarray) -> tuple[float, ...]:

@@ -85,16 +85,16 @@ class Overlay:
         canvas[:height], canvas[height:], canvas[:, width:] = 0, _BAND, _BAND
         if image is not None:
             canvas[:height, :width] = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        is_alert = signals is not None and signals.alert
-        if signals is not None and is_alert:
-            self._boxes(canvas[:height, :width], signals, text_px)
+        alerting = signals if signals is not None and signals.alert else None
+        if alerting is not None:
+            self._boxes(canvas[:height, :width], alerting, text_px)
         first, second = height + round(1.2 * text_px), height + row_px + round(1.2 * text_px)
         speed = signals.speed if signals is not None else None
         end_x = self._right(canvas, _clock_words(now, width >= 36 * text_px), first, text_px)
         self._gauge(canvas, speed, (height, row_px), first, text_px, end_x)
         sites, alert_end_x = f"部位 sites {now.seen}/{now.sites}" if now.sites else "", 0
-        if signals is not None and is_alert:
-            alert_end_x = self._alert(canvas, signals, height + row_px, row_px, second, text_px)
+        if alerting is not None:
+            alert_end_x = self._alert(canvas, alerting, height + row_px, row_px, second, text_px)
         else:
             words, colour = _legibility(signals)
             self._text(canvas, words, text_px // 2, second, text_px, colour)
