@@ -1,6 +1,8 @@
 """How a picture looks, whatever it shows: colour, light and sharpness in fourteen numbers."""
 
+import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -46,43 +48,32 @@ def appearance(picture: np.ndarray) -> np.ndarray:
         picture: uint8 (h, w, 3) RGB, at the size that a model takes.
     """
     lab = cv2.cvtColor(shrink_to(picture, _LARGEST_PX).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    inside = _ellipse(lab.shape[0], lab.shape[1])
-    light, red, yellow = lab[inside].T
-    band = np.where(inside, lab[..., 0], light.mean())  # black corners must not be an edge
+    inside, light = _ellipse(lab.shape[0], lab.shape[1]), cv2.extractChannel(lab, 0)
+    count = cv2.countNonZero(inside)
+    means, spreads = (numbers.ravel().tolist() for numbers in cv2.meanStdDev(lab, mask=inside))
+    correlations = [
+        # Shrunk to 0 where either hardly varies, as in a grey picture.
+        (cv2.mean(cv2.multiply(cv2.extractChannel(lab, k), light), inside)[0] - means[k] * means[0])
+        / ((spreads[k] + _LEAST_SPREAD) * (spreads[0] + _LEAST_SPREAD))
+        for k in (1, 2)
+    ]
+    dark, bright = (np.count_nonzero(part & (inside > 0)) / count for part in (light < _DARK, light > _BRIGHT))
+    band = np.full_like(light, means[0])  # black corners must not be an edge
+    cv2.copyTo(light, inside, band)
     detail = []
     for _ in range(_OCTAVES):
         coarse = cv2.pyrDown(band)
         height, width = band.shape
-        size = cv2.norm(band, cv2.pyrUp(coarse, dstsize=(width, height)), cv2.NORM_L1) / np.count_nonzero(inside)
-        detail.append(float(np.log(size + _LEAST_DETAIL)))
-        band, inside = coarse, _ellipse(coarse.shape[0], coarse.shape[1])
-    return np.array(
-        [
-            red.mean(),
-            yellow.mean(),
-            red.std(),
-            yellow.std(),
-            _correlation(red, light),
-            _correlation(yellow, light),
-            light.mean(),
-            light.std(),
-            np.sqrt(np.mean(light < _DARK)),
-            np.sqrt(np.mean(light > _BRIGHT)),
-            *-np.diff(detail),
-            detail[1],
-        ],
-        dtype=np.float64,
-    )
+        size = cv2.norm(band, cv2.pyrUp(coarse, dstsize=(width, height)), cv2.NORM_L1)
+        detail.append(math.log(size / cv2.countNonZero(_ellipse(height, width)) + _LEAST_DETAIL))
+        band = coarse
+    colours = (means[1], means[2], spreads[1], spreads[2], *correlations)
+    steps = (fine - coarse for fine, coarse in pairwise(detail))
+    return np.array([*colours, means[0], spreads[0], math.sqrt(dark), math.sqrt(bright), *steps, detail[1]])
 
 
 @lru_cache(maxsize=64)
 def _ellipse(height: int, width: int) -> np.ndarray:
     rows, columns = (np.abs(np.arange(n) + 0.5 - n / 2) / (_ELLIPSE * n / 2) for n in (height, width))
-    inside: np.ndarray = rows[:, None] ** 2 + columns[None] ** 2 <= 1
+    inside: np.ndarray = np.where(rows[:, None] ** 2 + columns[None] ** 2 <= 1, 255, 0).astype(np.uint8)
     return inside
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlation, shrunk to 0 where either hardly varies, as in a grey picture."""
-    shared = float(np.dot(one - one.mean(), other - other.mean())) / len(one)
-    return shared / float((one.std() + _LEAST_SPREAD) * (other.std() + _LEAST_SPREAD))
