@@ -19,6 +19,7 @@ from unmissed.training.recipes.data import DataConfig
 
 log = logging.getLogger(__name__)
 
+_NO_GROUPS = "none"
 _EACH_LABEL = "label"  # what a group is where every label is one
 
 
@@ -65,7 +66,7 @@ def read_data(config: DataConfig) -> Data:
             expected="at least two classes",
             fix="check the folder, or choose a classification dataset",
         )
-    group_by = {"picture": "picture", "none": _EACH_LABEL}.get(config.groups, dataset.info.group_by)
+    group_by = {"picture": "picture", _NO_GROUPS: _EACH_LABEL}.get(config.groups, dataset.info.group_by)
     return Data(info, classes, records, name_root(root), group_by)
 
 
@@ -89,7 +90,7 @@ def _joined(name: str, groups: str, others: Sequence[Record]) -> Data:
     folds = sorted({record.fold for record in others if record.fold is not None})
     joined = []
     for record in records:
-        own = record.group if groups == "dataset" else own_group(record, groups, name_root(root))
+        own = own_group(record, groups, name_root(root)) if groups == _NO_GROUPS else record.group
         fold = record.fold
         if fold is None and folds:
             fold = folds[zlib.crc32(own.encode("utf-8", "surrogateescape")) % len(folds)]

@@ -92,12 +92,38 @@ def crop_at_scale(
             when they differ by 2 % or less.
 
     Returns:
-        uint8 (size_px, size_px, 3), a new array, mirrored beyond the edges of the picture.
+        uint8 (size_px, size_px, 3), a new array. Beyond the edges of the picture it has the colour of the edges: mirrored,
+        a picture of one cell would look like a crowd of cells.
     """
     ratio = 1.0 if um_per_px is None or wanted is None else wanted / um_per_px
-    if abs(ratio - 1) <= SAME_SCALE:
-        return crop_around(image, centre_px, size_px)
-    return _resize(crop_around(image, centre_px, max(1, round(size_px * ratio))), size_px, size_px)
+    side = size_px if abs(ratio - 1) <= SAME_SCALE else max(1, round(size_px * ratio))
+    left, top = (int(np.floor(c - side / 2 + 0.5)) for c in centre_px)
+    return _resize(paved(image, -left, -top, side, side), size_px, size_px)
+
+
+def paved(image: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
+    """Lay a picture on a ground of the median colour of the edges of what is seen of it.
+
+    Args:
+        image: uint8 (h, w, 3).
+        left, top: where its corner comes to lie on the ground; may be negative.
+        width, height: of the ground.
+
+    Returns:
+        uint8 (height, width, 3), a new array.
+    """
+    rows = slice(max(0, -top), max(0, min(image.shape[0], height - top)))
+    columns = slice(max(0, -left), max(0, min(image.shape[1], width - left)))
+    seen = image[rows, columns]
+    if seen.shape[:2] == (height, width):
+        return np.ascontiguousarray(seen).copy()
+    part = seen if seen.size else image
+    edges = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
+    ground = np.empty((height, width, 3), np.uint8)
+    ground[:] = np.median(edges, axis=0)
+    if seen.size:
+        ground[top + rows.start : top + rows.stop, left + columns.start : left + columns.stop] = seen
+    return ground
 
 
 def fit_image(image: np.ndarray, size_px: int, fit: Fit) -> np.ndarray:

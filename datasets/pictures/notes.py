@@ -100,8 +100,8 @@ def notes_on_size(width_px: int, height_px: int, wanted_px: int, fit: str) -> tu
     if fit == "crop":
         if short >= _LEAST_SHOWN * wanted_px:
             return ()
-        text = f"is {size}, less than half of the {wanted_px} px that the model looks at; the rest is mirrored"
-        return (PictureNote("mirrored", text, f"图像仅 {size}，不足模型视野 {wanted_px} px 的一半，其余为镜像"),)
+        text = f"is {size}, less than half of the {wanted_px} px that the model looks at; the rest is filled up"
+        return (PictureNote("filled", text, f"图像仅 {size}，不足模型视野 {wanted_px} px 的一半，其余为填充"),)
     found = []
     if (short if fit == "squash" else long) < _LEAST_SHARE * wanted_px:
         text = f"is {size}, small for a model that looks at {wanted_px} x {wanted_px} px: details are missing"

@@ -151,13 +151,13 @@ def test_a_stain_changes_colours_and_leaves_shapes():
     assert np.abs(same(image=cells())["image"].astype(int) - cells()).max() <= 1
 
 
-def test_a_cut_out_cell_is_mirrored_over_its_surroundings():
+def test_a_cut_out_cell_lies_on_the_colour_of_its_edges():
     image = np.zeros((64, 64, 3), np.uint8)
     image[:, :, 0] = np.arange(64)
     image[:, :, 1] = np.arange(64)[:, None]
     cut = CutOut(sides=(0.5, 0.5), p=1.0)(image=image)["image"]
     assert np.array_equal(cut[16:48, 16:48], image[16:48, 16:48])
-    assert cut[32, 15, 0] == 17 and cut[32, 48, 0] == 46 and cut[15, 32, 1] == 17
-    assert set(np.unique(cut[..., 0])) == set(range(16, 48))
+    cut[16:48, 16:48] = 31
+    assert np.ptp(cut[..., :2]) == 0
     whole = CutOut(sides=(1.0, 1.0), p=1.0)(image=image)["image"]
     assert np.array_equal(whole, image)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.pictures.images import crop_around, fit_image, read_image
+from unmissed.datasets.pictures.images import crop_at_scale, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.training.augment import Augmenter
 from unmissed.training.loading import EpochSampler, TrainingPictures, class_chances, load_pictures, training_loader
@@ -79,7 +79,7 @@ def test_labelled_places_are_cut_at_native_scale(put, tmp_path):
     found = load_pictures([Record(path, "x", "g", centre_px=place) for place in places], 32, "crop", lambda: None)
     image = read_image(path)
     for place, picture in zip(places, found, strict=True):
-        np.testing.assert_array_equal(picture, crop_around(image, place, 32))
+        np.testing.assert_array_equal(picture, crop_at_scale(image, place, 32, None, None))
 
 
 def test_one_unreadable_picture_stops_the_run_and_is_named(put, tmp_path):

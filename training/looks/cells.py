@@ -6,6 +6,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from unmissed.datasets.pictures.images import paved
+
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 
@@ -52,10 +54,10 @@ class Stain(A.ImageOnlyTransform):
 
 
 class CutOut(A.ImageOnlyTransform):
-    """Mirror a random box around the middle over its surroundings, as a picture of a single cell is by its fit.
+    """Show a random box around the middle alone, on the ground that a picture of a single cell is laid on by its fit.
 
-    Sets of single cells show no neighbours, and seams of mirroring where they are small; without this, these would tell
-    which set, and so which classes, a picture is from.
+    Sets of single cells show no neighbours; without this, their absence would tell which set, and so which classes, a
+    picture is from.
 
     Args:
         sides: range of the box's sides, as shares of the picture's.
@@ -75,10 +77,7 @@ class CutOut(A.ImageOnlyTransform):
 
     def apply(self, img: np.ndarray, across: float, down: float, **_: Any) -> np.ndarray:
         """Cut out of a picture, uint8 (h, w, 3)."""
-        for axis, share in ((0, down), (1, across)):
-            size = img.shape[axis]
-            side = min(size, max(2, round(share * size)))
-            first = (size - side) // 2
-            places = np.abs((np.arange(size) - first) % (2 * side - 2))
-            img = np.take(img, first + np.minimum(places, 2 * side - 2 - places), axis=axis)
-        return np.ascontiguousarray(img)
+        height, width = img.shape[:2]
+        high, wide = min(height, max(2, round(down * height))), min(width, max(2, round(across * width)))
+        top, left = (height - high) // 2, (width - wide) // 2
+        return paved(img[top : top + high, left : left + wide], left, top, width, height)

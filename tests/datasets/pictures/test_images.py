@@ -275,6 +275,17 @@ def test_a_crop_at_another_pixel_size_shows_the_same_field():
         np.testing.assert_array_equal(crop_at_scale(image, (150, 100), 40, own, wanted), image[80:120, 130:170])
 
 
+def test_a_crop_beyond_the_edges_has_their_colour():
+    cell = np.full((30, 40, 3), (200, 180, 220), np.uint8)
+    cell[10:20, 10:30] = 60
+    crop = crop_at_scale(cell, (20, 15), 80, 0.2, 0.2)
+    np.testing.assert_array_equal(crop[25:55, 20:60], cell)
+    crop[25:55, 20:60] = (200, 180, 220)
+    assert (crop == (200, 180, 220)).all()
+    assert (crop_at_scale(cell, (500, 500), 16, None, None) == (200, 180, 220)).all()  # nothing of it is seen
+    np.testing.assert_array_equal(crop_at_scale(cell, (0, 0), 20, None, None)[10:, 10:], cell[:10, :10])
+
+
 @pytest.mark.parametrize(
     ("size", "expected"), [((300, 600), (100, 200)), ((600, 300), (200, 100)), ((50, 80), (50, 80))]
 )

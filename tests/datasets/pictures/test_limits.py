@@ -173,7 +173,7 @@ LIMITS = [
         ((100, 401), True),
     ),
     Limit(
-        "half of a crop is mirrored",
+        "half of a crop is filled up",
         "notes.py: _LEAST_SHOWN = 0.5",
         "a place at the edge of a training picture shows no less",
         partial(is_noted, wanted=160, fit="crop"),

@@ -80,11 +80,11 @@ def test_what_most_training_pictures_were_like_is_not_noted(folder):
     assert notes["black.png"] == ["uniform"]
 
 
-def test_a_crop_that_is_mostly_mirrored_is_noted(folder):
+def test_a_crop_that_is_mostly_filled_up_is_noted(folder):
     model = resolve("cell-bethesda")  # 160 px at 0.3 um/px
     model = replace(model, card=model.card.model_copy(update={"familiarity": None}))
     paths = [folder / "small.png", folder / "fine.png"]
-    for um_per_px, kinds in ((0.6, [["mirrored"], []]), (0.3, [["mirrored"], ["mirrored"]])):
+    for um_per_px, kinds in ((0.6, [["filled"], []]), (0.3, [["filled"], ["filled"]])):
         with Predictor(model, um_per_px=um_per_px) as predictor:
             assert [[note.kind for note in row.notes] for row in predictor.predict(paths)] == kinds
 

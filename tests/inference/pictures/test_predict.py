@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import ConfigError, ImageError, ModelError
-from unmissed.datasets.pictures.images import crop_around, fit_image, read_image
+from unmissed.datasets.pictures.images import crop_at_scale, fit_image, read_image
 from unmissed.datasets.records import Record
 from unmissed.inference.pictures.fitting import path_reader
 from unmissed.inference.pictures.predict import Predictor
@@ -162,7 +162,7 @@ class TestRecords:
         places = [(folder[index % 3], (float(3 * index), 10.5)) for index in range(11)]
         records = [Record(path, "c0", "g", centre_px=centre) for path, centre in places]
         found = classify_records(model, records, batch_size=4)
-        expected = direct(model, [crop_around(read_image(path), centre, 16) for path, centre in places])
+        expected = direct(model, [crop_at_scale(read_image(path), centre, 16, None, None) for path, centre in places])
         assert found.shape == (11, 4)
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
