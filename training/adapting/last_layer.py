@@ -9,17 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax, logsumexp
+from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from unmissed.training.adapting.graph import LastLayer
-from unmissed.training.classifiers.targets import Targets
-from unmissed.training.evaluation.calibration import TEMPERATURE_BOUNDS, likeliest_temperature
+from unmissed.training.classifiers.targets import Targets, any_of_losses, temperature_of
 
 STRENGTHS = (np.inf, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of the pull to the parent, from its layer as it is
 _ITERATIONS = 200
 _LEAST_SPREAD = 1e-6
-_LEAST_GAIN = 1e-9  # of a temperature, in nats; less is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,7 @@ def fit_layer(features: np.ndarray, targets: Targets, parent: LastLayer, strengt
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST_SPREAD)
     design = np.hstack([(features - mean) / spread, np.ones((len(features), 1))])
     start = np.hstack([weights * spread, (bias + weights @ mean)[:, None]])
-    allowed = _log_allowed(targets)
+    allowed = targets.log_allowed
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         change = flat.reshape(start.shape)
@@ -116,28 +114,3 @@ def _across(features: np.ndarray, targets: Targets, parent: LastLayer, folds: np
         logits[apart] = fit_layer(features[~apart], seen, parent, strength).logits(features[apart])
     temperature = temperature_of(logits, targets)
     return Chosen(strength, temperature, any_of_losses(logits / temperature, targets))
-
-
-def any_of_losses(logits: np.ndarray, targets: Targets) -> np.ndarray:
-    """-log of the probability of all that is right together, in nats, (N,); logits (N, K)."""
-    losses: np.ndarray = -logsumexp(log_softmax(logits, axis=1) + _log_allowed(targets), axis=1)
-    return losses
-
-
-def temperature_of(logits: np.ndarray, targets: Targets) -> float:
-    """Temperature that makes the pictures most likely (Guo et al. 2017), also where a label means several classes.
-
-    Where every picture is right, it stays at 1 or above, for reasons that ``fit_temperature`` gives.
-    """
-    low, high = TEMPERATURE_BOUNDS
-    if targets.allowed[targets.codes, logits.argmax(axis=1)].all():
-        low = 1.0
-    return likeliest_temperature(
-        lambda temperature: float(any_of_losses(logits / temperature, targets).mean()), (low, high), _LEAST_GAIN
-    )
-
-
-def _log_allowed(targets: Targets) -> np.ndarray:
-    """0 where a class is right, and a number that leaves nothing of it where not: (N, K)."""
-    allowed: np.ndarray = np.where(targets.allowed[targets.codes], 0.0, -1e9)
-    return allowed

@@ -11,10 +11,9 @@ from unmissed.models.architectures import Architecture, Scaled, build, freeze, i
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.classifiers.objective import Classification, predict_logits
-from unmissed.training.classifiers.targets import Targets, targets_of
+from unmissed.training.classifiers.targets import Targets, targets_of, temperature_of
 from unmissed.training.data import Data, apart, read_data, read_more_places
 from unmissed.training.environment import environment
-from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.outputs import write_evaluation, write_fold_evaluation
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.evaluation.runs import data_facts
@@ -88,8 +87,7 @@ class ClassifierTask:
             for name, part in parts.items()
             if name != "train" and part.records
         }
-        found, exact = predictions["validation"], known.is_exact
-        temperature = fit_temperature(found.labels[exact], found.logits[exact])
+        temperature = temperature_of(predictions["validation"].logits, known)
         if accelerator.is_main_process:
             facts |= {"notes": self._remarks.lines, **environment(accelerator)}
             _write_split(config, folder, predictions, temperature, facts, parts["test"].records)

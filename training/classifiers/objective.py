@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.training.classifiers.targets import Targets
-from unmissed.training.evaluation.calibration import fit_temperature, negative_log_likelihood
+from unmissed.training.classifiers.targets import Targets, any_of_losses, temperature_of
 from unmissed.training.loop import Scores, check_finite
 from unmissed.training.recipes.config import LossConfig
 
@@ -22,15 +21,14 @@ class Classification:
 
     Args:
         targets: of the training pictures.
-        validation: pictures uint8 (N, H, W, 3) and their targets; only those of one class count.
+        validation: pictures uint8 (N, H, W, 3) and their targets; macro-F1 is of those of one class alone.
 
     Raises:
         ConfigError: When pictures that may be several classes are to be mixed or weighted.
     """
 
     def __init__(self, targets: Targets, validation: tuple[np.ndarray, Targets], config: LossConfig) -> None:
-        exact = validation[1].is_exact
-        self._pictures, self._labels = validation[0][exact], validation[1].codes[exact]
+        self._pictures, self._known = validation
         self._config = config
         n_classes = targets.allowed.shape[1]
         self._allowed = torch.from_numpy(targets.allowed) if len(targets.allowed) > n_classes else None
@@ -58,10 +56,12 @@ class Classification:
         """Loss at the best temperature, and macro-F1."""
         logits = predict_logits(model, self._pictures, accelerator)
         check_finite(logits)
-        temperature = fit_temperature(self._labels, logits)
+        known, exact = self._known, self._known.is_exact
+        losses = any_of_losses(logits / temperature_of(logits, known), known)
+        right = known.codes[exact]
         return Scores(
-            loss=negative_log_likelihood(self._labels, logits, temperature),
-            macro_f1=float(f1_score(self._labels, logits.argmax(1), average="macro")),
+            loss=float(losses.mean()),
+            macro_f1=float(f1_score(right, logits[exact].argmax(1), average="macro")),
         )
 
 

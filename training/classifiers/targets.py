@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_softmax, logsumexp
 
 from unmissed.datasets.records import ClassInfo, Record
+from unmissed.training.evaluation.calibration import TEMPERATURE_BOUNDS, likeliest_temperature
+
+_LEAST_GAIN = 1e-9  # of a temperature, in nats; less is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +30,12 @@ class Targets:
         exact: np.ndarray = self.codes < self.allowed.shape[1]
         return exact
 
+    @property
+    def log_allowed(self) -> np.ndarray:
+        """0 where a class is right, and a number that leaves nothing of it where not: (N, K)."""
+        allowed: np.ndarray = np.where(self.allowed[self.codes], 0.0, -1e9)
+        return allowed
+
 
 def targets_of(records: Sequence[Record], classes: Sequence[ClassInfo]) -> Targets:
     """Targets of labelled records; of the further labels only classes count."""
@@ -41,3 +51,22 @@ def targets_of(records: Sequence[Record], classes: Sequence[ClassInfo]) -> Targe
     for members, row in rows.items():
         allowed[row, list(members)] = True
     return Targets(np.array(codes, dtype=np.int64), allowed)
+
+
+def any_of_losses(logits: np.ndarray, targets: Targets) -> np.ndarray:
+    """-log of the probability of all that is right together, in nats, (N,); logits (N, K)."""
+    losses: np.ndarray = -logsumexp(log_softmax(logits, axis=1) + targets.log_allowed, axis=1)
+    return losses
+
+
+def temperature_of(logits: np.ndarray, targets: Targets) -> float:
+    """Temperature that makes the pictures most likely (Guo et al. 2017), also where a label means several classes.
+
+    Where every picture is right, it stays at 1 or above, for reasons that ``fit_temperature`` gives.
+    """
+    low, high = TEMPERATURE_BOUNDS
+    if targets.allowed[targets.codes, logits.argmax(axis=1)].all():
+        low = 1.0
+    return likeliest_temperature(
+        lambda temperature: float(any_of_losses(logits / temperature, targets).mean()), (low, high), _LEAST_GAIN
+    )
