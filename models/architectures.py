@@ -27,12 +27,15 @@ class Architecture:
         stride: None for the whole network; 8, 16 or 32 cuts it where its map has that stride and puts a linear layer on
             the pooled map. Small pictures need no more, and the cut net is faster and a quarter of the size.
         drop_rate: dropout before the last layer.
+        margin: cells at each edge of a cut network's map that are not pooled: they are seen by the cells inside, and
+            what lies at the edge of a crop is not what is judged.
     """
 
     backbone: str
     n_classes: int
     stride: int | None = None
     drop_rate: float = 0.0
+    margin: int = 0
 
 
 class CutClassifier(nn.Module):
@@ -47,12 +50,18 @@ class CutClassifier(nn.Module):
             feature_cls="getter",  # the only timm mechanism that also drops the layers behind the cut
         )
         self.features = features
+        self.margin = architecture.margin
         self.drop = nn.Dropout(architecture.drop_rate)
         self.classifier = nn.Linear(features.feature_info.channels()[-1], architecture.n_classes)
 
+    def pooled(self, pictures: Tensor) -> Tensor:
+        """Normalised (N, 3, H, W) float -> features (N, C)."""
+        maps, edge = self.features(pictures)[-1], self.margin
+        return pool(maps[:, :, edge : maps.shape[2] - edge, edge : maps.shape[3] - edge] if edge else maps)
+
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalised (N, 3, H, W) float -> logits (N, K)."""
-        return cast(Tensor, self.classifier(self.drop(pool(self.features(pictures)[-1]))))
+        return cast(Tensor, self.classifier(self.drop(self.pooled(pictures))))
 
 
 class MeanPool(nn.Module):

@@ -34,16 +34,20 @@ class Augmenter:
         )
         self._pipeline = A.Compose([*transforms, last])
 
-    def __call__(self, picture: np.ndarray, seed: int) -> np.ndarray:
-        """uint8 RGB (H, W, 3) -> uint8 RGB (size_px, size_px, 3)."""
+    def __call__(self, picture: np.ndarray, seed: int, other: np.ndarray | None = None) -> np.ndarray:
+        """uint8 RGB (H, W, 3) -> uint8 RGB (size_px, size_px, 3).
+
+        Args:
+            other: another training picture of that size, for transforms that show one in another; None is the same.
+        """
         self._pipeline.set_random_seed(seed)
-        augmented: np.ndarray = self._pipeline(image=picture)["image"]
+        augmented: np.ndarray = self._pipeline(image=picture, other=picture if other is None else other)["image"]
         return augmented
 
     def both(self, picture: np.ndarray, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Augment a picture and, by the same geometry without blending, its target uint8 (H, W, channels)."""
         self._pipeline.set_random_seed(seed)
-        augmented = self._pipeline(image=picture, mask=target)
+        augmented = self._pipeline(image=picture, mask=target, other=picture)
         return augmented["image"], augmented["mask"].reshape(*augmented["image"].shape[:2], -1)
 
     def check(self, picture: np.ndarray) -> None:

@@ -153,6 +153,7 @@ def _read_classifier(run: Path, config: TrainConfig, cross_validation: Path | No
         "architecture": {
             "backbone": config.model.backbone,
             "stride": config.model.stride,
+            "margin": config.model.margin,
             "parameters": facts["parameters"],
             "weights": facts["weights"],
         },

@@ -116,7 +116,8 @@ class TrainingPictures(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, int]:
         index, seed = item
         if index < len(self._pictures):
-            return torch.from_numpy(self._augment(self._pictures[index], seed)), int(self._labels[index])
+            other = self._pictures[seed % len(self._pictures)]
+            return torch.from_numpy(self._augment(self._pictures[index], seed, other)), int(self._labels[index])
         picture = self._augment(self._pictures[seed % len(self._pictures)], seed)
         return torch.from_numpy(spoil(picture, seed)), int(self._labels[index])
 

@@ -95,3 +95,15 @@ def test_freezing_what_is_not_there_names_what_is(prefix):
     network = build(Architecture("test_efficientnet", 5, 16))
     with pytest.raises(ConfigError, match=r"no module.*conv_stem.*blocks\.0"):
         freeze(network, [prefix])
+
+
+def test_a_margin_leaves_the_edge_of_the_map_to_the_cells_inside():
+    """What is beyond the receptive field of the middle changes nothing; without a margin it does."""
+    torch.manual_seed(0)
+    pictures = torch.randn(1, 3, 160, 160)
+    changed = pictures.clone()
+    changed[:, :, :8] = 0
+    for margin, equal in ((3, True), (0, False)):
+        network = build(Architecture("test_efficientnet", 5, 8, margin=margin)).eval()
+        with torch.inference_mode():
+            assert torch.allclose(network(pictures), network(changed), atol=1e-6) == equal

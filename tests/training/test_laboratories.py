@@ -155,9 +155,18 @@ def test_a_cut_out_cell_lies_on_the_colour_of_its_edges():
     image = np.zeros((64, 64, 3), np.uint8)
     image[:, :, 0] = np.arange(64)
     image[:, :, 1] = np.arange(64)[:, None]
-    cut = CutOut(sides=(0.5, 0.5), p=1.0)(image=image)["image"]
+    cut = CutOut(sides=(0.5, 0.5), p=1.0)(image=image, other=image)["image"]
     assert np.array_equal(cut[16:48, 16:48], image[16:48, 16:48])
     cut[16:48, 16:48] = 31
     assert np.ptp(cut[..., :2]) == 0
-    whole = CutOut(sides=(1.0, 1.0), p=1.0)(image=image)["image"]
+    whole = CutOut(sides=(1.0, 1.0), p=1.0)(image=image, other=image)["image"]
     assert np.array_equal(whole, image)
+
+
+def test_a_cut_out_cell_among_others_keeps_its_place():
+    cell, other = np.full((64, 64, 3), 50, np.uint8), np.zeros((64, 64, 3), np.uint8)
+    other[24:40, 24:40] = 200
+    cut = CutOut(sides=(0.5, 0.5), among=1.0, p=1.0)(image=cell, other=other)["image"]
+    assert (cut[16:48, 16:48] == 50).all()
+    assert (cut[:8, :8] == 200).all() and not cut[:16, 16:48].any()
+    assert (other[24:40, 24:40] == 200).all() and np.count_nonzero(other) == 3 * 16 * 16

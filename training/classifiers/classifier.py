@@ -149,4 +149,4 @@ def _check_fit(config: TrainConfig, data: Data) -> None:
 def architecture_of(config: TrainConfig, n_classes: int) -> Architecture:
     """The architecture that a recipe asks for."""
     model = config.model
-    return Architecture(model.backbone, n_classes, model.stride, model.drop_rate)
+    return Architecture(model.backbone, n_classes, model.stride, model.drop_rate, model.margin)

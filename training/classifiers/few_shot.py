@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.basis.files import make_folder, write_bytes
-from unmissed.models.architectures import Architecture, CutClassifier, Scaled, build, input_scaling, pool
+from unmissed.models.architectures import Architecture, CutClassifier, Scaled, build, input_scaling
 from unmissed.models.pretrained import load_pretrained
 from unmissed.training.augment import Augmenter
 from unmissed.training.data import apart, read_data
@@ -46,7 +46,7 @@ def learn_few_shot(
     data = apart(read_data(config.data), progress)
     make_folder(output)
     torch.manual_seed(config.seed)
-    network = build(Architecture(config.model.backbone, len(data.classes), config.model.stride))
+    network = build(Architecture(config.model.backbone, len(data.classes), config.model.stride, margin=config.model.margin))
     if not isinstance(network, CutClassifier):
         raise ConfigError("a few-shot recipe needs a cut network", expected="model.stride, such as 16")
     weights = load_pretrained(network, config.model.backbone, weights_of(config))
@@ -111,10 +111,10 @@ def _features(network: CutClassifier, scaling: tuple[Sequence[float], Sequence[f
 class _Pooled(nn.Module):
     def __init__(self, network: CutClassifier) -> None:
         super().__init__()
-        self.features = network.features
+        self.network = network
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return pool(cast(Tensor, self.features(pictures)[-1]))
+        return self.network.pooled(pictures)
 
 
 def _fit(features: np.ndarray, labels: np.ndarray, classes: int, shrinkage: float) -> tuple[np.ndarray, np.ndarray]:

@@ -57,27 +57,42 @@ class CutOut(A.ImageOnlyTransform):
     """Show a random box around the middle alone, on the ground that a picture of a single cell is laid on by its fit.
 
     Sets of single cells show no neighbours; without this, their absence would tell which set, and so which classes, a
-    picture is from.
+    picture is from. With ``among`` the box lies between the cells of another training picture instead, so that
+    neighbours that sets of single cells never show do not count for much.
 
     Args:
         sides: range of the box's sides, as shares of the picture's.
+        among: share of the boxes that lie in another picture.
         p: chance.
     """
 
-    def __init__(self, sides: tuple[float, float] = (0.25, 0.9), p: float = 0.5) -> None:
+    def __init__(self, sides: tuple[float, float] = (0.25, 0.9), among: float = 0.0, p: float = 0.5) -> None:
         super().__init__(p=p)
-        self.sides = sides
+        self.sides, self.among = sides, among
 
-    def get_params(self) -> dict[str, Any]:
-        """Draw the sides of the box."""
+    @property
+    def targets_as_params(self) -> list[str]:
+        """The other picture."""
+        return ["other"]
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw the sides of the box, and its ground."""
+        draw = self.random_generator
         return {
-            "across": self.random_generator.uniform(*self.sides),
-            "down": self.random_generator.uniform(*self.sides),
+            "across": draw.uniform(*self.sides),
+            "down": draw.uniform(*self.sides),
+            "ground": data["other"] if draw.random() < self.among else None,
         }
 
-    def apply(self, img: np.ndarray, across: float, down: float, **_: Any) -> np.ndarray:
+    def apply(self, img: np.ndarray, across: float, down: float, ground: np.ndarray | None, **_: Any) -> np.ndarray:
         """Cut out of a picture, uint8 (h, w, 3)."""
         height, width = img.shape[:2]
         high, wide = min(height, max(2, round(down * height))), min(width, max(2, round(across * width)))
         top, left = (height - high) // 2, (width - wide) // 2
-        return paved(img[top : top + high, left : left + wide], left, top, width, height)
+        box = img[top : top + high, left : left + wide]
+        if ground is None:
+            return paved(box, left, top, width, height)
+        # The middle of the other picture, where its own cell is, comes to the corners.
+        among = np.roll(ground, (ground.shape[0] // 2, ground.shape[1] // 2), (0, 1))
+        among[top : top + high, left : left + wide] = box
+        return among

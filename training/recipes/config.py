@@ -60,6 +60,12 @@ class ModelConfig(Section):
         ge=1,
         description="Heat maps: stages of the backbone to keep; those beyond `stride` do not shrink the map any more.",
     )
+    margin: int = Field(
+        0,
+        ge=0,
+        description="Classifiers with `stride`: cells at each edge of the map that are not pooled, so that what counts "
+        "is the middle of a crop, with its surroundings.",
+    )
     layers: tuple[LayerConfig, ...] = Field((), description="Heat maps: layers of the backbone `plain`, in order.")
     head_width: int = Field(
         64, ge=0, description="Heat maps: channels of the 3x3 convolution before the last; 0: none."
@@ -161,9 +167,11 @@ class TrainConfig(ModelRecipe):
                 raise ValueError("data.also and data.negatives are for heat maps only")
             if self.data.none_share and self.few_shot is not None:
                 raise ValueError("data.none_share cannot be combined with few_shot")
+            if self.model.margin and 2 * self.model.margin * (self.model.stride or 32) >= self.input.size_px:
+                raise ValueError("model.margin leaves nothing of the map")
             return self
-        if self.data.labels or self.data.none_share:
-            raise ValueError("data.labels and data.none_share are for classifiers only")
+        if self.data.labels or self.data.none_share or self.model.margin:
+            raise ValueError("data.labels, data.none_share and model.margin are for classifiers only")
         if (self.data.joined or self.data.also or self.data.negatives) and self.heatmap.distill is not None:
             raise ValueError("heatmap.distill supports one dataset only: leave data.joined, also and negatives out")
         if self.model.stride is None or self.input.size_px % self.model.stride:
