@@ -1,7 +1,7 @@
 """The parts of a split, with their pictures ready for the network."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from unmissed.datasets.pictures.images import crop_around, read_image
 from unmissed.datasets.pictures.notes import NoteCount
 from unmissed.datasets.records import DatasetInfo, Record
-from unmissed.datasets.splits import Split, holdout
+from unmissed.datasets.splits import Split, holdout, k_folds
 from unmissed.training.data import Data, present, source_of
 from unmissed.training.evaluation.predictions import Predictions
 from unmissed.training.loading import load_pictures
@@ -54,6 +54,32 @@ def one_split(records: Sequence[Record], config: DataConfig) -> Split:
         return holdout(records, config.test_fraction, config.split_seed, val_fraction=config.validation_fraction)
     split = holdout(records, config.validation_fraction, config.split_seed, val_fraction=0, use_official=False)
     return Split(split.train, split.test, ())
+
+
+def folds(records: Sequence[Record], config: DataConfig) -> list[Split]:
+    """The folds of a recipe. Where there are no official ones, each dataset is divided by itself, so that the folds of
+    the first stay what they are without the others, and fit those of another model of its pictures.
+    """
+    n, seed, share = config.folds or 1, config.split_seed, config.validation_fraction
+    sources: dict[str, list[int]] = {}
+    for place, record in enumerate(records):
+        sources.setdefault("" if record.fold is not None else source_of(record, config), []).append(place)
+    parts = [
+        (places, k_folds([records[place] for place in places], n, seed, val_fraction=share))
+        for places in sources.values()
+    ]
+
+    def joined(sides: Iterable[tuple[Sequence[int], tuple[int, ...]]]) -> tuple[int, ...]:
+        return tuple(sorted(places[index] for places, side in sides for index in side))
+
+    return [
+        Split(
+            joined((places, split[fold].train) for places, split in parts),
+            joined((places, split[fold].validation) for places, split in parts),
+            joined((places, split[fold].test) for places, split in parts),
+        )
+        for fold in range(n)
+    ]
 
 
 def read_part(

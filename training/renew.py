@@ -12,7 +12,6 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError, ModelError, run_main
 from unmissed.datasets.records import Record
-from unmissed.datasets.splits import k_folds
 from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
@@ -26,7 +25,7 @@ from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_o
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
 from unmissed.training.loading import load_for
-from unmissed.training.parts import one_split
+from unmissed.training.parts import folds, one_split
 from unmissed.training.recipes.config import TrainConfig
 
 
@@ -105,10 +104,7 @@ def held_out_of(card: Card) -> tuple[list[Record], list[Record]]:
     """The records that the split of the card's recipe holds out, and the others; the first fold of several."""
     config = recipe_of(card).data
     data = read_data(config)
-    if config.folds:
-        split = k_folds(data.records, config.folds, config.split_seed, val_fraction=0)[0]
-    else:
-        split = one_split(data.records, config)
+    split = folds(data.records, config)[0] if config.folds else one_split(data.records, config)
     held_out = split.test or split.validation
     others = sorted({*split.train, *split.validation} - set(held_out))
     return [data.records[index] for index in held_out], [data.records[index] for index in others]

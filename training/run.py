@@ -6,12 +6,11 @@ from typing import Any
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import make_folder, write_text
 from unmissed.datasets.locate import dataset_root
-from unmissed.datasets.splits import k_folds
 from unmissed.training.checkpoint import check_same_recipe
 from unmissed.training.classifiers.classifier import ClassifierTask
 from unmissed.training.classifiers.few_shot import learn_few_shot
 from unmissed.training.heatmaps.task import HeatmapTask
-from unmissed.training.parts import one_split
+from unmissed.training.parts import folds, one_split
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
@@ -51,9 +50,7 @@ def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgr
     outside = set(config.data.only_folds or ()) - set(range(config.data.folds))
     if outside:
         raise ConfigError(f"data.only_folds names fold {min(outside)}", expected=f"0 to {config.data.folds - 1}")
-    splits = k_folds(
-        task.records, config.data.folds, seed=config.data.split_seed, val_fraction=config.data.validation_fraction
-    )
+    splits = folds(task.records, config.data)
     chosen = range(len(splits)) if config.data.only_folds is None else config.data.only_folds
     results: dict[str, Any] = {}
     for index in chosen:

@@ -92,8 +92,8 @@ def crop_at_scale(
             when they differ by 2 % or less.
 
     Returns:
-        uint8 (size_px, size_px, 3), a new array. Beyond the edges of the picture it has the colour of the edges: mirrored,
-        a picture of one cell would look like a crowd of cells.
+        uint8 (size_px, size_px, 3), a new array. Beyond the edges of the picture it has the colour of the edges:
+        mirrored, a picture of one cell would look like a crowd.
     """
     ratio = 1.0 if um_per_px is None or wanted is None else wanted / um_per_px
     side = size_px if abs(ratio - 1) <= SAME_SCALE else max(1, round(size_px * ratio))

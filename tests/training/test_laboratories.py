@@ -1,5 +1,7 @@
 """Several laboratories in one classifier: labels that mean several classes, a set that is left out, other looks."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from unmissed.training.classifiers.targets import targets_of
 from unmissed.training.data import read_data, source_of
 from unmissed.training.loading import load_pictures
 from unmissed.training.looks.cells import CutOut, Stain
-from unmissed.training.parts import one_split
+from unmissed.training.parts import folds, one_split
 from unmissed.training.recipes.config import LossConfig
 from unmissed.training.recipes.data import DataConfig
 
@@ -170,3 +172,15 @@ def test_a_cut_out_cell_among_others_keeps_its_place():
     assert (cut[16:48, 16:48] == 50).all()
     assert (cut[:8, :8] == 200).all() and not cut[:16, 16:48].any()
     assert (other[24:40, 24:40] == 200).all() and np.count_nonzero(other) == 3 * 16 * 16
+
+
+def test_folds_of_a_set_do_not_change_when_another_one_joins():
+    own = [Record(Path(f"{i}.png"), "ab"[i % 2], f"field-{i // 3}") for i in range(30)]
+    further = [Record(Path(f"cell-{i}.png"), "ab"[i % 2], f"herlev/{i // 2}") for i in range(40)]
+    alone = folds(own, DataConfig(dataset="cric", folds=3))
+    both = folds([*own, *further], DataConfig(dataset="cric", joined=("herlev",), folds=3))
+    for one, two in zip(alone, both, strict=True):
+        for side in ("train", "validation", "test"):
+            assert getattr(one, side) == tuple(i for i in getattr(two, side) if i < len(own))
+            assert any(i >= len(own) for i in getattr(two, side))
+    assert sorted(i for split in both for i in split.test) == list(range(70))

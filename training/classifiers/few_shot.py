@@ -46,7 +46,8 @@ def learn_few_shot(
     data = apart(read_data(config.data), progress)
     make_folder(output)
     torch.manual_seed(config.seed)
-    network = build(Architecture(config.model.backbone, len(data.classes), config.model.stride, margin=config.model.margin))
+    model = config.model
+    network = build(Architecture(model.backbone, len(data.classes), model.stride, margin=model.margin))
     if not isinstance(network, CutClassifier):
         raise ConfigError("a few-shot recipe needs a cut network", expected="model.stride, such as 16")
     weights = load_pretrained(network, config.model.backbone, weights_of(config))

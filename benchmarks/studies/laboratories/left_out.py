@@ -1,7 +1,6 @@
 """What a classifier says of a laboratory that it was never trained on.
 
-``python -m unmissed.benchmarks.studies.laboratories.left_out RUN ...``, runs of ``unmissed train ... data.leave_out=NAME``.
-Prints the AUC of abnormal against normal with its interval by the laboratory's own groups, and how each of its own
+``python -m unmissed.benchmarks.studies.laboratories.left_out RUN ...``, of runs with ``data.leave_out``. Prints the AUC of abnormal against normal with its interval by the laboratory's own groups, and how each of its own
 labels is called.
 """
 
