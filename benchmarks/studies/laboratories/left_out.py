@@ -1,7 +1,7 @@
 """What a classifier says of a laboratory that it was never trained on.
 
-``python -m unmissed.benchmarks.studies.laboratories.left_out RUN ...``, of runs with ``data.leave_out``. Prints the AUC of abnormal against normal with its interval by the laboratory's own groups, and how each of its own
-labels is called.
+``python -m unmissed.benchmarks.studies.laboratories.left_out RUN ...``, of runs with ``data.leave_out``. Prints the AUC
+of abnormal against normal with its interval by the laboratory's own groups, and how its own labels are called.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def report(run: Path) -> list[str]:
     normal = [index for index, item in enumerate(found.classes) if item.group == "normal"]
     temperature = read_json(run / "calibration.json")["temperature"]
     abnormal = 1 - softmax(found.logits / temperature)[:, normal].sum(axis=1)
-    truth = ~np.isin(found.labels, normal)
+    truth = (~np.isin(found.labels, normal)).astype(float)
     value = float(areas_under_roc(truth, abnormal, None)[0])
     draws = np.concatenate([areas_under_roc(truth, abnormal, w) for w in group_weights(found.groups, _DRAWS, seed=0)])
     groups = len(set(found.groups.tolist()))
