@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from unmissed.benchmarks.studies.laboratories import score_steadiness
-from unmissed.benchmarks.studies.laboratories.changed_pictures import CHANGES, TILE_PX, PictureSlide, picture_of
+from unmissed.benchmarks.studies.laboratories.changed_pictures import (
+    CHANGES,
+    TILE_PX,
+    WHITE,
+    PictureSlide,
+    picture_of,
+    with_white_glass,
+)
 from unmissed.benchmarks.studies.laboratories.score_steadiness import screened, spearman, steadiness
 from unmissed.datasets.slides.view import read_crop
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
@@ -38,6 +45,16 @@ def test_a_changed_picture_shows_the_same_place_a_little_otherwise(picture, name
     after = read_crop(PictureSlide(changed, um_per_px), centre, centre, 64, 1.0).mean(axis=2)
     assert 0 < np.abs(after - before).mean() < 25
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.6
+
+
+def test_glass_becomes_white_within_reason():
+    cells = np.full((640, 640, 3), WHITE, np.uint8)
+    cells[100:400, 100:400] = (150, 120, 170)
+    for light in ((0.9, 1, 1), (0.8, 0.9, 0.75)):
+        dim = np.round(cells * light).astype(np.uint8)
+        assert np.abs(with_white_glass(dim, 0.25).astype(int) - cells).max() <= 2
+    for left in (cells, np.round(cells * 0.99).astype(np.uint8), (cells * 0.5).astype(np.uint8)):
+        assert (with_white_glass(left, 0.25) == left).all()
 
 
 def test_steadiness_is_that_of_ranks():

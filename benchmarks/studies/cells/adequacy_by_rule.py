@@ -30,7 +30,7 @@ _STRIDE_PX = 8
 
 
 def _light(*gains: float) -> Change:
-    return lambda picture, um_per_px: picture * np.float32(gains)
+    return lambda picture, um_per_px: picture * np.array(gains, np.float32)
 
 
 def _density(factor: float) -> Change:
@@ -50,18 +50,18 @@ def _film(*passes: float) -> Change:
 
     def change(picture: np.ndarray, um_per_px: float) -> np.ndarray:
         spoilt = picture.copy()
-        spoilt[:, : round(picture.shape[1] * _SPOILT)] *= np.float32(passes) / 255
+        spoilt[:, : round(picture.shape[1] * _SPOILT)] *= np.array(passes, np.float32) / 255
         return spoilt
 
     return change
 
 
 def _clump(picture: np.ndarray, um_per_px: float) -> np.ndarray:
-    clouds = np.random.default_rng(0).normal(0, 1, picture.shape[:2]).astype(np.float32)
-    clouds = cv2.GaussianBlur(clouds, (0, 0), 3.0 / um_per_px)
+    grains = np.random.default_rng(0).normal(0, 1, picture.shape[:2]).astype(np.float32)
+    clouds = np.asarray(cv2.GaussianBlur(grains, (0, 0), 3.0 / um_per_px))
     across = round(picture.shape[1] * _SPOILT)
     spoilt = picture.copy()
-    spoilt[:, :across] = np.float32(_CLUMP) * (1 + 0.2 * clouds / clouds.std())[:, :across, None]
+    spoilt[:, :across] = np.array(_CLUMP) * (1 + 0.2 * clouds / clouds.std())[:, :across, None]
     return spoilt
 
 

@@ -56,7 +56,7 @@ def main() -> None:
             path = Path(folder) / f"{number:02d}.tif"
             tifffile.imwrite(path, square, tile=(_TILE_PX, _TILE_PX), photometric="rgb")
             with open_slide(path, um_per_px=um_per_px) as slide:
-                rows.append(_estimates(slide, um_per_px, screener))
+                rows.append(_estimates(slide, screener))
             print(f"{field['image']}: {field['nuclei']} counted, {rows[-1][LEVELS.index(NUCLEUS)]} estimated")
     counted, estimated = np.array([field["nuclei"] for field in saved["fields"]]), np.array(rows)
     print(f"\n{sum(counted)} counted\n\n| probability | estimated | of the count | mean difference | median |")
@@ -66,12 +66,12 @@ def main() -> None:
     print(_row("left out", counted, left_out(counted, estimated)))
 
 
-def _estimates(slide: Slide, um_per_px: float, screener: Screener) -> list[int]:
+def _estimates(slide: Slide, screener: Screener) -> list[int]:
     """Cells of a slide at each level."""
     finder = screener.models.scanning
     grid = finder.grid(slide)
     seen = scan(grid, finder.session, finder.target, TileCache(), 1, Stopwatch())
-    um_per_cell = grid.cell_px * um_per_px
+    um_per_cell = grid.stride_px * grid.ratio * grid.view.um_per_px
     regions = find_regions(seen, um_per_cell)
     return [count_cells(seen.nucleus, regions, um_per_cell, level) for level in LEVELS]
 

@@ -10,9 +10,14 @@ from unmissed.datasets.slides.base import Level, PixelSize, Slide
 from unmissed.datasets.slides.view import LevelView, read_area
 
 TILE_PX = 512
+WHITE = 253  # glass of CRIC fields, which finder and judge were trained on; grey level
 _LEVELS = 3
 _MOST_PX = 200_000_000  # that are held in memory
 _QUALITY = 70
+_MEAN_UM = 8.0  # over squares of this side glass shows no noise
+_GLASS_SHARE = 0.02  # the brightest part
+_LIT = 0.02  # glass this near to white is left as it is
+_MOST_GAIN = 1.4  # what needs more is no glass, or a light of another kind
 
 Change = Callable[[np.ndarray, float], tuple[np.ndarray, float]]
 """From a picture and its micrometres per pixel to those of the changed one."""
@@ -50,6 +55,18 @@ def picture_of(slide: Slide) -> np.ndarray:
     return read_area(view, 0, 0, width, min(view.height_px, max(1, _MOST_PX // width)))
 
 
+def with_white_glass(picture: np.ndarray, um_per_px: float) -> np.ndarray:
+    """The picture in a light in which its glass is white; as it is where that is so, or no gain of reason does it."""
+    shrink = um_per_px / _MEAN_UM
+    small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    glass = np.median(small[grey >= np.quantile(grey, 1 - _GLASS_SHARE)], axis=0)
+    gains = WHITE / np.maximum(glass, 1)
+    if np.abs(gains - 1).max() <= _LIT or gains.max() > _MOST_GAIN:
+        return picture
+    return _gains(*gains)(picture, um_per_px)[0]
+
+
 def _gains(red: float, green: float, blue: float) -> Change:
     """Each channel of the light times its gain; what is brighter than white is white."""
     table = np.clip(np.round(np.arange(256)[:, None] * (red, green, blue)), 0, 255).astype(np.uint8)[None]
@@ -72,7 +89,7 @@ def _jpeg(picture: np.ndarray, um_per_px: float) -> tuple[np.ndarray, float]:
         for left in range(0, picture.shape[1], TILE_PX):
             tile = changed[top : top + TILE_PX, left : left + TILE_PX]
             _, coded = cv2.imencode(".jpg", tile[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-            tile[...] = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
+            tile[...] = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1]
     return changed, um_per_px
 
 

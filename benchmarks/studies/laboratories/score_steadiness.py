@@ -16,7 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from unmissed.benchmarks.studies.laboratories.changed_pictures import CHANGES, PictureSlide, picture_of
+from unmissed.benchmarks.studies.laboratories.changed_pictures import (
+    CHANGES,
+    PictureSlide,
+    picture_of,
+    with_white_glass,
+)
 from unmissed.datasets.basis.errors import ConfigError, run_main
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.slides.opening import open_slide
@@ -80,13 +85,19 @@ def steadiness(untouched: np.ndarray, changed: np.ndarray) -> dict[str, float]:
     return {"spearman": mean(np.arange(len(untouched))), "low": float(low), "high": float(high), "largest": largest}
 
 
-def screened(screener: Screener, name: str, abnormal: bool | None, picture: np.ndarray, um_per_px: float) -> Row:
-    """Screen a picture as it is and changed."""
-    slide = PictureSlide(picture, um_per_px)
+def screened(
+    screener: Screener, name: str, abnormal: bool | None, picture: np.ndarray, um_per_px: float, white: bool = False
+) -> Row:
+    """Screen a picture as it is and changed; ``white``: each with white glass."""
+
+    def slide_of(picture: np.ndarray, um_per_px: float) -> PictureSlide:
+        return PictureSlide(with_white_glass(picture, um_per_px) if white else picture, um_per_px)
+
+    slide = slide_of(picture, um_per_px)
     plain = screener.screen(slide, name, name)
     changed = {}
     for change, apply in CHANGES.items():
-        other = PictureSlide(*apply(picture, um_per_px))
+        other = slide_of(*apply(picture, um_per_px))
         result = screener.screen(other, name, name)
         finer = other.levels[0].width_px / slide.levels[0].width_px
         changed[change] = {
@@ -145,7 +156,7 @@ def main() -> None:
                     with open_slide(path, um_per_px=given.um_per_px) as slide:
                         um_per_px = slide.pixel_size.um_per_px if slide.pixel_size else _UM_PER_PX
                         picture = picture_of(slide)
-                    rows.append(screened(screener, name, abnormal, picture, um_per_px))
+                    rows.append(screened(screener, name, abnormal, picture, um_per_px, given.white_glass))
                     print(f"{name}: {rows[-1].untouched:.3f}", flush=True)
     told = summary(rows)
     saved = {"summary": told, "slides": [row.__dict__ for row in rows]}
@@ -201,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--number", type=int, default=24, help="of made slides, for each fold")
     parser.add_argument("--size", type=int, default=3072, help="side of a made slide, px of 0.25 um")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--white-glass", action="store_true", help="first bring the glass of each slide to white")
     parser.add_argument("--finder", help="model, or with --folds a run that has fold-K/export")
     parser.add_argument("--coarse-finder", help="as --finder")
     parser.add_argument("--judge", help="as --finder")

@@ -17,9 +17,9 @@ BLACK = 12  # grey level: scanners fill gaps with black
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
 # Fine over coarse detail of a sharp place, and the share of the places with detail that are sharp in a sharp window.
-# Every CRIC field blurred by 0.5 um (sigma) passes up to 0.38, and none blurred by 1 um from 0.35 on, in any light and
-# stain; small round nuclei drawn without texture pass blurred by 0.4 um.
-SHARP = 0.35
+# CRIC fields blurred by 0.5 um (sigma) pass up to 0.38, and those blurred by 1 um do not from here on, in any light and
+# stain; cells drawn without texture and blurred by 0.25 um just pass.
+SHARP = 0.34
 SHARP_SHARE = 0.33
 COLOURLESS = 12.0  # grey levels between the channels: fields of two laboratories have 30 and more, grey ones 3
 
