@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from unmissed.benchmarks.studies.cells.counted_nuclei import COUNTS, ratio_of_sums
+from unmissed.benchmarks.studies.cells.counted_nuclei import COUNTS, left_out, ratio_of_sums
 from unmissed.datasets.pictures.images import read_image
 
 
@@ -15,6 +15,15 @@ def test_a_ratio_of_sums_and_its_interval():
     ratio, low, high = ratio_of_sums(counted, np.array([8, 6, 10, 2, 5]))
     assert ratio == pytest.approx(31 / 25)
     assert low < ratio < high
+
+
+def test_a_square_that_is_left_out_has_no_say_in_its_level():
+    counted = np.array([4, 4, 4, 100])
+    exact, high = counted.copy(), counted + np.array([0, 0, 0, 900])
+    wrong = counted + np.array([3, 3, 3, -100])
+    # The last square alone speaks against the second column, so only the others avoid it.
+    assert left_out(counted, np.stack([wrong, high], axis=1)).tolist() == [7, 7, 7, 1000]
+    assert left_out(counted, np.stack([wrong, exact], axis=1)).tolist() == counted.tolist()
 
 
 @pytest.mark.data

@@ -69,6 +69,14 @@ class CanvasGrid:
         across = self.stride_px * self.ratio
         return -int(-self.view.height_px // across), -int(-self.view.width_px // across)
 
+    @property
+    def inside(self) -> np.ndarray:
+        """Bool of ``map_shape``: cells so far from the right and lower edge that what is beyond does not mix in."""
+        across = self.stride_px * self.ratio
+        inside = np.zeros(self.map_shape, bool)
+        inside[: max(1, int(self.view.height_px // across) - 1), : max(1, int(self.view.width_px // across) - 1)] = True
+        return inside
+
     def read(self, column: int, row: int, cache: TileCache) -> np.ndarray:
         """Canvas with core (column, row): uint8 (size_px, size_px, 3) RGB."""
         x = round((column * self.core_px - self.halo_px) * self.ratio)

@@ -8,14 +8,20 @@ import numpy as np
 from unmissed.inference.cytology.screening.scan import Scan
 
 GLASS_SHARE = 0.02  # the brightest part of a slide is taken as its glass
-DIFFERS = 14  # grey levels from the glass in any channel: pale cytoplasm differs by 20 and more, noise by 5
-BLACK = 12  # scanners fill gaps with black
-DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be recognised
+LEAST_GLASS = 85  # grey level, a third of full light: what is darker is no glass, but a slide without any in sight
+# Shares of the light that passes the glass, so that they hold for every exposure.
+DIFFERS = 0.056  # from the glass in any channel: pale cytoplasm differs by 0.08 and more, noise by 0.02
+DARK = 0.38  # clumps, blood and pen so thick that no nucleus can be recognised: an optical density of 0.42
+DETAIL = 0.012  # coarse detail below which focus cannot be assessed
+BLACK = 12  # grey level: scanners fill gaps with black
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
-BLURRED = 0.36  # fine over coarse detail: sharp fields have 0.50 and more, blurred by 1 um (sigma) 0.33 and less
+# Fine over coarse detail of a sharp place, and the share of the places with detail that are sharp in a sharp window.
+# CRIC fields blurred by 0.5 um (sigma) pass up to 0.38, and those blurred by 1 um do not from here on, in any light and
+# stain; cells drawn without texture and blurred by 0.25 um just pass.
+SHARP = 0.34
+SHARP_SHARE = 0.33
 COLOURLESS = 12.0  # grey levels between the channels: fields of two laboratories have 30 and more, grey ones 3
-DETAIL = 1.5  # grey levels of coarse detail below which focus cannot be assessed
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Regions:
     Attributes:
         foreground: bool (rows, columns), holds something other than glass.
         foreground_mm2: its area.
-        out_of_focus, obscured: share of the foreground, 0..1.
+        out_of_focus, obscured: share of the foreground, 0..1; what is obscured is not judged for its focus.
         mean: mean grey level of the whole slide, 0..255.
         colour: difference between the channels, beside that of the glass, which 5 % of the foreground exceed, 0..255.
     """
@@ -56,14 +62,17 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     channels = cv2.split(picture)
     filled = (np.maximum.reduce(channels) < BLACK) | (np.minimum.reduce(channels) == 255)
-    glass = _glass(picture, grey, ~filled)
+    inside = scan.grid.inside
+    glass = _glass(picture, grey, inside & ~filled)
+    light = max(LEAST_GLASS, int(_grey(glass)))
     differences = [
         cv2.absdiff(channel, np.full_like(channel, value)) for channel, value in zip(channels, glass, strict=True)
     ]
-    foreground = (np.maximum.reduce(differences) > DIFFERS) & ~filled
+    foreground = (np.maximum.reduce(differences) > DIFFERS * light) & ~filled
     area = max(1, int(foreground.sum()))
-    blurred = _blurred(scan, foreground, SHARP_WINDOW_UM / um_per_cell)
-    obscured = _clumps(grey, foreground, CLUMP_UM / um_per_cell)
+    obscured = _clumps(foreground & (grey < DARK * light), CLUMP_UM / um_per_cell)
+    clear = foreground & ~obscured
+    blurred = _blurred(scan, clear, inside & (scan.coarse > DETAIL * light), SHARP_WINDOW_UM / um_per_cell)
     return Regions(
         foreground,
         float(foreground.sum()) * (um_per_cell / 1000) ** 2,
@@ -92,16 +101,23 @@ def _glass(picture: np.ndarray, grey: np.ndarray, real: np.ndarray) -> np.ndarra
     return np.median(picture[bright], axis=0).astype(np.uint8)
 
 
-def _blurred(scan: Scan, foreground: np.ndarray, window: float) -> np.ndarray:
-    """Foreground whose fine detail is weak for its coarse detail."""
+def _grey(colour: np.ndarray) -> np.uint8:
+    return cv2.cvtColor(colour[None, None], cv2.COLOR_RGB2GRAY)[0, 0]
+
+
+def _blurred(scan: Scan, clear: np.ndarray, detailed: np.ndarray, window: float) -> np.ndarray:
+    """Clear foreground around which too few of the places with detail are sharp.
+
+    A share of places, and not a mean, because smooth thick cells, which have coarse detail only, are no blur.
+    """
     side = (max(1, round(window)),) * 2
-    held = foreground.astype(np.float32)
-    fine, coarse, weight = (cv2.blur(m, side) for m in (scan.fine * held, scan.coarse * held, held))
-    return foreground & (coarse > DETAIL * weight) & (fine < BLURRED * coarse)
+    told = clear & detailed
+    sharp = told & (scan.fine > SHARP * scan.coarse)
+    sharp_share, told_share = (cv2.blur(m.astype(np.float32), side) for m in (sharp, told))
+    return clear & (sharp_share < SHARP_SHARE * told_share)
 
 
-def _clumps(grey: np.ndarray, foreground: np.ndarray, width: float) -> np.ndarray:
-    """Dark foreground that is wider than nuclei and folds."""
-    dark = (foreground & (grey < DARK)).astype(np.uint8)
+def _clumps(dark: np.ndarray, width: float) -> np.ndarray:
+    """Dark places that are wider than nuclei and folds."""
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(1, round(width)),) * 2)
-    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, disk).astype(bool)
+    return dark & cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, disk).astype(bool)

@@ -1,6 +1,7 @@
 """The numbers by which a slide is adequate: a case just below each and one just above it."""
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from unmissed.inference.cytology.policy.policy import Preparation
 from unmissed.inference.cytology.screening.regions import Regions, find_regions
 from unmissed.inference.cytology.screening.scan import Scan, is_uniform
 
-GLASS = 240  # grey
+GLASS = 250  # grey
 
 
 def verdict_on_cells(count: int, preparation: Preparation) -> str:
@@ -34,12 +35,15 @@ def cells_of_two(apart_um: int) -> int:
     return judged(heat, um_per_cell=1.0).cells
 
 
-def regions_of(grey: np.ndarray, um_per_cell: float = 8.0, fine: Any = 10.0, coarse: Any = 10.0) -> Regions:
-    """Regions of a slide whose overview is grey (rows, columns), with so much fine and coarse detail."""
-    overview = np.repeat(np.asarray(grey, np.uint8)[..., None], 3, axis=2)
-    detail = [np.broadcast_to(np.asarray(value, np.float32), grey.shape).copy() for value in (fine, coarse)]
-    nothing = np.zeros(grey.shape, np.float32)
-    return find_regions(Scan(None, nothing, nothing, overview, *detail, 1, 0), um_per_cell)
+def regions_of(picture: np.ndarray, um_per_cell: float = 8.0, fine: Any = 10.0, coarse: Any = 10.0) -> Regions:
+    """Regions of a slide with this overview, grey or RGB (rows, columns), and so much fine and coarse detail."""
+    overview = np.asarray(picture, np.uint8)
+    if overview.ndim == 2:
+        overview = np.repeat(overview[..., None], 3, axis=2)
+    shape = overview.shape[:2]
+    detail = [np.broadcast_to(np.asarray(value, np.float32), shape).copy() for value in (fine, coarse)]
+    nothing, grid = np.zeros(shape, np.float32), SimpleNamespace(inside=np.ones(shape, bool))
+    return find_regions(Scan(grid, nothing, nothing, overview, *detail, 1, 0), um_per_cell)
 
 
 def one_in_glass(grey: int) -> bool:
@@ -66,6 +70,13 @@ def obscured_by_grey(grey: int) -> bool:
     return obscured_by_square(100, grey)
 
 
+def obscured_without_glass(grey: int) -> bool:
+    """Whether grey is dark where nothing is brighter than 60."""
+    picture = np.full((140, 140), 60)
+    picture[30:130, 30:130] = grey
+    return regions_of(picture, um_per_cell=1.0).obscured > 0
+
+
 def tissue(side: int) -> np.ndarray:
     """Foreground everywhere but for a strip of glass that tells what glass is."""
     picture = np.full((side, side), 150)
@@ -77,8 +88,7 @@ def is_grey_with_spread(spread: int) -> bool:
     """Whether a slide is called grey whose cells differ by so much between red and blue."""
     picture = np.repeat(tissue(40)[..., None], 3, axis=2)
     picture[2:, :, 0] += spread
-    nothing = np.zeros((40, 40), np.float32)
-    return find_regions(Scan(None, nothing, nothing, picture.astype(np.uint8), nothing, nothing, 1, 0), 8.0).is_grey
+    return regions_of(picture).is_grey
 
 
 def blurred_at(ratio: float, coarse: float = 10.0) -> bool:
@@ -92,7 +102,7 @@ def blurred_with_detail(coarse: float) -> bool:
 def sharp_at(distance_um: int) -> bool:
     """Whether a very sharp place makes what lies so far from it, on either side, count as sharp; cells of 2 um."""
     fine = np.full((200, 200), 1.0)
-    fine[100, 100] = 1e6
+    fine[100, 100] = 10.0
     told = []
     for step in (-1, 1):
         picture = np.full((200, 200), GLASS)
@@ -100,6 +110,13 @@ def sharp_at(distance_um: int) -> bool:
         picture[100, 100 + step * distance_um // 2] = 150
         told.append(regions_of(picture, 2.0, fine, 10.0).out_of_focus < 0.4)
     return any(told)
+
+
+def blurred_with_sharp(percent: int) -> bool:
+    """Whether windows, here of 10 x 10 places, count as blurred in which so many places are sharp."""
+    block = np.full(100, 1.0)
+    block[:percent] = 10.0
+    return regions_of(tissue(40), 13.0, np.tile(block.reshape(10, 10), (4, 4)), 10.0).out_of_focus > 0.5
 
 
 def uniform(difference: int) -> bool:
@@ -144,12 +161,12 @@ LIMITS = [
         ({"out_of_focus": 0.501}, "out_of_focus"),
     ),
     Limit(
-        "a nucleus from 0.5 on",
-        "adequacy.py: NUCLEUS = 0.5",
-        "probability of a nucleus from which a peak is a cell",
+        "a nucleus from 0.7 on",
+        "adequacy.py: NUCLEUS = 0.7",
+        f"{HERE}: squares counted by eye, with and without leukocytes",
         cells_at,
-        (0.49, 0),
-        (0.5, 4),
+        (0.69, 0),
+        (0.7, 4),
     ),
     Limit(
         "nuclei are 15 um apart",
@@ -176,23 +193,31 @@ LIMITS = [
         (20, True),
     ),
     Limit(
-        "14 grey levels from glass",
-        "regions.py: DIFFERS = 14",
-        "pale cytoplasm differs by 20, noise by 5",
+        "5.6 % of the light from glass",
+        "regions.py: DIFFERS = 0.056",
+        "pale cytoplasm differs by 8 %, noise by 2 %",
         one_in_glass,
-        (225, True),
-        (226, False),
+        (235, True),
+        (236, False),
     ),
     Limit(
         "12 is black", "regions.py: BLACK = 12", "scanners fill gaps with black", one_in_glass, (11, False), (12, True)
     ),
     Limit(
-        "95 is dark",
-        "regions.py: DARK = 95",
+        "38 % of the glass's light is dark",
+        "regions.py: DARK = 0.38",
         "clumps, blood and pen in which no nucleus can be told",
         obscured_by_grey,
         (94, True),
         (95, False),
+    ),
+    Limit(
+        "glass lets a third of full light pass",
+        "regions.py: LEAST_GLASS = 85",
+        "a slide whose brightest part is darker shows no glass",
+        obscured_without_glass,
+        (32, True),
+        (33, False),
     ),
     Limit(
         "80 um are a clump",
@@ -203,12 +228,20 @@ LIMITS = [
         (80, True),
     ),
     Limit(
-        "fine is 0.36 of coarse",
-        "regions.py: BLURRED = 0.36",
-        f"{HERE}: 0.50 sharp, 0.33 blurred by 1 um",
+        "fine is 0.34 of coarse",
+        "regions.py: SHARP = 0.34",
+        f"{HERE}: 0.38 blurred by 0.5 um, below by 1 um",
         blurred_at,
-        (0.355, True),
-        (0.365, False),
+        (0.335, True),
+        (0.345, False),
+    ),
+    Limit(
+        "a third of the places are sharp",
+        "regions.py: SHARP_SHARE = 0.33",
+        f"{HERE}: with it, what is sharp and what is blurred lie furthest apart",
+        blurred_with_sharp,
+        (32, True),
+        (34, False),
     ),
     Limit(
         "12 grey levels of colour",
@@ -219,12 +252,12 @@ LIMITS = [
         (12, False),
     ),
     Limit(
-        "1.5 grey levels of detail",
-        "regions.py: DETAIL = 1.5",
+        "1.2 % of the light is detail",
+        "regions.py: DETAIL = 0.012",
         "below, focus cannot be told",
         blurred_with_detail,
-        (1.45, False),
-        (1.55, True),
+        (2.95, False),
+        (3.05, True),
     ),
     Limit(
         "windows of 130 um",
