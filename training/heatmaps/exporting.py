@@ -13,6 +13,7 @@ from unmissed.models.export import HEATMAP, torch_probabilities
 from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
 from unmissed.training.exporting.files import FinishedRun, Proof, check_there, metrics_of, read_run_file
+from unmissed.training.exporting.slide_familiarity import slide_familiarity_of
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
@@ -79,6 +80,7 @@ def read_heatmap(run: Path, config: TrainConfig, heatmap: HeatmapConfig, cross_v
         },
         "data": tuple(DataSpec(**spec) for spec in facts["data"]),
         "metrics": metrics,
+        "slide_familiarity": slide_familiarity_of(config, facts["fields"]["train"]),
     }
     try_variant = partial(try_int8, canvases=teaching, compared=compared)
     return FinishedRun(scaled, temperature, HEATMAP, proof, try_variant, about, facts)

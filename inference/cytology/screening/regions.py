@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unmissed.datasets.slides.foreground import foreground_of
 from unmissed.inference.cytology.screening.scan import Scan
 
-GLASS_SHARE = 0.02  # the brightest part of a slide is taken as its glass
-DIFFERS = 14  # grey levels from the glass in any channel: pale cytoplasm differs by 20 and more, noise by 5
-BLACK = 12  # scanners fill gaps with black
 DARK = 95  # grey level of clumps, blood and pen so thick that no nucleus can be recognised
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
@@ -26,6 +24,7 @@ class Regions:
         foreground: bool (rows, columns), holds something other than glass.
         foreground_mm2: its area.
         out_of_focus, obscured: share of the foreground, 0..1.
+        glass: uint8 (3,) RGB, colour of the empty glass.
         mean: mean grey level of the whole slide, 0..255.
         colour: difference between the channels, beside that of the glass, which 5 % of the foreground exceed, 0..255.
     """
@@ -34,6 +33,7 @@ class Regions:
     foreground_mm2: float
     out_of_focus: float
     obscured: float
+    glass: np.ndarray
     mean: float
     colour: float
 
@@ -46,21 +46,13 @@ class Regions:
 def find_regions(scan: Scan, um_per_cell: float) -> Regions:
     """Distinguish cells from glass, sharp from blurred, and clear from obscured.
 
-    Single cells are kept: a nucleus alone darkens its map cell by more than the threshold.
-
     Args:
         scan: maps of the slide.
         um_per_cell: side of a map cell.
     """
     picture = scan.overview
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    channels = cv2.split(picture)
-    filled = (np.maximum.reduce(channels) < BLACK) | (np.minimum.reduce(channels) == 255)
-    glass = _glass(picture, grey, ~filled)
-    differences = [
-        cv2.absdiff(channel, np.full_like(channel, value)) for channel, value in zip(channels, glass, strict=True)
-    ]
-    foreground = (np.maximum.reduce(differences) > DIFFERS) & ~filled
+    foreground, glass = foreground_of(picture)
     area = max(1, int(foreground.sum()))
     blurred = _blurred(scan, foreground, SHARP_WINDOW_UM / um_per_cell)
     obscured = _clumps(grey, foreground, CLUMP_UM / um_per_cell)
@@ -69,6 +61,7 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
         float(foreground.sum()) * (um_per_cell / 1000) ** 2,
         float(blurred.sum()) / area,
         float(obscured.sum()) / area,
+        glass,
         float(grey.mean()),
         _colour(picture[foreground], glass),
     )
@@ -80,16 +73,6 @@ def _colour(pixels: np.ndarray, glass: np.ndarray) -> float:
         return 0.0
     balanced = pixels * (255 / np.maximum(glass, 1).astype(np.float32))
     return float(np.quantile(np.ptp(balanced, axis=1), 0.95))
-
-
-def _glass(picture: np.ndarray, grey: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Colour of the empty glass: the median of the brightest part of the slide."""
-    counts = np.bincount(grey[real], minlength=256)
-    if not counts.any():
-        return np.full(3, 255, np.uint8)
-    brighter = counts[::-1].cumsum()[::-1]
-    bright = real & (grey >= np.flatnonzero(brighter >= GLASS_SHARE * brighter[0])[-1])
-    return np.median(picture[bright], axis=0).astype(np.uint8)
 
 
 def _blurred(scan: Scan, foreground: np.ndarray, window: float) -> np.ndarray:

@@ -46,6 +46,7 @@ GOOD = Case(
     tile_errors=0.0,
     doubts=(),
     conditions=CONDITIONS,
+    unlike="",
 )
 NO_QC = POLICY.model_copy(update={"qc_review": POLICY.qc_review.model_copy(update={"share": 0.0, "random_share": 0.0})})
 
