@@ -177,7 +177,7 @@ class FieldLooks(CardPart):
 
 
 class SlideFamiliarity(CardPart):
-    """Section of a finder's card; see ``training/exporting/slide_familiarity.py`` for how it is fitted."""
+    """Section of a finder's card; see ``training/heatmaps/slide_familiarity.py`` for how it is fitted."""
 
     sources: tuple[str, ...] = Field(description="Laboratory of each field.")
     cells: FieldLooks = Field(description="Mean over the places of a field that hold cells.")

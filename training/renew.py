@@ -23,10 +23,10 @@ from unmissed.training.export import calibration_pictures
 from unmissed.training.exporting.familiarity import familiarity_of
 from unmissed.training.exporting.files import file_spec
 from unmissed.training.exporting.known_answers import known_answers
-from unmissed.training.exporting.slide_familiarity import slide_familiarity_of
 from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_of_run
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
+from unmissed.training.heatmaps.slide_familiarity import slide_familiarity_of
 from unmissed.training.loading import load_for
 from unmissed.training.parts import one_split
 from unmissed.training.recipes.config import TrainConfig

@@ -13,11 +13,11 @@ from unmissed.models.export import HEATMAP, torch_probabilities
 from unmissed.models.heatmap import build_heatmap
 from unmissed.models.pretrained import read_weights
 from unmissed.training.exporting.files import FinishedRun, Proof, check_there, metrics_of, read_run_file
-from unmissed.training.exporting.slide_familiarity import slide_familiarity_of
 from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
+from unmissed.training.heatmaps.slide_familiarity import slide_familiarity_of
 from unmissed.training.heatmaps.sources import load_named, split_sources
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig

@@ -31,7 +31,7 @@ from unmissed.models.cards import load_card
 from unmissed.models.familiarity import Likeness, SlideFamiliarity
 from unmissed.models.zoo import find_card
 from unmissed.training.evaluation.intervals import clopper_pearson
-from unmissed.training.exporting.slide_familiarity import field_of, fit_slides, whole_looks
+from unmissed.training.heatmaps.slide_familiarity import field_of, fit_slides, whole_looks
 from unmissed.training.heatmaps.sources import FieldSource, split_sources
 from unmissed.training.renew import recipe_of
 

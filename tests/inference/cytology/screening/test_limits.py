@@ -169,7 +169,7 @@ LIMITS = [
     ),
     Limit(
         "2 % are glass",
-        "regions.py: GLASS_SHARE = 0.02",
+        "datasets/slides/foreground.py: GLASS_SHARE = 0.02",
         "the brightest part of a slide",
         bright_is_glass,
         (19, False),
@@ -177,14 +177,19 @@ LIMITS = [
     ),
     Limit(
         "14 grey levels from glass",
-        "regions.py: DIFFERS = 14",
+        "datasets/slides/foreground.py: DIFFERS = 14",
         "pale cytoplasm differs by 20, noise by 5",
         one_in_glass,
         (225, True),
         (226, False),
     ),
     Limit(
-        "12 is black", "regions.py: BLACK = 12", "scanners fill gaps with black", one_in_glass, (11, False), (12, True)
+        "12 is black",
+        "datasets/slides/foreground.py: BLACK = 12",
+        "scanners fill gaps with black",
+        one_in_glass,
+        (11, False),
+        (12, True),
     ),
     Limit(
         "95 is dark",
