@@ -25,7 +25,7 @@ from unmissed.models.card_parts import (
     StainLooks,
     TableInput,
 )
-from unmissed.models.familiarity import Familiarity
+from unmissed.models.familiarity import Familiarity, SlideFamiliarity
 
 __all__ = [
     "Card",
@@ -83,6 +83,10 @@ class Card(CardPart):
     )
     familiarity: Familiarity | None = Field(
         None, description="How the training pictures look; null, as in older cards: not known."
+    )
+    slide_familiarity: SlideFamiliarity | None = Field(
+        None,
+        description="How a finder's training fields look as slides; null, as in older cards: not known.",
     )
     parent: Parent | None = Field(None, description="Of models that `unmissed adapt` made from another.")
     intended_use: str

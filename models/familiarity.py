@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from unmissed.datasets.pictures.appearance import STATISTICS, Reason, appearance
 from unmissed.datasets.pictures.notes import PictureNote
+from unmissed.datasets.slides.looks import CELLS, GLASS, LEAST_PLACES, SlideLooks
 from unmissed.models.card_parts import CardPart
 
 REASONS_ZH: dict[Reason, str] = {"colour": "色彩", "light": "亮度", "sharpness": "清晰度"}
@@ -46,6 +47,12 @@ class Likeness(NamedTuple):
 def squared_distance(gap: np.ndarray, between: np.ndarray, within: np.ndarray, pictures: float) -> float:
     """Mahalanobis' distance, squared, of the mean of so many pictures of one group from the mean of all groups."""
     return float(gap @ np.linalg.solve(between + within / pictures, gap))
+
+
+def squared_distances(gaps: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Mahalanobis' distances, squared, of differences (N, n)."""
+    squares: np.ndarray = np.einsum("ij,ij->i", gaps, np.linalg.solve(covariance, gaps.T).T)
+    return squares
 
 
 class SourceLooks(CardPart):
@@ -141,3 +148,57 @@ class LikenessMeter:
         if not self._count:
             return None
         return self._familiarity.of(self._sum / self._count, self._count)
+
+
+class FieldLooks(CardPart):
+    """Numbers of training fields; a slide is as unlike them as it is far from the nearest one."""
+
+    statistics: tuple[str, ...] = Field(description="Names, in order; of another version they cannot be compared.")
+    fields: tuple[Numbers, ...] = Field(min_length=2, max_length=1000)
+    scatter: tuple[Numbers, ...] = Field(description="Covariance by which differences are measured.")
+    limit: float = Field(gt=0, description="Squared distance beyond which a slide is unlike.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FieldLooks":
+        size = len(self.statistics)
+        if {len(row) for row in (*self.fields, *self.scatter)} != {size} or len(self.scatter) != size:
+            raise ValueError(f"looks of fields: expected {size} statistics throughout")
+        if np.linalg.eigvalsh(np.array(self.scatter)).min() <= 0:
+            raise ValueError("looks of fields: `scatter` is not positive definite")
+        return self
+
+    def nearest(self, numbers: np.ndarray) -> tuple[float, int, str]:
+        """Squared distance from the nearest field over the limit, its place, and the statistic that differs most."""
+        gaps = np.array(self.fields) - numbers
+        squares = squared_distances(gaps, np.array(self.scatter))
+        place = int(squares.argmin())
+        worst = int((np.abs(gaps[place]) / np.sqrt(np.diag(self.scatter))).argmax())
+        return float(squares[place]) / self.limit, place, self.statistics[worst]
+
+
+class SlideFamiliarity(CardPart):
+    """Section of a finder's card; see ``training/heatmaps/slide_familiarity.py`` for how it is fitted."""
+
+    sources: tuple[str, ...] = Field(description="Laboratory of each field.")
+    cells: FieldLooks = Field(description="Mean over the places of a field that hold cells.")
+    glass: FieldLooks = Field(description="Colour of the empty glass.")
+
+    @model_validator(mode="after")
+    def _same_fields(self) -> "SlideFamiliarity":
+        if not len(self.sources) == len(self.cells.fields) == len(self.glass.fields):
+            raise ValueError("familiarity of slides: cells, glass and sources are not of the same fields")
+        return self
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version computes the same statistics."""
+        return (self.cells.statistics, self.glass.statistics) == (tuple(CELLS), tuple(GLASS))
+
+    def of(self, looks: SlideLooks) -> Likeness | None:
+        """Compare a slide with every training field; None where too few places hold cells."""
+        if len(looks.cells) < LEAST_PLACES:
+            return None
+        cells, place, stain = self.cells.nearest(looks.cells.mean(axis=0))
+        glass, _, colour = self.glass.nearest(looks.glass)
+        reason = GLASS[colour] if glass > cells else CELLS[stain]
+        return Likeness(max(cells, glass), reason, self.sources[place], len(looks.cells))

@@ -13,6 +13,7 @@ from unmissed.inference.cytology.values import (
     StageSeconds,
     ThreadSeconds,
 )
+from unmissed.models.familiarity import Likeness
 
 PROVENANCE = {
     "models": {"judge": {"name": "quick", "version": "1", "sha256": "0" * 64}},
@@ -71,6 +72,7 @@ class QuickScreener:
             crops=crops,
             features={"mean": float(means.mean())},
             notes=(),
+            likeness=Likeness(0.0, "colour", "none", 1),
             reading=SlideReading(tiles_read=means.size, tiles_damaged=0, thumbnail_grey=float(means.mean())),
             times_s=StageSeconds(),
             thread_s=ThreadSeconds(),

@@ -15,6 +15,7 @@ from unmissed.datasets.records import Record
 from unmissed.models import zoo
 from unmissed.models.cards import Card, Quantisation, load_card, save_card
 from unmissed.models.export import onnx_probabilities
+from unmissed.models.familiarity import Familiarity, SlideFamiliarity
 from unmissed.training.classifiers.int8 import quantise_classifier
 from unmissed.training.data import read_data
 from unmissed.training.export import calibration_pictures
@@ -24,22 +25,28 @@ from unmissed.training.exporting.known_answers import known_answers
 from unmissed.training.heatmaps.exporting import CANVASES, canvases_of, fields_of_run
 from unmissed.training.heatmaps.int8 import Compared, try_int8
 from unmissed.training.heatmaps.settings import scale_of
+from unmissed.training.heatmaps.slide_familiarity import slide_familiarity_of
 from unmissed.training.loading import load_for
 from unmissed.training.parts import folds, one_split
 from unmissed.training.recipes.config import TrainConfig
 
 
 def renew_familiarity(card_path: Path) -> Card:
-    """Measure anew how a classifier's training pictures look, and save its card.
+    """Measure anew how the training pictures of a classifier, or the fields of a finder of cells, look; save its card.
 
     Raises:
-        UnmissedError: When the card or the data are not there, or it is no classifier.
+        UnmissedError: When the card or the data are not there, or it is another kind of model.
     """
     card = load_card(card_path)
-    if card.task != "classification":
-        raise ModelError(f"{card.name} is a {card.task} model", expected="a classifier of pictures")
-    found = familiarity_of(held_out_of(card)[1], recipe_of(card))
-    renewed = card.model_copy(update={"familiarity": found})
+    found: Familiarity | SlideFamiliarity | None
+    if card.task == "classification":
+        part, found = "familiarity", familiarity_of(held_out_of(card)[1], recipe_of(card))
+    elif card.task == "heatmap" and card.picture_input.um_per_px is not None:
+        recipe = recipe_of(card)
+        part, found = "slide_familiarity", slide_familiarity_of(recipe, card.training["fields"]["train"])
+    else:
+        raise ModelError(f"{card.name} is a {card.task} model", expected="a classifier, or a finder of cells")
+    renewed = card.model_copy(update={part: found})
     save_card(renewed, card_path)
     return renewed
 
@@ -139,8 +146,9 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.models or zoo.names():
         if given.familiarity:
-            found = renew_familiarity(zoo.find_card(name)).familiarity
-            print(f"{name}: {'too few groups' if found is None else ', '.join(found.sources)}", flush=True)
+            card = renew_familiarity(zoo.find_card(name))
+            found = card.familiarity or card.slide_familiarity
+            print(f"{name}: {'too few groups' if found is None else ', '.join(sorted(set(found.sources)))}", flush=True)
             continue
         card = renew(zoo.find_card(name))
         parts = {part: spec.size_bytes for part, spec in card.files.items()}

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from unmissed.datasets.slides.base import PixelSize
+from unmissed.models.familiarity import Likeness
 
 _Count = Annotated[int, Field(ge=0, strict=True)]
 _Grey = Annotated[float, Field(ge=0, le=255, strict=True, allow_inf_nan=False)]
@@ -188,6 +189,8 @@ class SlideResult:
         crops: uint8 (size, size, 3) RGB pictures of the first findings, in their order.
         features: the named inputs of the slide score.
         notes: what the doctor should know: a guessed pixel size, tiles that could not be read, a limit that was hit.
+        likeness: whether it looks like the training fields; None when it was not compared: too few places hold cells,
+            or the finder's card does not say how its fields look.
         reading: how the file could be read.
         times_s: wall time of the stages.
         thread_s: what the threads did meanwhile.
@@ -211,6 +214,7 @@ class SlideResult:
     crops: tuple[np.ndarray, ...]
     features: Mapping[str, float]
     notes: tuple[str, ...]
+    likeness: Likeness | None
     reading: SlideReading
     times_s: StageSeconds
     thread_s: ThreadSeconds

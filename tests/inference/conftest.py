@@ -20,6 +20,7 @@ from unmissed.inference.cytology.values import (
     StageSeconds,
     ThreadSeconds,
 )
+from unmissed.models.familiarity import Likeness
 from unmissed.testing.small_model import MakeModel, model_maker, smooth_pictures
 
 
@@ -104,6 +105,7 @@ def make_slide_result(
         "crops": tuple(drawn_crops()[index % 28] for index in range(min(findings, crops))),
         "features": {"top_1": 0.98, "n_hsil_90": 4.0},
         "notes": ("12 tiles could not be read; they count as not looked at",),
+        "likeness": Likeness(0.4, "colour", "cric", 64),
         "reading": SlideReading(tiles_read=15_625, tiles_damaged=12, thumbnail_grey=221.5),
         "times_s": StageSeconds(open=0.1, scan=9.8, look_again=1.2, judge=2.1, total=13.4),
         "thread_s": ThreadSeconds(read=7.9, finder=11.25),

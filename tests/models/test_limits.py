@@ -13,10 +13,13 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import ValidationError
 
 from unmissed.datasets.basis.errors import ModelError
+from unmissed.datasets.slides.looks import CELLS, GLASS, SlideLooks
 from unmissed.models.cards import KnownAnswers
 from unmissed.models.export import check_parity
+from unmissed.models.familiarity import SlideFamiliarity
 from unmissed.models.integer_weights import limit_weights
 from unmissed.models.known_answers import spread
+from unmissed.training.heatmaps.slide_familiarity import FieldOfLaboratory, fit_slides
 
 
 @cache
@@ -125,6 +128,29 @@ def equal_weights(count: int) -> int:
     return pair_of(*[1.0] * count)
 
 
+@cache
+def known_fields() -> SlideFamiliarity:
+    """Forty smears of a field each, with glass of one colour."""
+    rng = np.random.default_rng(0)
+    fields = [
+        FieldOfLaboratory(SlideLooks(rng.normal(0, 1, (8, len(CELLS))), np.zeros(len(GLASS))), "one", str(smear))
+        for smear in range(40)
+    ]
+    known = fit_slides(fields)
+    assert known is not None
+    return known
+
+
+def is_compared(places: int) -> bool:
+    return known_fields().of(SlideLooks(np.zeros((places, len(CELLS))), np.zeros(len(GLASS)))) is not None
+
+
+def glass_is_unlike(apart: float) -> bool:
+    found = known_fields().of(SlideLooks(np.zeros((8, len(CELLS))), np.array([0, apart, 0])))
+    assert found is not None
+    return found.is_unlike
+
+
 LIMITS = [
     Limit(
         "0.0001 from torch",
@@ -165,6 +191,22 @@ LIMITS = [
         equal_weights,
         (1, 127),
         (2, 128),
+    ),
+    Limit(
+        "4 places with cells",
+        "datasets/slides/looks.py: LEAST_PLACES = 4",
+        "the comment beside it; a slide with fewer is in doubt",
+        is_compared,
+        (3, False),
+        (4, True),
+    ),
+    Limit(
+        "glass 6 away in CIELAB",
+        "training/heatmaps/slide_familiarity.py: _GLASS_LIMIT = 6.0**2",
+        "the comment beside it",
+        glass_is_unlike,
+        (5.99, False),
+        (6.01, True),
     ),
     Limit("weights up to 127", "integer_weights.py: _MOST = 127", "int8", equal_weights, (1, 127), (3, 128)),
 ]

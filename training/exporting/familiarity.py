@@ -87,12 +87,12 @@ def _source(found: np.ndarray, groups: np.ndarray) -> SourceLooks:
         mean=_rounded(fitted.mean),
         between=tuple(_rounded(row) for row in fitted.between),
         within=tuple(_rounded(row) for row in fitted.within),
-        limit=_limit(np.concatenate(of_groups)),
+        limit=limit_of(np.concatenate(of_groups)),
         limit_of_one=float(np.quantile(np.concatenate(of_pictures), 1 - _RATE)),
     )
 
 
-def _limit(distances: np.ndarray) -> float:
+def limit_of(distances: np.ndarray) -> float:
     """What one in a hundred exceeds, with confidence: a tolerance limit of the cube roots, and no less than is seen."""
     roots, count = np.cbrt(distances), len(distances)
     factor = nct.ppf(_CONFIDENCE, count - 1, norm.ppf(1 - _RATE) * np.sqrt(count)) / np.sqrt(count)

@@ -17,6 +17,7 @@ from unmissed.training.heatmaps.data import LabelledField
 from unmissed.training.heatmaps.halo import measure_halo
 from unmissed.training.heatmaps.int8 import BATCH, Compared, try_int8
 from unmissed.training.heatmaps.settings import architecture_of, scale_of, scaling_of
+from unmissed.training.heatmaps.slide_familiarity import slide_familiarity_of
 from unmissed.training.heatmaps.sources import load_named, split_sources
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.heatmaps import HeatmapConfig
@@ -79,6 +80,7 @@ def read_heatmap(run: Path, config: TrainConfig, heatmap: HeatmapConfig, cross_v
         },
         "data": tuple(DataSpec(**spec) for spec in facts["data"]),
         "metrics": metrics,
+        "slide_familiarity": slide_familiarity_of(config, facts["fields"]["train"]),
     }
     try_variant = partial(try_int8, canvases=teaching, compared=compared)
     return FinishedRun(scaled, temperature, HEATMAP, proof, try_variant, about, facts)

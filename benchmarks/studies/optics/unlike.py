@@ -28,11 +28,11 @@ _MOST = 40  # pictures of a group or a folder
 _SEED = 0
 
 
-def _tinted(factors: Sequence[float], picture: np.ndarray) -> np.ndarray:
+def tinted(factors: Sequence[float], picture: np.ndarray) -> np.ndarray:
     return np.clip(picture * np.array(factors) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
+def grey(picture: np.ndarray) -> np.ndarray:
     return np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
 
 
@@ -42,12 +42,12 @@ def _blurred(picture: np.ndarray) -> np.ndarray:
 
 CHANGES: dict[str, Change] = {
     "as they are": lambda picture: picture,
-    "grey": _grey,
+    "grey": grey,
     "negative": lambda picture: 255 - picture,
     "red and blue exchanged": lambda picture: np.ascontiguousarray(picture[..., ::-1]),
-    "tinted by 20 %": partial(_tinted, (0.8, 1.0, 1.2)),
-    "tinted by 10 %": partial(_tinted, (0.9, 1.0, 1.1)),
-    "brightened by 10 %": partial(_tinted, (1.1, 1.1, 1.1)),
+    "tinted by 20 %": partial(tinted, (0.8, 1.0, 1.2)),
+    "tinted by 10 %": partial(tinted, (0.9, 1.0, 1.1)),
+    "brightened by 10 %": partial(tinted, (1.1, 1.1, 1.1)),
     "blurred, 1.5 px": _blurred,
     **{look.name: look for look in MADE_UP},
 }

@@ -79,7 +79,7 @@ class SlidePages:
             worklist=_way(row.folder, "index.html"),
             before=self._link(row, -1),
             after=self._link(row, 1),
-            total=len(self._rows),
+            total=sum(bool(other.unlike) is bool(row.unlike) for other in self._rows),
             script=self._script,
             version=version_of(),
         )

@@ -44,6 +44,13 @@ ADEQUACY = {
     "empty": Word("Empty", "空白", "Nothing to assess.", "无可判读内容。", "bad"),
 }
 
+# In what a slide looks unlike the training laboratories.
+UNLIKE = {
+    "colour": Word("stain or colour", "染色或色彩"),
+    "light": Word("light", "亮度"),
+    "sharpness": Word("sharpness or pixel size", "清晰度或像素尺寸"),
+}
+
 # Stages of a slide, what is counted of it, and work of its threads; one that is not here is shown as it is.
 STAGES_ZH = {
     "open": "打开",

@@ -1,8 +1,9 @@
 // The worklist: sort by a column, show only some dispositions or names.
 (() => {
-  const body = document.querySelector("#worklist tbody");
-  if (!body) return;
-  const rows = [...body.rows];
+  const bodies = [...document.querySelectorAll("#worklist tbody")]; // slides unlike the training laboratories stay apart
+  if (!bodies.length) return;
+  const rowsOf = (body) => [...body.rows].filter((row) => row.dataset.disposition);
+  const rows = bodies.flatMap(rowsOf);
   const count = document.getElementById("count");
   const search = document.getElementById("search");
   const chips = [...document.querySelectorAll("button[data-disposition]")];
@@ -21,7 +22,8 @@
       const up = head.getAttribute("aria-sort") !== "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      body.append(...rows.sort(compare(head.dataset.key, head.dataset.number !== undefined, up)));
+      const order = compare(head.dataset.key, head.dataset.number !== undefined, up);
+      for (const body of bodies) body.append(...rowsOf(body).sort(order));
     });
 
   const show = () => {

@@ -5,7 +5,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
+from unmissed.datasets.pictures.appearance import Reason
 from unmissed.inference.cytology.policy.certificates import ScreeningConditions, mismatch
 from unmissed.inference.cytology.policy.policy import AdequacyLimits, Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.reading import StoredResult
@@ -47,6 +49,8 @@ class Case:
         tile_errors: share of the tiles that could not be read; 1 where none was.
         doubts: what was assumed or left out, in words.
         conditions: what the slide was screened with.
+        unlike: in what it looks unlike the training laboratories; empty when it does not. It is ranked apart, because
+            its score says less.
     """
 
     slide: str
@@ -59,11 +63,12 @@ class Case:
     tile_errors: float
     doubts: tuple[str, ...]
     conditions: ScreeningConditions
+    unlike: Reason | Literal[""]
 
     @classmethod
     def failed(cls, slide: str, error: str) -> "Case":
         """A slide without a result."""
-        return cls(slide, error, None, "", None, "", False, 1.0, (), ScreeningConditions.from_provenance({}))
+        return cls(slide, error, None, "", None, "", False, 1.0, (), ScreeningConditions.from_provenance({}), "")
 
     @classmethod
     def from_result(cls, result: StoredResult, slide: str, policy: Policy, preparation: Preparation) -> "Case":
@@ -75,6 +80,13 @@ class Case:
             doubts.append("the pixel size was guessed from the objective power")
         if damaged and not result.notes:
             doubts.append(f"{damaged} of {tiles} tiles could not be read")
+        likeness = result.likeness
+        if likeness is None:
+            doubts.append("it was not compared with the training laboratories")
+        elif likeness.is_unlike:
+            doubts.append(
+                f"it looks unlike the training laboratories ({likeness.reason}, {likeness.ratio:.1f} times the limit)"
+            )
         return cls(
             slide=slide,
             error="",
@@ -86,6 +98,7 @@ class Case:
             tile_errors=damaged / tiles if tiles else 1.0,
             doubts=tuple(dict.fromkeys(doubts)),
             conditions=ScreeningConditions.from_provenance(result.provenance),
+            unlike=likeness.reason if likeness is not None and likeness.is_unlike else "",
         )
 
 
@@ -96,8 +109,9 @@ class Decision:
     Attributes:
         disposition: what is to be done.
         reasons: the rule that decided comes first.
-        rank: 1 is the most suspicious slide of the run; None without a score.
-        quintile: 1..5, 1 is the most suspicious fifth; None without a score.
+        rank: 1 is the most suspicious slide of its block; None without a score. Slides that look unlike the training
+            laboratories are one block, the others another: neither moves the ranks of the other.
+        quintile: 1..5, 1 is the most suspicious fifth of its block; None without a score.
     """
 
     disposition: Disposition
@@ -116,17 +130,18 @@ def decide(cases: Iterable[Case], policy: Policy, exclusion: Exclusion) -> dict[
     """
     cases = sorted(cases, key=lambda case: (-_score(case), case.slide))
     scored = [case for case in cases if case.score is not None]
-    ranks = {case.slide: index for index, case in enumerate(scored)}
+    blocks = [[case.slide for case in scored if bool(case.unlike) is apart] for apart in (False, True)]
+    ranks = {slide: (index, len(block)) for block in blocks for index, slide in enumerate(block)}
     first = {case.slide: _first_rule(case, policy, exclusion) for case in cases}
     negatives = [case.slide for case in scored if first[case.slide][0] is Disposition.NO_FURTHER_REVIEW]
     first |= _qc_drawn(negatives, policy)
     decisions = {}
     for slide, (disposition, reasons) in first.items():
-        rank = ranks.get(slide)
-        if rank is None:
-            decisions[slide] = Decision(disposition, reasons)
+        if slide in ranks:
+            rank, total = ranks[slide]
+            decisions[slide] = Decision(disposition, reasons, rank + 1, 1 + rank * _QUINTILES // total)
         else:
-            decisions[slide] = Decision(disposition, reasons, rank + 1, 1 + rank * _QUINTILES // len(scored))
+            decisions[slide] = Decision(disposition, reasons)
     return decisions
 
 

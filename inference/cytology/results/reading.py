@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.words import cause_of, problems
+from unmissed.datasets.pictures.appearance import Reason
 from unmissed.inference.cytology.values import (
     Adequacy,
     Finding,
@@ -45,6 +46,20 @@ class StoredPixelSize(_Strict):
     warning: str = ""
 
 
+class StoredLikeness(_Strict):
+    """How the slide compares with the training fields, as ``Likeness``."""
+
+    ratio: Annotated[float, Field(ge=0)]
+    reason: Reason
+    nearest: str
+    pictures: Annotated[int, Field(gt=0)]
+
+    @property
+    def is_unlike(self) -> bool:
+        """Whether the slide is unlike all of them."""
+        return self.ratio > 1
+
+
 class StoredHeatMap(_Strict):
     """Size of ``heatmap-values.png``; its entries are ``cell_px`` level-0 pixels wide."""
 
@@ -75,6 +90,7 @@ class StoredResult(_Strict):
     grade: str
     adequacy: Adequacy
     notes: tuple[str, ...]
+    likeness: StoredLikeness | None = None  # not compared, as in earlier results
     reading: SlideReading
     times_s: StageSeconds
     thread_s: ThreadSeconds

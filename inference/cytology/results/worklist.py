@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.basis.names import table_cell
+from unmissed.datasets.pictures.appearance import Reason
 
 COLUMNS = (
     *("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"),
-    "path",
+    *("path", "unlike"),
 )
 
 
@@ -22,8 +24,8 @@ class WorklistRow:
     Attributes:
         slide: name, unique within the run.
         disposition: what is to be done with it ("review", "no_further_review" ...).
-        rank: 1 is the most suspicious slide of the run; None without a score.
-        quintile: 1 is the most suspicious fifth; None without a score.
+        rank: 1 is the most suspicious slide of its block; None without a score.
+        quintile: 1 is the most suspicious fifth of its block; None without a score.
         score: 0..1, higher is worse; None when the slide could not be screened.
         grade: the most severe class that its findings support; empty without a score.
         adequacy: one of ``AdequacyVerdict``; empty when the slide could not be screened.
@@ -33,6 +35,8 @@ class WorklistRow:
         folder: the stored result, relative to the run's folder, such as "slides/a12"; empty when there is none.
         reasons: the rules that led to the disposition, in words.
         path: the file or folder of the slide; several slides may have the same file name.
+        unlike: in what the slide looks unlike the training laboratories; empty when it does not. These slides are a
+            block of their own, before the others.
     """
 
     slide: str
@@ -48,6 +52,7 @@ class WorklistRow:
     folder: str = ""
     reasons: tuple[str, ...] = ()
     path: str = ""
+    unlike: Reason | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +89,12 @@ class TriageRun:
 
 
 def in_order(rows: Iterable[WorklistRow]) -> list[WorklistRow]:
-    """Sort by rank; slides without one are at the end, by name."""
-    return sorted(rows, key=lambda row: (row.rank is None, row.rank or 0, row.slide))
+    """Slides unlike the training laboratories, then the others, both by rank; without one at the end, by name."""
+    return sorted(rows, key=lambda row: (not row.unlike, row.rank is None, row.rank or 0, row.slide))
 
 
 def write_worklist(path: Path, rows: Iterable[WorklistRow]) -> None:
-    """Write ``worklist.csv``, whole or not at all: UTF-8, one row per slide, most suspicious first.
+    """Write ``worklist.csv``, whole or not at all: UTF-8, one row per slide, as ``in_order`` sorts.
 
     Raises:
         OutputError: When the file cannot be written.
@@ -114,4 +119,5 @@ def _cells(row: WorklistRow) -> list[str]:
         f"{row.seconds:.2f}",
         table_cell(row.error),
         table_cell(row.path),
+        row.unlike,
     ]

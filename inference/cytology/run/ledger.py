@@ -142,6 +142,7 @@ class Ledger:
                     folder=f"slides/{self.folder.result(slide).name}" if screened else "",
                     reasons=decision.reasons,
                     path=state.path,
+                    unlike=case.unlike,
                 )
             )
         return rows

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unmissed.datasets.slides.foreground import foreground_of
 from unmissed.inference.cytology.screening.scan import Scan
 
-GLASS_SHARE = 0.02  # the brightest part of a slide is taken as its glass
-LEAST_GLASS = 85  # grey level, a third of full light: what is darker is no glass, but a slide without any in sight
-# Shares of the light that passes the glass, so that they hold for every exposure.
-DIFFERS = 0.056  # from the glass in any channel: pale cytoplasm differs by 0.08 and more, noise by 0.02
+# Shares of the light that passes the glass.
 DARK = 0.38  # clumps, blood and pen so thick that no nucleus can be recognised: an optical density of 0.42
 DETAIL = 0.012  # coarse detail below which focus cannot be assessed
-BLACK = 12  # grey level: scanners fill gaps with black
 CLUMP_UM = 80.0  # dark areas narrower than this are nuclei and folds
 SHARP_WINDOW_UM = 130.0  # focus is judged over windows of this size
 # Fine over coarse detail of a sharp place, and the share of the places with detail that are sharp in a sharp window.
@@ -32,6 +29,7 @@ class Regions:
         foreground: bool (rows, columns), holds something other than glass.
         foreground_mm2: its area.
         out_of_focus, obscured: share of the foreground, 0..1; what is obscured is not judged for its focus.
+        glass: uint8 (3,) RGB, colour of the empty glass.
         mean: mean grey level of the whole slide, 0..255.
         colour: difference between the channels, beside that of the glass, which 5 % of the foreground exceed, 0..255.
     """
@@ -40,6 +38,7 @@ class Regions:
     foreground_mm2: float
     out_of_focus: float
     obscured: float
+    glass: np.ndarray
     mean: float
     colour: float
 
@@ -52,23 +51,14 @@ class Regions:
 def find_regions(scan: Scan, um_per_cell: float) -> Regions:
     """Distinguish cells from glass, sharp from blurred, and clear from obscured.
 
-    Single cells are kept: a nucleus alone darkens its map cell by more than the threshold.
-
     Args:
         scan: maps of the slide.
         um_per_cell: side of a map cell.
     """
     picture = scan.overview
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    channels = cv2.split(picture)
-    filled = (np.maximum.reduce(channels) < BLACK) | (np.minimum.reduce(channels) == 255)
     inside = scan.grid.inside
-    glass = _glass(picture, grey, inside & ~filled)
-    light = max(LEAST_GLASS, int(_grey(glass)))
-    differences = [
-        cv2.absdiff(channel, np.full_like(channel, value)) for channel, value in zip(channels, glass, strict=True)
-    ]
-    foreground = (np.maximum.reduce(differences) > DIFFERS * light) & ~filled
+    foreground, glass, light = foreground_of(picture, inside)
     area = max(1, int(foreground.sum()))
     obscured = _clumps(foreground & (grey < DARK * light), CLUMP_UM / um_per_cell)
     clear = foreground & ~obscured
@@ -78,6 +68,7 @@ def find_regions(scan: Scan, um_per_cell: float) -> Regions:
         float(foreground.sum()) * (um_per_cell / 1000) ** 2,
         float(blurred.sum()) / area,
         float(obscured.sum()) / area,
+        glass,
         float(grey.mean()),
         _colour(picture[foreground], glass),
     )
@@ -89,20 +80,6 @@ def _colour(pixels: np.ndarray, glass: np.ndarray) -> float:
         return 0.0
     balanced = pixels * (255 / np.maximum(glass, 1).astype(np.float32))
     return float(np.quantile(np.ptp(balanced, axis=1), 0.95))
-
-
-def _glass(picture: np.ndarray, grey: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Colour of the empty glass: the median of the brightest part of the slide."""
-    counts = np.bincount(grey[real], minlength=256)
-    if not counts.any():
-        return np.full(3, 255, np.uint8)
-    brighter = counts[::-1].cumsum()[::-1]
-    bright = real & (grey >= np.flatnonzero(brighter >= GLASS_SHARE * brighter[0])[-1])
-    return np.median(picture[bright], axis=0).astype(np.uint8)
-
-
-def _grey(colour: np.ndarray) -> np.uint8:
-    return cv2.cvtColor(colour[None, None], cv2.COLOR_RGB2GRAY)[0, 0]
 
 
 def _blurred(scan: Scan, clear: np.ndarray, detailed: np.ndarray, window: float) -> np.ndarray:

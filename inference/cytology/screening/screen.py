@@ -20,7 +20,9 @@ from unmissed.inference.cytology.screening.adequacy import assess
 from unmissed.inference.cytology.screening.damage import ForgivingSlide
 from unmissed.inference.cytology.screening.judging import judge
 from unmissed.inference.cytology.screening.known_slide import known_answers
+from unmissed.inference.cytology.screening.likeness import compared
 from unmissed.inference.cytology.screening.models import ScreenerModels
+from unmissed.inference.cytology.screening.notes import notes_on
 from unmissed.inference.cytology.screening.refine import PLACES_PER_CROP, Refined, choose_places, refine
 from unmissed.inference.cytology.screening.regions import Regions, find_regions
 from unmissed.inference.cytology.screening.scan import Scan, scan
@@ -34,8 +36,7 @@ log = logging.getLogger(__name__)
 _CACHE_BYTES = 256 * 2**20
 _THUMBNAIL_PX = 1600
 _GALLERY = 48  # crops that are kept for the pages
-TINY_UM = 60.0  # side of a slide: a superficial cell is 40 to 60 um wide
-TOO_COARSE, COARSE = 2.0, 1.35  # times the judge's pixel size: refused, and screened with a doubt
+TOO_COARSE = 2.0  # times the judge's pixel size
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class Screener(Closing):
         features = slide_features(findings, regions.foreground_mm2)
         score = models.slide_score.predict(features)
         crops = self._gallery(source, findings, cache)
+        likeness = compared(source, regions, grid.cell_px, finder.card, cache)
         thumbnail = _thumbnail(seen, slide)
         ended = perf_counter()
         return SlideResult(
@@ -139,7 +141,8 @@ class Screener(Closing):
             thumbnail=thumbnail,
             crops=crops,
             features=features,
-            notes=(*models.notes, *_notes(source, pixel_size, models.judge_um_per_px, regions)),
+            notes=(*models.notes, *notes_on(source, pixel_size, models.judge_um_per_px, regions)),
+            likeness=likeness,
             reading=SlideReading(
                 tiles_read=len(source.seen) - len(source.damaged),
                 tiles_damaged=len(source.damaged),
@@ -228,20 +231,3 @@ def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:
     size = (max(1, round(level.width_px * factor)), max(1, round(level.height_px * factor)))
     interpolation = cv2.INTER_AREA if size[0] <= whole.shape[1] else cv2.INTER_CUBIC
     return cv2.resize(whole, size, interpolation=interpolation)
-
-
-def _notes(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float, regions: Regions) -> list[str]:
-    notes = [*source.notes, *([pixel_size.warning] if pixel_size.warning else [])]
-    if pixel_size.um_per_px > COARSE * judged_at:
-        notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
-    level = source.levels[0]
-    if min(level.width_px, level.height_px) * pixel_size.um_per_px < TINY_UM:
-        notes.append(f"the slide is only {level.width_px} x {level.height_px} px: hardly a cell fits in")
-    if regions.is_grey:
-        notes.append("the slide has no colour: the models know stained cells, so score and grade mean nothing here")
-    if source.damaged:
-        notes.append(
-            f"{len(source.damaged)} of {len(source.seen)} tiles are damaged and were left out; "
-            f"the first: {source.first_error}"
-        )
-    return notes

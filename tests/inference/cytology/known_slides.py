@@ -38,7 +38,7 @@ def judged(
     obscured: float = 0.0,
     um_per_cell: float = 8.0,
 ) -> Any:
-    regions = Regions(np.ones(heat.shape, bool), mm2, out_of_focus, obscured, 200.0, 80.0)
+    regions = Regions(np.ones(heat.shape, bool), mm2, out_of_focus, obscured, np.full(3, 250, np.uint8), 200.0, 80.0)
     return assess(heat, regions, um_per_cell, POLICY.adequacy[preparation])
 
 
@@ -101,8 +101,9 @@ class Undecided:
 def screened(slide: Slide, *, score: float = 0.9, second_look: bool = False, um: float = 0.3, **preset: Any) -> Any:
     """Screen a slide for a judge of 0.30 um/px; the finder works at the pixel size of the slide."""
     slide_um = slide.pixel_size.um_per_px
-    finder = HeatMapModel(Dark(score), None, (2,), slide_um, 160, 16, 8, 1.9)
-    finer = HeatMapModel(Dark(score), None, (2,), slide_um, 64, 16, 8, 1.9) if second_look else None
+    card = load_card(find_card("nucleus-finder-coarse"))
+    finder = HeatMapModel(Dark(score), card, (2,), slide_um, 160, 16, 8, 1.9)
+    finer = HeatMapModel(Dark(score), card, (2,), slide_um, 64, 16, 8, 1.9) if second_look else None
     calm = SimpleNamespace(predict=lambda features: 0.1)
     models = ScreenerModels(finder, finer, Undecided(), load_card(find_card("cell-bethesda")), um, calm, {})
     how = load_preset("default").model_copy(

@@ -1,5 +1,6 @@
 """Which rule leads to which disposition."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 from unmissed.inference.cytology.policy.certificates import Certificate, ScreeningConditions
 from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
-from unmissed.inference.cytology.results.reading import read_slide_result
+from unmissed.inference.cytology.results.reading import RESULT_FILE, read_slide_result
 from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading
+from unmissed.models.familiarity import Likeness
 
 POLICY = load_policy("screening")
 ANSWERS = {"judge": (0.5,), "known slide": (0.2,)}
@@ -46,6 +48,7 @@ GOOD = Case(
     tile_errors=0.0,
     doubts=(),
     conditions=CONDITIONS,
+    unlike="",
 )
 NO_QC = POLICY.model_copy(update={"qc_review": POLICY.qc_review.model_copy(update={"share": 0.0, "random_share": 0.0})})
 
@@ -174,3 +177,48 @@ class TestQcReview:
 
     def test_nothing_to_draw_from(self):
         assert self.drawn(1, share=0.0, random_share=0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("likeness", "unlike", "doubt"),
+    [
+        (Likeness(1.0, "colour", "cric", 64), "", None),
+        (
+            Likeness(1.26, "colour", "cric", 64),
+            "colour",
+            "unlike the training laboratories (colour, 1.3 times the limit)",
+        ),
+        (None, "", "not compared with the training laboratories"),
+    ],
+)
+def test_a_slide_unlike_the_training_laboratories_or_not_compared_is_never_excluded(
+    tmp_path, make_slide_result, likeness, unlike, doubt
+):
+    reading = SlideReading(tiles_read=100, tiles_damaged=0, thumbnail_grey=200.0)
+    result = make_slide_result(likeness=likeness, reading=reading, notes=(), score=0.1, grade="NILM")
+    write_slide_result(tmp_path, result)
+    case = Case.from_result(read_slide_result(tmp_path), "a", POLICY, Preparation.LIQUID)
+    assert case.unlike == unlike
+    decision = one(replace(case, conditions=CONDITIONS))
+    if doubt is None:
+        assert decision.disposition == "no_further_review"
+    else:
+        assert decision.disposition == "review" and doubt in decision.reasons[0]
+
+
+def test_a_result_of_before_slides_were_compared_can_be_read_and_is_in_doubt(tmp_path, make_slide_result):
+    write_slide_result(tmp_path, make_slide_result(notes=()))
+    stored = json.loads((tmp_path / RESULT_FILE).read_text("utf-8"))
+    del stored["likeness"]
+    (tmp_path / RESULT_FILE).write_text(json.dumps(stored), "utf-8")
+    case = Case.from_result(read_slide_result(tmp_path), "a", POLICY, Preparation.LIQUID)
+    assert case.unlike == "" and "not compared" in case.doubts[-1]
+
+
+def test_slides_unlike_the_training_laboratories_are_ranked_apart():
+    alike = [replace(GOOD, slide=name, score=score) for name, score in (("a", 0.9), ("b", 0.5), ("c", 0.1))]
+    apart = [replace(GOOD, slide=name, score=score, unlike="light") for name, score in (("x", 0.95), ("y", 0.2))]
+    decisions = decide([*alike, *apart], NO_QC, CERTIFIED)
+    assert {name: decision.rank for name, decision in decisions.items()} == {"a": 1, "b": 2, "c": 3, "x": 1, "y": 2}
+    alone = decide(alike, NO_QC, CERTIFIED)
+    assert {name: decisions[name] for name in alone} == alone, "they do not move the others"

@@ -80,6 +80,7 @@ def good(slide: str = "a", **changes: Any) -> Case:
         "tile_errors": 0.0,
         "doubts": (),
         "conditions": CONDITIONS,
+        "unlike": "",
     }
     return Case(slide, **(values | changes))
 

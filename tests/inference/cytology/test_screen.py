@@ -155,6 +155,7 @@ def test_abnormal_nuclei_of_real_fields_are_found(data_root, tmp_path):
     true = np.array([(n.x_px, n.y_px) for n in made.nuclei if n.label != "NILM"])
     with screener() as loaded:
         result = loaded.screen(open_slide(path), "real", "real.tiff")
+    assert result.likeness is not None and not result.likeness.is_unlike
     found = np.array([(f.x_px, f.y_px) for f in result.findings])
     nearest = np.hypot(*(true[:, None] - found[None]).transpose(2, 0, 1)).min(axis=1)
     assert (nearest * 0.25 <= 15).mean() > 0.8

@@ -22,6 +22,7 @@ from unmissed.inference.cytology.results.summary import summarise
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow, write_worklist
 from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import Count, SlideReading, StageSeconds, ThreadSeconds
+from unmissed.models.familiarity import Likeness
 
 RUN = TriageRun(seconds=90.0, no_certificate="the policy has no certificate", preset="default", runtime="onnx-cpu")
 FAILED = WorklistRow(
@@ -99,12 +100,35 @@ def test_worklist_table(triaged):
     write_worklist(folder / "worklist.csv", [replace(rows[0], slide="+1"), *rows[1:]])
     with (folder / "worklist.csv").open(encoding="utf-8", newline="") as stream:
         table = list(csv.reader(stream))
-    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error path"
+    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error path unlike"
     assert table[0] == columns.split()
     assert [row[2] for row in table[1:]] == ["1", "2", "3", ""]
-    assert table[1] == ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", "", "/in/C26-2.svs"]
+    first = ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", "", "/in/C26-2.svs", ""]
+    assert table[1] == first
     assert table[3][0] == "'+1"
-    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error, ""]
+    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error, "", ""]
+
+
+def test_slides_unlike_the_training_laboratories_are_a_block_before_the_others(triaged, make_slide_result):
+    folder, rows = triaged
+    write_pages(folder, rows, RUN)
+    _, words = read(folder / "index.html")
+    assert "Unlike the training laboratories" not in words and "Other slides" not in words
+    row = next(row for row in rows if row.slide == "C26-10")
+    shutil.rmtree(folder / row.folder)
+    (folder / row.folder).mkdir()
+    unlike = Likeness(2.5, "colour", "cric", 64)
+    write_slide_result(folder / row.folder, make_slide_result("C26-10", score=0.02, likeness=unlike))
+    rows = [replace(row, unlike="colour", rank=1), *(other for other in rows if other is not row)]
+    write_pages(folder, rows, RUN)
+    _, words = read(folder / "index.html")
+    assert words.index("read these slides whatever their score") < words.index("C26-10") < words.index("Other slides")
+    assert words.index("Other slides") < words.index("C26-2") and "染色或色彩" in words
+    _, words = read(folder / row.folder / "index.html")
+    assert "The models have not learned from slides like this (2.5 times the limit, 64 places" in words
+    assert "stain or colour" in words and "须阅片" in words and "rank 1 of 1" in words
+    _, words = read(folder / next(row.folder for row in rows if row.slide == "C26-2") / "index.html")
+    assert "0.40 of the limit from the nearest (cric)" in words and "have not learned" not in words
 
 
 def test_places_tell_slides_of_one_name_apart(triaged):

@@ -186,7 +186,7 @@ LIMITS = [
     ),
     Limit(
         "2 % are glass",
-        "regions.py: GLASS_SHARE = 0.02",
+        "datasets/slides/foreground.py: GLASS_SHARE = 0.02",
         "the brightest part of a slide",
         bright_is_glass,
         (19, False),
@@ -194,14 +194,19 @@ LIMITS = [
     ),
     Limit(
         "5.6 % of the light from glass",
-        "regions.py: DIFFERS = 0.056",
+        "datasets/slides/foreground.py: DIFFERS = 0.056",
         "pale cytoplasm differs by 8 %, noise by 2 %",
         one_in_glass,
         (235, True),
         (236, False),
     ),
     Limit(
-        "12 is black", "regions.py: BLACK = 12", "scanners fill gaps with black", one_in_glass, (11, False), (12, True)
+        "12 is black",
+        "datasets/slides/foreground.py: BLACK = 12",
+        "scanners fill gaps with black",
+        one_in_glass,
+        (11, False),
+        (12, True),
     ),
     Limit(
         "38 % of the glass's light is dark",
@@ -213,7 +218,7 @@ LIMITS = [
     ),
     Limit(
         "glass lets a third of full light pass",
-        "regions.py: LEAST_GLASS = 85",
+        "datasets/slides/foreground.py: LEAST_GLASS = 85",
         "a slide whose brightest part is darker shows no glass",
         obscured_without_glass,
         (32, True),

@@ -75,7 +75,7 @@ def is_for_its_tiles(broken: int) -> bool:
 LIMITS = [
     Limit(
         "2.0 times the judge's pixel size",
-        "screen.py: TOO_COARSE, COARSE = 2.0, 1.35",
+        "screen.py: TOO_COARSE = 2.0",
         "refused: too coarse to judge nuclei",
         is_screened,
         (0.6, True),
@@ -83,7 +83,7 @@ LIMITS = [
     ),
     Limit(
         "1.35 times the judge's pixel size",
-        "screen.py: TOO_COARSE, COARSE = 2.0, 1.35",
+        "notes.py: COARSE = 1.35",
         "screened with a doubt",
         is_doubted,
         (0.4, False),
@@ -91,7 +91,7 @@ LIMITS = [
     ),
     Limit(
         "60 um a side",
-        "screen.py: TINY_UM = 60.0",
+        "notes.py: TINY_UM = 60.0",
         "a superficial cell is 40 to 60 um wide",
         is_tiny,
         (199, True),

@@ -1,0 +1,26 @@
+"""What has to be said of a slide: each note is a doubt, and a slide in doubt is never excluded."""
+
+from unmissed.datasets.slides.base import PixelSize
+from unmissed.inference.cytology.screening.damage import ForgivingSlide
+from unmissed.inference.cytology.screening.regions import Regions
+
+TINY_UM = 60.0  # side of a slide: a superficial cell is 40 to 60 um wide
+COARSE = 1.35  # times the judge's pixel size
+
+
+def notes_on(source: ForgivingSlide, pixel_size: PixelSize, judged_at: float, regions: Regions) -> list[str]:
+    """Notes on a slide that was screened, with ``judged_at`` um/px as the pixel size of the judge."""
+    notes = [*source.notes, *([pixel_size.warning] if pixel_size.warning else [])]
+    if pixel_size.um_per_px > COARSE * judged_at:
+        notes.append(f"{pixel_size.um_per_px:g} um/px is coarser than the judge was trained for ({judged_at:g})")
+    level = source.levels[0]
+    if min(level.width_px, level.height_px) * pixel_size.um_per_px < TINY_UM:
+        notes.append(f"the slide is only {level.width_px} x {level.height_px} px: hardly a cell fits in")
+    if regions.is_grey:
+        notes.append("the slide has no colour: the models know stained cells, so score and grade mean nothing here")
+    if source.damaged:
+        notes.append(
+            f"{len(source.damaged)} of {len(source.seen)} tiles are damaged and were left out; "
+            f"the first: {source.first_error}"
+        )
+    return notes
