@@ -82,6 +82,15 @@ def folds(records: Sequence[Record], config: DataConfig) -> list[Split]:
     ]
 
 
+def counted(records: Sequence[Record], config: DataConfig) -> list[int]:
+    """Places of the records that figures are of: not those that are joined by meaning, whose class is not certain, but
+    for a set that was left out to be tested.
+    """
+    if config.leave_out is not None:
+        return list(range(len(records)))
+    return [place for place, record in enumerate(records) if source_of(record, config) not in config.means]
+
+
 def read_part(
     data: Data, indices: Sequence[int], size_px: int, config: InputConfig, on_read: Callable[[], None]
 ) -> SplitPart:

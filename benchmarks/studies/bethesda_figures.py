@@ -16,6 +16,7 @@ def main() -> None:
 
     from unmissed.training.evaluation.intervals import group_weights, percentile_interval
     from unmissed.training.evaluation.predictions import load_predictions
+    from unmissed.training.recipes.loading import load_recipe
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a k-fold run such as runs/cell-bethesda-cv")
@@ -35,6 +36,8 @@ def main() -> None:
     parts = []
     for fold in folds:
         found = load_predictions(fold / "test_predictions.csv")
+        means = load_recipe(str(fold / "config.yaml")).data.means
+        found = found.take([i for i, group in enumerate(found.groups.tolist()) if group.split("/")[0] not in means])
         temperature = json.loads((fold / "calibration.json").read_text("utf-8"))["temperature"]
         logits = found.logits / temperature
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))

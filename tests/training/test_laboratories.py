@@ -17,7 +17,7 @@ from unmissed.training.classifiers.targets import targets_of
 from unmissed.training.data import read_data, source_of
 from unmissed.training.loading import load_pictures
 from unmissed.training.looks.cells import CutOut, Stain
-from unmissed.training.parts import folds, one_split
+from unmissed.training.parts import counted, folds, one_split
 from unmissed.training.recipes.config import LossConfig
 from unmissed.training.recipes.data import DataConfig
 
@@ -184,3 +184,11 @@ def test_folds_of_a_set_do_not_change_when_another_one_joins():
             assert getattr(one, side) == tuple(i for i in getattr(two, side) if i < len(own))
             assert any(i >= len(own) for i in getattr(two, side))
     assert sorted(i for split in both for i in split.test) == list(range(70))
+
+
+def test_figures_are_not_of_labels_that_may_be_several_classes():
+    own, joined = Record(Path("a.png"), "NILM", "field"), Record(Path("b.png"), "LSIL", "herlev/1", or_labels=("HSIL",))
+    config = DataConfig(dataset="cric", joined=("herlev",), means=MEANS)
+    assert counted([joined, own, joined], config) == [1]
+    assert counted([joined, own], config.model_copy(update={"means": {}})) == [0, 1]
+    assert counted([joined, joined], config.model_copy(update={"leave_out": "herlev"})) == [0, 1]

@@ -20,7 +20,7 @@ from unmissed.training.evaluation.runs import data_facts
 from unmissed.training.loading import EpochSampler, TrainingPictures, class_chances, training_loader
 from unmissed.training.looks.spoiled import with_none, with_spoiled
 from unmissed.training.loop import train
-from unmissed.training.parts import SplitPart, gallery, only_split, predictions_of, read_part, spec_of
+from unmissed.training.parts import SplitPart, counted, gallery, only_split, predictions_of, read_part, spec_of
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.remarks import Remarks
@@ -88,13 +88,18 @@ class ClassifierTask:
             if name != "train" and part.records
         }
         temperature = temperature_of(predictions["validation"].logits, known)
+        figures_of = counted(parts["test"].records, config.data)
+        tested = [parts["test"].records[place] for place in figures_of]
+        result = ClassifierTestResult(
+            predictions["test"].take(figures_of) if tested else predictions["validation"], temperature, tested
+        )
         if accelerator.is_main_process:
             facts |= {"notes": self._remarks.lines, **environment(accelerator)}
-            _write_split(config, folder, predictions, temperature, facts, parts["test"].records)
+            for name, part in predictions.items():
+                part.save(folder / f"{name}_predictions.csv")
+            _write_split(config, folder, result, facts)
         accelerator.wait_for_everyone()
-        return ClassifierTestResult(
-            predictions.get("test", predictions["validation"]), temperature, parts["test"].records
-        )
+        return result
 
     def pool(self, folder: Path, results: dict[str, ClassifierTestResult]) -> None:
         """Evaluate the folds together."""
@@ -110,27 +115,18 @@ class ClassifierTask:
         )
 
 
-def _write_split(
-    config: TrainConfig,
-    folder: Path,
-    predictions: dict[str, Predictions],
-    temperature: float,
-    facts: dict[str, Any],
-    tested: list[Record],
-) -> None:
-    for name, part in predictions.items():
-        part.save(folder / f"{name}_predictions.csv")
-    write_facts(folder, config, {"temperature": temperature, "fitted_on": "validation"}, facts)
-    if "test" in predictions:
+def _write_split(config: TrainConfig, folder: Path, result: ClassifierTestResult, facts: dict[str, Any]) -> None:
+    write_facts(folder, config, {"temperature": result.temperature, "fitted_on": "validation"}, facts)
+    if result.records:
         write_evaluation(
             folder,
-            predictions["test"],
+            result.predictions,
             title=config.title or config.name,
-            temperature=temperature,
+            temperature=result.temperature,
             n_bootstrap=config.bootstrap,
             config=shown(config),
             history_csv=folder / "history.csv",
-            picture=gallery(tested, config.input.size_px),
+            picture=gallery(result.records, config.input.size_px),
             notes=facts["notes"],
             facts=data_facts(facts["data"]),
         )

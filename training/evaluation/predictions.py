@@ -79,6 +79,12 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def take(self, places: Sequence[int]) -> "Predictions":
+        """The predictions of some pictures, at least one."""
+        rows = np.array(places, dtype=np.int64)
+        paths = tuple(self.paths[row] for row in places)
+        return Predictions(self.classes, self.labels[rows], self.logits[rows], self.groups[rows], paths)
+
     @property
     def n_groups(self) -> int:
         """Number of different groups."""

@@ -33,7 +33,8 @@ class DataConfig(Section):
     means: dict[str, dict[str, tuple[str, ...]]] = Field(
         {},
         description="Classifiers: joined dataset -> its label -> classes of `dataset` that it means; of several any is "
-        "right, and figures count the first. Labels that are not named are left out.",
+        "right. Labels that are not named are left out. Figures are not of such a set, unless it is `leave_out`; then "
+        "the first class counts.",
     )
     leave_out: str | None = Field(
         None,
