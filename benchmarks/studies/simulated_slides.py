@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--slides", type=int, default=100)
     parser.add_argument("--size", type=int, default=8192, help="side in pixels at 0.25 um/px")
+    parser.add_argument(
+        "--normal-fields", type=int, help="different normal fields on a slide; default: all of the fold"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="keep the slides")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/slide-score"))
@@ -44,7 +47,7 @@ def _one_fold(arguments: argparse.Namespace, fold: int) -> None:
     tested = json.loads((arguments.finder / f"fold-{fold}" / "run.json").read_text("utf-8"))["fields"]["test"]
     library = read_fields(arguments.fields, 0.25, [Path(name).name for name in tested])
     spec = LayoutSpec(arguments.size, arguments.size)
-    plan = CohortPlan(arguments.slides, 0.5, (1, 3), arguments.seed * 1000 + fold)
+    plan = CohortPlan(arguments.slides, 0.5, (1, 3), arguments.seed * 1000 + fold, arguments.normal_fields)
     made = make_cohort(folder, library, spec, plan)
     preset = load_preset(arguments.preset).model_copy(
         update={

@@ -37,15 +37,20 @@ class CohortPlan:
         prevalence: share of abnormal slides, 0..1.
         abnormal_fields: least and largest number of abnormal fields on an abnormal slide.
         seed: same plan and seed give the same slides.
+        normal_fields: how many different normal fields a slide is made of, drawn anew for each slide, as women differ;
+            None takes all on every slide.
     """
 
     slides: int = 1
     prevalence: float = 0.3
     abnormal_fields: tuple[int, int] = (1, 3)
     seed: int = 0
+    normal_fields: int | None = None
 
     def __post_init__(self) -> None:
         least, largest = self.abnormal_fields
+        if self.normal_fields is not None and self.normal_fields < 1:
+            raise ConfigError(f"{self.normal_fields} normal fields", expected="one or more, or null for all")
         if self.slides < 1 or not 0 <= self.prevalence <= 1 or not 1 <= least <= largest:
             raise ConfigError(
                 f"{self.slides} slides, prevalence {self.prevalence}, {least} to {largest} abnormal fields",
@@ -97,7 +102,7 @@ def make_cohort(
         name = f"slide-{number + 1:04d}"
         slide = make_slide(
             folder / f"{name}.tiff",
-            library,
+            library if plan.normal_fields is None else library.with_normal(plan.normal_fields, seed),
             spec,
             abnormal_fields=abnormal,
             seed=seed,

@@ -102,6 +102,17 @@ class FieldLibrary:
                 fix="add such fields",
             )
 
+    def with_normal(self, count: int, seed: int) -> "FieldLibrary":
+        """The abnormal fields and ``count`` of the normal ones, drawn at random (all where there are no more)."""
+        chosen = np.random.default_rng([seed, 3]).permutation(self.normal)[:count].tolist()
+        return FieldLibrary(
+            [self.fields[index] for index in sorted([*chosen, *self.abnormal])],
+            um_per_px=self.um_per_px,
+            glass=self.glass,
+            see_through=self.see_through,
+            source=self.source,
+        )
+
     def read(self, index: int) -> np.ndarray:
         """Pixels of a field, uint8 (height, width, 3) RGB; read-only, because they are kept for the next time."""
         return self._read(index)

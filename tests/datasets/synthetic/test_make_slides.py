@@ -332,8 +332,21 @@ class TestCohort:
             assert int(row["n_abnormal_nuclei"]) == sum(label != "NILM" for label in labels)
             assert row["n_abnormal_fields"] in "012" and int(row["fields"]) == len(slide.placements)
 
+    def test_each_slide_is_made_of_some_normal_fields(self, drawn):
+        some = [drawn.with_normal(2, seed) for seed in range(12)]
+        assert all(len(library.normal) == 2 and len(library.abnormal) == 2 for library in some)
+        assert len({library.fields for library in some}) == 3  # of three fields
+        assert drawn.with_normal(2, 1).fields == drawn.with_normal(2, 1).fields
+        assert drawn.with_normal(9, 0).fields == drawn.fields
+
     def test_the_plan_is_checked(self):
-        for wrong in ({"slides": 0}, {"prevalence": 1.5}, {"abnormal_fields": (3, 1)}, {"abnormal_fields": (0, 1)}):
+        for wrong in (
+            {"slides": 0},
+            {"prevalence": 1.5},
+            {"abnormal_fields": (3, 1)},
+            {"abnormal_fields": (0, 1)},
+            {"normal_fields": 0},
+        ):
             with pytest.raises(ConfigError):
                 CohortPlan(**wrong)
 
