@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from unmissed.benchmarks.studies.laboratories.left_out import report
 from unmissed.datasets import registry
 from unmissed.training.evaluation.predictions import load_predictions
 
@@ -35,9 +36,9 @@ def draw_sipakmed(root, put):
 
 
 def draw_herlev(root, put):
-    for label in classes("herlev"):
+    for number, label in enumerate(classes("herlev")):
         for index in range(5):
-            put(root / label / f"14914337{index}-149143378-001.BMP", seed=index)
+            put(root / label / f"1491433{number}{index}-149143378-001.BMP", seed=index)
 
 
 def draw_cric(root, put):
@@ -113,7 +114,7 @@ DRAWN: dict[str, tuple[Callable[..., None], int]] = {
 }
 
 FINDERS = ("nucleus-finder", "nucleus-finder-coarse")
-OWN_TEST = ("polyp-finder", "gi-landmarks", "colon-views")
+OWN_TEST = ("polyp-finder", "gi-landmarks", "colon-views", "cell-bethesda-joined")
 
 
 def check(folder: Path, outputs: int) -> None:
@@ -149,6 +150,26 @@ def test_a_recipe_trains_on_its_official_layout(go, put, tmp_path, name):
     draw(tmp_path / "set", put_another)
     go(tmp_path / "run", *SMALL, f"data.root={tmp_path / 'set'}", name=name)
     check(tmp_path / "run", outputs)
+
+
+def test_three_laboratories_are_joined_and_one_is_left_out(go, put, tmp_path, monkeypatch):
+    def put_another(path: Path, **options: object) -> None:
+        put(path, **{**options, "seed": crc32(str(path).encode())})
+
+    for name, draw in (("cric", draw_cric), ("sipakmed", draw_sipakmed), ("herlev", draw_herlev)):
+        draw(tmp_path / name, put_another)
+    monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
+    words = (*SMALL, "model.margin=0")
+    go(tmp_path / "run", *words, "data.folds=2", "data.only_folds=[0]", name="cell-bethesda-joined")
+    check(tmp_path / "run" / "fold-0", 6)
+    figures = json.loads((tmp_path / "run" / "fold-0" / "metrics.json").read_text())
+    found = load_predictions(tmp_path / "run" / "fold-0" / "test_predictions.csv")
+    own = [group for group in found.groups.tolist() if group.split("/")[0] not in ("sipakmed", "herlev")]
+    assert 0 < len(own) < len(found) and figures["overall"]["accuracy"]["n"] == len(set(own))
+    go(tmp_path / "left", *words, "data.leave_out=herlev", name="cell-bethesda-joined")
+    (first, *others) = report(tmp_path / "left")
+    assert first.startswith("herlev: 35 cells of 35 groups, abnormal AUC")
+    assert {line.split(":")[0].strip() for line in others} == set(classes("herlev"))
 
 
 def draw_cric_fields(root, put):
