@@ -40,13 +40,16 @@ def certificate(**changes: Any) -> dict[str, Any]:
         "preparation": "liquid",
         "answers": {"judge": [0.5], "known slide": [0.25]},
         "tolerance": 0.01,
+        "scanners": [""],
+        "issued": "2026-01-01",
+        "expires": "2999-12-31",
     } | changes
 
 
 def allowed_by(changes: dict[str, Any]) -> bool:
     """Whether the shipped policy would exclude slides under a certificate."""
     point = OperatingPoint(name="exclude", threshold=0.2, certificate=certificate(**changes))
-    return Exclusion.under(POLICY.model_copy(update={"operating_point": point})).refusal == ""
+    return Exclusion.under(POLICY.model_copy(update={"operating_point": point}).sealed()).refusal == ""
 
 
 def well_formed(changes: dict[str, Any]) -> bool:

@@ -1,0 +1,237 @@
+"""Issues a policy: the proof, what stands beside it, the ledger, and a certificate or the reason for none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from unmissed.datasets.basis.errors import ConfigError
+from unmissed.datasets.basis.words import unknown_name
+from unmissed.inference.cytology.certification.cases import Cases
+from unmissed.inference.cytology.certification.proof import Proof, percent, prove, scores_of_patients
+from unmissed.inference.cytology.certification.screened import ScreenedRun, check_verified
+from unmissed.inference.cytology.policy.bounds import most_missed
+from unmissed.inference.cytology.policy.certificates import Beside, Certificate, Check, mismatch
+from unmissed.inference.cytology.policy.life import DataUse, Role, confidence_to_prove, looks_before, other_role
+from unmissed.inference.cytology.policy.policy import Demand, OperatingPoint, Policy
+
+GRADES = ("ASC-US", "LSIL", "HSIL")
+"""Certificates beside the main one: this grade and worse ones."""
+TOLERANCE = 0.001
+"""How far a known answer elsewhere may be from that where the proof was made."""
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What came of it.
+
+    Attributes:
+        policy: sealed; it excludes nothing where ``refusal`` says why.
+        proof: the main claim.
+        beside: for parts of the patients.
+        refusal: why nothing may be excluded; empty when something may.
+        looks: how often the data had been looked at before.
+        notes: what the reader should know.
+        below: share of the slides with truth negative that score below the threshold.
+    """
+
+    policy: Policy
+    proof: Proof
+    beside: tuple[Beside, ...]
+    refusal: str
+    looks: int
+    notes: tuple[str, ...]
+    below: float
+
+
+def issue(
+    cases: Cases,
+    run: ScreenedRun | None,
+    base: Policy,
+    name: str,
+    *,
+    demand: Demand,
+    by: Sequence[str] = (),
+    valid_days: int = 365,
+    today: date | None = None,
+) -> Issued:
+    """Prove a threshold and write a policy around it.
+
+    Args:
+        cases: slides with score and truth.
+        run: what the scores were made with; without it nothing is certified.
+        base: the rules, and the ledger and life of the policy that is replaced.
+        name: of the new policy.
+        demand: the claim.
+        by: "site" and "scanner": certificates for each of them beside the main one.
+        valid_days: how long it holds.
+        today: None asks this machine.
+
+    Raises:
+        ConfigError: The data were used in another role before, a column is missing, or the run's slides were screened
+            in different ways.
+    """
+    day = today or date.today()
+    for column in by:
+        if column not in cases.groups:
+            raise unknown_name(ConfigError, "column", column, [*cases.groups], otherwise="add it to the table")
+    hashes = {role: cases.hashes(role) for role in Role if cases.in_role(role).any()}
+    if Role.CALIBRATE not in hashes:
+        raise ConfigError("no slide has the role calibrate", expected="slides that prove the threshold")
+    for role, (sha256, _) in hashes.items():
+        if _has_positives(cases, role) and (used := other_role(base.ledger, sha256, role)):
+            raise ConfigError(
+                f"the data with the role {role} were used on {used.day} with the role {used.role}",
+                expected="other patients in each role",
+                fix="use data that had no part in choosing or proving",
+            )
+    positives_hash, data_hash = hashes[Role.CALIBRATE]
+    looks = looks_before(base.ledger, positives_hash, data_hash, demand.sensitivity)
+    confidence = confidence_to_prove(demand.confidence, looks)
+    trials = cases.positive & cases.in_role(Role.CALIBRATE) & ~np.isnan(cases.scores)
+    proof = _prove(cases, trials, demand.sensitivity, confidence)
+    beside = _beside(cases, trials, by, base, proof)
+    check = _check(cases, hashes, proof)
+    refusal = proof.refusal or _contradicted(check, proof)
+    if not refusal and run is None:
+        refusal = "the scores are tied to no models: name the triage run that made them with --run"
+    notes = _notes(cases, trials, looks, demand, confidence)
+    certificate = None
+    if not refusal and run is not None:
+        certificate = _certificate(cases, run, proof, beside, check, data_hash, day, valid_days, notes)
+    uses = [
+        DataUse(
+            day=day,
+            role=role,
+            cases_sha256=sha256,
+            data_sha256=everything,
+            positives=len(np.unique(cases.patients[cases.positive & cases.in_role(role)])),
+            sensitivity=demand.sensitivity,
+            outcome=refusal or "certified",
+        )
+        for role, (sha256, everything) in hashes.items()
+    ]
+    point = certificate and OperatingPoint(
+        name=f"sensitivity {percent(demand.sensitivity)}",
+        threshold=proof.threshold,
+        certificate=certificate.model_dump(mode="json"),
+    )
+    changes = {"name": name, "operating_point": point, "demand": demand, "ledger": (*base.ledger, *uses), "life": ()}
+    negative = ~cases.positive & cases.in_role(Role.CALIBRATE)
+    below = float(np.mean(cases.scores[negative] < proof.threshold)) if negative.any() else 0.0
+    return Issued(base.model_copy(update=changes).sealed(), proof, beside, refusal, looks, notes, below)
+
+
+def _has_positives(cases: Cases, role: Role) -> bool:
+    """Without any the hash is that of nothing, which all such data share."""
+    return bool((cases.positive & cases.in_role(role)).any())
+
+
+def _prove(cases: Cases, trials: np.ndarray, sensitivity: float, confidence: float) -> Proof:
+    return prove(scores_of_patients(cases.patients[trials], cases.scores[trials]), sensitivity, confidence)
+
+
+def _missed(cases: Cases, trials: np.ndarray, threshold: float) -> tuple[int, int]:
+    scores = scores_of_patients(cases.patients[trials], cases.scores[trials])
+    return len(scores), int(np.count_nonzero(scores < threshold))
+
+
+def _beside(cases: Cases, trials: np.ndarray, by: Sequence[str], base: Policy, main: Proof) -> tuple[Beside, ...]:
+    """The same claim for every grade, and for every site and scanner that was asked for, each on its own."""
+    parts: list[tuple[str, np.ndarray]] = []
+    if (grades := cases.groups.get("grade")) is not None:
+        order = {grade: place for place, grade in enumerate(base.grade.severity)}
+        unknown = [name for name in grades.names if name and name not in order]
+        if unknown:
+            raise unknown_name(ConfigError, "grade", unknown[0], [*order])
+        severity = np.array([order.get(name, 0) for name in grades.names])[grades.codes]
+        parts += [(f"grade {grade}+", severity >= order[grade]) for grade in GRADES if grade in order]
+    for column in by:
+        of = cases.groups[column]
+        parts += [(f"{column} {name or '(none)'}", of.codes == code) for code, name in enumerate(of.names)]
+    found = []
+    for name, part in parts:
+        own = _prove(cases, trials & part, main.sensitivity, main.confidence)
+        _, missed = _missed(cases, trials & part, main.threshold)
+        found.append(Beside(of=name, positives=own.positives, missed=missed, threshold=own.threshold))
+    return tuple(found)
+
+
+def _check(cases: Cases, hashes: dict[Role, tuple[str, str]], proof: Proof) -> Check | None:
+    if Role.CHECK not in hashes or not proof.threshold:
+        return None
+    trials = cases.positive & cases.in_role(Role.CHECK) & ~np.isnan(cases.scores)
+    positives, missed = _missed(cases, trials, proof.threshold)
+    return Check(positives=positives, missed=missed, data_sha256=hashes[Role.CHECK][1])
+
+
+def _contradicted(check: Check | None, proof: Proof) -> str:
+    """Why the check speaks against the claim: more misses than a true claim gives in 95 of 100 checks."""
+    if check is None or not check.missed:
+        return ""
+    # P(missed or more | claim) < 1 - confidence, asked as: are the found ones too few?
+    found = check.positives - check.missed
+    if most_missed(check.positives, 1.0 - proof.sensitivity, proof.confidence) < found:
+        return ""
+    return (
+        f"the check misses {check.missed:,} of {check.positives:,} positive patients, too many for a sensitivity of "
+        f"{percent(proof.sensitivity)}: they are not like those that proved the threshold"
+    )
+
+
+def _notes(cases: Cases, trials: np.ndarray, looks: int, demand: Demand, confidence: float) -> tuple[str, ...]:
+    notes = []
+    if not cases.knows_patients:
+        notes.append("the table names no patients: each slide counts as one, too strong where patients have several")
+    left_out = int((cases.positive & cases.in_role(Role.CALIBRATE) & ~trials).sum())
+    if left_out:
+        notes.append(f"{left_out:,} positive slides have no score or are never excluded, and are no trials")
+    if looks:
+        notes.append(
+            f"look {looks + 1} at the same positive patients: proved at {percent(confidence)} instead of "
+            f"{percent(demand.confidence)}, because each look spends them"
+        )
+    return tuple(notes)
+
+
+def _certificate(
+    cases: Cases,
+    run: ScreenedRun,
+    proof: Proof,
+    beside: tuple[Beside, ...],
+    check: Check | None,
+    data_sha256: str,
+    day: date,
+    valid_days: int,
+    notes: tuple[str, ...],
+) -> Certificate:
+    """Tie the proof to what all slides of the run were screened with."""
+    slide, first = next(iter(run.conditions.items()))
+    check_verified(slide, first)
+    certificate = Certificate(
+        sensitivity_bound=proof.sensitivity,
+        confidence=proof.confidence,
+        positives=proof.positives,
+        missed=proof.missed,
+        data_sha256=data_sha256,
+        threshold=proof.threshold,
+        models=dict(first.models),
+        preset=dict(first.preset),
+        runtime=first.runtime,
+        preparation=first.preparation,
+        answers={role: list(values) for role, values in first.answers.items()},
+        tolerance=TOLERANCE,
+        scanners=run.scanners,
+        issued=day,
+        expires=day + timedelta(days=valid_days),
+        truth=cases.truth,
+        sites=cases.groups["site"].names if "site" in cases.groups else (),
+        beside=beside,
+        check=check,
+        notes=notes,
+    )
+    for slide, conditions in run.conditions.items():
+        if other := mismatch(certificate, conditions):
+            raise ConfigError(f"the slides of the run were screened in different ways: {slide}: {other}")
+    return certificate
