@@ -12,16 +12,16 @@ from unmissed.datasets.basis.errors import ExitCode
 if TYPE_CHECKING:
     from unmissed.inference.cytology.certification.issue import Issued
 
-_ISSUE = "issue"
-
 
 class _IssueByDefault(TyperGroup):
     """`unmissed certify SCORES.csv` is `unmissed certify issue SCORES.csv`."""
 
+    default = "issue"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the name of the command in front of a table or an option."""
         if args and args[0] not in (*self.commands, "-h", "--help"):
-            args = [_ISSUE, *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 
@@ -39,7 +39,7 @@ _Policy = Annotated[Path, typer.Argument(metavar="POLICY", help="A policy that `
 _Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the policy.")]
 
 
-@app.command(_ISSUE)
+@app.command()
 def issue(
     scores: Annotated[
         Path, typer.Argument(metavar="SCORES", help="CSV with slide, score, truth; or the folder of a triage run.")
@@ -66,6 +66,10 @@ def issue(
     by: Annotated[
         list[_Part] | None, typer.Option("--by", help="Certificates for each of them, too; may be repeated.")
     ] = None,
+    every_grade: Annotated[
+        bool,
+        typer.Option("--every-grade", help="A threshold that each single grade proves, so that no case mix breaks it."),
+    ] = False,
     valid_days: Annotated[int, typer.Option(min=1, max=3650, help="Days until the certificate expires.")] = 365,
 ) -> None:
     """Find the highest threshold at which the data prove the sensitivity, and write a policy with its certificate.
@@ -85,6 +89,7 @@ def issue(
         policy=policy,
         truth_column=truth_column,
         by=[part.value for part in by or ()],
+        every_grade=every_grade,
         valid_days=valid_days,
     )
     _print(issued, output)

@@ -22,6 +22,7 @@ _POSITIVE = {
 }
 # Tables have scores with six digits, as worklist.csv does: the score itself may be this much lower.
 _ROUNDED = 5e-7
+_AT_ONCE = 50_000  # rows
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,23 @@ class Cases:
 
         The order of the rows does not count.
         """
-        cases, everything = hashlib.sha256(), hashlib.sha256()
-        slides, patients, scores, positive = self.slides, self.patients.tolist(), self.scores.tolist(), self.positive
-        chosen = np.flatnonzero(self.in_role(role)).tolist()
-        for i in sorted(chosen, key=slides.__getitem__):
-            who = f"{self.patient_names[patients[i]]}\t{slides[i]}\n".encode("utf-8", "surrogatepass")
-            if positive[i]:
-                cases.update(who)
-            everything.update(b"%s%r\t%d\n" % (who, scores[i], positive[i]))
+        chosen = np.flatnonzero(self.in_role(role))
+        order = np.array(sorted(chosen.tolist(), key=self.slides.__getitem__), dtype=int)
+        cases = self._hash(order[self.positive[order]])
+        everything = self._hash(order)
+        everything.update(self.scores[order].astype("<f8").tobytes() + self.positive[order].tobytes())
         return cases.hexdigest(), everything.hexdigest()
+
+    def _hash(self, order: np.ndarray) -> "hashlib._Hash":
+        """Of patients and slides, in an order."""
+        found = hashlib.sha256()
+        slides, names = self.slides, self.patient_names
+        for start in range(0, len(order), _AT_ONCE):
+            part = order[start : start + _AT_ONCE]
+            pairs = zip(part.tolist(), self.patients[part].tolist(), strict=True)
+            lines = [f"{names[patient]}\t{slides[slide]}\n" for slide, patient in pairs]
+            found.update("".join(lines).encode("utf-8", "surrogatepass"))
+        return found
 
 
 def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None] | None = None) -> Cases:
@@ -98,14 +107,15 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
     slides: list[str] = []
     patient_of: dict[str, int] = {}
     patients, found, positive = array("i"), array("d"), array("b")
+    at_slide, at_truth, at_patient = at["slide"], at[truth], at.get("patient", at["slide"])
+    places = [(at[name], names, codes[name].append) for name, names in columns.items()]
     for line, cells in rows:
-        slide = cells[at["slide"]].strip()
-        patient = cells[at["patient"]].strip() if "patient" in at else slide
+        slide, patient = cells[at_slide].strip(), cells[at_patient].strip()
         if not slide or not patient:
             raise _wrong(path, line, f"has no {'patient' if slide else 'slide'}", "a name in every row")
-        known = _POSITIVE.get(cells[at[truth]].strip().lower())
+        known = _POSITIVE.get(cells[at_truth].strip().lower())
         if known is None:
-            raise _truth_error(path, line, slide, truth, cells[at[truth]])
+            raise _truth_error(path, line, slide, truth, cells[at_truth])
         if scores is None:
             found.append(_score(path, line, slide, cells[at["score"]]))
         elif slide in scores:
@@ -116,8 +126,9 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
         slides.append(slide)
         patients.append(patient_of.setdefault(patient, len(patient_of)))
         positive.append(known)
-        for name, names in columns.items():
-            codes[name].append(names.setdefault(cells[at[name]].strip(), len(names)))
+        for place, names, append in places:
+            code = names.get(cell := cells[place])
+            append(names.setdefault(cell.strip(), len(names)) if code is None else code)
     _check_slides(path, slides, scores)
     return Cases(
         slides=slides,

@@ -34,6 +34,7 @@ def certify(
     policy: str | None = None,
     truth_column: str = TRUTH,
     by: Sequence[str] = (),
+    every_grade: bool = False,
     valid_days: int = 365,
 ) -> Issued:
     """Prove a threshold from scored slides, and write a policy: one that excludes, or one that says why not.
@@ -47,6 +48,7 @@ def certify(
         policy: name or path of the rules; None takes those of ``output``, or `screening`.
         truth_column: says who is positive.
         by: "site" and "scanner".
+        every_grade: a threshold that every grade proves for itself.
         valid_days: how long the certificate holds.
 
     Raises:
@@ -74,7 +76,9 @@ def certify(
         sensitivity=base.demand.sensitivity if sensitivity is None else sensitivity,
         confidence=base.demand.confidence if confidence is None else confidence,
     )
-    issued = issue(cases, screened, base, output.stem, demand=demand, by=by, valid_days=valid_days)
+    issued = issue(
+        cases, screened, base, output.stem, demand=demand, by=by, every_grade=every_grade, valid_days=valid_days
+    )
     write_policy(output, issued.policy)
     return issued
 

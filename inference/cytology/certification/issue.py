@@ -1,23 +1,23 @@
 """Issues a policy: the proof, what stands beside it, the ledger, and a certificate or the reason for none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.words import unknown_name
 from unmissed.inference.cytology.certification.cases import Cases
-from unmissed.inference.cytology.certification.proof import Proof, percent, prove, scores_of_patients
+from unmissed.inference.cytology.certification.parts import missed_at, prove_cases, trials_by, trials_of_grades
+from unmissed.inference.cytology.certification.proof import Proof, percent
 from unmissed.inference.cytology.certification.screened import ScreenedRun, check_verified
 from unmissed.inference.cytology.policy.bounds import most_missed
 from unmissed.inference.cytology.policy.certificates import Beside, Certificate, Check, mismatch
 from unmissed.inference.cytology.policy.life import DataUse, Role, confidence_to_prove, looks_before, other_role
 from unmissed.inference.cytology.policy.policy import Demand, OperatingPoint, Policy
 
-GRADES = ("ASC-US", "LSIL", "HSIL")
-"""Certificates beside the main one: this grade and worse ones."""
+Hashes = dict[Role, tuple[str, str]]
+"""Role -> as of ``Cases.hashes``."""
 TOLERANCE = 0.001
 """How far a known answer elsewhere may be from that where the proof was made."""
 
@@ -53,6 +53,7 @@ def issue(
     *,
     demand: Demand,
     by: Sequence[str] = (),
+    every_grade: bool = False,
     valid_days: int = 365,
     today: date | None = None,
 ) -> Issued:
@@ -65,6 +66,7 @@ def issue(
         name: of the new policy.
         demand: the claim.
         by: "site" and "scanner": certificates for each of them beside the main one.
+        every_grade: a threshold that every single grade proves for itself, so that no case mix breaks it.
         valid_days: how long it holds.
         today: None asks this machine.
 
@@ -73,10 +75,50 @@ def issue(
             in different ways.
     """
     day = today or date.today()
-    for column in by:
-        if column not in cases.groups:
-            raise unknown_name(ConfigError, "column", column, [*cases.groups], otherwise="add it to the table")
     hashes = {role: cases.hashes(role) for role in Role if cases.in_role(role).any()}
+    _check_roles(cases, hashes, base)
+    looks = looks_before(base.ledger, *hashes[Role.CALIBRATE], demand.sensitivity)
+    confidence = confidence_to_prove(demand.confidence, looks)
+    trials = cases.positive & cases.in_role(Role.CALIBRATE) & ~np.isnan(cases.scores)
+    proof = prove_cases(cases, trials, demand.sensitivity, confidence)
+    refusal = proof.refusal
+    if every_grade:
+        proof, refusal = _held_by_all(cases, trials, proof)
+    beside = tuple(
+        Beside(
+            of=name,
+            positives=(own := prove_cases(cases, part, demand.sensitivity, confidence)).positives,
+            missed=missed_at(cases, part, proof.threshold)[1],
+            threshold=own.threshold,
+        )
+        for name, part in {
+            **trials_of_grades(cases, trials, base.grade.severity),
+            **trials_by(cases, trials, by),
+        }.items()
+    )
+    check = _check(cases, hashes, proof)
+    refusal = refusal or _contradicted(check, proof)
+    if not refusal and run is None:
+        refusal = "the scores are tied to no models: name the triage run that made them with --run"
+    notes = _notes(cases, trials, looks, demand, confidence)
+    point = None
+    if not refusal and run is not None:
+        certificate = _certificate(
+            cases, run, proof, beside, check, hashes[Role.CALIBRATE][1], (day, day + timedelta(days=valid_days)), notes
+        )
+        point = OperatingPoint(
+            name=f"sensitivity {percent(demand.sensitivity)}",
+            threshold=proof.threshold,
+            certificate=certificate.model_dump(mode="json"),
+        )
+    uses = _uses(cases, hashes, day, demand, refusal or "certified")
+    changes = {"name": name, "operating_point": point, "demand": demand, "ledger": (*base.ledger, *uses), "life": ()}
+    negative = ~cases.positive & cases.in_role(Role.CALIBRATE)
+    below = float(np.mean(cases.scores[negative] < proof.threshold)) if negative.any() else 0.0
+    return Issued(base.model_copy(update=changes).sealed(), proof, beside, refusal, looks, notes, below)
+
+
+def _check_roles(cases: Cases, hashes: Hashes, base: Policy) -> None:
     if Role.CALIBRATE not in hashes:
         raise ConfigError("no slide has the role calibrate", expected="slides that prove the threshold")
     for role, (sha256, _) in hashes.items():
@@ -86,21 +128,11 @@ def issue(
                 expected="other patients in each role",
                 fix="use data that had no part in choosing or proving",
             )
-    positives_hash, data_hash = hashes[Role.CALIBRATE]
-    looks = looks_before(base.ledger, positives_hash, data_hash, demand.sensitivity)
-    confidence = confidence_to_prove(demand.confidence, looks)
-    trials = cases.positive & cases.in_role(Role.CALIBRATE) & ~np.isnan(cases.scores)
-    proof = _prove(cases, trials, demand.sensitivity, confidence)
-    beside = _beside(cases, trials, by, base, proof)
-    check = _check(cases, hashes, proof)
-    refusal = proof.refusal or _contradicted(check, proof)
-    if not refusal and run is None:
-        refusal = "the scores are tied to no models: name the triage run that made them with --run"
-    notes = _notes(cases, trials, looks, demand, confidence)
-    certificate = None
-    if not refusal and run is not None:
-        certificate = _certificate(cases, run, proof, beside, check, data_hash, day, valid_days, notes)
-    uses = [
+
+
+def _uses(cases: Cases, hashes: Hashes, day: date, demand: Demand, outcome: str) -> list[DataUse]:
+    """The lines of the ledger."""
+    return [
         DataUse(
             day=day,
             role=role,
@@ -108,19 +140,10 @@ def issue(
             data_sha256=everything,
             positives=len(np.unique(cases.patients[cases.positive & cases.in_role(role)])),
             sensitivity=demand.sensitivity,
-            outcome=refusal or "certified",
+            outcome=outcome,
         )
         for role, (sha256, everything) in hashes.items()
     ]
-    point = certificate and OperatingPoint(
-        name=f"sensitivity {percent(demand.sensitivity)}",
-        threshold=proof.threshold,
-        certificate=certificate.model_dump(mode="json"),
-    )
-    changes = {"name": name, "operating_point": point, "demand": demand, "ledger": (*base.ledger, *uses), "life": ()}
-    negative = ~cases.positive & cases.in_role(Role.CALIBRATE)
-    below = float(np.mean(cases.scores[negative] < proof.threshold)) if negative.any() else 0.0
-    return Issued(base.model_copy(update=changes).sealed(), proof, beside, refusal, looks, notes, below)
 
 
 def _has_positives(cases: Cases, role: Role) -> bool:
@@ -128,41 +151,25 @@ def _has_positives(cases: Cases, role: Role) -> bool:
     return bool((cases.positive & cases.in_role(role)).any())
 
 
-def _prove(cases: Cases, trials: np.ndarray, sensitivity: float, confidence: float) -> Proof:
-    return prove(scores_of_patients(cases.patients[trials], cases.scores[trials]), sensitivity, confidence)
+def _held_by_all(cases: Cases, trials: np.ndarray, main: Proof) -> tuple[Proof, str]:
+    """The main claim at the lowest threshold that each single grade proves, and why there is none.
+
+    With it the sensitivity holds for every case mix of these grades, at the same confidence: it is wrong only where the
+    threshold of the grade that truly bears the least is, and that grade alone is wrong with 1 - confidence.
+    """
+    parts = {name: part for name, part in trials_by(cases, trials, ["grade"]).items() if part.any()}
+    proofs = {name: prove_cases(cases, part, main.sensitivity, main.confidence) for name, part in parts.items()}
+    refusal = "; ".join(f"{name}: {proof.refusal}" for name, proof in proofs.items() if proof.refusal)
+    threshold = min(proof.threshold for proof in (main, *proofs.values()))
+    missed = missed_at(cases, trials, threshold)[1]
+    return replace(main, threshold=threshold, missed=missed), main.refusal or refusal
 
 
-def _missed(cases: Cases, trials: np.ndarray, threshold: float) -> tuple[int, int]:
-    scores = scores_of_patients(cases.patients[trials], cases.scores[trials])
-    return len(scores), int(np.count_nonzero(scores < threshold))
-
-
-def _beside(cases: Cases, trials: np.ndarray, by: Sequence[str], base: Policy, main: Proof) -> tuple[Beside, ...]:
-    """The same claim for every grade, and for every site and scanner that was asked for, each on its own."""
-    parts: list[tuple[str, np.ndarray]] = []
-    if (grades := cases.groups.get("grade")) is not None:
-        order = {grade: place for place, grade in enumerate(base.grade.severity)}
-        unknown = [name for name in grades.names if name and name not in order]
-        if unknown:
-            raise unknown_name(ConfigError, "grade", unknown[0], [*order])
-        severity = np.array([order.get(name, 0) for name in grades.names])[grades.codes]
-        parts += [(f"grade {grade}+", severity >= order[grade]) for grade in GRADES if grade in order]
-    for column in by:
-        of = cases.groups[column]
-        parts += [(f"{column} {name or '(none)'}", of.codes == code) for code, name in enumerate(of.names)]
-    found = []
-    for name, part in parts:
-        own = _prove(cases, trials & part, main.sensitivity, main.confidence)
-        _, missed = _missed(cases, trials & part, main.threshold)
-        found.append(Beside(of=name, positives=own.positives, missed=missed, threshold=own.threshold))
-    return tuple(found)
-
-
-def _check(cases: Cases, hashes: dict[Role, tuple[str, str]], proof: Proof) -> Check | None:
+def _check(cases: Cases, hashes: Hashes, proof: Proof) -> Check | None:
     if Role.CHECK not in hashes or not proof.threshold:
         return None
     trials = cases.positive & cases.in_role(Role.CHECK) & ~np.isnan(cases.scores)
-    positives, missed = _missed(cases, trials, proof.threshold)
+    positives, missed = missed_at(cases, trials, proof.threshold)
     return Check(positives=positives, missed=missed, data_sha256=hashes[Role.CHECK][1])
 
 
@@ -202,8 +209,7 @@ def _certificate(
     beside: tuple[Beside, ...],
     check: Check | None,
     data_sha256: str,
-    day: date,
-    valid_days: int,
+    days: tuple[date, date],
     notes: tuple[str, ...],
 ) -> Certificate:
     """Tie the proof to what all slides of the run were screened with."""
@@ -223,8 +229,8 @@ def _certificate(
         answers={role: list(values) for role, values in first.answers.items()},
         tolerance=TOLERANCE,
         scanners=run.scanners,
-        issued=day,
-        expires=day + timedelta(days=valid_days),
+        issued=days[0],
+        expires=days[1],
         truth=cases.truth,
         sites=cases.groups["site"].names if "site" in cases.groups else (),
         beside=beside,

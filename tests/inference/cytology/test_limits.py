@@ -167,7 +167,7 @@ LIMITS = [
     ),
     Limit(
         "2,995 positives without a miss",
-        "policy/certificates.py: return 1.0 - high",
+        "policy/bounds.py: return 1.0 - high",
         "Clopper and Pearson, Biometrika 1934: they prove 99.9 % at 95 %",
         allowed_by,
         ({"positives": 2994}, False),

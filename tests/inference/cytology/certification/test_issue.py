@@ -237,3 +237,22 @@ class TestNothingWithoutProof:
         missed = sum(score < found.proof.threshold for score in lowest.values())
         scipy_binom = pytest.importorskip("scipy.stats").binom
         assert scipy_binom.cdf(missed, len(lowest), 0.1) <= 0.1 + 1e-12
+
+
+class TestEveryGrade:
+    def test_the_lowest_threshold_that_a_grade_proves(self, tmp_path):
+        low = rows(310, first=2000, grade="LSIL").replace("0.3,1", "0.2,1")
+        text = rows(2000) + low.replace("0.2,1", "0.05,1", 12)
+        loose, strict = issued(tmp_path, text), issued(tmp_path, text, every_grade=True)
+        assert loose.proof.threshold == pytest.approx(0.2, abs=2e-6)
+        assert strict.proof.threshold == pytest.approx(0.05, abs=2e-6) and strict.proof.missed == 0
+
+    def test_a_grade_with_too_few_refuses(self, tmp_path):
+        found = issued(tmp_path, rows(400) + rows(5, first=400, grade="LSIL"), every_grade=True)
+        assert "grade LSIL: 5 positive patients" in found.refusal and not excluded(found.policy)
+
+    def test_without_grades(self, tmp_path):
+        path = tmp_path / "plain.csv"
+        path.write_text("slide,score,truth\na,0.5,1\n")
+        with pytest.raises(ConfigError, match="no column 'grade'"):
+            issue(read_cases(path), RUN, BASE, "mine", demand=DEMAND, every_grade=True)
