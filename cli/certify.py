@@ -70,6 +70,10 @@ def issue(
         bool,
         typer.Option("--every-grade", help="A threshold that each single grade proves, so that no case mix breaks it."),
     ] = False,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.5, help="Share of positive slides in routine.", show_default="that of the data"),
+    ] = None,
     valid_days: Annotated[int, typer.Option(min=1, max=3650, help="Days until the certificate expires.")] = 365,
 ) -> None:
     """Find the highest threshold at which the data prove the sensitivity, and write a policy with its certificate.
@@ -90,6 +94,7 @@ def issue(
         truth_column=truth_column,
         by=[part.value for part in by or ()],
         every_grade=every_grade,
+        prevalence=prevalence,
         valid_days=valid_days,
     )
     _print(issued, output)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from unmissed.benchmarks.studies.proofs.drift_alarms import noticed
 from unmissed.benchmarks.studies.proofs.miss_rates import SETTINGS, Setting, exact_share, share_wrong, true_miss_rate
 
 
@@ -30,3 +31,9 @@ class TestMissRates:
 
         drawn = np.mean(ndtr(lowest) < 0.6)
         assert true_miss_rate(np.array([0.6]), setting)[0] == pytest.approx(drawn, abs=0.004)
+
+
+class TestDriftAlarms:
+    def test_a_shift_is_noticed_and_no_shift_is_not(self):
+        assert noticed(8, 500, 0.4)[1] > 0.9
+        assert noticed(8, 500, 0.0)[1] < 0.3

@@ -35,6 +35,7 @@ def certify(
     truth_column: str = TRUTH,
     by: Sequence[str] = (),
     every_grade: bool = False,
+    prevalence: float | None = None,
     valid_days: int = 365,
 ) -> Issued:
     """Prove a threshold from scored slides, and write a policy: one that excludes, or one that says why not.
@@ -49,6 +50,7 @@ def certify(
         truth_column: says who is positive.
         by: "site" and "scanner".
         every_grade: a threshold that every grade proves for itself.
+        prevalence: share of positive slides in routine; None takes that of the data.
         valid_days: how long the certificate holds.
 
     Raises:
@@ -77,7 +79,15 @@ def certify(
         confidence=base.demand.confidence if confidence is None else confidence,
     )
     issued = issue(
-        cases, screened, base, output.stem, demand=demand, by=by, every_grade=every_grade, valid_days=valid_days
+        cases,
+        screened,
+        base,
+        output.stem,
+        demand=demand,
+        by=by,
+        every_grade=every_grade,
+        prevalence=prevalence,
+        valid_days=valid_days,
     )
     write_policy(output, issued.policy)
     return issued

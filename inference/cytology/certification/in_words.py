@@ -80,6 +80,10 @@ def _certificate(certificate: Certificate) -> Iterator[str]:
     yield f"模型：{models}；运行环境 {certificate.runtime}；预设 {certificate.preset.get('name', '')}。"
     yield "Void with any other model, preset, runtime, preparation or scanner, or where known answers differ."
     yield "更换模型、预设、运行环境、制片方式或扫描仪，或已知答案不一致时，证书无效。"
+    if certificate.reference:
+        slides = max(part.slides for part in certificate.reference.values())
+        yield f"Watched for drift: {', '.join(certificate.reference)}, against {slides:,.0f} slides."
+        yield f"偏移监测：{'、'.join(certificate.reference)}，参照 {slides:,.0f} 张玻片。"
     for note in certificate.notes:
         yield f"Note: {note}."
 

@@ -10,16 +10,15 @@ from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.certification.cases import Cases
 from unmissed.inference.cytology.certification.parts import missed_at, prove_cases, trials_by, trials_of_grades
 from unmissed.inference.cytology.certification.proof import Proof, percent
-from unmissed.inference.cytology.certification.screened import ScreenedRun, check_verified
+from unmissed.inference.cytology.certification.screened import ScreenedRun
+from unmissed.inference.cytology.certification.tying import tied
 from unmissed.inference.cytology.policy.bounds import most_missed
-from unmissed.inference.cytology.policy.certificates import Beside, Certificate, Check, mismatch
+from unmissed.inference.cytology.policy.certificates import Beside, Check
 from unmissed.inference.cytology.policy.life import DataUse, Role, confidence_to_prove, looks_before, other_role
 from unmissed.inference.cytology.policy.policy import Demand, OperatingPoint, Policy
 
 Hashes = dict[Role, tuple[str, str]]
 """Role -> as of ``Cases.hashes``."""
-TOLERANCE = 0.001
-"""How far a known answer elsewhere may be from that where the proof was made."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ def issue(
     demand: Demand,
     by: Sequence[str] = (),
     every_grade: bool = False,
+    prevalence: float | None = None,
     valid_days: int = 365,
     today: date | None = None,
 ) -> Issued:
@@ -67,6 +67,7 @@ def issue(
         demand: the claim.
         by: "site" and "scanner": certificates for each of them beside the main one.
         every_grade: a threshold that every single grade proves for itself, so that no case mix breaks it.
+        prevalence: share of positive slides in routine; None takes that of the data.
         valid_days: how long it holds.
         today: None asks this machine.
 
@@ -103,8 +104,16 @@ def issue(
     notes = _notes(cases, trials, looks, demand, confidence)
     point = None
     if not refusal and run is not None:
-        certificate = _certificate(
-            cases, run, proof, beside, check, hashes[Role.CALIBRATE][1], (day, day + timedelta(days=valid_days)), notes
+        certificate = tied(
+            cases,
+            run,
+            proof,
+            beside,
+            check,
+            hashes[Role.CALIBRATE][1],
+            (day, day + timedelta(days=valid_days)),
+            notes,
+            prevalence,
         )
         point = OperatingPoint(
             name=f"sensitivity {percent(demand.sensitivity)}",
@@ -200,44 +209,3 @@ def _notes(cases: Cases, trials: np.ndarray, looks: int, demand: Demand, confide
             f"{percent(demand.confidence)}, because each look spends them"
         )
     return tuple(notes)
-
-
-def _certificate(
-    cases: Cases,
-    run: ScreenedRun,
-    proof: Proof,
-    beside: tuple[Beside, ...],
-    check: Check | None,
-    data_sha256: str,
-    days: tuple[date, date],
-    notes: tuple[str, ...],
-) -> Certificate:
-    """Tie the proof to what all slides of the run were screened with."""
-    slide, first = next(iter(run.conditions.items()))
-    check_verified(slide, first)
-    certificate = Certificate(
-        sensitivity_bound=proof.sensitivity,
-        confidence=proof.confidence,
-        positives=proof.positives,
-        missed=proof.missed,
-        data_sha256=data_sha256,
-        threshold=proof.threshold,
-        models=dict(first.models),
-        preset=dict(first.preset),
-        runtime=first.runtime,
-        preparation=first.preparation,
-        answers={role: list(values) for role, values in first.answers.items()},
-        tolerance=TOLERANCE,
-        scanners=run.scanners,
-        issued=days[0],
-        expires=days[1],
-        truth=cases.truth,
-        sites=cases.groups["site"].names if "site" in cases.groups else (),
-        beside=beside,
-        check=check,
-        notes=notes,
-    )
-    for slide, conditions in run.conditions.items():
-        if other := mismatch(certificate, conditions):
-            raise ConfigError(f"the slides of the run were screened in different ways: {slide}: {other}")
-    return certificate

@@ -1,13 +1,14 @@
 """A finished triage run, as the ground of a certificate: scores, and what they were made with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import plain_values
 from unmissed.inference.cytology.policy.certificates import KNOWN_SLIDE, ScreeningConditions
 from unmissed.inference.cytology.policy.dispositions import Case, could_be_excluded
+from unmissed.inference.cytology.policy.drift import measures_of
 from unmissed.inference.cytology.policy.policy import Policy, preparation_named
 from unmissed.inference.cytology.results.reading import read_slide_result
 
@@ -20,10 +21,12 @@ class ScreenedRun:
         scores: slide -> score; None for one that would never be excluded (too few cells, a doubt ...), so that it can
             be no trial. Slides without a result are missing.
         conditions: slide -> what it was screened with.
+        measures: slide -> what is watched for drift.
     """
 
     scores: Mapping[str, float | None]
     conditions: Mapping[str, ScreeningConditions]
+    measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def scanners(self) -> tuple[str, ...]:
@@ -42,7 +45,7 @@ def read_run(folder: Path, policy: Policy) -> ScreenedRun:
         ConfigError: There are no results, or they were made under other rules.
         ResultError: A result is damaged.
     """
-    scores, conditions = {}, {}
+    scores, conditions, measures = {}, {}, {}
     for path in sorted(folder.glob("slides/*/result.json")):
         result = read_slide_result(path.parent)
         made = ScreeningConditions.from_provenance(result.provenance)
@@ -50,11 +53,12 @@ def read_run(folder: Path, policy: Policy) -> ScreenedRun:
         case = Case.from_result(result, result.slide, policy, preparation_named(made.preparation))
         scores[result.slide] = case.score if could_be_excluded(case, policy) else None
         conditions[result.slide] = made
+        measures[result.slide] = measures_of(result)
     if not scores:
         raise ConfigError(
             f"{folder} holds no results", expected="the output folder of `unmissed triage`", fix="check the path"
         )
-    return ScreenedRun(scores, conditions)
+    return ScreenedRun(scores, conditions, measures)
 
 
 def check_verified(slide: str, conditions: ScreeningConditions) -> None:

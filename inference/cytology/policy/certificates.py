@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from unmissed.datasets.basis.words import problems
 from unmissed.inference.cytology.policy.bounds import sensitivity_lower_bound
+from unmissed.inference.cytology.policy.drift import Distribution
 from unmissed.models.cards import Sha256
 
 KNOWN_SLIDE = "known slide"  # role of the whole chain among the answers
@@ -65,6 +66,9 @@ class Certificate(_Part):
     sites: tuple[str, ...] = Field((), description="Where the slides come from; for the reader, compared with nothing.")
     beside: tuple[Beside, ...] = ()
     check: Check | None = None
+    reference: dict[str, Distribution] = Field(
+        default_factory=dict, description="Measure -> how the certified slides are distributed."
+    )
     notes: tuple[str, ...] = Field((), description="What the reader should know of the proof.")
 
     @model_validator(mode="after")

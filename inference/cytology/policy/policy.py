@@ -1,6 +1,6 @@
 """The triage policy: a YAML file that says what is adequate, what is suspicious, and what may be excluded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,6 +12,7 @@ from unmissed.datasets.basis.configs import Configs
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
 from unmissed.inference.cytology.policy.life import DataUse, Event, not_in_force, seal_of
+from unmissed.inference.cytology.results.drift import Drift
 from unmissed.inference.cytology.values import Finding
 
 _NORMAL = "NILM"
@@ -131,6 +132,18 @@ class Exclusion:
     threshold: float | None
     certificate: Certificate | None
     refusal: str
+
+    def unless_drifted(self, drift: Iterable[Drift]) -> "Exclusion":
+        """Nothing may be excluded in a run that is not distributed as the certified slides."""
+        drifted = [one.measure for one in drift if one.state == "suspended"]
+        if self.certificate is None or not drifted:
+            return self
+        what = ", ".join(drifted)
+        return Exclusion(
+            None,
+            None,
+            f"the certificate is suspended for this run: its slides have drifted from the certified ones ({what})",
+        )
 
     @classmethod
     def under(cls, policy: Policy, today: date | None = None) -> Self:
