@@ -72,8 +72,7 @@ def certify(
     screened = read_run(run or scores, base) if is_run or run else None
     table = truth if truth is not None else scores
     cases = read_cases(table, truth_column, screened.scores if is_run and screened else None)
-    if run and screened:
-        _check_scores(cases, screened, table)
+    remarks = _checked_scores(cases, screened, table) if run and screened else ()
     demand = Demand(
         sensitivity=base.demand.sensitivity if sensitivity is None else sensitivity,
         confidence=base.demand.confidence if confidence is None else confidence,
@@ -87,6 +86,7 @@ def certify(
         by=by,
         every_grade=every_grade,
         prevalence=prevalence,
+        remarks=remarks,
         valid_days=valid_days,
     )
     write_policy(output, issued.policy)
@@ -131,8 +131,8 @@ def write_policy(path: Path, policy: Policy) -> None:
     write_text(path, _HEADER + yaml_text(policy.model_dump(mode="json", exclude_unset=True)))
 
 
-def _check_scores(cases: Cases, run: ScreenedRun, table: Path) -> None:
-    """A score of the table must be that of the run, for every slide that is in both."""
+def _checked_scores(cases: Cases, run: ScreenedRun, table: Path) -> tuple[str, ...]:
+    """A score of the table must be that of the run, for every slide that is in both; others are taken on trust."""
     in_both = 0
     for slide, score, role in zip(cases.slides, cases.scores.tolist(), cases.roles.tolist(), strict=True):
         made = run.scores.get(slide)
@@ -151,3 +151,5 @@ def _check_scores(cases: Cases, run: ScreenedRun, table: Path) -> None:
             expected="a run that made at least some of these scores",
             fix="name the run that made the scores with --run",
         )
+    on_trust = int(cases.in_role(Role.CALIBRATE).sum()) - in_both
+    return (f"the scores of {on_trust:,} slides are taken on trust: they are not in the run",) if on_trust else ()

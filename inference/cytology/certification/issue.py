@@ -54,6 +54,7 @@ def issue(
     by: Sequence[str] = (),
     every_grade: bool = False,
     prevalence: float | None = None,
+    remarks: Sequence[str] = (),
     valid_days: int = 365,
     today: date | None = None,
 ) -> Issued:
@@ -68,6 +69,7 @@ def issue(
         by: "site" and "scanner": certificates for each of them beside the main one.
         every_grade: a threshold that every single grade proves for itself, so that no case mix breaks it.
         prevalence: share of positive slides in routine; None takes that of the data.
+        remarks: what the reader of the certificate should know beside what is found here.
         valid_days: how long it holds.
         today: None asks this machine.
 
@@ -84,7 +86,7 @@ def issue(
     proof = prove_cases(cases, trials, demand.sensitivity, confidence)
     refusal = proof.refusal
     if every_grade:
-        proof, refusal = _held_by_all(cases, trials, proof)
+        proof, refusal = _held_by_all(cases, trials, base.grade.severity, proof)
     beside = tuple(
         Beside(
             of=name,
@@ -101,7 +103,7 @@ def issue(
     refusal = refusal or _contradicted(check, proof)
     if not refusal and run is None:
         refusal = "the scores are tied to no models: name the triage run that made them with --run"
-    notes = _notes(cases, trials, looks, demand, confidence)
+    notes = (*remarks, *_notes(cases, trials, looks, demand, confidence))
     point = None
     if not refusal and run is not None:
         certificate = tied(
@@ -160,13 +162,15 @@ def _has_positives(cases: Cases, role: Role) -> bool:
     return bool((cases.positive & cases.in_role(role)).any())
 
 
-def _held_by_all(cases: Cases, trials: np.ndarray, main: Proof) -> tuple[Proof, str]:
+def _held_by_all(cases: Cases, trials: np.ndarray, severity: Sequence[str], main: Proof) -> tuple[Proof, str]:
     """The main claim at the lowest threshold that each single grade proves, and why there is none.
 
     With it the sensitivity holds for every case mix of these grades, at the same confidence: it is wrong only where the
     threshold of the grade that truly bears the least is, and that grade alone is wrong with 1 - confidence.
     """
-    parts = {name: part for name, part in trials_by(cases, trials, ["grade"]).items() if part.any()}
+    if "grade" not in cases.groups:
+        raise ConfigError("there is no column 'grade'", expected="the grade of every positive slide")
+    parts = trials_of_grades(cases, trials, severity, single=True)
     proofs = {name: prove_cases(cases, part, main.sensitivity, main.confidence) for name, part in parts.items()}
     refusal = "; ".join(f"{name}: {proof.refusal}" for name, proof in proofs.items() if proof.refusal)
     threshold = min(proof.threshold for proof in (main, *proofs.values()))

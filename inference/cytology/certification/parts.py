@@ -24,20 +24,29 @@ def missed_at(cases: Cases, trials: np.ndarray, threshold: float) -> tuple[int, 
     return len(scores), int(np.count_nonzero(scores < threshold))
 
 
-def trials_of_grades(cases: Cases, trials: np.ndarray, severity: Sequence[str]) -> dict[str, np.ndarray]:
-    """ "grade HSIL+" -> the trials of this grade or a worse one; empty where the table has no grades.
+def trials_of_grades(
+    cases: Cases, trials: np.ndarray, severity: Sequence[str], *, single: bool = False
+) -> dict[str, np.ndarray]:
+    """The trials by the worst grade of the patient: "grade HSIL+" for it or a worse one, or each single grade.
+
+    Empty where the table has no grades. All positive slides of a patient count, those of milder grades too.
 
     Raises:
         ConfigError: The table has a grade that ``severity`` does not name.
     """
     grades = cases.groups.get("grade")
-    if grades is None:
+    if grades is None or not trials.any():
         return {}
     order = {grade: place for place, grade in enumerate(severity)}
     unknown = [name for name in grades.names if name and name not in order]
     if unknown:
         raise unknown_name(ConfigError, "grade", unknown[0], [*order])
-    rank = np.array([order.get(name, 0) for name in grades.names])[grades.codes]
+    of_slide = np.array([order.get(name, 0) for name in grades.names])[grades.codes]
+    worst = np.zeros(cases.patients.max() + 1, int)
+    np.maximum.at(worst, cases.patients[trials], of_slide[trials])
+    rank = worst[cases.patients]
+    if single:
+        return {f"grade {severity[place]}": trials & (rank == place) for place in np.unique(rank[trials])}
     return {f"grade {grade}+": trials & (rank >= order[grade]) for grade in GRADES if grade in order}
 
 

@@ -256,3 +256,8 @@ class TestEveryGrade:
         path.write_text("slide,score,truth\na,0.5,1\n")
         with pytest.raises(ConfigError, match="no column 'grade'"):
             issue(read_cases(path), RUN, BASE, "mine", demand=DEMAND, every_grade=True)
+
+    def test_a_patient_belongs_to_her_worst_grade_with_all_her_slides(self, tmp_path):
+        text = rows(300) + "mild,w0,0.02,1,north,A,LSIL,calibrate\n"
+        found = issued(tmp_path, text, every_grade=True)
+        assert found.refusal == "" and found.proof.threshold == pytest.approx(0.02, abs=2e-6)
