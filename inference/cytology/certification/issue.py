@@ -108,6 +108,7 @@ def issue(
     if not refusal and run is not None:
         certificate = tied(
             cases,
+            trials,
             run,
             proof,
             beside,

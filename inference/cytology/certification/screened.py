@@ -28,11 +28,6 @@ class ScreenedRun:
     conditions: Mapping[str, ScreeningConditions]
     measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
-    @property
-    def scanners(self) -> tuple[str, ...]:
-        """Every scanner of the run, as the files name them."""
-        return tuple(sorted({conditions.scanner for conditions in self.conditions.values()}))
-
 
 def read_run(folder: Path, policy: Policy) -> ScreenedRun:
     """Read the results of ``unmissed triage``.

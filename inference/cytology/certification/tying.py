@@ -1,5 +1,6 @@
 """Ties a proof to the models, settings, scanners and distributions of the run that made its scores."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -17,6 +18,7 @@ TOLERANCE = 0.001
 
 def tied(
     cases: Cases,
+    trials: np.ndarray,
     run: ScreenedRun,
     proof: Proof,
     beside: tuple[Beside, ...],
@@ -29,15 +31,22 @@ def tied(
     """Tie a proof to what all slides of the run were screened with, and to how they are distributed.
 
     Args:
+        trials: the positive slides of the proof; only their scanners are covered.
         days: the first and the last on which it holds.
         prevalence: share of positive slides in routine, by which the distributions are weighted; None takes that of the
             data.
 
     Raises:
-        ConfigError: The slides were screened in different ways, or do not say how.
+        ConfigError: The slides were screened in different ways, or do not say how; or the proof has none of them.
     """
     slide, first = next(iter(run.conditions.items()))
     check_verified(slide, first)
+    tried = {cases.slides[i] for i in np.flatnonzero(trials)}
+    scanners = sorted({conditions.scanner for slide, conditions in run.conditions.items() if slide in tried})
+    if not scanners:
+        raise ConfigError(
+            "no positive slide of the run has a part in the proof", fix="name the run that made the scores"
+        )
     certificate = Certificate(
         sensitivity_bound=proof.sensitivity,
         confidence=proof.confidence,
@@ -51,7 +60,7 @@ def tied(
         preparation=first.preparation,
         answers={role: list(values) for role, values in first.answers.items()},
         tolerance=TOLERANCE,
-        scanners=run.scanners,
+        scanners=tuple(scanners),
         issued=days[0],
         expires=days[1],
         truth=cases.truth,
@@ -62,7 +71,7 @@ def tied(
         notes=notes,
     )
     for slide, conditions in run.conditions.items():
-        if other := mismatch(certificate, conditions):
+        if other := mismatch(certificate, replace(conditions, scanner=scanners[0])):
             raise ConfigError(f"the slides of the run were screened in different ways: {slide}: {other}")
     return certificate
 

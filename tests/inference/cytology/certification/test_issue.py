@@ -92,6 +92,15 @@ class TestIssue:
         with pytest.raises(ConfigError, match=r"in different ways: p1: .*other models"):
             issued(tmp_path, rows(), run=ScreenedRun({}, {"p0": CONDITIONS, "p1": other}))
 
+    def test_only_scanners_with_a_positive_slide_are_covered(self, tmp_path):
+        other = replace(CONDITIONS, scanner="Acme S2")
+        found = issued(
+            tmp_path, rows() + rows(1, first=300, truth=0), run=ScreenedRun({}, {"p0": CONDITIONS, "p300": other})
+        )
+        assert excluded(found.policy) and not excluded(found.policy, other)
+        with pytest.raises(ConfigError, match="no positive slide of the run"):
+            issued(tmp_path, rows(), run=ScreenedRun({}, {"elsewhere": CONDITIONS}))
+
     def test_a_machine_that_was_not_verified(self, tmp_path):
         silent = replace(CONDITIONS, answers={**CONDITIONS.answers, "judge": ()})
         with pytest.raises(ConfigError, match="lacks the known answers of judge"):
@@ -128,9 +137,9 @@ class TestRoles:
         assert "the check misses 10 of 100" in found.refusal and not excluded(found.policy)
 
     def test_the_same_data_in_another_role_later(self, tmp_path):
-        first = issued(tmp_path, rows(role="choose") + rows(first=300))
+        first = issued(tmp_path, rows() + rows(first=300, role="choose"))
         with pytest.raises(ConfigError, match="were used on 2026-11-28 with the role choose"):
-            issued(tmp_path, rows(), first.policy)
+            issued(tmp_path, rows(first=300), first.policy)
 
 
 class TestLedger:
