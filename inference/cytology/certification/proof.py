@@ -34,7 +34,7 @@ class Proof:
         if self.threshold > 0:
             return ""
         if not self.positives:
-            return "there is no positive patient with a score, so nothing is proved"
+            return "no positive patient has a slide with a score that could be excluded, so nothing is proved"
         allowed = most_missed(self.positives, self.sensitivity, self.confidence)
         patients = f"{self.positives:,} positive patient{'s' * (self.positives > 1)}"
         if allowed >= 0:
