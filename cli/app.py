@@ -26,6 +26,8 @@ VERBS = {
     "adapt": "Fit a classifier to another laboratory.",
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides and report what to do with each.",
+    "certify": "Prove what triage may exclude; show or revoke it.",
+    "contest": "Score and rank readers and machines on the same cases.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
     "bench": "Measure this machine: slides, video, models, readers.",
     "models": "List the shipped models, or read a model card.",

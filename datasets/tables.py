@@ -4,7 +4,7 @@ import csv
 import io
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
 from unmissed.datasets.basis.errors import DatasetError
@@ -43,31 +43,51 @@ def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list
         DatasetError: The file cannot be read, is of another encoding or has another separator, a column is missing or
             there twice, a row has more cells than the header, or there are no rows.
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter, strict=True)
+    lines = iterate_table(path, columns, delimiter)
+    _, header = next(lines)
     rows = []
+    for line, cells in lines:
+        row = TableRow(zip(header, cells, strict=False))
+        row.line = line
+        rows.append(row)
+    return rows
+
+
+def iterate_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Read a large table as ``read_table`` does, row by row.
+
+    Yields:
+        The line of the file and its cells, as many as there are columns or more; first those of the header.
+
+    Raises:
+        DatasetError: As of ``read_table``.
+    """
+    # Decoded in pieces: text in memory takes four times the room.
+    lines = io.TextIOWrapper(io.BytesIO(_checked(path)), "utf-8-sig", newline="")
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    is_empty = True
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header, columns, delimiter)
+        yield reader.line_num, header
         for cells in reader:
-            if any(cell.strip() for cell in cells[len(header) :]):
+            if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
                 raise DatasetError(
                     f"{path.name}, line {reader.line_num}, has more cells than there are columns",
                     expected=f"{len(header)}: {', '.join(header)}",
                     fix=f"put cells with {_SEPARATORS.get(delimiter, delimiter)} in them in double quotes",
                 )
-            if any(cell.strip() for cell in cells):
-                row = TableRow(zip(header, [*cells, *[""] * (len(header) - len(cells))], strict=False))
-                row.line = reader.line_num
-                rows.append(row)
+            if any(map(str.strip, cells)):
+                is_empty = False
+                yield reader.line_num, [*cells, *[""] * (len(header) - len(cells))]
     except csv.Error as error:
         raise DatasetError(
             f"cannot read {path}: line {reader.line_num}: {error}",
             expected="CSV in which every double quote that opens is closed",
             fix="correct that line",
         ) from error
-    if not rows:
+    if is_empty:
         raise DatasetError(f"the table {path} has no rows", expected=f"columns {', '.join(columns)} and a row or more")
-    return rows
 
 
 def inside(root: Path, name: str, source: Path) -> Path:
@@ -123,7 +143,8 @@ def report_absent(info: DatasetInfo, table: Path, absent: Sequence[str], present
     )
 
 
-def _text(path: Path) -> str:
+def _checked(path: Path) -> bytes:
+    """A file that is UTF-8."""
     try:
         data = read_regular(path, _MOST_BYTES)
     except OSError as error:
@@ -131,7 +152,8 @@ def _text(path: Path) -> str:
     what = next((words for start, words in _NO_TEXT.items() if data.startswith(start)), "")
     try:
         if not what:
-            return data.decode("utf-8-sig")
+            data.decode("utf-8-sig")
+            return data
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         what = f"is not in UTF-8 (line {line}); it looks like {_encoding(data)}"

@@ -52,8 +52,12 @@ def command_of(words: tuple[str, ...]) -> tuple[Any, int]:
     found, depth = typer.main.get_command(app), 0
     while hasattr(found, "get_command") and depth < len(words) and re.fullmatch(r"[a-z][\w-]*", words[depth]):
         inner = found.get_command(None, words[depth])
+        if inner is None and hasattr(found, "default"):
+            break
         assert inner is not None, f"there is no `unmissed {' '.join(words[: depth + 1])}`"
         found, depth = inner, depth + 1
+    if hasattr(found, "default") and depth < len(words):  # as `unmissed certify out`
+        found = found.get_command(None, found.default)
     return found, depth
 
 

@@ -5,9 +5,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
+from unmissed.inference.cytology.certification.certify import write_policy
 from unmissed.inference.cytology.policy.certificates import ScreeningConditions
+from unmissed.inference.cytology.policy.policy import Policy
 
 _ADEQUATE = {"min_cells": 0, "max_obscured": 1.0, "max_out_of_focus": 1.0}
 
@@ -32,6 +32,7 @@ def write(path: Path, triage: Sequence[str | Path], slide: Path) -> None:
         **{"data_sha256": "0" * 64, "models": dict(conditions.models), "preset": dict(conditions.preset)},
         **{"runtime": conditions.runtime, "preparation": conditions.preparation, "tolerance": 0.05},
         "answers": {role: list(values) for role, values in conditions.answers.items()},
+        **{"scanners": ["", conditions.scanner], "issued": "2026-01-01", "expires": "2999-12-31"},
     }
     policy = {
         "name": "hostile",
@@ -43,4 +44,4 @@ def write(path: Path, triage: Sequence[str | Path], slide: Path) -> None:
         "grade": {"severity": ["NILM", "ASC-US", "LSIL", "AGC", "ASC-H", "HSIL", "AIS", "SCC", "ADC"]}
         | {"probability": 1.0, "never_exclude_from": "ADC"},
     }
-    path.write_text(yaml.safe_dump(policy), "utf-8")
+    write_policy(path, Policy.model_validate_json(json.dumps(policy)).sealed())

@@ -103,6 +103,7 @@ class Slide(Closing, ABC):
             own ``open`` leaves it None.
         stated: what the file itself says about its pixel size, right or not.
         objective_power: of the scanner, such as 40; None when unknown.
+        scanner: what made the file, as it says so itself; empty when it does not.
         background: RGB of places that hold no picture.
         notes: what of the file was left out, guessed or converted, in words; a slide with a note is never excluded.
     """
@@ -114,6 +115,7 @@ class Slide(Closing, ABC):
     pixel_size: PixelSize | None = None
     stated: StatedPixelSize | None = None
     objective_power: float | None = None
+    scanner: str = ""
     background: tuple[int, int, int] = (255, 255, 255)
     notes: tuple[str, ...] = ()
 

@@ -11,6 +11,7 @@ from PIL import Image
 from unmissed.datasets.slides.base import Level, Slide, SlideError, StatedPixelSize, UnsupportedSlideError
 from unmissed.datasets.slides.limits import check_level
 from unmissed.datasets.slides.pixel_size import parse_number
+from unmissed.datasets.slides.scanner import scanner_in
 
 _TILE_PX = 512  # about what is read at once: large enough to hide the cost of a call, small enough for any cache
 _UNUSABLE_TILE_PX = (64, 1024)  # native tiles outside this range do not decide our own size
@@ -34,6 +35,7 @@ class AreaSlide(Slide):
             raise
         self.stated = _stated(properties)
         self.objective_power = parse_number(properties.get("openslide.objective-power"))
+        self.scanner = scanner_in(properties)
         self.background = _colour(properties.get("openslide.background-color", ""))
 
     @classmethod

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from unmissed.inference.cytology.pages.words import ADEQUACY, DISPOSITIONS, UNLIKE, stage
+from unmissed.inference.cytology.pages.words import ADEQUACY, DISPOSITIONS, DRIFT, MEASURES, UNLIKE, stage
 from unmissed.inference.cytology.results.bethesda import BETHESDA, colour_of
 from unmissed.inference.reports import templates
 from unmissed.inference.reports.words import word_for
@@ -21,6 +21,8 @@ def environment() -> Environment:
         "bethesda": BETHESDA,
         "disposition": partial(word_for, words=DISPOSITIONS),
         "adequacy": partial(word_for, words=ADEQUACY),
+        "measure": partial(word_for, words=MEASURES),
+        "drift": partial(word_for, words=DRIFT),
         "unlike": partial(word_for, words=UNLIKE),
         "stage": stage,
     }

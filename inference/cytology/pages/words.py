@@ -44,6 +44,19 @@ ADEQUACY = {
     "empty": Word("Empty", "空白", "Nothing to assess.", "无可判读内容。", "bad"),
 }
 
+# Measures of a run that are compared with the certified slides, and what became of it.
+MEASURES = {
+    "score": Word("Score", "评分"),
+    "foreground": Word("Foreground, mm²", "前景面积"),
+    "stain": Word("Stain and light", "染色与亮度"),
+    "cells": Word("Cells", "细胞数"),
+}
+DRIFT = {
+    "steady": Word("As certified", "与认证一致", "", "", "calm"),
+    "warning": Word("Warning", "警告", "", "", "warn"),
+    "suspended": Word("Exclusion suspended", "已暂停排除", "", "", "bad"),
+}
+
 # In what a slide looks unlike the training laboratories.
 UNLIKE = {
     "colour": Word("stain or colour", "染色或色彩"),

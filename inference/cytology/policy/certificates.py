@@ -1,31 +1,53 @@
 """The proof that an operating point needs before it may exclude slides: checked, matched, or refused with reasons."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unmissed.datasets.basis.words import problems
+from unmissed.inference.cytology.policy.bounds import sensitivity_lower_bound
+from unmissed.inference.cytology.policy.drift import Distribution
 from unmissed.models.cards import Sha256
 
 KNOWN_SLIDE = "known slide"  # role of the whole chain among the answers
 _MOST_POSITIVES = 1_000_000  # a count beyond every screening programme is a slip of the pen
-_BISECTIONS = 100  # halves the interval to below the resolution of a float
 _ROUNDING = 1e-9  # what printing and reading a bound may cost
 
 
-class Certificate(BaseModel):
-    """What was proved, with what: the cards' certificate, tied to the models and settings it was issued for."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Beside(_Part):
+    """The same claim for a part of the patients; it stands beside the certificate and allows nothing by itself."""
+
+    of: str = Field(min_length=1, description='"grade HSIL+", "site A", "scanner B".')
+    positives: int = Field(ge=0, description="Positive patients of this part.")
+    missed: int = Field(ge=0, description="How many of them score below the certificate's threshold.")
+    threshold: float = Field(ge=0, le=1, description="The highest that is proved for this part alone; 0: none.")
+
+
+class Check(_Part):
+    """The threshold tried on patients that had no part in finding it."""
+
+    positives: int = Field(ge=0)
+    missed: int = Field(ge=0)
+    data_sha256: str = Field(pattern=Sha256.metadata[0].pattern)
+
+
+class Certificate(_Part):
+    """What was proved, with what: tied to the models, settings and scanners it was issued for."""
 
     sensitivity_bound: float = Field(gt=0, lt=1, description="Sensitivity is at least this, with the confidence below.")
     confidence: float = Field(gt=0.5, lt=1, description="One-sided.")
-    positives: int = Field(gt=0, le=_MOST_POSITIVES, description="Positive slides that were tested.")
-    missed: int = Field(ge=0, description="How many of them scored below the threshold.")
-    data_sha256: str = Field(pattern=Sha256.metadata[0].pattern, description="Of the list of slides and scores.")
+    positives: int = Field(gt=0, le=_MOST_POSITIVES, description="Positive patients that were tried.")
+    missed: int = Field(ge=0, description="How many of them have a positive slide below the threshold.")
+    data_sha256: str = Field(pattern=Sha256.metadata[0].pattern, description="Of the list of slides, scores and truth.")
     threshold: float = Field(ge=0, le=1, description="The highest threshold that the proof covers.")
     models: dict[str, Annotated[str, Sha256]] = Field(
         min_length=1, description="Role (finder, judge ...) -> sha256 of the file that ran."
@@ -37,12 +59,25 @@ class Certificate(BaseModel):
         description="Role, and the known slide -> known answers where the proof was made."
     )
     tolerance: float = Field(gt=0, le=0.05, description="Largest difference of an answer elsewhere.")
+    scanners: tuple[str, ...] = Field(min_length=1, description='As the files name them; "" for files that name none.')
+    issued: date
+    expires: date = Field(description="The last day on which it holds.")
+    truth: str = Field("truth", min_length=1, description="The column of the table that said who is positive.")
+    sites: tuple[str, ...] = Field((), description="Where the slides come from; for the reader, compared with nothing.")
+    beside: tuple[Beside, ...] = ()
+    check: Check | None = None
+    reference: dict[str, Distribution] = Field(
+        default_factory=dict, description="Measure -> how the certified slides are distributed."
+    )
+    notes: tuple[str, ...] = Field((), description="What the reader should know of the proof.")
 
     @model_validator(mode="after")
     def _answers_for_all(self) -> Self:
         silent = sorted(role for role in {*self.models, KNOWN_SLIDE} if not self.answers.get(role))
         if silent:
             raise ValueError(f"answers: none of {', '.join(silent)}")
+        if self.expires < self.issued:
+            raise ValueError("expires: before it was issued")
         return self
 
 
@@ -56,6 +91,7 @@ class ScreeningConditions:
         runtime, preparation: names.
         answers: role -> known answers of the model as computed here, and those of the known slide; a model that could
             not be verified has none.
+        scanner: as the file names it; empty when it names none.
     """
 
     models: Mapping[str, str]
@@ -63,6 +99,7 @@ class ScreeningConditions:
     runtime: str
     preparation: str
     answers: Mapping[str, Sequence[float]]
+    scanner: str = ""
 
     @classmethod
     def from_provenance(cls, provenance: Mapping[str, Any]) -> Self:
@@ -76,38 +113,15 @@ class ScreeningConditions:
             preparation=str(settings.get("preparation", "")),
             answers={role: _numbers(_mapping(model).get("answers")) for role, model in models.items()}
             | {KNOWN_SLIDE: _numbers(provenance.get("known_slide"))},
+            scanner=str(provenance.get("scanner", "")),
         )
-
-
-def sensitivity_lower_bound(positives: int, missed: int, confidence: float) -> float:
-    """Exact one-sided lower bound of a sensitivity (Clopper and Pearson, Biometrika 26:404, 1934).
-
-    Args:
-        positives: slides that should have been found, at least 1.
-        missed: how many were not, 0..positives.
-        confidence: 0..1, such as 0.95.
-
-    Returns:
-        The sensitivity at which so few misses, or fewer, would be seen with probability 1 - ``confidence`` only.
-    """
-    if missed >= positives:
-        return 0.0
-    # The tail falls as the miss rate grows. It is above the wanted value at the observed rate for any confidence > 0.5.
-    low, high = missed / positives, 1.0
-    wanted = math.log(1.0 - confidence)
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        if _log_tail(positives, missed, middle) > wanted:
-            low = middle
-        else:
-            high = middle
-    return 1.0 - high
 
 
 def read_certificate(raw: Any) -> Certificate | str:
     """Validate a certificate as given in the policy; the answer is the reason when it is malformed."""
     try:
-        return Certificate.model_validate(raw)
+        # Through JSON, because there a list is what a tuple is made from, and a text a date.
+        return Certificate.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
         return f"the certificate is malformed ({problems(error, whole='certificate')})"
 
@@ -165,27 +179,15 @@ def mismatch(certificate: Certificate, conditions: ScreeningConditions) -> str:
         expected, actual = getattr(certificate, name), getattr(conditions, name)
         if expected != actual:
             return f"the certificate was issued for {name} {expected}, this slide was screened with {actual}"
+    if conditions.scanner not in certificate.scanners:
+        known = ", ".join(map(scanner_in_words, certificate.scanners))
+        return f"the certificate was issued for {known}, this slide is from {scanner_in_words(conditions.scanner)}"
     return ""
 
 
-def _log_tail(n: int, most: int, rate: float) -> float:
-    """Logarithm of the binomial probability of at most ``most`` events among ``n``."""
-    if rate >= 1.0:
-        return -math.inf
-    # Terms fall from i = most downwards, because the rate is never below most / n.
-    first = _log_term(n, most, rate)
-    total = 1.0
-    for i in range(most - 1, -1, -1):
-        part = math.exp(_log_term(n, i, rate) - first)
-        total += part
-        if part < 1e-18 * total:
-            break
-    return first + math.log(total)
-
-
-def _log_term(n: int, i: int, rate: float) -> float:
-    choices = math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1)
-    return choices + (i * math.log(rate) if i else 0.0) + (n - i) * math.log1p(-rate)
+def scanner_in_words(name: str) -> str:
+    """A scanner as a sentence names it."""
+    return f"the scanner {name}" if name else "files that name no scanner"
 
 
 def _apart(wanted: Sequence[float], found: Sequence[float]) -> float | None:

@@ -145,6 +145,11 @@ def decide(cases: Iterable[Case], policy: Policy, exclusion: Exclusion) -> dict[
     return decisions
 
 
+def could_be_excluded(case: Case, policy: Policy) -> bool:
+    """Whether score, grade and certificate alone decide on a slide: it has a score, is adequate and not in doubt."""
+    return not case.error and case.score is not None and _unusable(case, policy) is None and not case.doubts
+
+
 def _first_rule(case: Case, policy: Policy, exclusion: Exclusion) -> tuple[Disposition, tuple[str, ...]]:
     """The rule that decides on a slide by itself; without a reason against it a slide needs no further review."""
     if case.error or case.score is None:

@@ -1,7 +1,8 @@
 """The triage policy: a YAML file that says what is adequate, what is suspicious, and what may be excluded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any, Self
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from unmissed.datasets.basis.configs import Configs
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
+from unmissed.inference.cytology.policy.life import DataUse, Event, not_in_force, seal_of
+from unmissed.inference.cytology.results.drift import Drift
 from unmissed.inference.cytology.values import Finding
 
 _NORMAL = "NILM"
@@ -88,6 +91,9 @@ class Policy(_Part):
         ge=0, le=1, description="Share of damaged tiles above which the slide goes to a person."
     )
     grade: GradeRule
+    ledger: tuple[DataUse, ...] = Field((), description="Which data were used, for what; the newest is last.")
+    life: tuple[Event, ...] = Field((), description="Suspended, resumed, revoked; the newest is last.")
+    seal: str = Field("", description="SHA-256 of everything else, which `unmissed certify` writes.")
 
     @model_validator(mode="after")
     def _covers_every_preparation(self) -> Self:
@@ -95,6 +101,18 @@ class Policy(_Part):
         if missing:
             raise ValueError(f"adequacy lacks {', '.join(missing)}")
         return self
+
+    def sealed(self) -> "Policy":
+        """The same policy with the seal that belongs to it."""
+        return self.model_copy(update={"seal": self._seal()})
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the policy is as it was sealed."""
+        return self.seal == self._seal()
+
+    def _seal(self) -> str:
+        return seal_of(self.model_dump(mode="json", exclude={"seal"}, exclude_unset=True))
 
 
 _POLICIES = Configs("policies", "policy", Policy, "docs/reference/policy.md")
@@ -115,18 +133,39 @@ class Exclusion:
     certificate: Certificate | None
     refusal: str
 
+    def unless_drifted(self, drift: Iterable[Drift]) -> "Exclusion":
+        """Nothing may be excluded in a run that is not distributed as the certified slides."""
+        drifted = [one.measure for one in drift if one.state == "suspended"]
+        if self.certificate is None or not drifted:
+            return self
+        what = ", ".join(drifted)
+        return Exclusion(
+            None,
+            None,
+            f"the certificate is suspended for this run: its slides have drifted from the certified ones ({what})",
+        )
+
     @classmethod
-    def under(cls, policy: Policy) -> Self:
-        """Check the certificate of a policy's operating point."""
+    def under(cls, policy: Policy, today: date | None = None) -> Self:
+        """Check the certificate of a policy's operating point.
+
+        Args:
+            today: when it is to be in force; None asks this machine.
+        """
         point = policy.operating_point
         if point is None:
-            return cls(None, None, f"the policy {policy.name} has no operating point")
+            why = f" ({policy.ledger[-1].outcome})" if policy.ledger else ""
+            return cls(None, None, f"the policy {policy.name} has no operating point{why}")
         if point.certificate is None:
             return cls(None, None, f"the operating point {point.name} has no certificate")
+        if not policy.is_sealed:
+            what = "was changed after it was sealed" if policy.seal else "has no seal"
+            return cls(None, None, f"the policy {policy.name} {what}; only `unmissed certify` writes one that excludes")
         certificate = read_certificate(point.certificate)
         if isinstance(certificate, str):
             return cls(None, None, certificate)
-        reason = refusal(certificate, point.threshold, policy.demand.sensitivity, policy.demand.confidence)
+        reason = not_in_force(policy.life, certificate.issued, certificate.expires, today or date.today())
+        reason = reason or refusal(certificate, point.threshold, policy.demand.sensitivity, policy.demand.confidence)
         return cls(None, None, reason) if reason else cls(point.threshold, certificate, "")
 
 

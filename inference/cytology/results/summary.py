@@ -28,6 +28,11 @@ def summarise(rows: Sequence[WorklistRow], run: TriageRun) -> dict[str, Any]:
         "exclusion_share": round(excluded / len(rows), 6) if rows else None,
         "operating_point": run.operating_point or None,
         "no_certificate": run.no_certificate or None,
+        "drift": [
+            {"measure": one.measure, "slides": one.slides, "state": one.state}
+            | {"distance": round(one.distance, 4), "psi": round(one.psi, 4)}
+            for one in run.drift
+        ],
         "adequacy": dict(sorted(Counter(row.adequacy for row in rows if row.adequacy).items())),
         "seconds": round(run.seconds, 3),
         "seconds_per_slide_median": round(median(row.seconds for row in done), 3) if done else None,

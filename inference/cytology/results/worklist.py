@@ -10,6 +10,7 @@ from typing import Literal
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.basis.names import table_cell
 from unmissed.datasets.pictures.appearance import Reason
+from unmissed.inference.cytology.results.drift import Drift
 
 COLUMNS = (
     *("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"),
@@ -69,6 +70,7 @@ class TriageRun:
         machine: processor and cores, in words.
         models: name -> version, variant or hash, in words.
         notes: what the reader should know about the whole run.
+        drift: the slides of the run against those of the certificate.
         note, note_zh: shown large on every page ("These cells are drawn").
         finished: when the run ended.
     """
@@ -83,6 +85,7 @@ class TriageRun:
     machine: str = ""
     models: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    drift: tuple[Drift, ...] = ()
     note: str = ""
     note_zh: str = ""
     finished: datetime = field(default_factory=lambda: datetime.now().astimezone())

@@ -10,7 +10,9 @@ from unmissed.datasets.basis.clock import utc_now
 from unmissed.datasets.basis.names import readable
 from unmissed.inference.cytology.policy.certificates import mismatch
 from unmissed.inference.cytology.policy.dispositions import Case, decide
+from unmissed.inference.cytology.policy.drift import compare, measures_of
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
+from unmissed.inference.cytology.results.drift import Drift
 from unmissed.inference.cytology.results.reading import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.results.worklist import WorklistRow, write_worklist
 from unmissed.inference.cytology.run.folder import RunFolder
@@ -29,6 +31,7 @@ class _Screened:
     n_findings: int
     total_s: float
     provenance: Mapping[str, Any]
+    measures: Mapping[str, float]
 
 
 class Ledger:
@@ -124,7 +127,7 @@ class Ledger:
         cases = [item.case for item in self._screened.values()]
         cases += [Case.failed(slide, state.error) for slide, state in failed.items()]
         rows = []
-        for slide, decision in decide(cases, self._policy, self._exclusion).items():
+        for slide, decision in decide(cases, self._policy, self.exclusion()).items():
             state, screened = self.states[slide], self._screened.get(slide)
             case = screened.case if screened else Case.failed(slide, state.error)
             rows.append(
@@ -153,11 +156,23 @@ class Ledger:
         write_worklist(self.folder.path / "worklist.csv", rows)
         return rows
 
-    def refusals(self) -> list[str]:
-        """Why the certificate does not hold for slides of this run; empty when it holds for all."""
+    def drift(self) -> tuple[Drift, ...]:
+        """The slides of the run against those of the certificate; nothing without a certificate."""
         certificate = self._exclusion.certificate
         if certificate is None:
-            return [self._exclusion.refusal]
+            return ()
+        return compare(certificate.reference, [item.measures for item in self._screened.values()])
+
+    def exclusion(self) -> Exclusion:
+        """What the policy allows, unless the run has drifted from what was certified."""
+        return self._exclusion.unless_drifted(self.drift())
+
+    def refusals(self) -> list[str]:
+        """Why the certificate does not hold for slides of this run; empty when it holds for all."""
+        exclusion = self.exclusion()
+        certificate = exclusion.certificate
+        if certificate is None:
+            return [exclusion.refusal]
         reasons = (mismatch(certificate, item.case.conditions) for item in self._screened.values())
         return sorted({reason for reason in reasons if reason})
 
@@ -168,7 +183,7 @@ class Ledger:
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)
         abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
-        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, result.provenance)
+        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, result.provenance, measures_of(result))
 
     def _save(self, state: SlideState) -> None:
         self.folder.save_state(state)

@@ -134,9 +134,9 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         finally:
             run_record.end()
             rows = ledger.write_worklist()
-        run = _run_summary(plan, ledger, exclusion, rows, run_record.seconds)
+        run = _run_summary(plan, ledger, rows, run_record.seconds)
         _write_reports(folder.path, rows, run)
-        run_record.save(_about(plan, ledger, exclusion, rows))
+        run_record.save(_about(plan, ledger, rows))
     return TriageOutcome(tuple(rows), run, batch.done)
 
 
@@ -151,11 +151,14 @@ def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
     return plain_values(settings)  # as they will be read back, so that they compare equal
 
 
-def _run_summary(
-    plan: TriagePlan, ledger: Ledger, exclusion: Exclusion, rows: Sequence[WorklistRow], seconds: float
-) -> TriageRun:
+def _run_summary(plan: TriagePlan, ledger: Ledger, rows: Sequence[WorklistRow], seconds: float) -> TriageRun:
     """What summary and pages say about the run."""
-    refusals = ledger.refusals()
+    exclusion, refusals, drift = ledger.exclusion(), ledger.refusals(), ledger.drift()
+    for one in drift:
+        if one.state != "steady":
+            log.warning(
+                "%s has drifted from the certified slides (distance %.3f): %s", one.measure, one.distance, one.state
+            )
     for reason in refusals if exclusion.certificate else ():
         log.warning("slides to which this applies are not excluded: %s", reason)
     excluded = any(row.disposition in ("no_further_review", "qc_review") for row in rows)
@@ -179,6 +182,7 @@ def _run_summary(
         machine=f"{hardware.processor()}, {hardware.physical_cores()} cores",
         models=_models_in_words(provenance.get("models")),
         notes=(*plan.notes, *(refusals if is_certified else ())),
+        drift=drift,
         note=plan.note,
         note_zh=plan.note_zh,
     )
@@ -210,13 +214,13 @@ def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) ->
     write_pages(folder, rows, run)
 
 
-def _about(plan: TriagePlan, ledger: Ledger, exclusion: Exclusion, rows: Iterable[WorklistRow]) -> dict[str, Any]:
+def _about(plan: TriagePlan, ledger: Ledger, rows: Iterable[WorklistRow]) -> dict[str, Any]:
     rows = list(rows)
     return {
         "slides": len(rows),
         "failed": sum(bool(row.error) for row in rows),
         "policy": plan.policy.model_dump(mode="json"),
-        "exclusion": {"allowed": not exclusion.refusal, "refused_because": ledger.refusals()},
+        "exclusion": {"allowed": not ledger.exclusion().refusal, "refused_because": ledger.refusals()},
         "models": ledger.provenance().get("models", {}),
         "reasons": {row.slide: list(row.reasons) for row in rows},
         "machine": hardware.describe(),

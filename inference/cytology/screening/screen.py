@@ -165,7 +165,11 @@ class Screener(Closing):
                 "candidates": total,
                 "crops_judged": len(candidates),
             },
-            provenance={**models.provenance(self.settings), "known_slide": list(self.known_slide)},
+            provenance={
+                **models.provenance(self.settings),
+                "known_slide": list(self.known_slide),
+                "scanner": slide.scanner,
+            },
         )
 
     def _look_again(self, slide: Slide, seen: Scan, regions: Regions, cache: TileCache, watch: Stopwatch) -> _Found:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +34,9 @@ CERTIFIED = Exclusion(
         preparation="liquid",
         answers={role: list(values) for role, values in ANSWERS.items()},
         tolerance=0.001,
+        scanners=("",),
+        issued=date(2026, 1, 1),
+        expires=date(2999, 12, 31),
     ),
     "",
 )

@@ -9,6 +9,8 @@ from known_slides import POLICY, Plain, enough, judged, screened
 
 from unmissed.inference.cytology.policy.certificates import ScreeningConditions, mismatch, read_certificate
 from unmissed.inference.cytology.policy.dispositions import Case, decide
+from unmissed.inference.cytology.policy.drift import Distribution, compare
+from unmissed.inference.cytology.policy.life import confidence_to_prove
 from unmissed.inference.cytology.policy.policy import (
     Exclusion,
     OperatingPoint,
@@ -40,13 +42,16 @@ def certificate(**changes: Any) -> dict[str, Any]:
         "preparation": "liquid",
         "answers": {"judge": [0.5], "known slide": [0.25]},
         "tolerance": 0.01,
+        "scanners": [""],
+        "issued": "2026-01-01",
+        "expires": "2999-12-31",
     } | changes
 
 
 def allowed_by(changes: dict[str, Any]) -> bool:
     """Whether the shipped policy would exclude slides under a certificate."""
     point = OperatingPoint(name="exclude", threshold=0.2, certificate=certificate(**changes))
-    return Exclusion.under(POLICY.model_copy(update={"operating_point": point})).refusal == ""
+    return Exclusion.under(POLICY.model_copy(update={"operating_point": point}).sealed()).refusal == ""
 
 
 def well_formed(changes: dict[str, Any]) -> bool:
@@ -142,6 +147,17 @@ def shown_at(value: int) -> bool:
     return bool(palette()[1][value] > 0)
 
 
+def drifted_at(low: int) -> str:
+    """State of a run of 500 slides of which so many lie in the lower half of 4,000 certified ones."""
+    certified = Distribution(values=(0.0, 1.0), shares=(0.5, 1.0), slides=4000.0)
+    run = [{"score": float(number >= low)} for number in range(500)]
+    return compare({"score": certified}, run)[0].state
+
+
+def proves_the_third_look(confidence: float) -> bool:
+    return confidence_to_prove(0.95, 2) <= confidence
+
+
 CONDITIONS = ScreeningConditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS)
 FOCALPOINT = "as FocalPoint does it"
 HERE = "measured here, see the comment beside it"
@@ -164,7 +180,7 @@ LIMITS = [
     ),
     Limit(
         "2,995 positives without a miss",
-        "policy/certificates.py: return 1.0 - high",
+        "policy/bounds.py: math.exp(math.log1p(-confidence) / positives)",
         "Clopper and Pearson, Biometrika 1934: they prove 99.9 % at 95 %",
         allowed_by,
         ({"positives": 2994}, False),
@@ -243,6 +259,30 @@ LIMITS = [
         grade_at,
         (0.899, "NILM"),
         (0.9, "ASC-US"),
+    ),
+    Limit(
+        "drift that suspends: one false alarm a year at 500 slides a day",
+        "policy/drift.py: SLIDES_PER_FALSE_SUSPENSION = 500 * 365",
+        "a distance of 0.0856 in a run of 500 against 4,000 (Kolmogorov, Stephens 1970)",
+        drifted_at,
+        (292, "warning"),
+        (293, "suspended"),
+    ),
+    Limit(
+        "drift that warns: ten times as often",
+        "policy/drift.py: _WARNINGS_PER_SUSPENSION = 10",
+        "a distance of 0.0691 in a run of 500 against 4,000",
+        drifted_at,
+        (284, "steady"),
+        (285, "warning"),
+    ),
+    Limit(
+        "each further look at the same patients halves the risk",
+        "policy/life.py: (1.0 - confidence) / 2**looks",
+        "all looks together stay below twice the risk of one",
+        proves_the_third_look,
+        (0.987, False),
+        (0.988, True),
     ),
     Limit(
         "heat from 0.2 on is shown",

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmissed.datasets.basis.errors import ConfigError
+from unmissed.inference.cytology.policy.bounds import sensitivity_lower_bound
 from unmissed.inference.cytology.policy.certificates import (
     ScreeningConditions,
     mismatch,
     read_certificate,
-    sensitivity_lower_bound,
 )
 from unmissed.inference.cytology.policy.policy import (
     Exclusion,
@@ -37,6 +37,9 @@ CERTIFICATE = {
     "preparation": "liquid",
     "answers": {"finder": [0.1, 0.9], "judge": [0.5], "known slide": [0.25, 0.5]},
     "tolerance": 0.01,
+    "scanners": ["", "S1"],
+    "issued": "2026-01-01",
+    "expires": "2999-12-31",
 }
 FINDER = {"sha256": "b" * 64, "answers": [0.1, 0.9]}
 JUDGE = {"sha256": "c" * 64, "answers": [0.5]}
@@ -52,7 +55,7 @@ PROVENANCE = {
 def policy_with(certificate, threshold=0.2):
     policy = load_policy("screening").model_dump(mode="json")
     policy["operating_point"] = {"name": "exclude", "threshold": threshold, "certificate": certificate}
-    return Policy.model_validate_json(json.dumps(policy))
+    return Policy.model_validate_json(json.dumps(policy)).sealed()
 
 
 class TestBound:
@@ -70,7 +73,7 @@ class TestBound:
         quantile = pytest.importorskip("scipy.special").betaincinv
         missed = round(share * positives)
         expected = 0.0 if missed == positives else quantile(positives - missed, missed + 1, 1 - confidence)
-        assert sensitivity_lower_bound(positives, missed, confidence) == pytest.approx(expected, abs=1e-9)
+        assert sensitivity_lower_bound(positives, missed, confidence) == pytest.approx(expected, abs=1e-12)
 
     def test_everything_missed_proves_nothing(self):
         assert sensitivity_lower_bound(10, 10, 0.95) == 0.0
@@ -152,6 +155,7 @@ class TestMatch:
             ({"known_slide": [0.25, 0.52]}, "answers of the known slide differ by 0.02"),
             ({"known_slide": None}, "answers of the known slide were not computed"),
             ({"settings": None}, "preparation"),
+            ({"scanner": "S2"}, "this slide is from the scanner S2"),
         ],
     )
     def test_other_conditions(self, change, words):

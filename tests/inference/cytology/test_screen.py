@@ -96,6 +96,7 @@ def test_a_certificate_made_of_a_provenance_holds_here_and_not_where_other_answe
             **{"sensitivity_bound": 0.999, "confidence": 0.95, "positives": 2995, "missed": 0, "threshold": 0.2},
             **{"data_sha256": "a" * 64, "models": dict(here.models), "preset": dict(here.preset)},
             **{"runtime": here.runtime, "preparation": "liquid", "tolerance": 0.001},
+            **{"scanners": [here.scanner], "issued": "2026-01-01", "expires": "2999-12-31"},
             "answers": {role: list(values) for role, values in here.answers.items()},
         }
     )

@@ -11,7 +11,7 @@ from tifffile import TiffFile, TiffPage
 
 from unmissed.datasets.slides.base import Level, SlideError, StatedPixelSize, UnsupportedSlideError, cannot_read
 from unmissed.datasets.slides.formats.tiff.jpeg_tiles import SCALES, Colour, JpegTiles
-from unmissed.datasets.slides.formats.tiff.metadata import scale_of
+from unmissed.datasets.slides.formats.tiff.metadata import scale_of, scanner_of
 from unmissed.datasets.slides.formats.tiff.pages import find_slide_pages
 from unmissed.datasets.slides.formats.tiff.picture_tiles import DECODERS, PictureTiles
 from unmissed.datasets.slides.formats.tiff.plain_tiles import UNPACKERS, PlainTiles
@@ -77,12 +77,14 @@ class TiffLayout:
         levels: from the finest to the coarsest; that the coarser ones show the same is not known yet.
         stated: what the file says about its pixel size.
         objective_power: of the scanner, None when unknown.
+        scanner: as the file names it; empty when it does not.
         notes: what was left out.
     """
 
     levels: tuple[StoredLevel, ...]
     stated: StatedPixelSize | None
     objective_power: float | None
+    scanner: str
     notes: tuple[str, ...]
 
 
@@ -128,7 +130,7 @@ def _layout(tiff: TiffFile, path: Path) -> TiffLayout:
         notes.append("the file is grey: it holds one channel, and no colours")
     if finest.samplesperpixel == 4:
         notes.append("the file has an opacity channel; what is transparent was made white")
-    return TiffLayout(tuple(levels), scale.stated, scale.objective_power, (*notes, *scale.notes))
+    return TiffLayout(tuple(levels), scale.stated, scale.objective_power, scanner_of(finest), (*notes, *scale.notes))
 
 
 def _stored_level(page: TiffPage, finest: TiffPage, path: Path, file_size: int) -> StoredLevel:

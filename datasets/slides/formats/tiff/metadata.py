@@ -8,6 +8,7 @@ from tifffile import TiffPage
 from unmissed.datasets.slides.base import StatedPixelSize
 from unmissed.datasets.slides.formats.tiff.ome import OmeImage
 from unmissed.datasets.slides.pixel_size import SAME_SIZE, is_plausible, parse_number
+from unmissed.datasets.slides.scanner import scanner_name
 
 _UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}  # ResolutionUnit: inch, cm, mm, um
 _MAX_TEXT = 100_000  # a description of Aperio has a few hundred letters
@@ -31,6 +32,14 @@ class Scale:
 def is_aperio(page: TiffPage) -> bool:
     """Whether Aperio's scanners, or programs that write the same, made the page."""
     return page.description.startswith("Aperio")
+
+
+def scanner_of(page: TiffPage) -> str:
+    """What made the page, as its tags or Aperio's description name it; empty when they do not."""
+    named = [page.tags.valueof(tag, default="") for tag in ("Make", "Model")]
+    if is_aperio(page):
+        named += _aperio_texts(page, "ScanScope ID")[:1]
+    return scanner_name(named)
 
 
 def scale_of(page: TiffPage, ome: OmeImage | None) -> Scale:
@@ -73,9 +82,13 @@ def _by_resolution_tags(page: TiffPage) -> StatedPixelSize | None:
 
 def _aperio_numbers(page: TiffPage, field: str) -> list[float]:
     """All numbers that a description gives for a field: files that were cut out of others hold several descriptions."""
-    pairs = (part.partition("=") for part in page.description[:_MAX_TEXT].split("|")[1:])
-    numbers = (parse_number(value) for name, _, value in pairs if name.strip() == field)
+    numbers = map(parse_number, _aperio_texts(page, field))
     return [number for number in numbers if number is not None]
+
+
+def _aperio_texts(page: TiffPage, field: str) -> list[str]:
+    pairs = (part.partition("=") for part in page.description[:_MAX_TEXT].split("|")[1:])
+    return [value for name, _, value in pairs if name.strip() == field]
 
 
 def _ratio(value: object) -> float | None:

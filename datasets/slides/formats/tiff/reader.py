@@ -28,6 +28,7 @@ class TiffSlide(Slide):
         self.path = path
         self.stated = layout.stated
         self.objective_power = layout.objective_power
+        self.scanner = layout.scanner
         self._file = file
         self._stored = layout.levels
         self.levels = tuple(stored.level for stored in layout.levels)

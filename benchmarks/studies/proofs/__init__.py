@@ -1,0 +1,1 @@
+"""Studies of what the proofs of the operating point are worth."""

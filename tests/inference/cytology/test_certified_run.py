@@ -1,0 +1,100 @@
+"""From a run over its certificate to a run that excludes, and one that has drifted and does not."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from stand_ins import Local
+
+from unmissed.inference.cytology.certification.certify import certify
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.run import batch
+from unmissed.inference.cytology.run.messages import SlideJob
+from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict
+from unmissed.testing.quick_screener import QuickScreener
+
+PROVENANCE = {
+    "models": {"judge": {"name": "quick", "sha256": "0" * 64, "answers": [0.5]}},
+    "preset_values": {"name": "quick"},
+    "runtime": "none",
+    "known_slide": [0.25],
+    "scanner": "Acme S1",
+}
+
+
+class Certain(QuickScreener):
+    """Scores a slide by its name, "positive-3" or "negative-8": enough cells, no doubt, everything told."""
+
+    foreground_mm2 = 100.0
+
+    def screen(self, slide, name, path):
+        kind, _, number = name.partition("-")
+        low = {"positive": 0.6, "negative": 0.1}[kind]
+        return replace(
+            super().screen(slide, name, path),
+            score=low + int(number) / 1000,
+            grade="NILM",
+            adequacy=Adequacy(
+                AdequacyVerdict.ADEQUATE, 60_000, 5_000, self.foreground_mm2 + int(number) / 10, 0.01, 0.02
+            ),
+            provenance=PROVENANCE,
+        )
+
+
+class OfAnotherSpot(Certain):
+    foreground_mm2 = 30.0
+
+
+@pytest.fixture
+def run(tmp_path, make_slide, monkeypatch):
+    """Triage 6 positive and 8 negative slides: ``run(folder, policy, screener)``."""
+    monkeypatch.setattr(batch, "Worker", Local)
+    names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
+    paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
+
+    def go(folder, policy="screening", screener=Certain):
+        plan = TriagePlan(
+            output=tmp_path / folder,
+            inputs=tuple(map(SlideJob, paths)),
+            make_screener=screener,
+            settings={"preset": "quick"},
+            policy=load_policy(str(policy)),
+            preparation=Preparation.LIQUID,
+        )
+        outcome = triage(plan, lambda progress: None)
+        return {row.slide: row.disposition for row in outcome.rows}, outcome.run
+
+    return go
+
+
+@pytest.fixture
+def certified(run, tmp_path):
+    run("first")
+    truth = tmp_path / "truth.csv"
+    names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
+    truth.write_text("slide,patient,truth\n" + "".join(f"{name},{name},{name[:8]}\n" for name in names))
+    policy = tmp_path / "mine.yaml"
+    issued = certify(tmp_path / "first", policy, truth=truth, sensitivity=0.65, confidence=0.9)
+    assert issued.refusal == "" and issued.below == 1.0
+    return policy
+
+
+def test_a_certified_run_excludes_negatives_only(run, certified, tmp_path):
+    found, about = run("second", certified)
+    assert {found[f"positive-{i}"] for i in range(6)} == {"review"}
+    assert {found[f"negative-{i}"] for i in range(8)} == {"no_further_review", "qc_review"}
+    assert "sensitivity at least 65" in about.operating_point
+    assert {one.state for one in about.drift} == {"steady"} and len(about.drift) == 4
+    page = (tmp_path / "second" / "index.html").read_text("utf-8")
+    assert "Drift from the certified slides" in page and page.count("<polyline") == 4
+
+
+def test_a_run_that_has_drifted_excludes_nothing_and_says_so(run, certified, tmp_path):
+    found, about = run("third", certified, OfAnotherSpot)
+    assert set(found.values()) == {"review"}
+    assert "drifted from the certified ones (foreground)" in about.no_certificate
+    summary = json.loads((tmp_path / "third" / "summary.json").read_text("utf-8"))
+    assert {one["measure"]: one["state"] for one in summary["drift"]}["foreground"] == "suspended"
+    assert summary["excluded"] == 0
+    assert "Exclusion suspended" in (tmp_path / "third" / "index.html").read_text("utf-8")

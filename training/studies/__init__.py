@@ -1,0 +1,1 @@
+"""Studies of people and machines: what readings of the same cases say, and how surely."""
