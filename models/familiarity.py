@@ -46,7 +46,7 @@ class Likeness(NamedTuple):
 
 def squared_distance(gap: np.ndarray, between: np.ndarray, within: np.ndarray, pictures: float) -> float:
     """Mahalanobis' distance, squared, of the mean of so many pictures of one group from the mean of all groups."""
-    return float(gap @ np.linalg.solve(between + within / pictures, gap))
+    return float(squared_distances(gap[None], between + within / pictures)[0])
 
 
 def squared_distances(gaps: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -56,11 +56,13 @@ def one_split(records: Sequence[Record], config: DataConfig) -> Split:
     return Split(split.train, split.test, ())
 
 
-def folds(records: Sequence[Record], config: DataConfig) -> list[Split]:
-    """The folds of a recipe. Where there are no official ones, each dataset is divided by itself, so that the folds of
-    the first stay what they are without the others, and fit those of another model of its pictures.
+def folds(records: Sequence[Record], n: int, config: DataConfig) -> list[Split]:
+    """The ``n`` folds of a recipe.
+
+    Where there are no official ones, each dataset is divided by itself, so that the folds of the first stay what they
+    are without the others, and fit those of another model of its pictures.
     """
-    n, seed, share = config.folds or 1, config.split_seed, config.validation_fraction
+    seed, share = config.split_seed, config.validation_fraction
     sources: dict[str, list[int]] = {}
     for place, record in enumerate(records):
         sources.setdefault("" if record.fold is not None else source_of(record, config), []).append(place)

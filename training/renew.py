@@ -111,7 +111,7 @@ def held_out_of(card: Card) -> tuple[list[Record], list[Record]]:
     """The records that the split of the card's recipe holds out, and the others; the first fold of several."""
     config = recipe_of(card).data
     data = read_data(config)
-    split = folds(data.records, config)[0] if config.folds else one_split(data.records, config)
+    split = folds(data.records, config.folds, config)[0] if config.folds else one_split(data.records, config)
     held_out = split.test or split.validation
     others = sorted({*split.train, *split.validation} - set(held_out))
     return [data.records[index] for index in held_out], [data.records[index] for index in others]

@@ -50,7 +50,7 @@ def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgr
     outside = set(config.data.only_folds or ()) - set(range(config.data.folds))
     if outside:
         raise ConfigError(f"data.only_folds names fold {min(outside)}", expected=f"0 to {config.data.folds - 1}")
-    splits = folds(task.records, config.data)
+    splits = folds(task.records, config.data.folds, config.data)
     chosen = range(len(splits)) if config.data.only_folds is None else config.data.only_folds
     results: dict[str, Any] = {}
     for index in chosen:

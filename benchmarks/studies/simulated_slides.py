@@ -42,10 +42,15 @@ def main() -> None:
         _one_fold(arguments, fold)
 
 
+def tested_fields(finder: Path, fold: int) -> list[str]:
+    """File names of the fields that the finder of a fold has not seen."""
+    tested = json.loads((finder / f"fold-{fold}" / "run.json").read_text("utf-8"))["fields"]["test"]
+    return [Path(name).name for name in tested]
+
+
 def _one_fold(arguments: argparse.Namespace, fold: int) -> None:
     folder = make_folder(arguments.output / f"fold-{fold}")
-    tested = json.loads((arguments.finder / f"fold-{fold}" / "run.json").read_text("utf-8"))["fields"]["test"]
-    library = read_fields(arguments.fields, 0.25, [Path(name).name for name in tested])
+    library = read_fields(arguments.fields, 0.25, tested_fields(arguments.finder, fold))
     spec = LayoutSpec(arguments.size, arguments.size)
     plan = CohortPlan(arguments.slides, 0.5, (1, 3), arguments.seed * 1000 + fold, arguments.normal_fields)
     made = make_cohort(folder, library, spec, plan)
@@ -66,7 +71,9 @@ def _one_fold(arguments: argparse.Namespace, fold: int) -> None:
         sys.exit(f"triage of fold {fold} failed:\n{done.stderr[-2000:]}")
     for slide in () if arguments.keep else made:
         slide.path.unlink()
-    print(f"fold {fold}: {len(tested)} fields, {len(made)} slides -> {folder / 'cohort.csv'}, {folder / 'triage'}")
+    print(
+        f"fold {fold}: {len(library.fields)} fields, {len(made)} slides -> {folder / 'cohort.csv'}, {folder / 'triage'}"
+    )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def crop_around(image: np.ndarray, centre_px: tuple[float, float], size_px: int)
         (size_px, size_px, ...) array, a copy.
     """
     height, width = image.shape[:2]
-    left, top = (int(np.floor(c - size_px / 2 + 0.5)) for c in centre_px)
+    left, top = _corner(centre_px, size_px)
     if left >= 0 and top >= 0 and left + size_px <= width and top + size_px <= height:
         return np.ascontiguousarray(image[top : top + size_px, left : left + size_px]).copy()
     rows = _reflected(np.arange(top, top + size_px), height)
@@ -97,7 +97,7 @@ def crop_at_scale(
     """
     ratio = 1.0 if um_per_px is None or wanted is None else wanted / um_per_px
     side = size_px if abs(ratio - 1) <= SAME_SCALE else max(1, round(size_px * ratio))
-    left, top = (int(np.floor(c - side / 2 + 0.5)) for c in centre_px)
+    left, top = _corner(centre_px, side)
     return _resize(paved(image, -left, -top, side, side), size_px, size_px)
 
 
@@ -182,6 +182,12 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         cause = cause_of(error) if isinstance(error, OSError) else one_line(error)
         raise ImageError(f"cannot read {path}: {cause}", expected="a picture file", fix="check the file") from error
+
+
+def _corner(centre_px: tuple[float, float], side: int) -> tuple[int, int]:
+    """Left and top of a square around a point."""
+    left, top = (int(np.floor(c - side / 2 + 0.5)) for c in centre_px)
+    return left, top
 
 
 def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:

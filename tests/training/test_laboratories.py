@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from pydantic import ValidationError
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
@@ -59,6 +60,21 @@ def test_several_classes_are_not_mixed(tmp_path):
     Classification(targets, validation, LossConfig())
     with pytest.raises(ConfigError, match="mixed or weighted"):
         Classification(targets, validation, LossConfig(mixup_alpha=0.2))
+
+
+class Even(torch.nn.Module):
+    """Says the same of every picture."""
+
+    def forward(self, pictures):
+        return torch.tensor([[0.0, 1.0, 1.0]]).repeat(len(pictures), 1)
+
+
+def test_validation_where_every_label_may_be_several_classes(tmp_path):
+    targets = targets_of([record(tmp_path, "HSIL", "LSIL")] * 2, CLASSES)
+    objective = Classification(targets, (np.zeros((2, 8, 8, 3), np.uint8), targets), LossConfig())
+    scores = objective.validate(Even(), Accelerator(cpu=True))
+    assert np.isnan(scores.macro_f1)  # which picks no epoch: choose_by=macro_f1 is refused
+    assert scores.loss == pytest.approx(np.log(1 + np.exp(-1) / 2), abs=1e-6)
 
 
 @pytest.fixture
@@ -177,8 +193,8 @@ def test_a_cut_out_cell_among_others_keeps_its_place():
 def test_folds_of_a_set_do_not_change_when_another_one_joins():
     own = [Record(Path(f"{i}.png"), "ab"[i % 2], f"field-{i // 3}") for i in range(30)]
     further = [Record(Path(f"cell-{i}.png"), "ab"[i % 2], f"herlev/{i // 2}") for i in range(40)]
-    alone = folds(own, DataConfig(dataset="cric", folds=3))
-    both = folds([*own, *further], DataConfig(dataset="cric", joined=("herlev",), folds=3))
+    alone = folds(own, 3, DataConfig(dataset="cric"))
+    both = folds([*own, *further], 3, DataConfig(dataset="cric", joined=("herlev",)))
     for one, two in zip(alone, both, strict=True):
         for side in ("train", "validation", "test"):
             assert getattr(one, side) == tuple(i for i in getattr(two, side) if i < len(own))

@@ -1,6 +1,7 @@
 """Does the adapted model do better than its parent on pictures of the laboratory that it was not fitted on?"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -8,9 +9,7 @@ from unmissed.datasets.basis.errors import ModelError
 from unmissed.models.cards import Metric
 from unmissed.training.adapting.laboratory import NORMAL, Cells
 from unmissed.training.evaluation import metrics
-from unmissed.training.evaluation.intervals import Estimate, group_weights, paired_difference, percentile_interval
-
-_SAMPLES = 1000
+from unmissed.training.evaluation.intervals import Estimate, group_interval, paired_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,11 @@ def compare(cells: Cells, before: np.ndarray, after: np.ndarray, groups_of_class
 def _compare(
     labels: np.ndarray, before: np.ndarray, after: np.ndarray, groups: np.ndarray, statistic: metrics.Statistic
 ) -> Comparison:
-    def estimate(found: np.ndarray) -> Estimate:
-        samples = [statistic(labels, found, weights) for weights in group_weights(groups, _SAMPLES, 0)]
-        count = int(np.unique(groups).size)
-        return percentile_interval(float(statistic(labels, found, None)[0]), np.concatenate(samples), count)
-
-    return Comparison(estimate(before), estimate(after), paired_difference(labels, before, after, groups, statistic))
+    return Comparison(
+        group_interval(partial(statistic, labels, before), groups),
+        group_interval(partial(statistic, labels, after), groups),
+        paired_difference(labels, before, after, groups, statistic),
+    )
 
 
 def check_that_it_helps(found: dict[str, Comparison], name: str, laboratory: str, cells: Cells) -> None:

@@ -58,11 +58,10 @@ class Classification:
         check_finite(logits)
         known, exact = self._known, self._known.is_exact
         losses = any_of_losses(logits / temperature_of(logits, known), known)
-        right = known.codes[exact]
-        return Scores(
-            loss=float(losses.mean()),
-            macro_f1=float(f1_score(right, logits[exact].argmax(1), average="macro")),
-        )
+        f1 = np.nan  # where no picture is of one class alone
+        if exact.any():
+            f1 = float(f1_score(known.codes[exact], logits[exact].argmax(1), average="macro"))
+        return Scores(loss=float(losses.mean()), macro_f1=f1)
 
 
 def any_of_loss(logits: Tensor, allowed: Tensor, smoothing: float) -> Tensor:

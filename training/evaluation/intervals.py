@@ -1,6 +1,6 @@
 """How sure are we: exact intervals for shares, and a bootstrap that keeps dependent pictures together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +104,19 @@ def group_bootstrap(
     }
 
 
+def group_interval(
+    statistic: Callable[[FloatArray | None], FloatArray], groups: NDArray[np.str_], n: int = 1000
+) -> Estimate:
+    """A statistic with its percentile interval from ``n`` samples of whole groups; see ``group_bootstrap``.
+
+    Args:
+        statistic: function of weights (B, N), or of None for the value itself, that returns (B,).
+        groups: (N,) strings.
+    """
+    samples = np.concatenate([statistic(weights) for weights in group_weights(groups, n, 0)])
+    return percentile_interval(float(statistic(None)[0]), samples, int(np.unique(groups).size))
+
+
 def paired_difference(
     labels: IntArray,
     probabilities_a: FloatArray,
@@ -126,8 +139,7 @@ def paired_difference(
     def difference(weights: FloatArray | None) -> FloatArray:
         return statistic(labels, probabilities_b, weights) - statistic(labels, probabilities_a, weights)
 
-    samples = np.concatenate([difference(weights) for weights in group_weights(groups, 1000, 0)])
-    return percentile_interval(float(difference(None)[0]), samples, int(np.unique(groups).size))
+    return group_interval(difference, groups)
 
 
 def percentile_interval(value: float, samples: FloatArray, n_groups: int) -> Estimate:

@@ -11,7 +11,7 @@ from unmissed.models.cards import Quantisation
 from unmissed.models.export import onnx_runner
 from unmissed.models.quantise import quantise, speed_ratio
 from unmissed.training.evaluation.finds import FieldFinds, recalls
-from unmissed.training.evaluation.intervals import group_weights, percentile_interval
+from unmissed.training.evaluation.intervals import group_interval
 from unmissed.training.exporting.files import first_accepted, judge_int8
 from unmissed.training.heatmaps.data import LabelledField, Scale
 from unmissed.training.heatmaps.finding import finds_of
@@ -66,8 +66,10 @@ def _judge(
     def recall(finds: list[FieldFinds], weights: np.ndarray | None = None) -> np.ndarray:
         return recalls(finds, compared.config.false_finds, weights=weights).mean(axis=1)
 
+    def loss(weights: np.ndarray | None) -> np.ndarray:
+        return recall(before, weights) - recall(after, weights)
+
     groups = np.array([field.group for field in before], dtype=np.str_)
-    samples = [recall(before, w) - recall(after, w) for w in group_weights(groups, compared.bootstrap, 0)]
+    lost = group_interval(loss, groups, compared.bootstrap)
     fp32, int8 = float(recall(before)[0]), float(recall(after)[0])
-    lost = percentile_interval(fp32 - int8, np.concatenate(samples), np.unique(groups).size)
     return judge_int8(ratio, lost, LARGEST_LOSS_POINTS, "mean_recall", fp32, int8, (len(before), calibration))

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import beta
 
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.words import first_few, unknown_name
 from unmissed.datasets.tables import read_table
+from unmissed.training.evaluation.intervals import clopper_pearson
 from unmissed.training.studies.readers import ReaderMean, reader_mean
 
 _SAMPLES = 2000
@@ -111,6 +111,7 @@ def hold(names: list[str], right: np.ndarray, machines: list[str], seed: int = 0
             raise unknown_name(DatasetError, "reader", machine, names)
     count = right.shape[1]
     correct = right.sum(1)
+    shares = [clopper_pearson(int(number), count) for number in correct]
     weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), _SAMPLES)
     resampled = np.array([_ranks(row) for row in weights @ right.T.astype(float)])
     intervals = np.percentile(resampled, _MIDDLE, axis=0, method="inverted_cdf")
@@ -119,13 +120,13 @@ def hold(names: list[str], right: np.ndarray, machines: list[str], seed: int = 0
             name,
             name in machines,
             100 * correct[i] / count,
-            100 * float(beta.ppf(0.025, correct[i], count - correct[i] + 1)) if correct[i] else 0.0,
-            100 * float(beta.ppf(0.975, correct[i] + 1, count - correct[i])) if correct[i] < count else 100.0,
+            100 * exact.low,
+            100 * exact.high,
             int(rank),
             int(intervals[0, i]),
             int(intervals[1, i]),
         )
-        for i, (name, rank) in enumerate(zip(names, _ranks(correct.astype(float)), strict=True))
+        for i, (name, rank, exact) in enumerate(zip(names, _ranks(correct.astype(float)), shares, strict=True))
     ]
     people = 100.0 * right[[name not in machines for name in names]]
     readers, against = None, {}

@@ -14,12 +14,11 @@ from unmissed.training.adapting.adapt import classifier, divided
 from unmissed.training.adapting.fitting import fit, probabilities, target_stain
 from unmissed.training.adapting.graph import ClassifierGraph
 from unmissed.training.adapting.laboratory import NORMAL, Cells, read_laboratory, read_means
-from unmissed.training.evaluation.intervals import Estimate, group_weights, percentile_interval
+from unmissed.training.evaluation.intervals import Estimate, group_interval
 from unmissed.training.evaluation.metrics import areas_under_roc
 
 NUMBERS = (0, 25, 50, 100, 200, 400)
 _HELD_OUT = 0.5
-_SAMPLES = 1000
 
 
 def drawn(cells: Cells, number: int, rng: np.random.Generator) -> Cells:
@@ -52,8 +51,7 @@ def mean_area(cells: Cells, scores: np.ndarray, less: np.ndarray | None = None) 
         found: np.ndarray = np.mean([areas_under_roc(truth, one[told], weights) for one in scores], axis=0)
         return found if less is None else found - areas_under_roc(truth, less[told], weights)
 
-    samples = np.concatenate([areas(weights) for weights in group_weights(cells.groups[told], _SAMPLES, 0)])
-    return percentile_interval(float(areas(None)[0]), samples, len(set(cells.groups[told].tolist())))
+    return group_interval(areas, cells.groups[told])
 
 
 def main() -> None:

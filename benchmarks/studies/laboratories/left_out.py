@@ -5,6 +5,7 @@ of abnormal against normal with its interval by the laboratory's own groups, and
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,11 @@ from unmissed.datasets.basis.errors import DatasetError, run_main
 from unmissed.datasets.basis.files import read_json
 from unmissed.datasets.locate import dataset_root
 from unmissed.datasets.registry import get
-from unmissed.training.evaluation.intervals import group_weights, percentile_interval
+from unmissed.training.evaluation.intervals import group_interval
 from unmissed.training.evaluation.metrics import areas_under_roc
 from unmissed.training.evaluation.predictions import Predictions, load_predictions, softmax
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import load_recipe
-
-_DRAWS = 1000
 
 
 def report(run: Path) -> list[str]:
@@ -32,13 +31,10 @@ def report(run: Path) -> list[str]:
     temperature = read_json(run / "calibration.json")["temperature"]
     abnormal = 1 - softmax(found.logits / temperature)[:, normal].sum(axis=1)
     truth = (~np.isin(found.labels, normal)).astype(float)
-    value = float(areas_under_roc(truth, abnormal, None)[0])
-    draws = np.concatenate([areas_under_roc(truth, abnormal, w) for w in group_weights(found.groups, _DRAWS, seed=0)])
-    groups = len(set(found.groups.tolist()))
-    interval = percentile_interval(value, draws, groups)
+    area = group_interval(partial(areas_under_roc, truth, abnormal), found.groups)
     lines = [
-        f"{config.data.leave_out}: {len(truth)} cells of {groups} groups, abnormal AUC {value:.3f} "
-        f"({interval.low:.3f} to {interval.high:.3f})"
+        f"{config.data.leave_out}: {len(truth)} cells of {area.n} groups, abnormal AUC {area.value:.3f} "
+        f"({area.low:.3f} to {area.high:.3f})"
     ]
     labels = np.array(own_labels(config, found))
     for label in sorted(set(labels.tolist()), key=lambda name: float(np.median(abnormal[labels == name]))):

@@ -22,6 +22,7 @@ from unmissed.benchmarks.studies.laboratories.changed_pictures import (
     picture_of,
     with_white_glass,
 )
+from unmissed.benchmarks.studies.simulated_slides import tested_fields
 from unmissed.datasets.basis.errors import ConfigError, run_main
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.slides.opening import open_slide
@@ -36,6 +37,7 @@ from unmissed.inference.cytology.screening.screen import Screener
 from unmissed.inference.cytology.screening.settings import Preset, ScreenSettings, load_preset
 from unmissed.inference.cytology.screening.threads import Stopwatch
 from unmissed.inference.cytology.values import Candidate, Finding, SlideResult
+from unmissed.training.evaluation.metrics import areas_under_roc
 
 PARTS = ("all", "finder", "judge")
 _ROLES = ("finder", "coarse_finder", "judge")
@@ -136,8 +138,8 @@ def summary(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 
 
 def _auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
-    above = np.sign(scores[truth][:, None] - scores[~truth][None, :])
-    return float((above.mean() + 1) / 2) if above.size else None
+    area = float(areas_under_roc(truth, scores)[0])
+    return None if np.isnan(area) else area
 
 
 def main() -> None:
@@ -194,10 +196,7 @@ def _slides(given: argparse.Namespace, fold: int | None, folder: Path) -> Iterat
         yield path.stem, None, path
     if given.fields is None:
         return
-    names = None
-    if fold is not None:
-        tested = json.loads((Path(given.finder) / f"fold-{fold}" / "run.json").read_text("utf-8"))["fields"]["test"]
-        names = [Path(name).name for name in tested]
+    names = None if fold is None else tested_fields(Path(given.finder), fold)
     spec = LayoutSpec(given.size, given.size)
     plan = CohortPlan(given.number, 0.5, (1, 3), given.seed * 1000 + (fold or 0))
     for made in make_cohort(folder / f"fold-{fold}", read_fields(given.fields, _UM_PER_PX, names), spec, plan):

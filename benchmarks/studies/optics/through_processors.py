@@ -19,11 +19,10 @@ from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.inference.pictures.predict import Predictor
 from unmissed.inference.runtimes.variants import choose
-from unmissed.training.evaluation.intervals import Estimate, group_weights, paired_difference, percentile_interval
+from unmissed.training.evaluation.intervals import Estimate, group_interval, paired_difference
 from unmissed.training.evaluation.metrics import macro_f1
 from unmissed.training.looks.spoiled import NONE, spoil
 
-SAMPLES = 1000
 UNTOUCHED = "as they are"
 SPOILED = "spoiled by rule"
 
@@ -55,13 +54,11 @@ def estimates(
         groups: (N,) strings.
         by_look: probabilities (N, K) of each look; the first is of the untouched pictures.
     """
-    first, n_groups = next(iter(by_look.values())), len(np.unique(groups))
+    first = next(iter(by_look.values()))
     found = {}
     for look, probabilities in by_look.items():
-        samples = [macro_f1(labels, probabilities, weights) for weights in group_weights(groups, SAMPLES, 0)]
-        value = float(macro_f1(labels, probabilities)[0])
-        change = paired_difference(labels, first, probabilities, groups, macro_f1)
-        found[look] = percentile_interval(value, np.concatenate(samples), n_groups), change
+        own = group_interval(partial(macro_f1, labels, probabilities), groups)
+        found[look] = own, paired_difference(labels, first, probabilities, groups, macro_f1)
     return found
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
 
 def _check_slides(path: Path, slides: list[str], scores: Mapping[str, float | None] | None) -> None:
     if len(seen := set(slides)) < len(slides):
-        twice = sorted(_repeated(slides))
+        twice = sorted(slide for slide, rows in Counter(slides).items() if rows > 1)
         raise DatasetError(
             f"{path.name} has several rows for {first_few(twice)}",
             expected="one row a slide",
@@ -158,14 +159,6 @@ def _check_slides(path: Path, slides: list[str], scores: Mapping[str, float | No
             expected="a row for every slide that was screened",
             fix="add these rows; slides that are left out by hand would make the proof worthless",
         )
-
-
-def _repeated(slides: list[str]) -> Iterator[str]:
-    seen = set()
-    for slide in slides:
-        if slide in seen:
-            yield slide
-        seen.add(slide)
 
 
 def _score(path: Path, line: int, slide: str, cell: str) -> float:

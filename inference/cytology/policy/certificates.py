@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from unmissed.datasets.basis.words import problems
 from unmissed.inference.cytology.policy.bounds import sensitivity_lower_bound
 from unmissed.inference.cytology.policy.drift import Distribution
+from unmissed.inference.cytology.policy.part import PolicyPart
 from unmissed.models.cards import Sha256
 
 KNOWN_SLIDE = "known slide"  # role of the whole chain among the answers
@@ -19,11 +20,7 @@ _MOST_POSITIVES = 1_000_000  # a count beyond every screening programme is a sli
 _ROUNDING = 1e-9  # what printing and reading a bound may cost
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Beside(_Part):
+class Beside(PolicyPart):
     """The same claim for a part of the patients; it stands beside the certificate and allows nothing by itself."""
 
     of: str = Field(min_length=1, description='"grade HSIL+", "site A", "scanner B".')
@@ -32,7 +29,7 @@ class Beside(_Part):
     threshold: float = Field(ge=0, le=1, description="The highest that is proved for this part alone; 0: none.")
 
 
-class Check(_Part):
+class Check(PolicyPart):
     """The threshold tried on patients that had no part in finding it."""
 
     positives: int = Field(ge=0)
@@ -40,7 +37,7 @@ class Check(_Part):
     data_sha256: str = Field(pattern=Sha256.metadata[0].pattern)
 
 
-class Certificate(_Part):
+class Certificate(PolicyPart):
     """What was proved, with what: tied to the models, settings and scanners it was issued for."""
 
     sensitivity_bound: float = Field(gt=0, lt=1, description="Sensitivity is at least this, with the confidence below.")

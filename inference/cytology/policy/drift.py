@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from unmissed.inference.cytology.results.drift import Drift
+from unmissed.inference.cytology.policy.part import PolicyPart
+from unmissed.inference.cytology.results.drift import Drift, DriftState
 from unmissed.inference.cytology.results.reading import StoredResult
 
 MEASURES = ("score", "foreground", "stain", "cells")
@@ -20,10 +21,8 @@ _TENTHS = 10
 _LEAST_SHARE = 1e-3  # of a tenth in the index, whose logarithm has no value for an empty one
 
 
-class Distribution(BaseModel):
+class Distribution(PolicyPart):
     """A distribution function of one measure, at some of its values."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     values: tuple[float, ...] = Field(min_length=1, description="Ascending.")
     shares: tuple[float, ...] = Field(description="Share of the slides at or below each value.")
@@ -99,13 +98,13 @@ def _compared(measure: str, certified: Distribution, values: np.ndarray, measure
     distance = float(np.abs(seen - shares).max())
     risk = n / SLIDES_PER_FALSE_SUSPENSION
     p = p_value(distance, n * certified.slides / (n + certified.slides)) * measures
-    state = "steady"
+    state: DriftState = "steady"
     if p < min(risk, _LARGEST_RISK):
         state = "suspended"
     elif p < min(_WARNINGS_PER_SUSPENSION * risk, _LARGEST_RISK):
         state = "warning"
     curve = ((0.0, 0.0), *zip(shares.tolist(), seen.tolist(), strict=True), (1.0, 1.0))
-    return Drift(measure, n, distance, _psi(shares, seen), state, curve)  # type: ignore[arg-type]
+    return Drift(measure, n, distance, _psi(shares, seen), state, curve)
 
 
 def p_value(distance: float, slides: float) -> float:

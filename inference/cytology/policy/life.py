@@ -7,8 +7,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from unmissed.inference.cytology.policy.part import PolicyPart
 from unmissed.models.cards import Sha256
 
 
@@ -23,11 +24,7 @@ class Role(StrEnum):
     """The finished threshold was tried on them."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class DataUse(_Part):
+class DataUse(PolicyPart):
     """One use of data: a line of the ledger."""
 
     day: date
@@ -39,7 +36,7 @@ class DataUse(_Part):
     outcome: str = Field(min_length=1, description="certified, or why not.")
 
 
-class Event(_Part):
+class Event(PolicyPart):
     """A change of the certificate's state by a person."""
 
     day: date

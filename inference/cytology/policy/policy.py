@@ -6,12 +6,13 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from unmissed.datasets.basis.configs import Configs
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.certificates import Certificate, read_certificate, refusal
 from unmissed.inference.cytology.policy.life import DataUse, Event, not_in_force, seal_of
+from unmissed.inference.cytology.policy.part import PolicyPart
 from unmissed.inference.cytology.results.drift import Drift
 from unmissed.inference.cytology.values import Finding
 
@@ -27,11 +28,7 @@ class Preparation(StrEnum):
     """Smeared by hand: thick and thin places, 8,000 cells are needed."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class OperatingPoint(_Part):
+class OperatingPoint(PolicyPart):
     """A threshold on the slide score, and the proof that allows exclusion below it."""
 
     name: str = Field(min_length=1)
@@ -40,14 +37,14 @@ class OperatingPoint(_Part):
     certificate: Any = Field(None, description="Without one nothing is excluded.")
 
 
-class Demand(_Part):
+class Demand(PolicyPart):
     """The minimum proof that allows exclusion."""
 
     sensitivity: float = Field(ge=0.5, lt=1, description="Lower bound of the sensitivity.")
     confidence: float = Field(ge=0.9, lt=1, description="One-sided confidence of that bound.")
 
 
-class QcReview(_Part):
+class QcReview(PolicyPart):
     """Negatives that a person reviews anyway."""
 
     share: float = Field(ge=0, le=0.15, description="Share of the negatives, from the highest score downwards.")
@@ -55,7 +52,7 @@ class QcReview(_Part):
     seed: int = Field(ge=0, description="Of the draw, so that it can be repeated.")
 
 
-class AdequacyLimits(_Part):
+class AdequacyLimits(PolicyPart):
     """What a slide of one preparation has to show."""
 
     min_cells: int = Field(ge=0, description="Estimated squamous cells.")
@@ -63,7 +60,7 @@ class AdequacyLimits(_Part):
     max_out_of_focus: float = Field(gt=0, le=1, description="Share of the foreground that may be blurred.")
 
 
-class GradeRule(_Part):
+class GradeRule(PolicyPart):
     """How the grade of a slide follows from its findings."""
 
     severity: tuple[str, ...] = Field(min_length=2, description="Classes from the least to the most severe.")
@@ -79,7 +76,7 @@ class GradeRule(_Part):
         return self
 
 
-class Policy(_Part):
+class Policy(PolicyPart):
     """All rules of a triage."""
 
     name: str = Field(min_length=1)

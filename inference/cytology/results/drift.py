@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+DriftState = Literal["steady", "warning", "suspended"]
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -21,5 +23,5 @@ class Drift:
     slides: int
     distance: float
     psi: float
-    state: Literal["steady", "warning", "suspended"]
+    state: DriftState
     curve: tuple[tuple[float, float], ...]
