@@ -13,7 +13,7 @@ from unmissed.datasets.basis.files import make_folder, write_json, write_text
 from unmissed.datasets.basis.words import first_few
 from unmissed.datasets.records import Record
 from unmissed.datasets.splits import Split, check_no_leak
-from unmissed.training.environment import mixed_precision
+from unmissed.training.environment import keep_freed_memory, mixed_precision
 from unmissed.training.progress import RunProgress
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import save_recipe
@@ -58,9 +58,12 @@ def begin(config: TrainConfig, records: Sequence[Record], split: Split, folder: 
         log.warning("%s: no training picture of %s", title, first_few(unknown))
     set_seed(config.seed)
     make_folder(folder)
-    return Accelerator(
+    accelerator = Accelerator(
         mixed_precision=mixed_precision(config.precision), gradient_accumulation_steps=config.optimizer.accumulate_steps
     )
+    if accelerator.device.type == "cpu":
+        keep_freed_memory()
+    return accelerator
 
 
 def weights_of(config: TrainConfig) -> Any:

@@ -26,7 +26,7 @@ INFO = DatasetInfo(
     licence="for research; cite the paper",
     citation="Plissiti et al., SIPaKMeD: a new dataset for feature and image based classification of normal and "
     "pathological cervical cells in Pap smear images, IEEE ICIP 2018",
-    um_per_px=0.18,  # not published: at this size its superficial and intermediate cells are as large as Herlev's
+    um_per_px=0.15,  # not published: its superficial and intermediate nuclei are then as large as those of other sets
     homepage="https://www.cs.uoi.gr/~marina/sipakmed.html",
     downloads=tuple(Download(f"{_SERVER}/im_{row[0]}.7z") for row in _TABLE),
 )
