@@ -1,4 +1,4 @@
-"""The demonstration of a certificate: refused on a few slides, issued on thousands of scores, used; all of it is drawn."""
+"""The demonstration of a certificate: refused on a few slides, issued on thousands of scores, used; all is drawn."""
 
 import csv
 import hashlib
@@ -40,8 +40,9 @@ _MODEL = "drawn scores, no model"
 _SHA256 = hashlib.sha256(_MODEL.encode()).hexdigest()  # of no model, so that its certificate covers none
 
 NOTE = (
-    "Everything here is drawn: the slides, and their scores, grades and cells, which are random numbers and no model's. "
-    "The certificate rests on drawn scores and covers this demonstration alone; the rules and the code are the real ones."
+    "Everything here is drawn: the slides, and their scores, grades and cells, which are random numbers and no "
+    "model's. The certificate rests on drawn scores and covers this demonstration alone; the rules and the code are "
+    "the real ones."
 )
 NOTE_ZH = (
     "本页全部内容均由程序绘制：玻片为绘制，评分、分级与细胞数为随机数，并非模型结果。"
@@ -139,8 +140,8 @@ def run_certificate_demo(folder: Path) -> CertificateDemo:
     """Certify a few drawn slides, which is refused; certify drawn scores; triage other drawn slides under it.
 
     Args:
-        folder: gets ``slides/``, ``first/`` and ``later/`` (the runs), the tables, and the policies ``refused.yaml`` and
-            ``drawn.yaml``; an earlier demonstration there is replaced.
+        folder: gets ``slides/``, ``first/`` and ``later/`` (the runs), the tables, and the policies ``refused.yaml``
+            and ``drawn.yaml``; an earlier demonstration there is replaced.
 
     Raises:
         OutputError: When the disk fails.

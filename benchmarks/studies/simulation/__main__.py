@@ -1,7 +1,7 @@
 """Thousands of made slides through `unmissed triage`, certified and checked; the same command resumes it.
 
-``python -m unmissed.benchmarks.studies.simulation --fields CRIC --finder RUN --coarse-finder RUN --judge RUN``: each fold
-of a cross-validation is a laboratory of its own, whose slides are composed of the fields that its models never saw.
+``python -m unmissed.benchmarks.studies.simulation --fields CRIC --finder RUN --coarse-finder RUN --judge RUN``: each
+fold of a cross-validation is a laboratory of its own; its slides are composed of the fields that its models never saw.
 """
 
 import argparse

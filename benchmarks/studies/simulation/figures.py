@@ -43,7 +43,9 @@ class Sample:
             check=np.array([slide.role == "check" for slide in slides], bool),
             never=np.array([slide.found in severe for slide in slides], bool),
             blocks=[
-                frozenset((slide.site, kind, block) for kind in ("normal", "abnormal") for block in _blocks(slide, kind))
+                frozenset(
+                    (slide.site, kind, block) for kind in ("normal", "abnormal") for block in _blocks(slide, kind)
+                )
                 for slide in slides
             ],
         )

@@ -3,7 +3,7 @@
 import csv
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from unmissed.inference.cytology.policy.policy import load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, read_slide_result
 from unmissed.inference.cytology.run.plan import triage
 
-NOTE = "A simulation: these slides are composed of photographed fields. They are of no patient, and prove nothing of any."
+NOTE = "A simulation: these slides are composed of photographed fields, are of no patient, and prove nothing of any."
 NOTE_ZH = "本页为模拟：玻片由视野照片拼合而成，不属于任何患者，也不能证明任何临床性能。"
 
 
@@ -124,8 +124,8 @@ def read_slides(laboratory: Laboratory) -> list[ScoredSlide]:
     found = []
     for path in sorted((laboratory.folder / "parts").glob("*.csv")):
         for row in read_table(path, names):
-            values = {name: row[name] for name in names}
-            found.append(ScoredSlide(**{**values, "truth": int(values["truth"])}))
+            texts = {name: row[name] for name in names if name != "truth"}
+            found.append(ScoredSlide(truth=int(row["truth"]), **texts))
     return found
 
 
@@ -179,5 +179,4 @@ def _scored(folder: Path, laboratory: Laboratory, slide: ScoredSlide, study: Sim
     result = read_slide_result(folder)
     case = Case.from_result(result, slide.slide, policy, study.preparation)
     why = "" if could_be_excluded(case, policy) else "; ".join([str(case.verdict), *case.doubts])
-    values = {**asdict(slide), "score": "" if why else f"{result.score:.6f}", "found": result.grade, "why": why}
-    return ScoredSlide(**values)
+    return replace(slide, score="" if why else f"{result.score:.6f}", found=result.grade, why=why)

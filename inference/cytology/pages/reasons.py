@@ -35,8 +35,8 @@ _PATTERNS = (
     (r"the certificate expired on ([\d-]+)", r"证书已于 \1 到期"),
     (rf"the certificate counts ({_NUMBER}) missed of ({_NUMBER}) positives", r"证书记 \2 例阳性中漏诊 \1 例"),
     (
-        rf"the certificate states a sensitivity of at least ({_NUMBER}), but ({_NUMBER}) missed of ({_NUMBER}) positives "
-        rf"prove only ({_NUMBER}) at a confidence of ({_NUMBER})",
+        rf"the certificate states a sensitivity of at least ({_NUMBER}), but ({_NUMBER}) missed of ({_NUMBER}) "
+        rf"positives prove only ({_NUMBER}) at a confidence of ({_NUMBER})",
         r"证书称敏感度不低于 \1，但 \3 例阳性中漏诊 \2 例，在 \5 置信度下仅证明 \4",
     ),
     (rf"the certificate has a confidence of ({_NUMBER}); the policy demands ", r"证书置信度为 \1，策略要求 "),
@@ -71,18 +71,18 @@ _PATTERNS = (
         r"没有任何阳性患者的玻片具有可据以排除的评分，因此未能证明",
     ),
     (
-        rf"({_NUMBER}) of ({_NUMBER}) positive patients? have a slide of score 0, and ({_SHARE}) allows ({_NUMBER}) to be "
-        r"missed: no threshold above 0 is proved",
+        rf"({_NUMBER}) of ({_NUMBER}) positive patients? have a slide of score 0, and ({_SHARE}) allows ({_NUMBER}) to "
+        r"be missed: no threshold above 0 is proved",
         r"\2 例阳性患者中 \1 例有评分为 0 的玻片，\3 仅允许漏诊 \4 例：未能证明高于 0 的阈值",
     ),
     (
-        rf"({_NUMBER}) positive patients?, none missed, prove ({_SHARE}) at a confidence of ({_SHARE}); ({_SHARE}) needs "
-        rf"({_NUMBER}) without a miss, ({_NUMBER}) more",
+        rf"({_NUMBER}) positive patients?, none missed, prove ({_SHARE}) at a confidence of ({_SHARE}); ({_SHARE}) "
+        rf"needs ({_NUMBER}) without a miss, ({_NUMBER}) more",
         r"\1 例阳性患者无漏诊，以 \3 置信度证明 \2；\4 需 \5 例无漏诊，尚缺 \6 例",
     ),
     (
-        rf"the check misses ({_NUMBER}) of ({_NUMBER}) positive patients, too many for a sensitivity of ({_SHARE}): they are "
-        r"not like those that proved the threshold",
+        rf"the check misses ({_NUMBER}) of ({_NUMBER}) positive patients, too many for a sensitivity of ({_SHARE}): "
+        r"they are not like those that proved the threshold",
         r"验证中 \2 例阳性患者漏诊 \1 例，与 \3 的敏感度不符：其与证明阈值的患者不同",
     ),
     (
@@ -99,8 +99,8 @@ _PATTERNS = (
     (rf"({_SHARE}) of the tiles could not be read; the policy allows ({_SHARE})", r"\1 的图块无法读取；策略允许 \2"),
     (r"there is only empty glass: no cell was found", r"仅有空白玻璃：未发现细胞"),
     (
-        rf"about ({_NUMBER}) cells \(({_NUMBER}) needed\), ({_SHARE}) out of focus \(at most ({_SHARE})\), ({_SHARE}) obscured "
-        rf"\(at most ({_SHARE})\)",
+        rf"about ({_NUMBER}) cells \(({_NUMBER}) needed\), ({_SHARE}) out of focus \(at most ({_SHARE})\), ({_SHARE}) "
+        rf"obscured \(at most ({_SHARE})\)",
         r"约 \1 个细胞（需 \2 个），失焦 \3（至多 \4），遮盖 \5（至多 \6）",
     ),
     (r"findings support (\S+), so the slide is reviewed although ", r"所见支持 \1，故仍须阅片，尽管"),
