@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unmissed.benchmarks.studies.simulation import slides as module
+from unmissed.benchmarks.studies.simulation.__main__ import _remember
 from unmissed.benchmarks.studies.simulation.figures import (
     Sample,
     auc,
@@ -118,6 +119,27 @@ def test_the_report_is_certified_per_fold_and_refuses_what_it_cannot_prove(labor
     )
     assert load_policy(str(tmp_path / "policies" / "simulation-fold-0-50.yaml")).operating_point is not None
     assert load_policy(str(tmp_path / "policies" / "simulation-pooled-50.yaml")).operating_point is None
+
+
+def test_other_settings_or_models_than_those_of_the_batches_are_refused(laboratory, tmp_path):
+    model = make_folder(tmp_path / "model")
+    write_text(model / "card.json", "1")
+    paths = [str(model)] * 4
+    make_folder(laboratory.folder)
+    write_text(
+        laboratory.preset,
+        yaml_text(
+            {"name": "p", "fine_search": "nowhere"}
+            | dict(zip(("finder", "coarse_finder", "judge", "slide_score"), paths, strict=True))
+        ),
+    )
+    _remember(tmp_path, STUDY, [laboratory])
+    _remember(tmp_path, STUDY, [laboratory])
+    with pytest.raises(ConfigError, match="size_px was 1024 and is now 2048"):
+        _remember(tmp_path, STUDY.model_copy(update={"size_px": 2048}), [laboratory])
+    write_text(model / "card.json", "2")
+    with pytest.raises(ConfigError, match="cards"):
+        _remember(tmp_path, STUDY, [laboratory])
 
 
 def test_wrong_settings_are_refused(tmp_path):

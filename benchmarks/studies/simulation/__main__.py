@@ -17,6 +17,7 @@ from unmissed.datasets.basis.files import make_folder, plain_values, read_json, 
 from unmissed.datasets.basis.yaml_text import yaml_text
 from unmissed.datasets.synthetic.slides.fields import read_fields
 from unmissed.inference.cytology.run.record import check_settings
+from unmissed.inference.cytology.screening.settings import load_preset
 
 
 def main() -> None:
@@ -67,9 +68,14 @@ def _laboratory(given: argparse.Namespace, study: SimulatedStudy, fold: int) -> 
 
 def _remember(output: Path, study: SimulatedStudy, laboratories: list[Laboratory]) -> None:
     """Refuse to go on with other settings or models than those of the batches that are there."""
-    presets = {f"fold-{one.fold}": sha256_of(one.preset) for one in laboratories}
-    fields = {f"fold-{one.fold}": [field.name for field in one.library.fields] for one in laboratories}
-    settings = plain_values({**study.model_dump(mode="json"), "presets": presets, "fields": fields})
+    settings = plain_values(study.model_dump(mode="json"))
+    for one in laboratories:
+        preset = load_preset(str(one.preset))
+        models = (preset.finder, preset.coarse_finder, preset.judge, preset.slide_score)
+        # A card names the SHA-256 of its model; a shipped model comes with the version of the program.
+        cards = [sha256_of(card) for model in models for card in sorted(Path(model).glob("*.json"))]
+        fields = [field.name for field in one.library.fields]
+        settings[f"fold-{one.fold}"] = {"preset": preset.model_dump(mode="json"), "cards": cards, "fields": fields}
     kept = output / "study-settings.json"
     check_settings(read_json(kept) if kept.exists() else None, settings, output)
     write_json(kept, settings)
