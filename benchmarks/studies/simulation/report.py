@@ -75,7 +75,7 @@ def _part(
         "slides": len(slides),
         "positive": int(sample.positive.sum()),
         "never_excluded": {
-            kind: dict(Counter(slide.why for slide in slides if slide.why and slide.truth == truth).most_common(5))
+            kind: dict(Counter(slide.why for slide in slides if slide.why and slide.truth == truth))
             for kind, truth in (("positive", 1), ("negative", 0))
         },
         "never_excluded_grade": int((sample.never & ~sample.positive).sum()),
