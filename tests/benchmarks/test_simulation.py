@@ -63,7 +63,7 @@ def laboratory(tmp_path, monkeypatch):
     }
 
     def triage(paths, output, **how):
-        assert how["preparation"] == "conventional" and "simulation" in how["note"]
+        assert how["preparation"] == "conventional" and how["variant"] == "int8" and "simulation" in how["note"]
         for path in paths:
             verdict = AdequacyVerdict.SCANT if path.stem.endswith("3") else AdequacyVerdict.ADEQUATE
             with open_slide(path) as slide:
@@ -148,6 +148,7 @@ def test_wrong_settings_are_refused(tmp_path):
     for changed, words in (
         ({"abnormal_fields": [3, 1]}, "abnormal_fields"),
         ({"folds": [0, 0]}, "folds"),
+        ({"variant": "auto"}, "variant"),
         ({"check_share": 1.0}, "check_share"),
         ({"sice_px": 4096}, "size_px"),
     ):

@@ -1,6 +1,6 @@
 """What is simulated, and what is to be proved."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,6 +25,7 @@ class SimulatedStudy(BaseModel):
     abnormal_fields: tuple[int, int] = Field(description="Least and largest number on an abnormal slide.")
     seed: int = Field(ge=0)
     preset: str
+    variant: Literal["fp32", "int8"] = Field(description='By name: "auto" may choose another in the next batch.')
     preparation: Preparation
     min_cells: int = Field(ge=0, description="Cells of an adequate slide of this size.")
     sensitivities: tuple[Annotated[float, Field(ge=0.5, lt=1)], ...] = Field(min_length=1)

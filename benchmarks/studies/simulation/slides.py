@@ -104,6 +104,7 @@ def finish_batch(laboratory: Laboratory, number: int, study: SimulatedStudy) -> 
         preset=str(laboratory.preset),
         policy=laboratory.rules,
         preparation=study.preparation.value,
+        variant=study.variant,
         no_hash=True,
         note=NOTE,
         note_zh=NOTE_ZH,
