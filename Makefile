@@ -1,5 +1,5 @@
 # make demo   install the base into .venv, draw cells, slides and endoscopies, run the models over them, write result pages,
-#             and time this machine on a small slide
+#             refuse a certificate and issue one on drawn scores, and time this machine on a small slide
 # make test   install the development tools into .venv; lint, type check, tests
 # make lint   only lint and type check
 # make clean  remove what this file made
@@ -42,7 +42,8 @@ demo: .venv/.base
 	@$(BIN)/unmissed bench slide --rounds 1 --no-cold --folder $(DEMO)/bench -o $(DEMO)/bench
 	@printf '\nThe result pages (open them in a browser):\n'
 	@printf '  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html" \
-	  "$(CURDIR)/$(DEMO)/endoscopy/colonoscopy/report.html" "$(CURDIR)/$(DEMO)/endoscopy/gastroscopy/report.html"
+	  "$(CURDIR)/$(DEMO)/endoscopy/colonoscopy/report.html" "$(CURDIR)/$(DEMO)/endoscopy/gastroscopy/report.html" \
+	  "$(CURDIR)/$(DEMO)/certificate/later/index.html"
 
 # The type checker cannot see that rooms are packages: links under build/types show it what the installation maps.
 lint: .venv/.dev

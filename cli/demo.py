@@ -15,10 +15,12 @@ def demo(
 ) -> None:
     """Draw cells, slides and two endoscopies, run the shipped models over them and write result pages.
 
-    One of the pictures and one of the slides are broken on purpose, so that you see how errors are shown. All are drawn
-    by the program: the pages show the software at work, not its accuracy.
+    At the end a certificate is refused, and one is issued on drawn scores and excludes drawn slides. One of the
+    pictures and one of the slides are broken on purpose, so that you see how errors are shown. All are drawn by the
+    program: the pages show the software at work, not its accuracy.
     """
     from unmissed.inference.demo.cells import BROKEN, run_demo
+    from unmissed.inference.demo.certificate import run_certificate_demo
     from unmissed.inference.demo.triage import BROKEN as BROKEN_SLIDE
     from unmissed.inference.demo.triage import run_triage_demo
     from unmissed.inference.demo.watch import run_watch_demo
@@ -37,7 +39,14 @@ def demo(
     typer.echo(f"{exams.frames} frames of two endoscopies watched in {exams.seconds:.1f} s")
     typer.echo(f"colonoscopy: {exams.colonoscopy.resolve().as_uri()}")
     typer.echo(f"gastroscopy: {exams.gastroscopy.resolve().as_uri()}")
-    if not (cells.is_as_expected and slides.is_as_expected and exams.is_as_expected):
+    proof = run_certificate_demo(output / "certificate")
+    typer.echo(f"Not certified, as intended: {proof.refusal or 'yet it was'}.")
+    typer.echo(
+        f"Certified on drawn scores: below {proof.threshold:g}, {proof.excluded} of {proof.slides} drawn slides need "
+        f"no further review, {proof.missed} of them abnormal"
+    )
+    typer.echo(f"certificate: {proof.page.resolve().as_uri()}")
+    if not all(part.is_as_expected for part in (cells, slides, exams, proof)):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 

@@ -16,7 +16,7 @@ from unmissed.datasets.basis.files import make_folder, write_text
 from unmissed.datasets.synthetic.slides.cohorts import CohortPlan, make_cohort
 from unmissed.datasets.synthetic.slides.fields import read_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
-from unmissed.inference.cytology.screening.settings import load_preset
+from unmissed.inference.cytology.screening.settings import Preset, load_preset
 
 
 def main() -> None:
@@ -48,20 +48,26 @@ def tested_fields(finder: Path, fold: int) -> list[str]:
     return [Path(name).name for name in tested]
 
 
+def preset_of_fold(base: str, fold: int, finder: Path, coarse: Path, judge: Path, slide_score: str) -> Preset:
+    """A preset with the models of a fold of three cross-validations."""
+    changes = {
+        "name": f"{base}-fold-{fold}",
+        "finder": str(finder / f"fold-{fold}" / "export"),
+        "coarse_finder": str(coarse / f"fold-{fold}" / "export"),
+        "judge": str(judge / f"fold-{fold}" / "export"),
+        "slide_score": slide_score,
+    }
+    return load_preset(base).model_copy(update=changes)
+
+
 def _one_fold(arguments: argparse.Namespace, fold: int) -> None:
     folder = make_folder(arguments.output / f"fold-{fold}")
     library = read_fields(arguments.fields, 0.25, tested_fields(arguments.finder, fold))
     spec = LayoutSpec(arguments.size, arguments.size)
     plan = CohortPlan(arguments.slides, 0.5, (1, 3), arguments.seed * 1000 + fold, arguments.normal_fields)
     made = make_cohort(folder, library, spec, plan)
-    preset = load_preset(arguments.preset).model_copy(
-        update={
-            "name": f"{arguments.preset}-fold-{fold}",
-            "finder": str(arguments.finder / f"fold-{fold}" / "export"),
-            "coarse_finder": str(arguments.coarse_finder / f"fold-{fold}" / "export"),
-            "judge": str(arguments.judge / f"fold-{fold}" / "export"),
-            "slide_score": str(arguments.slide_score),
-        }
+    preset = preset_of_fold(
+        arguments.preset, fold, arguments.finder, arguments.coarse_finder, arguments.judge, arguments.slide_score
     )
     write_text(folder / "preset.yaml", yaml.safe_dump(preset.model_dump(mode="json")))
     command = [sys.executable, "-m", "unmissed.cli.app", "triage", *(str(slide.path) for slide in made)]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.synthetic.cells.drawn import KINDS
+from unmissed.inference.cytology.policy.policy import Exclusion, load_policy
+from unmissed.inference.cytology.run.plan import triage
 from unmissed.inference.demo.cells import BROKEN, CELLS_PER_KIND, MODEL, draw_cells
 from unmissed.inference.demo.triage import BROKEN as BROKEN_SLIDE
 from unmissed.inference.demo.triage import SLIDES
@@ -39,6 +42,7 @@ def test_it_ends_well_and_says_where_the_page_is(finished: tuple[Path, subproces
     assert (folder / "triage" / "index.html").resolve().as_uri() in run.stdout
     assert sorted(path.name for path in folder.iterdir()) == [
         "cells",
+        "certificate",
         "endoscopy",
         "index.html",
         "predictions.csv",
@@ -76,6 +80,46 @@ def test_the_drawn_slides_are_ranked_and_the_broken_one_has_its_cause(
     assert sorted(int(row["rank"]) for row in rows if row["rank"]) == list(range(1, SLIDES + 1))
     assert {row["disposition"] for row in rows} <= {"review", "scant", "process_review"}, "nothing may be excluded"
     assert "由程序绘制" in (folder / "index.html").read_text("utf-8")
+
+
+def test_a_certificate_is_refused_with_what_is_missing(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, run = finished
+    assert re.search(
+        r"Not certified, as intended: \d+ positive patients, none missed, prove .* needs 2,995", run.stdout
+    )
+    refused = load_policy(str(folder / "certificate" / "refused.yaml"))
+    assert refused.operating_point is None and "needs 2,995 without a miss" in Exclusion.under(refused).refusal
+    assert excluded_in(folder / "certificate" / "first") == []
+
+
+def test_drawn_slides_are_excluded_under_a_certificate_of_drawn_scores(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder = finished[0] / "certificate"
+    allowed = Exclusion.under(load_policy(str(folder / "drawn.yaml")))
+    assert allowed.certificate is not None and allowed.certificate.sensitivity_bound == 0.999
+    excluded = excluded_in(folder / "later")
+    assert excluded and all(float(row["score"]) < allowed.threshold for row in excluded)
+    text = (folder / "later" / "index.html").read_text("utf-8")
+    for wanted in ("random numbers", "由程序绘制", "Certified operating point", "经认证的工作点"):
+        assert wanted in text
+    assert "A hospital system" not in text, "drawn slides are compared with no hospital"
+
+
+def test_the_certificate_of_drawn_scores_excludes_no_slide_of_the_models(
+    finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    slides = sorted((finished[0] / "slides").glob("slide-*.tiff"))[:1]
+    outcome = triage(slides, tmp_path / "out", policy=finished[0] / "certificate" / "drawn.yaml")
+    assert {row.disposition for row in outcome.rows} <= {"review", "scant"}
+    assert "certificate" in outcome.run.no_certificate and not outcome.run.operating_point
+
+
+def excluded_in(folder: Path) -> list[dict[str, str]]:
+    with (folder / "worklist.csv").open(encoding="utf-8", newline="") as stream:
+        return [row for row in csv.DictReader(stream) if row["disposition"] == "no_further_review"]
 
 
 def test_every_cell_has_a_class_and_the_broken_file_a_cause(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from unmissed.inference.cytology.pages.reasons import in_chinese
 from unmissed.inference.cytology.pages.words import ADEQUACY, DISPOSITIONS, DRIFT, MEASURES, UNLIKE, stage
 from unmissed.inference.cytology.results.bethesda import BETHESDA, colour_of
 from unmissed.inference.reports import templates
@@ -16,7 +17,7 @@ HERE = Path(__file__).parent
 def environment() -> Environment:
     """The templates of this folder, everything escaped."""
     made = templates.environment(HERE)
-    made.filters["css"] = css_colour
+    made.filters |= {"css": css_colour, "zh": in_chinese}
     made.globals |= {
         "bethesda": BETHESDA,
         "disposition": partial(word_for, words=DISPOSITIONS),

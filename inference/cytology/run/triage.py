@@ -167,8 +167,8 @@ def _run_summary(plan: TriagePlan, ledger: Ledger, rows: Sequence[WorklistRow], 
     words = ""
     if is_certified and point and certificate:
         words = (
-            f"{point.name}: threshold {point.threshold:g}, sensitivity at least {certificate.sensitivity_bound:.4%} "
-            f"with {certificate.confidence:.0%} confidence"
+            f"{point.name}: threshold {point.threshold:g}, sensitivity at least "
+            f"{100 * certificate.sensitivity_bound:.6g} % with {100 * certificate.confidence:.6g} % confidence"
         )
     provenance = ledger.provenance()
     return TriageRun(

@@ -97,4 +97,6 @@ def test_a_run_that_has_drifted_excludes_nothing_and_says_so(run, certified, tmp
     summary = json.loads((tmp_path / "third" / "summary.json").read_text("utf-8"))
     assert {one["measure"]: one["state"] for one in summary["drift"]}["foreground"] == "suspended"
     assert summary["excluded"] == 0
-    assert "Exclusion suspended" in (tmp_path / "third" / "index.html").read_text("utf-8")
+    page = (tmp_path / "third" / "index.html").read_text("utf-8")
+    assert "Exclusion suspended" in page and "Suspended by drift" in page and "No certified operating point" not in page
+    assert "本次玻片已偏离认证玻片（前景面积）" in page
