@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from unmissed.benchmarks.studies.laboratories.left_out import report
+from unmissed.benchmarks.studies.laboratories.left_out import report, report_model
 from unmissed.datasets import registry
 from unmissed.training.evaluation.predictions import load_predictions
+from unmissed.training.export import export_run
+from unmissed.training.recipes.loading import load_recipe
 
 SMALL = (
     *("input.size_px=32", "input.cache_px=40", "input.workers=0", "model.weights=none"),
@@ -159,17 +161,21 @@ def test_three_laboratories_are_joined_and_one_is_left_out(go, put, tmp_path, mo
     for name, draw in (("cric", draw_cric), ("sipakmed", draw_sipakmed), ("herlev", draw_herlev)):
         draw(tmp_path / name, put_another)
     monkeypatch.setenv("UNMISSED_DATA", str(tmp_path))
-    words = (*SMALL, "model.margin=0")
-    go(tmp_path / "run", *words, "data.folds=2", "data.only_folds=[0]", name="cell-bethesda-joined")
+    go(tmp_path / "run", *SMALL, "data.folds=2", "data.only_folds=[0]", name="cell-bethesda-joined")
     check(tmp_path / "run" / "fold-0", 6)
     figures = json.loads((tmp_path / "run" / "fold-0" / "metrics.json").read_text())
     found = load_predictions(tmp_path / "run" / "fold-0" / "test_predictions.csv")
     own = [group for group in found.groups.tolist() if group.split("/")[0] not in ("sipakmed", "herlev")]
     assert 0 < len(own) < len(found) and figures["overall"]["accuracy"]["n"] == len(set(own))
-    go(tmp_path / "left", *words, "data.leave_out=herlev", name="cell-bethesda-joined")
+    go(tmp_path / "left", *SMALL, "data.leave_out=herlev", name="cell-bethesda-joined")
     (first, *others) = report(tmp_path / "left")
     assert first.startswith("herlev: 35 cells of 35 groups, abnormal AUC")
     assert {line.split(":")[0].strip() for line in others} == set(classes("herlev"))
+    go(tmp_path / "alone", *SMALL, name="cell-bethesda")
+    export_run(tmp_path / "alone", fixed_batch=None, int8=False)
+    lines = report_model(str(tmp_path / "alone" / "export"), load_recipe("cell-bethesda-joined"))
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == ["sipakmed", "herlev"]
+    assert {line.split(":")[0].strip() for line in lines[-len(others) :]} == set(classes("herlev"))
 
 
 def draw_cric_fields(root, put):
