@@ -1,0 +1,62 @@
+"""The report of a study as one page that needs nothing else, in English and Chinese."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from math import floor
+from pathlib import Path
+
+from jinja2 import Environment
+
+from unmissed.datasets.basis.versions import version_of
+from unmissed.inference.reports import templates
+from unmissed.inference.reports.templates import script
+from unmissed.inference.reports.words import word_for
+from unmissed.inference.study.checklist import Item
+from unmissed.inference.study.numbers import Estimate
+from unmissed.inference.study.study import Study
+from unmissed.inference.study.words import CLAIMS, STATIONS
+
+_HERE = Path(__file__).parent
+_DASH = "–"
+
+
+def render_slides(study: Study, items: Sequence[Item]) -> str:
+    """The page of a study of triage."""
+    return _page("slides.html", study=study, items=items, pairs=zip(study.rules, study.accuracy, strict=True))
+
+
+def _page(name: str, **values: object) -> str:
+    environment = _environment()
+    return environment.get_template(name).render(
+        script=script(), version=version_of(), written=datetime.now().astimezone(), **values
+    )
+
+
+def _environment() -> Environment:
+    made = templates.environment(_HERE, "study.css")
+    made.filters |= {"cut": cut, "range": interval, "three": three, "count": "{:,}".format}
+    made.globals |= {
+        "station": partial(word_for, words=STATIONS),
+        "claim": partial(word_for, words=CLAIMS),
+    }
+    return made
+
+
+def cut(value: float | None) -> str:
+    """Percent with two decimals, cut and never rounded up: what is proved must not look better than it is."""
+    return _DASH if value is None else f"{floor(value * 1e4 + 1e-7) / 100:.2f} %"
+
+
+def three(value: float | None) -> str:
+    """Three decimals, or a dash."""
+    return _DASH if value is None else f"{value:.3f}"
+
+
+def interval(estimate: Estimate, kind: str = "percent") -> str:
+    """The ends of an interval; a dash where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return _DASH
+    if kind == "percent":
+        return f"{cut(estimate.low)} – {100 * estimate.high:.2f} %".replace(" % –", " –")
+    return f"{estimate.low:.3f} – {estimate.high:.3f}"
