@@ -1,6 +1,7 @@
 """What the program can answer of the checklist after a study of slides; nothing is guessed."""
 
 from unmissed.inference.study.checklist import Item, filled
+from unmissed.inference.study.exams import ExamStudy
 from unmissed.inference.study.study import Study
 
 
@@ -70,3 +71,30 @@ def checklist_of(study: Study) -> tuple[Item, ...]:
         "Unmissed 及其模型开源（Apache-2.0）；数据获取由作者说明",
     )
     return filled(known)
+
+
+def checklist_of_exams(study: ExamStudy) -> tuple[Item, ...]:
+    """The checklist of a study of examinations."""
+    unit = ("patients", "患者") if study.knows_patients else ("examinations", "检查")
+    lost = len(study.no_result)
+    run = "; ".join(f"{name}: {text}" for name, text in study.facts.items())
+    return filled(
+        {
+            "How accuracy is estimated and compared": (
+                f"Intervals of 95 % by resampling {unit[0]}; exact ones (Clopper-Pearson) by site",
+                f"按{unit[1]}自助抽样的 95% 区间；各部位为精确区间（Clopper-Pearson）",
+            ),
+            "How failed and indeterminate results are handled": (
+                "Sites that were not assessed count for no figure of sites; clocks that were not found are counted apart",
+                "未评估的部位不计入部位指标；未识别的计时单独计数",
+            ),
+            "How missing data are handled": (
+                f"{lost:,} examinations of the table without a finished record are named in the flow",
+                f"流程图中列出 {lost:,} 次无完整记录的检查",
+            ),
+            "Flow of patients, as a diagram": ("In this report, by examinations", "见本报告，按检查计"),
+            "Index test against truth, as a table": ("In this report, by site and by examination", "见本报告，按部位与检查"),
+            "Accuracy with its precision": ("In this report", "见本报告"),
+            "Version of the machine: models, hashes, settings, hardware": (run, run),
+        }
+    )

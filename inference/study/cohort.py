@@ -202,7 +202,7 @@ def _table_rows(path: Path, cases: Cases) -> dict[str, _Row]:
     rows = iterate_table(path, ["slide"])
     _, header = next(rows)
     if "disposition" in header:
-        return _rows(path, ["slide", "disposition", "score"])
+        return _rows(path, ["slide", "disposition", "score"], machine_grade="machine_grade")
     return {
         slide: _Row(score, Station.REVIEW)
         for slide, score in zip(cases.slides, cases.scores.tolist(), strict=True)
@@ -210,11 +210,11 @@ def _table_rows(path: Path, cases: Cases) -> dict[str, _Row]:
     }
 
 
-def _rows(path: Path, columns: list[str]) -> dict[str, _Row]:
+def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[str, _Row]:
     rows = iterate_table(path, columns)
     _, header = next(rows)
     at = {name: place for place, name in enumerate(header)}
-    optional = {name: at.get(name) for name in ("grade", "seconds", "error", "unlike")}
+    optional = {name: at.get(name) for name in (machine_grade, "seconds", "error", "unlike")}
     found = {}
     for line, cells in rows:
         grade, seconds, error, unlike = ("" if at is None else cells[at].strip() for at in optional.values())

@@ -13,9 +13,10 @@ from unmissed.inference.reports import templates
 from unmissed.inference.reports.templates import script
 from unmissed.inference.reports.words import word_for
 from unmissed.inference.study.checklist import Item
-from unmissed.inference.study.numbers import Estimate
+from unmissed.inference.study.exams import ExamStudy
+from unmissed.inference.study.numbers import Estimate, exact
 from unmissed.inference.study.study import Study
-from unmissed.inference.study.words import CLAIMS, STATIONS
+from unmissed.inference.study.words import CLAIMS, CLOCK_WORDS, STATIONS
 
 _HERE = Path(__file__).parent
 _DASH = "–"
@@ -24,6 +25,11 @@ _DASH = "–"
 def render_slides(study: Study, items: Sequence[Item]) -> str:
     """The page of a study of triage."""
     return _page("slides.html", study=study, items=items, pairs=zip(study.rules, study.accuracy, strict=True))
+
+
+def render_exams(study: ExamStudy, items: Sequence[Item]) -> str:
+    """The page of a study of examinations."""
+    return _page("exams.html", study=study, items=items)
 
 
 def _page(name: str, **values: object) -> str:
@@ -35,10 +41,12 @@ def _page(name: str, **values: object) -> str:
 
 def _environment() -> Environment:
     made = templates.environment(_HERE, "study.css")
-    made.filters |= {"cut": cut, "range": interval, "three": three, "count": "{:,}".format}
+    made.filters |= {"cut": cut, "range": interval, "three": three, "count": "{:,}".format, "exact": exact}
+    made.filters |= {"seconds": seconds, "signed": signed}
     made.globals |= {
         "station": partial(word_for, words=STATIONS),
         "claim": partial(word_for, words=CLAIMS),
+        "clockword": partial(word_for, words=CLOCK_WORDS),
     }
     return made
 
@@ -53,10 +61,21 @@ def three(value: float | None) -> str:
     return _DASH if value is None else f"{value:.3f}"
 
 
+def seconds(value: float | None) -> str:
+    """Seconds with one decimal, or a dash."""
+    return _DASH if value is None else f"{value:.1f} s"
+
+
+def signed(value: float | None) -> str:
+    """Seconds with their sign, or a dash."""
+    return _DASH if value is None else f"{value:+.1f}"
+
+
 def interval(estimate: Estimate, kind: str = "percent") -> str:
     """The ends of an interval; a dash where there is none."""
     if estimate.low is None or estimate.high is None:
         return _DASH
     if kind == "percent":
         return f"{cut(estimate.low)} – {100 * estimate.high:.2f} %".replace(" % –", " –")
-    return f"{estimate.low:.3f} – {estimate.high:.3f}"
+    digits = 1 if kind == "seconds" else 3
+    return f"{estimate.low:.{digits}f} – {estimate.high:.{digits}f}"

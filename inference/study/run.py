@@ -5,12 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.files import make_folder, write_json, write_text
 from unmissed.inference.reports.numbers import percent
-from unmissed.inference.study.answers import checklist_of
+from unmissed.inference.study.answers import checklist_of, checklist_of_exams
 from unmissed.inference.study.checklist import write_checklist
 from unmissed.inference.study.cohort import read_cohort
-from unmissed.inference.study.page import render_slides
+from unmissed.inference.study.exams import holds_exams, study_of_exams
+from unmissed.inference.study.page import render_exams, render_slides
 from unmissed.inference.study.study import Study, rules_of, study_of
 
 REPORT, FIGURES, CHECKLIST = "report.html", "study.json", "stard-ai.csv"
@@ -49,11 +51,14 @@ def run_study(
         ConfigError: Nothing says which slides would be screened out.
         OutputError: The folder cannot be written.
     """
+    title = title or source.resolve().stem
+    if holds_exams(source):
+        return _exams(source, truth, output, title, simulated)
     cohort = read_cohort(source, truth, truth_column)
     found = study_of(
         cohort,
         rules_of(cohort, thresholds, policy),
-        title=title or source.resolve().stem,
+        title=title,
         simulated=simulated,
         readings=readings,
         **minutes,
@@ -64,6 +69,25 @@ def run_study(
     write_checklist(output / CHECKLIST, items)
     write_text(output / REPORT, render_slides(found, items))
     return in_words(found)
+
+
+def _exams(source: Path, truth: Path | None, output: Path, title: str, simulated: bool) -> list[str]:
+    if truth is None:
+        raise DatasetError(f"{source} has no truth of its own", expected="--truth TRUTH.csv, with exam and what is known")
+    found = study_of_exams(source, truth, title=title, simulated=simulated)
+    items = checklist_of_exams(found)
+    make_folder(output)
+    write_json(output / FIGURES, {"schema_version": SCHEMA, "kind": "examinations", **asdict(found)})
+    write_checklist(output / CHECKLIST, items)
+    write_text(output / REPORT, render_exams(found, items))
+    lines = [f"{'simulation: ' if simulated else ''}{len(found.exams)} of {found.received} examinations"]
+    if found.accuracy.value is not None:
+        lines.append(f"sites judged right: {percent(found.accuracy.value)}, the mean of the examinations")
+    return lines + [
+        f"{one.clock}: median error {one.median.value:.1f} s of {one.exams}"
+        for one in found.clocks
+        if one.median.value is not None
+    ]
 
 
 def figures_of(study: Study) -> dict[str, Any]:

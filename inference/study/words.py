@@ -22,3 +22,13 @@ CLAIMS = {
     "seconds": Word("Machine, seconds a slide (median)", "机器每片用时（秒，中位数）"),
     "by_hand": Word("Person, minutes a slide (ours assumed)", "人工每片用时（分钟，本研究为假定值）"),
 }
+
+CLOCK_WORDS = {
+    "caecum_s": Word("Caecum reached", "到达盲肠"),
+    "withdrawal_s": Word("Withdrawal", "退镜时间"),
+    "examination_s": Word("Examination", "检查时间"),
+    "effective_s": Word("Effective observation", "有效观察时间"),
+    "therapy_s": Word("Therapy", "治疗时间"),
+    "frozen_s": Word("Frozen", "画面冻结"),
+    "illegible_s": Word("No clear view", "视野不清"),
+}
