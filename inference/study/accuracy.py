@@ -7,9 +7,10 @@ import numpy as np
 
 from unmissed.inference.cytology.certification.parts import trials_by, trials_of_grades
 from unmissed.inference.cytology.certification.proof import prove, scores_of_patients
-from unmissed.inference.cytology.policy.bounds import sensitivity_lower_bound
-from unmissed.inference.study.cohort import Cohort, Station
+from unmissed.inference.cytology.policy.bounds import positives_needed, sensitivity_lower_bound
+from unmissed.inference.study.cohort import Cohort
 from unmissed.inference.study.numbers import Estimate, area, exact, share
+from unmissed.inference.study.rows import Station
 
 PREVALENCES = (0.01, 0.03, 0.05, 0.08)
 TARGETS = (0.999, 0.995, 0.99, 0.95)
@@ -41,8 +42,7 @@ class Accuracy:
 
     Attributes:
         slides, positive_slides: how many there are.
-        sensitivity: of positive patients with a positive slide that was processed, how many had no positive slide called
-            negative.
+        sensitivity: of positive patients with a processed positive slide, how many had none called negative.
         sensitivity_all: the same of all positive patients; what was not processed is reviewed, and so is not missed.
         proved: the sensitivity that these counts prove at one-sided 95 %; None without trials.
         specificity, specificity_all: of negative patients, how many had all their processed (all their) slides called
@@ -79,13 +79,13 @@ class Missed:
 def rule_of_run(cohort: Cohort) -> Rule:
     """What the run did, by its certificate; without one it excluded nothing."""
     excluded = cohort.at(Station.EXCLUDED)
-    return Rule("the run's dispositions", "运行的处置", None, excluded | cohort.at(Station.QC_REVIEW), excluded)
+    return Rule("Dispositions of the run", "运行的处置结果", None, excluded | cohort.at(Station.QC_REVIEW), excluded)
 
 
 def rule_of_threshold(cohort: Cohort, threshold: float) -> Rule:
     """What a threshold would do: slides unlike the training laboratories, or of a grade never excluded, stay."""
     below = excludable(cohort) & (cohort.cases.scores < threshold)
-    return Rule(f"score below {threshold:g}", f"评分低于 {threshold:g}", threshold, below, below)
+    return Rule(f"Score below {threshold:g}", f"评分低于 {threshold:g}", threshold, below, below)
 
 
 def excludable(cohort: Cohort) -> np.ndarray:
@@ -149,9 +149,7 @@ def by_part(cohort: Cohort, rule: Rule, column: str) -> dict[str, Accuracy]:
     if column not in cohort.cases.groups:
         return {}
     parts = trials_by(cohort.cases, np.ones(len(cohort.cases.slides), bool), [column])
-    return {
-        name.removeprefix(f"{column} "): accuracy(cohort, rule, part) for name, part in parts.items() if part.any()
-    }
+    return {name.removeprefix(f"{column} "): accuracy(cohort, rule, part) for name, part in parts.items() if part.any()}
 
 
 def missed(cohort: Cohort, rule: Rule) -> list[Missed]:
@@ -173,13 +171,24 @@ def missed(cohort: Cohort, rule: Rule) -> list[Missed]:
 
 @dataclass(frozen=True)
 class Provable:
-    """What these cases would prove if they were there to calibrate."""
+    """What these cases would prove if they were there to calibrate.
+
+    Attributes:
+        target: the sensitivity to prove.
+        threshold: the highest that is proved; 0 where none is.
+        excluded, excluded_processable: what it would screen out, of all slides and of those that could be processed.
+        positives: positive patients with a slide that could be screened out.
+        best: what so many prove without a miss; None without any.
+        needed: how many would have to be there without a miss.
+    """
 
     target: float
     threshold: float
-    refusal: str
     excluded: float
     excluded_processable: float
+    positives: int
+    best: float | None
+    needed: int
 
 
 def provable(cohort: Cohort) -> list[Provable]:
@@ -192,9 +201,10 @@ def provable(cohort: Cohort) -> list[Provable]:
         proof = prove(scores, target, CONFIDENCE)
         below = int((may & (cases.scores < proof.threshold)).sum())
         fit = int(cohort.processable.sum())
-        found.append(
-            Provable(target, proof.threshold, proof.refusal, below / len(may), below / fit if fit else 0.0)
-        )
+        best = sensitivity_lower_bound(len(scores), 0, CONFIDENCE) if len(scores) else None
+        needed = positives_needed(0, target, CONFIDENCE)
+        shares = below / len(may), below / fit if fit else 0.0
+        found.append(Provable(target, proof.threshold, *shares, len(scores), best, needed))
     return found
 
 
@@ -225,4 +235,3 @@ def _specificity(cohort: Cohort, rule: Rule, chosen: np.ndarray, considered: np.
     healthy = considered & ~sick[cases.patients]
     trials = len(np.unique(cases.patients[healthy]))
     return exact(trials - len(np.unique(cases.patients[healthy & ~rule.negative])), trials)
-

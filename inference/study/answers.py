@@ -1,9 +1,8 @@
 """What the program can answer of the checklist after a study of slides; nothing is guessed."""
 
 from unmissed.inference.study.checklist import Item, filled
-from unmissed.inference.study.exams import ExamStudy
-from unmissed.inference.study.study import Study
-
+from unmissed.inference.study.exams.values import ExamStudy
+from unmissed.inference.study.values import Study
 
 
 def checklist_of(study: Study) -> tuple[Item, ...]:
@@ -44,11 +43,12 @@ def checklist_of(study: Study) -> tuple[Item, ...]:
         "Index test against truth, as a table": ("In this report", "见本报告"),
         "Accuracy with its precision": ("In this report", "见本报告"),
         "Failures and missed cases, one by one": (
-            "Missed cases are listed in this report; their analysis is for the authors", "本报告列出漏诊病例；分析由作者完成",
+            "Missed cases are listed in this report; their analysis is for the authors",
+            "本报告列出漏诊病例；分析由作者完成",
         ),
         "Intended size, and why": (
-            f"{first.sensitivity.n:,} positive {unit[0]}s; what they prove is in this report. The intended size is for the "
-            "authors to say",
+            f"{first.sensitivity.n:,} positive {unit[0]}s; what they prove is in this report. The size intended is for "
+            "the authors to say",
             f"{first.sensitivity.n:,} 例阳性{unit[1]}；可证明的灵敏度见本报告。计划样本量由作者说明",
         ),
     }  # fmt: skip
@@ -63,7 +63,7 @@ def checklist_of(study: Study) -> tuple[Item, ...]:
         )
     if left:
         known["Data that chose, calibrated and checked the machine, and how they are kept apart"] = (
-            f"{left:,} slides that chose or calibrated have no part in the study (column role), no patient has two roles",
+            f"{left:,} slides that chose or calibrated have no part in the study (column role); no patient has two",
             f"{left:,} 张用于选择或校准的玻片不参与本研究（role 列），同一患者只属一种角色",
         )
     known["Access to code, models and data"] = (
@@ -85,7 +85,7 @@ def checklist_of_exams(study: ExamStudy) -> tuple[Item, ...]:
                 f"按{unit[1]}自助抽样的 95% 区间；各部位为精确区间（Clopper-Pearson）",
             ),
             "How failed and indeterminate results are handled": (
-                "Sites that were not assessed count for no figure of sites; clocks that were not found are counted apart",
+                "Sites not assessed count for no figure of sites; clocks not found are counted apart",
                 "未评估的部位不计入部位指标；未识别的计时单独计数",
             ),
             "How missing data are handled": (
@@ -93,7 +93,10 @@ def checklist_of_exams(study: ExamStudy) -> tuple[Item, ...]:
                 f"流程图中列出 {lost:,} 次无完整记录的检查",
             ),
             "Flow of patients, as a diagram": ("In this report, by examinations", "见本报告，按检查计"),
-            "Index test against truth, as a table": ("In this report, by site and by examination", "见本报告，按部位与检查"),
+            "Index test against truth, as a table": (
+                "In this report, by site and by examination",
+                "见本报告，按部位与检查",
+            ),
             "Accuracy with its precision": ("In this report", "见本报告"),
             "Version of the machine: models, hashes, settings, hardware": (run, run),
         }

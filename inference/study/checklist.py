@@ -31,7 +31,11 @@ class Item:
 
 
 _ITEMS = (
-    ("1", "Title or abstract names a study of diagnostic accuracy and a measure of it", "题目或摘要说明为诊断准确性研究及其指标"),
+    (
+        "1",
+        "Title or abstract names a study of diagnostic accuracy and a measure of it",
+        "题目或摘要说明为诊断准确性研究及其指标",
+    ),
     ("2", "Structured abstract", "结构式摘要"),
     ("3", "Background, intended use and clinical role of the machine", "背景、预期用途与临床角色"),
     ("4", "Aims and hypotheses", "目的与假设"),
@@ -53,8 +57,16 @@ _ITEMS = (
     ("16", "How missing data are handled", "缺失数据的处理"),
     ("17", "Analyses of parts, and which were planned", "亚组分析，哪些为预先计划"),
     ("18", "Intended size, and why", "样本量及其依据"),
-    ("AI", "Data that chose, calibrated and checked the machine, and how they are kept apart", "选择、校准与检验数据及其隔离方式"),
-    ("AI", "Where training data come from, and whether patients of the study are in them", "训练数据来源，是否与本研究患者重叠"),
+    (
+        "AI",
+        "Data that chose, calibrated and checked the machine, and how they are kept apart",
+        "选择、校准与检验数据及其隔离方式",
+    ),
+    (
+        "AI",
+        "Where training data come from, and whether patients of the study are in them",
+        "训练数据来源，是否与本研究患者重叠",
+    ),
     ("AI", "How a person uses the machine's result", "医师如何使用机器结果"),
     ("19", "Flow of patients, as a diagram", "患者流程图"),
     ("20", "Who the patients are: age, screening history", "患者基线特征：年龄、筛查史"),
@@ -83,11 +95,6 @@ def filled(known: Mapping[str, tuple[str, str]]) -> tuple[Item, ...]:
         known: what an item asks, in English -> the answer in English and Chinese.
     """
     return tuple(Item(number, en, zh, *known.get(en, ("", ""))) for number, en, zh in _ITEMS)
-
-
-def questions() -> list[str]:
-    """What is asked, in English."""
-    return [en for _, en, _ in _ITEMS]
 
 
 def write_checklist(path: Path, items: Iterable[Item]) -> None:

@@ -7,6 +7,7 @@ from unmissed.inference.study.accuracy import CONFIDENCE, Accuracy
 from unmissed.inference.study.numbers import Estimate
 
 ANNOUNCED_EXCLUSION, ANNOUNCED_SENSITIVITY, ANNOUNCED_CASES = 0.619, 0.999, 20_000
+ANNOUNCED_NPV = 0.99
 ANNOUNCED_S, ANNOUNCED_BY_HAND_MIN = 36.0, 6.0
 USUAL_PREVALENCE = 0.05  # of positive cases; with it 20,000 cases hold 1,000 positive ones
 
@@ -22,6 +23,8 @@ class Claim:
         proved: what its counts prove at one-sided 95 %, or the low end of an interval; None where nothing is to prove.
         needed: positive patients that the announced sensitivity takes without a miss; None elsewhere.
         their_best: what the announced number of cases proves at most, at 5 % positive and none missed; None elsewhere.
+        enough: the sensitivity with which the announced predictive value holds, at 5 % positive and the announced
+            exclusion: NPV = 1 - prevalence * (1 - sensitivity) / exclusion. None elsewhere.
     """
 
     id: str
@@ -30,6 +33,7 @@ class Claim:
     proved: float | None = None
     needed: int | None = None
     their_best: float | None = None
+    enough: float | None = None
 
 
 def claims(found: Accuracy, slides: int, seconds: float | None, human_min: float) -> tuple[Claim, ...]:
@@ -53,7 +57,13 @@ def claims(found: Accuracy, slides: int, seconds: float | None, human_min: float
             sensitivity_lower_bound(positives, 0, CONFIDENCE),
         ),
         Claim("excluded", ANNOUNCED_EXCLUSION, found.excluded_processable, found.excluded_processable.low),
-        Claim("npv", 0.99, at_usual, at_usual.low),
+        Claim(
+            "npv",
+            ANNOUNCED_NPV,
+            at_usual,
+            at_usual.low,
+            enough=1 - (1 - ANNOUNCED_NPV) * ANNOUNCED_EXCLUSION / USUAL_PREVALENCE,
+        ),
         Claim("cases", ANNOUNCED_CASES, Estimate(slides, None, None, slides)),
         Claim("seconds", ANNOUNCED_S, Estimate(seconds, None, None, slides)),
         Claim("by_hand", ANNOUNCED_BY_HAND_MIN, Estimate(human_min, None, None, 0)),

@@ -2,51 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.files import read_json
-from unmissed.datasets.basis.names import from_cell
-from unmissed.datasets.basis.words import first_few, unknown_name
+from unmissed.datasets.basis.words import first_few
 from unmissed.datasets.tables import iterate_table
 from unmissed.inference.cytology.certification.cases import Cases, read_cases
-from unmissed.inference.cytology.policy.dispositions import Disposition
 from unmissed.inference.cytology.policy.life import Role
 from unmissed.inference.cytology.policy.policy import load_policy
+from unmissed.inference.study.rows import Row, Station, facts_of_run, rows_of_run, rows_of_table
 
-WORKLIST = "worklist.csv"
-
-
-class Station(StrEnum):
-    """Where a slide of the study ended; every slide is in exactly one."""
-
-    NO_RESULT = "no_result"
-    """Not in the run, failed, or without a score."""
-    UNPROCESSABLE = "unprocessable"
-    """The scan, or the process, has to be repeated."""
-    SCANT = "scant"
-    """Too few cells."""
-    UNLIKE = "unlike"
-    """Screened, but unlike the training laboratories: always reviewed."""
-    REVIEW = "review"
-    """Reviewed in the order of the worklist."""
-    QC_REVIEW = "qc_review"
-    """Below the operating point, and drawn for quality review."""
-    EXCLUDED = "no_further_review"
-    """Screened out."""
-
-
-_STATIONS = {
-    Disposition.RERUN: Station.UNPROCESSABLE,
-    Disposition.PROCESS_REVIEW: Station.UNPROCESSABLE,
-    Disposition.SCANT: Station.SCANT,
-    Disposition.REVIEW: Station.REVIEW,
-    Disposition.QC_REVIEW: Station.QC_REVIEW,
-    Disposition.NO_FURTHER_REVIEW: Station.EXCLUDED,
-}
 _STEPS = list(Station)
 
 
@@ -87,16 +54,6 @@ class Cohort:
         return ~self.at(Station.NO_RESULT, Station.UNPROCESSABLE, Station.SCANT)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A line of the worklist, or of a table of scores."""
-
-    score: float | None
-    station: Station
-    grade: str = ""
-    seconds: float = 0.0
-
-
 def read_cohort(source: Path, truth: Path | None, truth_column: str = "truth") -> Cohort:
     """Read the cohort of a study.
 
@@ -111,7 +68,7 @@ def read_cohort(source: Path, truth: Path | None, truth_column: str = "truth") -
     if source.is_dir():
         if truth is None:
             raise DatasetError(f"{source} has no truth of its own", expected="--truth TRUTH.csv, with slide and truth")
-        rows, facts = _run_rows(source), _facts(source)
+        rows, facts = rows_of_run(source), facts_of_run(source)
         known = _names(truth)
         absent = [slide for slide in known if slide not in rows]
         if len(absent) == len(known):
@@ -127,22 +84,23 @@ def read_cohort(source: Path, truth: Path | None, truth_column: str = "truth") -
         if truth is not None:
             raise DatasetError(f"{source} is a table, which has its own truth", fix="leave out --truth")
         cases, facts, table = read_cases(source, truth_column), {}, source
-        rows, absent = _table_rows(source, cases), []
+        rows, absent = rows_of_table(source, cases), []
     return _cohort(table, cases, rows, facts, absent)
 
 
-def _cohort(
-    table: Path, cases: Cases, rows: Mapping[str, _Row], facts: Mapping[str, str], absent: list[str]
-) -> Cohort:
+def _cohort(table: Path, cases: Cases, rows: Mapping[str, Row], facts: Mapping[str, str], absent: list[str]) -> Cohort:
     rule = load_policy("screening").grade
     severity = rule.severity
     keep, notes, left_out = _to_check(cases)
     if absent:
         n, shown = len(absent), first_few(absent)
         notes.append(
-            (f"{n:,} slides of the truth table have no result in the run: {shown}.", f"真值表中 {n:,} 张玻片在运行中无结果：{shown}。")
+            (
+                f"{n:,} slides of the truth table have no result in the run: {shown}.",
+                f"真值表中 {n:,} 张玻片在运行中无结果：{shown}。",
+            )
         )
-    nothing = _Row(None, Station.NO_RESULT)
+    nothing = Row(None, Station.NO_RESULT)
     found = [rows.get(slide, nothing) for slide in cases.slides]
     stations = np.array([_STEPS.index(row.station) for row in found], np.int8)
     cases = cases.some(keep)
@@ -181,76 +139,18 @@ def _to_check(cases: Cases) -> tuple[np.ndarray, list[tuple[str, str]], int]:
     return np.ones(len(check), bool), [note] if cases.knows_roles else [], 0
 
 
+def says_simulated(table: Path) -> bool:
+    """Whether a table has a column simulated in which a row says 1."""
+    rows = iterate_table(table, [])
+    _, header = next(rows)
+    if "simulated" not in header:
+        return False
+    at = header.index("simulated")
+    return any(cells[at].strip().lower() in ("1", "yes", "true") for _, cells in rows)
+
+
 def _names(truth: Path) -> list[str]:
     rows = iterate_table(truth, ["slide"])
     _, header = next(rows)
     at = header.index("slide")
     return [cells[at].strip() for _, cells in rows]
-
-
-def _run_rows(folder: Path) -> dict[str, _Row]:
-    """Slide -> what the worklist says of it."""
-    path = folder / WORKLIST
-    if not path.is_file():
-        raise DatasetError(
-            f"{folder} has no {WORKLIST}", expected="the folder of a finished `unmissed triage`", fix="check the path"
-        )
-    return _rows(path, ["slide", "disposition", "score", "grade", "seconds", "error"])
-
-
-def _table_rows(path: Path, cases: Cases) -> dict[str, _Row]:
-    rows = iterate_table(path, ["slide"])
-    _, header = next(rows)
-    if "disposition" in header:
-        return _rows(path, ["slide", "disposition", "score"], machine_grade="machine_grade")
-    return {
-        slide: _Row(score, Station.REVIEW)
-        for slide, score in zip(cases.slides, cases.scores.tolist(), strict=True)
-        if not np.isnan(score)
-    }
-
-
-def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[str, _Row]:
-    rows = iterate_table(path, columns)
-    _, header = next(rows)
-    at = {name: place for place, name in enumerate(header)}
-    optional = {name: at.get(name) for name in (machine_grade, "seconds", "error", "unlike")}
-    found = {}
-    for line, cells in rows:
-        grade, seconds, error, unlike = ("" if at is None else cells[at].strip() for at in optional.values())
-        name, disposition = from_cell(cells[at["slide"]].strip()), cells[at["disposition"]].strip()
-        if disposition not in list(Disposition):
-            raise unknown_name(DatasetError, f"disposition in line {line} of {path.name}", disposition, [*Disposition])
-        try:
-            score = float(text) if (text := cells[at["score"]].strip()) else None
-            spent = float(seconds or 0)
-        except ValueError as error_:
-            raise DatasetError(f"{path.name}, line {line}: a score or time is no number", fix="triage again") from error_
-        station = _STATIONS[Disposition(disposition)]
-        if error or score is None:
-            station = Station.NO_RESULT
-        elif unlike and station is Station.REVIEW:
-            station = Station.UNLIKE
-        found[name] = _Row(score, station, from_cell(grade), spent)
-    return found
-
-
-def _facts(folder: Path) -> dict[str, str]:
-    """What run.json and summary.json say of the run; what is missing is left out."""
-    run, summary = ({**read_json(path)} if (path := folder / name).is_file() else {} for name in ("run.json", "summary.json"))
-    settings = run.get("settings") or {}
-    models = run.get("models") or {}
-    found = {
-        "Unmissed": settings.get("unmissed"),
-        "models": "; ".join(
-            f"{role}: {model.get('name')} {model.get('version')} ({str(model.get('sha256'))[:12]})"
-            for role, model in models.items()
-        ),
-        "preset": (settings.get("preset") or {}).get("name"),
-        "runtime": settings.get("runtime"),
-        "preparation": settings.get("preparation"),
-        "policy": (run.get("policy") or {}).get("name"),
-        "operating point": summary.get("operating_point"),
-        "no certificate": summary.get("no_certificate"),
-    }
-    return {name: str(value) for name, value in found.items() if value}

@@ -1,7 +1,7 @@
-"""The statistics of a study: exact and resampled intervals, ranking, agreement, calibration, net benefit. NumPy alone."""
+"""The statistics of a study: exact and resampled intervals, ranking, agreement, calibration, net benefit."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +10,7 @@ from unmissed.inference.cytology.policy.bounds import sensitivity_lower_bound
 
 LEVEL = 0.95  # of every interval, two-sided
 SAMPLES = 1000  # of every bootstrap
-_CHUNK_BYTES = 64 * 2**20
+_CHUNK_BYTES = 8 * 2**20  # of weights at once: within a processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,33 @@ def resampled(
 
 def share(hits: np.ndarray, groups: np.ndarray) -> Estimate:
     """Share of slides: exact where each is a patient of its own, else by resampling patients."""
-    if len(np.unique(groups)) == len(groups):
-        return exact(int(hits.sum()), len(hits))
-    values = hits.astype(float)
-    found = resampled(lambda weights: weights @ values / weights.sum(1), groups)
-    return Estimate(found.value, found.low, found.high, found.n, int(hits.sum()), found.method)
+    found = ratio(hits, np.ones(len(hits)), groups)
+    k, n = int(hits.sum()), len(hits)
+    return exact(k, n) if found.n == n else replace(found, k=k)
+
+
+def ratio(tops: np.ndarray, bottoms: np.ndarray, groups: np.ndarray, *, is_share: bool = True) -> Estimate:
+    """A sum over another, by resampling patients; not defined where the second is 0.
+
+    No sample shows how uncertain a share of 0 or 1 is: then the patients are the trials of an exact interval.
+
+    Args:
+        tops, bottoms, groups: of each slide or examination, (N,).
+        is_share: whether no top is above its bottom.
+    """
+    _, where = np.unique(groups, return_inverse=True)
+    top, bottom = np.bincount(where, tops), np.bincount(where, bottoms)
+    whose = np.flatnonzero(bottom)  # patients who count
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        below = weights @ bottom[whose]
+        return np.divide(weights @ top[whose], below, out=np.full(len(below), np.nan), where=below > 0)
+
+    found = resampled(of, whose)
+    if is_share and found.value in (0.0, 1.0):
+        end = exact(found.n if found.value else 0, found.n)
+        return replace(found, low=end.low, high=end.high, method="exact")
+    return found
 
 
 def area(positive: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Estimate:
@@ -81,17 +103,16 @@ def area(positive: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Estima
     Args:
         positive, scores, groups: of each slide, (N,).
     """
-    order = np.argsort(scores, kind="stable")
-    yes, ranked = positive[order].astype(float), scores[order]
-    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # last slide of each run of equal scores
+    yes = np.flatnonzero(positive)
+    no = np.flatnonzero(~positive)
+    no = no[np.argsort(scores[no], kind="stable")]
+    low, high = (np.searchsorted(scores[no], scores[yes], side=side) for side in ("left", "right"))
 
     def of(weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, order]
-        above = np.cumsum(weights * yes, axis=1)[:, ends]
-        below = np.cumsum(weights, axis=1)[:, ends] - above
-        steps, before = np.diff(above, axis=1, prepend=0), np.diff(below, axis=1, prepend=0)
-        pairs = above[:, -1] * below[:, -1]
-        won = (steps * (below - before / 2)).sum(1)
+        below = np.zeros((len(weights), len(no) + 1))
+        np.cumsum(weights[:, no], axis=1, out=below[:, 1:])
+        mine = weights[:, yes]
+        won, pairs = (mine * (below[:, low] + below[:, high])).sum(1) / 2, mine.sum(1) * below[:, -1]
         return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
     return resampled(of, groups) if len(scores) else Estimate(None, None, None, 0, method="bootstrap")

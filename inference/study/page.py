@@ -13,9 +13,9 @@ from unmissed.inference.reports import templates
 from unmissed.inference.reports.templates import script
 from unmissed.inference.reports.words import word_for
 from unmissed.inference.study.checklist import Item
-from unmissed.inference.study.exams import ExamStudy
+from unmissed.inference.study.exams.values import ExamStudy
 from unmissed.inference.study.numbers import Estimate, exact
-from unmissed.inference.study.study import Study
+from unmissed.inference.study.values import Study
 from unmissed.inference.study.words import CLAIMS, CLOCK_WORDS, STATIONS
 
 _HERE = Path(__file__).parent
@@ -41,7 +41,14 @@ def _page(name: str, **values: object) -> str:
 
 def _environment() -> Environment:
     made = templates.environment(_HERE, "study.css")
-    made.filters |= {"cut": cut, "range": interval, "three": three, "count": "{:,}".format, "exact": exact}
+    made.filters |= {
+        "cut": cut,
+        "points": points,
+        "range": interval,
+        "three": three,
+        "count": "{:,}".format,
+        "exact": exact,
+    }
     made.filters |= {"seconds": seconds, "signed": signed}
     made.globals |= {
         "station": partial(word_for, words=STATIONS),
@@ -49,6 +56,13 @@ def _environment() -> Environment:
         "clockword": partial(word_for, words=CLOCK_WORDS),
     }
     return made
+
+
+def points(value: float | None) -> str:
+    """Percent with two decimals; neither end is reached by rounding alone."""
+    if value is None:
+        return _DASH
+    return f"{min(99.99, max(0.01, 100 * value)) if 0 < value < 1 else 100 * value:.2f} %"
 
 
 def cut(value: float | None) -> str:

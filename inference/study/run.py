@@ -10,10 +10,11 @@ from unmissed.datasets.basis.files import make_folder, write_json, write_text
 from unmissed.inference.reports.numbers import percent
 from unmissed.inference.study.answers import checklist_of, checklist_of_exams
 from unmissed.inference.study.checklist import write_checklist
-from unmissed.inference.study.cohort import read_cohort
-from unmissed.inference.study.exams import holds_exams, study_of_exams
+from unmissed.inference.study.cohort import read_cohort, says_simulated
+from unmissed.inference.study.exams.measure import holds_exams, study_of_exams
 from unmissed.inference.study.page import render_exams, render_slides
-from unmissed.inference.study.study import Study, rules_of, study_of
+from unmissed.inference.study.study import rules_of, study_of
+from unmissed.inference.study.values import Study
 
 REPORT, FIGURES, CHECKLIST = "report.html", "study.json", "stard-ai.csv"
 SCHEMA = 1
@@ -40,7 +41,7 @@ def run_study(
         truth, truth_column: table of the truth, and its column.
         thresholds, policy: further rules to measure.
         readings: what people said of the same slides.
-        title, simulated: of the report.
+        title, simulated: of the report; a column simulated in the table of the truth says so, too.
         minutes: human_min and machine_s, as of ``study_of``.
 
     Returns:
@@ -52,6 +53,8 @@ def run_study(
         OutputError: The folder cannot be written.
     """
     title = title or source.resolve().stem
+    table = truth if source.is_dir() else source
+    simulated = simulated or (table is not None and says_simulated(table))
     if holds_exams(source):
         return _exams(source, truth, output, title, simulated)
     cohort = read_cohort(source, truth, truth_column)
@@ -73,7 +76,9 @@ def run_study(
 
 def _exams(source: Path, truth: Path | None, output: Path, title: str, simulated: bool) -> list[str]:
     if truth is None:
-        raise DatasetError(f"{source} has no truth of its own", expected="--truth TRUTH.csv, with exam and what is known")
+        raise DatasetError(
+            f"{source} has no truth of its own", expected="--truth TRUTH.csv, with exam and what is known"
+        )
     found = study_of_exams(source, truth, title=title, simulated=simulated)
     items = checklist_of_exams(found)
     make_folder(output)

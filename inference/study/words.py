@@ -4,13 +4,21 @@ from unmissed.inference.reports.words import Word
 
 STATIONS = {
     "no_result": Word("No result", "无结果", "Not in the run, or failed.", "不在运行中或处理失败。", "bad"),
-    "unprocessable": Word("Scan again or check", "重新扫描或核查", "Out of focus, obscured, damaged.", "失焦、遮盖或损坏。", "warn"),
+    "unprocessable": Word(
+        "Scan again or check", "重新扫描或核查", "Out of focus, obscured, damaged.", "失焦、遮盖或损坏。", "warn"
+    ),
     "scant": Word("Too few cells", "细胞量不足", "A doctor decides.", "由医师决定。", "warn"),
     "unlike": Word(
-        "Unlike the training laboratories", "与训练实验室不相似", "Screened, always reviewed.", "已筛查，均须复核。", "look"
+        "Unlike the training laboratories",
+        "与训练实验室不相似",
+        "Screened, always reviewed.",
+        "已筛查，均须复核。",
+        "look",
     ),
     "review": Word("Review", "须复核", "At or above the operating point, or in doubt.", "达到工作点或存疑。", "look"),
-    "qc_review": Word("Quality review", "质控复核", "Below it, drawn for quality control.", "低于工作点，抽取作质控。", "look"),
+    "qc_review": Word(
+        "Quality review", "质控复核", "Below it, drawn for quality control.", "低于工作点，抽取作质控。", "look"
+    ),
     "no_further_review": Word("Screened out", "已排除", "No person looks at them.", "无人阅片。", "calm"),
 }
 

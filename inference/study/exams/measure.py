@@ -1,7 +1,6 @@
-"""Watched examinations against the truth: sites, blind spots, clocks, alerts."""
+"""How right the machine was: sites, blind spots, clocks, alerts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,106 +8,9 @@ import numpy as np
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.words import first_few, one_line
 from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
-from unmissed.inference.study.exam_truth import CLOCKS, ExamTruth, read_exams, read_truth
-from unmissed.inference.study.numbers import Estimate, resampled
-
-
-@dataclass(frozen=True)
-class ExamRow:
-    """One examination.
-
-    Attributes:
-        name: of its folder.
-        minutes: length of the stream.
-        sites: judged against the truth; right: of those. Both None where sites or truth are not assessed.
-        unseen, reported, confirmed: sites truly not seen, reported as not seen, and both.
-        clocks: clock -> found less true, s; None where only one of the two has a time.
-        alerts, speed_alarms: suspicious areas, and how often the withdrawal was too fast.
-    """
-
-    name: str
-    minutes: float
-    sites: int | None
-    right: int | None
-    unseen: int | None
-    reported: int | None
-    confirmed: int | None
-    clocks: Mapping[str, float | None]
-    alerts: int
-    speed_alarms: int
-
-
-@dataclass(frozen=True)
-class SiteRow:
-    """A site over all examinations: how often it was truly seen, reported seen, and both agree."""
-
-    code: str
-    name: str
-    name_zh: str
-    exams: int
-    seen: int
-    reported: int
-    agreed: int
-
-
-@dataclass(frozen=True)
-class ClockError:
-    """A clock over all examinations, seconds.
-
-    Attributes:
-        clock: of ``CLOCKS``.
-        exams: with both times; lost: truth has a time and the machine none; false: the reverse.
-        bias: mean of found less true. median, p90, largest: of the absolute error.
-        points: true time, found less true.
-    """
-
-    clock: str
-    exams: int
-    lost: int
-    false: int
-    bias: Estimate
-    median: Estimate
-    p90: float | None
-    largest: float | None
-    points: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class ExamStudy:
-    """Everything that the report of examinations shows.
-
-    Attributes:
-        title, simulated: of the report.
-        received: rows of the truth table; no_result: names of those without a finished examination.
-        patients: how many; knows_patients: whether the table names them.
-        protocols: name of the protocol -> examinations.
-        exams, sites, clocks: one by one.
-        accuracy: share of sites judged right, the mean of the examinations.
-        blind_spots, blind_spots_reported: share of sites not seen, in truth and as reported.
-        recall, precision: of the sites truly not seen, how many are reported; of the reported, how many are right.
-        alerts_a_minute, speed_alarms_a_minute: over all minutes.
-        facts, notes: as of the study of slides.
-    """
-
-    title: str
-    simulated: bool
-    received: int
-    no_result: tuple[str, ...]
-    patients: int
-    knows_patients: bool
-    protocols: Mapping[str, int]
-    exams: tuple[ExamRow, ...]
-    sites: tuple[SiteRow, ...]
-    clocks: tuple[ClockError, ...]
-    accuracy: Estimate
-    blind_spots: Estimate
-    blind_spots_reported: Estimate
-    recall: Estimate
-    precision: Estimate
-    alerts_a_minute: Estimate
-    speed_alarms_a_minute: Estimate
-    facts: Mapping[str, str]
-    notes: tuple[tuple[str, str], ...]
+from unmissed.inference.study.exams.truth import CLOCKS, ExamTruth, read_exams, read_truth
+from unmissed.inference.study.exams.values import ClockError, ExamRow, ExamStudy, SiteRow
+from unmissed.inference.study.numbers import Estimate, ratio, resampled
 
 
 def holds_exams(folder: Path) -> bool:
@@ -159,8 +61,10 @@ def study_of_exams(folder: Path, truth: Path, *, title: str, simulated: bool = F
         blind_spots_reported=_ratio([row.reported for row in some], [row.sites for row in some], own),
         recall=_ratio([row.confirmed for row in some], [row.unseen for row in some], own),
         precision=_ratio([row.confirmed for row in some], [row.reported for row in some], own),
-        alerts_a_minute=_ratio([row.alerts for row in rows], [row.minutes for row in rows], groups),
-        speed_alarms_a_minute=_ratio([row.speed_alarms for row in rows], [row.minutes for row in rows], groups),
+        alerts_a_minute=_ratio([row.alerts for row in rows], [row.minutes for row in rows], groups, is_share=False),
+        speed_alarms_a_minute=_ratio(
+            [row.speed_alarms for row in rows], [row.minutes for row in rows], groups, is_share=False
+        ),
         facts=_facts(found[names[0]]),
         notes=_notes(damaged, len(names) - len(some)),
     )
@@ -226,7 +130,7 @@ def _clock(
         exams=len(both),
         lost=sum(machine is None and true is not None for machine, true in pairs),
         false=sum(machine is not None and true is None for machine, true in pairs),
-        bias=_ratio(errors.tolist(), [1.0] * len(both), own),
+        bias=_ratio(errors.tolist(), [1.0] * len(both), own, is_share=False),
         median=resampled(lambda weights: _medians(apart, weights), own),
         p90=float(np.percentile(apart, 90)) if len(apart) else None,
         largest=float(apart.max()) if len(apart) else None,
@@ -238,15 +142,11 @@ def _medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.array([np.median(np.repeat(values, row.astype(int))) if row.any() else np.nan for row in weights])
 
 
-def _ratio(tops: Sequence[float | None], bottoms: Sequence[float | None], groups: np.ndarray) -> Estimate:
-    """A sum over another, by resampling patients; not defined where the second is 0."""
+def _ratio(
+    tops: Sequence[float | None], bottoms: Sequence[float | None], groups: np.ndarray, *, is_share: bool = True
+) -> Estimate:
     top, bottom = (np.array([value or 0.0 for value in values], float) for values in (tops, bottoms))
-
-    def of(weights: np.ndarray) -> np.ndarray:
-        below = weights @ bottom
-        return np.divide(weights @ top, below, out=np.full(len(below), np.nan), where=below > 0)
-
-    return resampled(of, groups)
+    return ratio(top, bottom, groups, is_share=is_share)
 
 
 def _sites(exams: Sequence[StoredExam], truths: Sequence[ExamTruth]) -> tuple[SiteRow, ...]:
@@ -284,7 +184,7 @@ def _notes(damaged: Sequence[str], not_assessed: int) -> tuple[tuple[str, str], 
     if not_assessed:
         notes.append(
             (
-                f"{not_assessed} examinations have no sites assessed, or none in the truth: they count for clocks alone.",
+                f"{not_assessed} examinations have no sites assessed, or no truth of them: they count for clocks.",
                 f"{not_assessed} 次检查未评估部位或真值中无部位：仅计入计时。",
             )
         )
