@@ -96,7 +96,7 @@ def _cohort(table: Path, cases: Cases, rows: Mapping[str, Row], facts: Mapping[s
         n, shown = len(absent), first_few(absent)
         notes.append(
             (
-                f"{n:,} slides of the truth table have no result in the run: {shown}.",
+                f"{n:,} slide{'s' * (n > 1)} of the truth table without a result in the run: {shown}.",
                 f"真值表中 {n:,} 张玻片在运行中无结果：{shown}。",
             )
         )

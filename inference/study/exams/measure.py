@@ -34,7 +34,7 @@ def study_of_exams(folder: Path, truth: Path, *, title: str, simulated: bool = F
     without = sorted(found.keys() - known.keys())
     if without:
         raise DatasetError(
-            f"{truth.name} has no row for {len(without)} examinations: {first_few(without)}",
+            f"{truth.name} has no row for {len(without)} of the examinations: {first_few(without)}",
             expected="the truth of every examination that was watched",
             fix="add these rows; what is left out by hand would make the figures worthless",
         )
@@ -180,11 +180,11 @@ def _notes(damaged: Sequence[str], not_assessed: int) -> tuple[tuple[str, str], 
     notes = []
     if damaged:
         n, shown = len(damaged), first_few(damaged)
-        notes.append((f"{n} examinations cannot be read: {shown}.", f"{n} 次检查无法读取：{shown}。"))
+        notes.append((f"Examinations that cannot be read: {shown}.", f"{n} 次检查无法读取：{shown}。"))
     if not_assessed:
         notes.append(
             (
-                f"{not_assessed} examinations have no sites assessed, or no truth of them: they count for clocks.",
+                f"Examinations without sites assessed, or without their truth: {not_assessed}; they count for clocks.",
                 f"{not_assessed} 次检查未评估部位或真值中无部位：仅计入计时。",
             )
         )

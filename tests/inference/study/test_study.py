@@ -66,7 +66,7 @@ def test_every_slide_is_at_one_station(run):
         "no_further_review": (1, 2),
     }
     assert study.slides == 11 and study.patients == 9 and study.positive_patients == 5
-    assert "1 slides of the truth table have no result" in study.notes[0][0]
+    assert "1 slide of the truth table without a result" in study.notes[0][0]
 
 
 def test_a_patient_is_missed_as_soon_as_one_of_her_slides_is(run):
@@ -172,7 +172,7 @@ def test_readers_are_measured_on_the_slides_that_both_judged(run, tmp_path):
 def test_readings_that_are_wrong(run, tmp_path, row, words):
     said = tmp_path / "readings.csv"
     said.write_text(f"reader,case,answer,seconds\n{row}\n", "utf-8")
-    with pytest.raises(DatasetError, match="readings.csv, line") as error:
+    with pytest.raises(DatasetError, match="line") as error:
         measured(run, readings=said)
     assert words in str(error.value)
 
