@@ -1,8 +1,10 @@
 """What became of every slide, as worklist.csv or a table of scores says it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from unmissed.datasets.basis.files import read_json
 from unmissed.datasets.basis.names import from_cell
 from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.tables import iterate_table
-from unmissed.inference.cytology.certification.cases import Cases
+from unmissed.inference.cytology.certification.cases import ROUNDED, Cases
 from unmissed.inference.cytology.policy.dispositions import Disposition
 
 WORKLIST = "worklist.csv"
@@ -92,16 +94,20 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
         try:
             score = float(text) if (text := cells[at["score"]].strip()) else None
             spent = float(seconds or 0)
-        except ValueError as error_:
+        except ValueError:
+            score = -1.0
+        if score is not None and not (0 <= score <= 1 and 0 <= spent < np.inf):
             raise DatasetError(
-                f"{path.name}, line {line}: a score or time is no number", fix="triage again"
-            ) from error_
+                f"{path.name}, line {line}: a score or a time is none",
+                expected="a score from 0 to 1, and seconds",
+                fix="take worklist.csv as triage wrote it",
+            )
         station = _STATIONS[Disposition(disposition)]
         if error or score is None:
             station = Station.NO_RESULT
         elif unlike and station is Station.REVIEW:
             station = Station.UNLIKE
-        found[name] = Row(score, station, from_cell(grade), spent)
+        found[name] = Row(None if score is None else max(0.0, score - ROUNDED), station, from_cell(grade), spent)
     return found
 
 
@@ -110,19 +116,23 @@ def facts_of_run(folder: Path) -> dict[str, str]:
     run, summary = (
         {**read_json(path)} if (path := folder / name).is_file() else {} for name in ("run.json", "summary.json")
     )
-    settings = run.get("settings") or {}
-    models = run.get("models") or {}
+    settings, models = _mapping(run.get("settings")), _mapping(run.get("models"))
+    named = {role: _mapping(model) for role, model in models.items()}
     found = {
         "Unmissed": settings.get("unmissed"),
         "models": "; ".join(
             f"{role}: {model.get('name')} {model.get('version')} ({str(model.get('sha256'))[:12]})"
-            for role, model in models.items()
+            for role, model in named.items()
         ),
-        "preset": (settings.get("preset") or {}).get("name"),
+        "preset": _mapping(settings.get("preset")).get("name"),
         "runtime": settings.get("runtime"),
         "preparation": settings.get("preparation"),
-        "policy": (run.get("policy") or {}).get("name"),
+        "policy": _mapping(run.get("policy")).get("name"),
         "operating point": summary.get("operating_point"),
         "no certificate": summary.get("no_certificate"),
     }
     return {name: str(value) for name, value in found.items() if value}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -27,6 +27,10 @@ from unmissed.inference.study.rows import Station
 from unmissed.inference.study.values import Bin, Step, Study, Workload
 
 HUMAN_MIN, MACHINE_S = 6.0, 36.0  # reported for a microscope and for a hospital system (China Daily, 13 June 2019)
+_NOTHING = (
+    "The main rule screens nothing out: its sensitivity says nothing. Name a rule with --threshold or --policy.",
+    "主要规则未排除任何玻片，其灵敏度没有意义。请用 --threshold 或 --policy 指定规则。",
+)
 _BINS = 10
 _THRESHOLDS = np.arange(1, 100) / 100
 
@@ -114,7 +118,7 @@ def study_of(
         claims=claims(first, len(cases.slides), cohort.seconds, human_min),
         readers=tuple(read_readings(readings, cohort, rule)) if readings else (),
         facts=cohort.facts,
-        notes=cohort.notes,
+        notes=(*cohort.notes, *(() if rule.negative.any() else (_NOTHING,))),
     )
 
 

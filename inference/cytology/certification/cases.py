@@ -22,7 +22,7 @@ POSITIVE = {  # lower-case answer -> whether it says positive
     **dict.fromkeys(("0", "negative", "阴性"), False),
 }
 # Tables have scores with six digits, as worklist.csv does: the score itself may be this much lower.
-_ROUNDED = 5e-7
+ROUNDED = 5e-7
 _AT_ONCE = 50_000  # rows
 
 
@@ -182,7 +182,7 @@ def _score(path: Path, line: int, slide: str, cell: str) -> float:
     except ValueError:
         score = -1.0
     if 0 <= score <= 1 and "_" not in text:
-        return max(0.0, score - _ROUNDED)
+        return max(0.0, score - ROUNDED)
     hint = "write it with a decimal point, without thousands separators" if "," in text else "correct that row"
     raise _wrong(path, line, f"(slide {slide}): score is {one_line(repr(text), 40)}", "a number from 0 to 1", hint)
 

@@ -102,6 +102,26 @@ def test_a_threshold_never_excludes_what_triage_would_not(run):
     assert kept == ["a", "g", "h", "i", "j", "lost"]  # HSIL, unlike, scant, rerun, failed, not there
 
 
+def test_a_run_that_excludes_nothing_says_that_its_sensitivity_means_nothing(run):
+    folder, _ = run
+    (folder / "run.json").write_text('{"settings": [], "models": {"judge": 3}}', "utf-8")
+    (folder / "summary.json").write_text('{"no_certificate": "the policy has none"}', "utf-8")
+    table = folder / "worklist.csv"
+    table.write_text(table.read_text("utf-8").replace("no_further_review", "review").replace("qc_", ""), "utf-8")
+    study = measured(run)
+    assert "screens nothing out" in study.notes[-1][0] and study.facts["no certificate"] == "the policy has none"
+    named = measured(run, thresholds=(0.045,))
+    assert named.rules[0][0] == "Score below 0.045" and "screens nothing" not in named.notes[-1][0]
+
+
+@pytest.mark.parametrize(("old", "new"), [(",0.9,", ",1.9,"), (",0.9,", ",much,"), (",12,", ",-12,")])
+def test_a_worklist_that_was_changed(run, old, new):
+    table = run[0] / "worklist.csv"
+    table.write_text(table.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(DatasetError, match="a score or a time"):
+        measured(run)
+
+
 def test_predictive_values_follow_bayes():
     found = npv(exact(98, 100), exact(60, 100), 0.05)
     assert found.value == pytest.approx(0.6 * 0.95 / (0.6 * 0.95 + 0.02 * 0.05))
