@@ -15,6 +15,7 @@ from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.tables import iterate_table
 from unmissed.inference.cytology.certification.cases import ROUNDED, Cases
 from unmissed.inference.cytology.policy.dispositions import Disposition
+from unmissed.inference.cytology.values import AdequacyVerdict
 
 WORKLIST = "worklist.csv"
 
@@ -56,6 +57,7 @@ class Row:
     station: Station
     grade: str = ""
     seconds: float = 0.0
+    is_adequate: bool = True
 
 
 def rows_of_run(folder: Path) -> dict[str, Row]:
@@ -84,10 +86,10 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
     rows = iterate_table(path, columns)
     _, header = next(rows)
     at = {name: place for place, name in enumerate(header)}
-    optional = {name: at.get(name) for name in (machine_grade, "seconds", "error", "unlike")}
+    optional = {name: at.get(name) for name in (machine_grade, "seconds", "error", "unlike", "adequacy")}
     found = {}
     for line, cells in rows:
-        grade, seconds, error, unlike = ("" if at is None else cells[at].strip() for at in optional.values())
+        grade, seconds, error, unlike, adequacy = ("" if at is None else cells[at].strip() for at in optional.values())
         name, disposition = from_cell(cells[at["slide"]].strip()), cells[at["disposition"]].strip()
         if disposition not in list(Disposition):
             raise unknown_name(DatasetError, f"disposition in line {line} of {path.name}", disposition, [*Disposition])
@@ -107,7 +109,13 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
             station = Station.NO_RESULT
         elif unlike and station is Station.REVIEW:
             station = Station.UNLIKE
-        found[name] = Row(None if score is None else max(0.0, score - ROUNDED), station, from_cell(grade), spent)
+        found[name] = Row(
+            None if score is None else max(0.0, score - ROUNDED),
+            station,
+            from_cell(grade),
+            spent,
+            adequacy in ("", AdequacyVerdict.ADEQUATE),
+        )
     return found
 
 

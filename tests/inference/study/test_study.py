@@ -99,6 +99,10 @@ def test_a_threshold_never_excludes_what_triage_would_not(run):
     cohort = read_cohort(*run)
     everything = rule_of_threshold(cohort, 1.0)
     kept = [slide for slide, below in zip(cohort.cases.slides, everything.negative, strict=True) if not below]
+    table = run[0] / "worklist.csv"
+    table.write_text(table.read_text("utf-8").replace("b,review,,,0.6,NILM,", "b,review,,,0.6,NILM,scant"), "utf-8")
+    scant = read_cohort(*run)
+    assert scant.cases.slides[1] == "b" and not rule_of_threshold(scant, 1.0).negative[1]
     assert kept == ["a", "g", "h", "i", "j", "lost"]  # HSIL, unlike, scant, rerun, failed, not there
 
 
