@@ -27,6 +27,7 @@ VERBS = {
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides and report what to do with each.",
     "certify": "Prove what triage may exclude; show or revoke it.",
+    "study": "Report how accurate a triage or watched exams are.",
     "contest": "Score and rank readers and machines on the same cases.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
     "bench": "Measure this machine: slides, video, models, readers.",

@@ -55,7 +55,7 @@ def watch(
     OUT holds report.html, exam.json, signals.csv, events.jsonl and the best picture of every site. Ctrl-C, SIGTERM or
     q ends the examination and writes the report up to that point. c marks that the caecum is reached.
     """
-    from unmissed.cli.watch_screen import open_screen
+    from unmissed.cli.terminal.watch_screen import open_screen
     from unmissed.datasets.basis.errors import ConfigError
     from unmissed.datasets.video import open_video
     from unmissed.inference.api import load_protocol, with_models

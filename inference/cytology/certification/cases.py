@@ -4,7 +4,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,12 @@ from unmissed.inference.cytology.policy.life import Role
 TRUTH = "truth"
 GROUPS = ("site", "scanner", "grade")
 
-_POSITIVE = {
+POSITIVE = {  # lower-case answer -> whether it says positive
     **dict.fromkeys(("1", "positive", "阳性"), True),
     **dict.fromkeys(("0", "negative", "阴性"), False),
 }
 # Tables have scores with six digits, as worklist.csv does: the score itself may be this much lower.
-_ROUNDED = 5e-7
+ROUNDED = 5e-7
 _AT_ONCE = 50_000  # rows
 
 
@@ -47,7 +47,7 @@ class Cases:
         roles: entries of ``Role``, as their place in it.
         groups: site, scanner and grade, where the table has them.
         truth: the column that said who is positive.
-        knows_patients: whether the table names patients.
+        knows_patients, knows_roles: whether the table names patients and roles.
     """
 
     slides: list[str]
@@ -59,6 +59,16 @@ class Cases:
     groups: Mapping[str, Coded] = field(default_factory=dict)
     truth: str = TRUTH
     knows_patients: bool = True
+    knows_roles: bool = False
+
+    def some(self, keep: np.ndarray) -> "Cases":
+        """Some of the slides, bool (N,); patients keep their numbers."""
+        return replace(
+            self,
+            slides=[self.slides[i] for i in np.flatnonzero(keep)],
+            **{name: getattr(self, name)[keep] for name in ("patients", "scores", "positive", "roles")},
+            groups={name: Coded(of.names, of.codes[keep]) for name, of in self.groups.items()},
+        )
 
     def in_role(self, role: Role) -> np.ndarray:
         """Which slides have a role."""
@@ -114,7 +124,7 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
         slide, patient = cells[at_slide].strip(), cells[at_patient].strip()
         if not slide or not patient:
             raise _wrong(path, line, f"has no {'patient' if slide else 'slide'}", "a name in every row")
-        known = _POSITIVE.get(cells[at_truth].strip().lower())
+        known = POSITIVE.get(cells[at_truth].strip().lower())
         if known is None:
             raise _truth_error(path, line, slide, truth, cells[at_truth])
         if scores is None:
@@ -141,6 +151,7 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
         groups={name: Coded(tuple(columns[name]), np.array(codes[name], np.int32)) for name in GROUPS if name in at},
         truth=truth,
         knows_patients="patient" in at,
+        knows_roles="role" in at,
     )
 
 
@@ -171,7 +182,7 @@ def _score(path: Path, line: int, slide: str, cell: str) -> float:
     except ValueError:
         score = -1.0
     if 0 <= score <= 1 and "_" not in text:
-        return max(0.0, score - _ROUNDED)
+        return max(0.0, score - ROUNDED)
     hint = "write it with a decimal point, without thousands separators" if "," in text else "correct that row"
     raise _wrong(path, line, f"(slide {slide}): score is {one_line(repr(text), 40)}", "a number from 0 to 1", hint)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from unmissed.cli.watch_screen import Screen
+from unmissed.cli.terminal.watch_screen import Screen
 from unmissed.inference.endoscopy.exam.schema import StoredExam
 from unmissed.inference.endoscopy.monitors.speed import SpeedMonitor
 from unmissed.inference.endoscopy.motion.motion import MotionMeter

@@ -1,0 +1,1 @@
+"""Watched examinations against the truth."""
