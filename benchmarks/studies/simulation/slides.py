@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unmissed.benchmarks.studies.simulation.settings import SimulatedStudy
-from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.fields import FieldLibrary
@@ -19,6 +19,8 @@ from unmissed.inference.cytology.policy.dispositions import Case, could_be_exclu
 from unmissed.inference.cytology.policy.policy import load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, read_slide_result
 from unmissed.inference.cytology.run.plan import triage
+
+_DRAWS = 10  # of a layout
 
 NOTE = "A simulation: these slides are composed of photographed fields, are of no patient, and prove nothing of any."
 NOTE_ZH = "本页为模拟：玻片由视野照片拼合而成，不属于任何患者，也不能证明任何临床性能。"
@@ -161,9 +163,15 @@ def _make(
     folder: Path, laboratory: Laboratory, study: SimulatedStudy, index: int, seed: int, abnormal: int, role: str
 ) -> ScoredSlide:
     name = f"simulated-{laboratory.fold}-{index:05d}"
-    library = laboratory.library.with_normal(study.normal_fields, seed)
     spec = LayoutSpec(study.size_px, study.size_px)
-    slide = make_slide(folder / f"{name}.tiff", library, spec, abnormal_fields=abnormal, seed=seed)
+    for draw in range(_DRAWS):
+        library = laboratory.library.with_normal(study.normal_fields, seed + draw)
+        try:
+            slide = make_slide(folder / f"{name}.tiff", library, spec, abnormal_fields=abnormal, seed=seed + draw)
+            break
+        except ConfigError:  # in one draw of a hundred some abnormal field shows none of its abnormal nuclei
+            if draw == _DRAWS - 1:
+                raise
     shown = {placement.field for placement in slide.placements}
     groups = ({library.fields[i].group for i in shown & set(kind)} for kind in (library.normal, library.abnormal))
     normal, abnormal_groups = (" ".join(sorted(group)) for group in groups)
