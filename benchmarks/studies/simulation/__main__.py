@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument("--slide-score", default="slide-score", help="{fold} in it stands for the fold")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/simulated-study"))
     parser.add_argument("--batches", type=int, help="stop after so many, without a report")
+    parser.add_argument(
+        "--only-folds", type=int, nargs="+", help="without a report: so that several processes may share a study"
+    )
     given = parser.parse_args()
     study = STUDIES.load(given.study)
     laboratories = [_laboratory(given, study, fold) for fold in study.folds]
@@ -41,7 +44,7 @@ def main() -> None:
         (laboratory, number)
         for number in range(-(-study.slides // study.batch))
         for laboratory in laboratories
-        if not is_finished(laboratory, number)
+        if not is_finished(laboratory, number) and laboratory.fold in (given.only_folds or study.folds)
     ]
     begun, slides = perf_counter(), 0
     for done, (laboratory, number) in enumerate(left[: given.batches], 1):
@@ -53,7 +56,7 @@ def main() -> None:
             f"{seconds / done * (len(left) - done) / 60:.0f} min left",
             flush=True,
         )
-    if given.batches is None or given.batches >= len(left):
+    if given.only_folds is None and (given.batches is None or given.batches >= len(left)):
         print(write_report(given.output, laboratories, study))
 
 
