@@ -125,7 +125,7 @@ class TestFromATable:
         table = self.table(tmp_path, "".join(f"p{i},w{i},{0.4 + i / 1000:.6f},1\n" for i in range(60)))
         policy = tmp_path / "mine.yaml"
         assert run("certify", table, "--run", out, "--target-sensitivity", "0.95", "-o", policy) == 0
-        assert Exclusion.under(load_policy(str(policy))).threshold == 0.399999
+        assert Exclusion.under(load_policy(str(policy))).threshold == 0.4
 
     def test_without_it_nothing_is_excluded(self, tmp_path, capsys):
         table = self.table(tmp_path, "".join(f"p{i},w{i},0.4,1\n" for i in range(60)))
@@ -134,7 +134,7 @@ class TestFromATable:
 
     @pytest.mark.parametrize(
         ("text", "words"),
-        [("p0,w0,0.7,1\n", "has the score 0.699999 for p0, and the run has 0.400000"), ("x,w0,0.7,1\n", "no slide of")],
+        [("p0,w0,0.7,1\n", "has the score 0.700000 for p0, and the run has 0.400000"), ("x,w0,0.7,1\n", "no slide of")],
     )
     def test_scores_of_another_run(self, tmp_path, out, capsys, text, words):
         table = self.table(tmp_path, text)

@@ -110,7 +110,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
             log.warning("no slide will be excluded: %s", exclusion.refusal)
         run_record = RunRecord(folder, record, settings, plan.arguments)
         run_record.save()
-        ledger = Ledger(folder, plan.policy, plan.preparation, exclusion)
+        ledger = Ledger(folder, plan.policy, plan.preparation)
         batch = Dispatcher(
             ledger,
             name_jobs(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
@@ -145,8 +145,7 @@ def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
     settings = {
         **plan.settings,
         "preparation": plan.preparation.value,
-        "adequacy": plan.policy.adequacy[plan.preparation].model_dump(mode="json"),
-        "grade": plan.policy.grade.model_dump(mode="json"),
+        **plan.policy.rules(plan.preparation),
     }
     return plain_values(settings)  # as they will be read back, so that they compare equal
 

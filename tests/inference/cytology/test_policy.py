@@ -49,6 +49,7 @@ PROVENANCE = {
     "runtime": "onnx-cpu",
     "settings": {"preparation": "liquid", "unmissed": "0.1.0"},
     "known_slide": [0.251, 0.499],
+    "scanner": "",
 }
 
 
@@ -166,7 +167,7 @@ class TestMatch:
         [
             *(("models",), ("models", "judge"), ("models", "judge", "sha256"), ("models", "judge", "answers")),
             *(("preset_values",), ("preset_values", "name"), ("preset_values", "variant"), ("runtime",)),
-            *(("settings",), ("settings", "preparation"), ("known_slide",)),
+            *(("settings",), ("settings", "preparation"), ("known_slide",), ("scanner",)),
         ],
         ids=".".join,
     )
@@ -184,7 +185,7 @@ class TestMatch:
             del holder[place[-1]]
         else:
             holder[place[-1]] = blank
-        is_same = place == ("preset_values", "variant") and blank is None
+        is_same = (place == ("preset_values", "variant") and blank is None) or (place == ("scanner",) and blank == "")
         assert bool(mismatch(certificate, ScreeningConditions.from_provenance(told))) != is_same
 
 
