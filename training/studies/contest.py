@@ -138,7 +138,7 @@ def hold(names: list[str], right: np.ndarray, machines: list[str], seed: int = 0
 
 
 def _within(found: ReaderMean, lowest: float) -> ReaderMean:
-    """On the scale that ends at 100: the whole of it where nothing differs, so that nothing says how sure the mean is."""
+    """On the scale that ends at 100: the whole of it where nothing differs, because then no spread is known."""
     if not found.variance:
         return replace(found, low=lowest, high=100.0)
     return replace(found, low=max(lowest, found.low), high=min(100.0, found.high))

@@ -14,7 +14,7 @@ class ReaderMean:
 
     Attributes:
         value: the mean.
-        variance: of it, over other readers and other cases; 0 where nothing differs, and then the interval says nothing.
+        variance: of it, over other readers and other cases; 0 where nothing differs; then the interval says nothing.
         freedom: degrees of freedom of the interval.
         low, high: 95 % interval.
     """
