@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from stand_ins import Local
 
 from unmissed.inference.cytology.certification.certify import certify
+from unmissed.inference.cytology.policy import policy
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run import batch
 from unmissed.inference.cytology.run.messages import SlideJob
@@ -48,18 +50,18 @@ class OfAnotherSpot(Certain):
 
 @pytest.fixture
 def run(tmp_path, make_slide, monkeypatch):
-    """Triage 6 positive and 8 negative slides: ``run(folder, policy, screener)``."""
+    """Triage 6 positive and 8 negative slides: ``run(folder, rules, screener)``."""
     monkeypatch.setattr(batch, "Worker", Local)
     names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
     paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
 
-    def go(folder, policy="screening", screener=Certain):
+    def go(folder, rules="screening", screener=Certain):
         plan = TriagePlan(
             output=tmp_path / folder,
             inputs=tuple(map(SlideJob, paths)),
             make_screener=screener,
             settings={"preset": "quick"},
-            policy=load_policy(str(policy)),
+            policy=load_policy(str(rules)),
             preparation=Preparation.LIQUID,
         )
         outcome = triage(plan, lambda progress: None)
@@ -74,10 +76,10 @@ def certified(run, tmp_path):
     truth = tmp_path / "truth.csv"
     names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
     truth.write_text("slide,patient,truth\n" + "".join(f"{name},{name},{name[:8]}\n" for name in names))
-    policy = tmp_path / "mine.yaml"
-    issued = certify(tmp_path / "first", policy, truth=truth, sensitivity=0.65, confidence=0.9)
+    mine = tmp_path / "mine.yaml"
+    issued = certify(tmp_path / "first", mine, truth=truth, sensitivity=0.65, confidence=0.9)
     assert issued.refusal == "" and issued.below == 1.0
-    return policy
+    return mine
 
 
 def test_a_certified_run_excludes_negatives_only(run, certified, tmp_path):
@@ -88,6 +90,43 @@ def test_a_certified_run_excludes_negatives_only(run, certified, tmp_path):
     assert {one.state for one in about.drift} == {"steady"} and len(about.drift) == 4
     page = (tmp_path / "second" / "index.html").read_text("utf-8")
     assert "Drift from the certified slides" in page and page.count("<polyline") == 4
+
+
+def result_of(folder, slide):
+    return folder / "slides" / slide / "result.json"
+
+
+def test_a_result_that_was_copied_over_another_excludes_nothing(run, certified, tmp_path):
+    run("second", certified)
+    result_of(tmp_path / "second", "positive-0").write_bytes(result_of(tmp_path / "second", "negative-0").read_bytes())
+    found, _ = run("second", certified)
+    assert found["positive-0"] == "review"
+    assert json.loads(result_of(tmp_path / "second", "positive-0").read_text("utf-8"))["score"] == 0.6
+
+
+def test_a_result_of_laxer_rules_in_a_merged_folder_is_made_again(run, certified, tmp_path):
+    run("second", certified)
+    path = result_of(tmp_path / "second", "negative-0")
+    made = json.loads(path.read_text("utf-8"))
+    made["provenance"]["settings"]["adequacy"]["min_cells"] = 10
+    made["adequacy"]["cells"] = 20
+    path.write_text(json.dumps(made), "utf-8")
+    run("second", certified)
+    assert json.loads(path.read_text("utf-8"))["adequacy"]["cells"] == 60_000
+
+
+def test_a_certificate_that_expires_during_the_run_excludes_nothing(run, certified, monkeypatch):
+    class Midnight(date):
+        asked = 0
+
+        @classmethod
+        def today(cls):
+            cls.asked += 1
+            return date.today() if cls.asked == 1 else date(9999, 1, 1)
+
+    monkeypatch.setattr(policy, "date", Midnight)
+    found, about = run("second", certified)
+    assert set(found.values()) == {"review"} and "expired" in about.no_certificate
 
 
 def test_a_run_that_has_drifted_excludes_nothing_and_says_so(run, certified, tmp_path):
