@@ -91,7 +91,7 @@ def rule_of_threshold(cohort: Cohort, threshold: float) -> Rule:
 def excludable(cohort: Cohort) -> np.ndarray:
     """Which slides a score alone decides on."""
     never = cohort.severity.index(cohort.never_excluded_from)
-    return cohort.processable & cohort.adequate & ~cohort.at(Station.UNLIKE) & (cohort.grades < never)
+    return cohort.processable & cohort.certain & ~cohort.at(Station.UNLIKE) & (cohort.grades < never)
 
 
 def accuracy(cohort: Cohort, rule: Rule, chosen: np.ndarray, *, with_area: bool = True) -> Accuracy:

@@ -51,13 +51,13 @@ _STATIONS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the worklist, or of a table of scores."""
+    """A line of the worklist, or of a table of scores; certain: enough to see, no doubt."""
 
     score: float | None
     station: Station
     grade: str = ""
     seconds: float = 0.0
-    is_adequate: bool = True
+    is_certain: bool = True
 
 
 def rows_of_run(folder: Path) -> dict[str, Row]:
@@ -86,10 +86,11 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
     rows = iterate_table(path, columns)
     _, header = next(rows)
     at = {name: place for place, name in enumerate(header)}
-    optional = {name: at.get(name) for name in (machine_grade, "seconds", "error", "unlike", "adequacy")}
+    optional = [at.get(name) for name in (machine_grade, "seconds", "error", "unlike", "adequacy", "doubts")]
     found = {}
     for line, cells in rows:
-        grade, seconds, error, unlike, adequacy = ("" if at is None else cells[at].strip() for at in optional.values())
+        texts = ["" if place is None else cells[place].strip() for place in optional]
+        grade, seconds, error, unlike, adequacy, doubts = texts
         name, disposition = from_cell(cells[at["slide"]].strip()), cells[at["disposition"]].strip()
         if disposition not in list(Disposition):
             raise unknown_name(DatasetError, f"disposition in line {line} of {path.name}", disposition, [*Disposition])
@@ -114,7 +115,7 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
             station,
             from_cell(grade),
             spent,
-            adequacy in ("", AdequacyVerdict.ADEQUATE),
+            adequacy in ("", AdequacyVerdict.ADEQUATE) and not doubts,
         )
     return found
 
@@ -127,6 +128,7 @@ def facts_of_run(folder: Path) -> dict[str, str]:
     settings, models = _mapping(run.get("settings")), _mapping(run.get("models"))
     named = {role: _mapping(model) for role, model in models.items()}
     found = {
+        "note": summary.get("note"),
         "Unmissed": settings.get("unmissed"),
         "models": "; ".join(
             f"{role}: {model.get('name')} {model.get('version')} ({str(model.get('sha256'))[:12]})"

@@ -148,6 +148,7 @@ class Ledger:
                     reasons=decision.reasons,
                     path=state.path,
                     unlike=case.unlike,
+                    doubts=case.doubts,
                 )
             )
         return rows
