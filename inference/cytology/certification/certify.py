@@ -75,7 +75,8 @@ def certify(
         base = base.model_copy(update={"ledger": earlier.ledger})
     screened = read_run(run or scores, base) if is_run or run else None
     table = truth if truth is not None else scores
-    cases, remarks = read_cases(table, truth_column, screened.scores if is_run and screened else None), ()
+    cases = read_cases(table, truth_column, screened.scores if is_run and screened else None)
+    remarks: tuple[str, ...] = ()
     if run and screened:
         cases, remarks = _with_scores_of(screened, cases, table)
     demand = Demand(
