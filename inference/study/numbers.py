@@ -60,7 +60,8 @@ def resampled(
         return Estimate(None, None, None, count, method="bootstrap")
     found = np.concatenate([statistic(weights) for weights in _weights(groups, samples, seed)])
     found = found[~np.isnan(found)]
-    if count < 2 or not len(found):
+    # Where all samples agree, as at an area of 1, none shows how uncertain the value is.
+    if count < 2 or not len(found) or np.ptp(found) == 0:
         return Estimate(value, None, None, count, method="bootstrap")
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, min(float(low), value), max(float(high), value), count, method="bootstrap")
