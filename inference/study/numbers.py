@@ -68,10 +68,13 @@ def resampled(
 
 
 def share(hits: np.ndarray, groups: np.ndarray) -> Estimate:
-    """Share of slides: exact where each is a patient of its own, else by resampling patients."""
+    """Share of slides: exact where each is a patient of its own, else by resampling patients.
+
+    A share of 0 or 1 that rests on patients has no ``k``: slides are not to be read as so many of ``n`` patients.
+    """
     found = ratio(hits, np.ones(len(hits)), groups)
     k, n = int(hits.sum()), len(hits)
-    return exact(k, n) if found.n == n else replace(found, k=k)
+    return exact(k, n) if found.n == n else replace(found, k=k if found.method == "bootstrap" else None)
 
 
 def ratio(tops: np.ndarray, bottoms: np.ndarray, groups: np.ndarray, *, is_share: bool = True) -> Estimate:

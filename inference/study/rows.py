@@ -67,7 +67,8 @@ def rows_of_run(folder: Path) -> dict[str, Row]:
         raise DatasetError(
             f"{folder} has no {WORKLIST}", expected="the folder of a finished `unmissed triage`", fix="check the path"
         )
-    return _rows(path, ["slide", "disposition", "score", "grade", "seconds", "error"])
+    needed = ["slide", "disposition", "score", "grade", "seconds", "error", "adequacy", "unlike", "doubts"]
+    return _rows(path, needed)
 
 
 def rows_of_table(path: Path, cases: Cases) -> dict[str, Row]:

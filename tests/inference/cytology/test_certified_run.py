@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from scipy.stats import beta
 from stand_ins import Local
 
+from unmissed.datasets.basis.errors import DatasetError
 from unmissed.inference.cytology.certification.certify import certify
 from unmissed.inference.cytology.policy import policy
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
@@ -14,6 +16,8 @@ from unmissed.inference.cytology.run import batch
 from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict
+from unmissed.inference.study.cohort import read_cohort
+from unmissed.inference.study.study import rules_of, study_of
 from unmissed.testing.quick_screener import QuickScreener
 
 PROVENANCE = {
@@ -42,6 +46,12 @@ class Certain(QuickScreener):
             ),
             provenance=PROVENANCE,
         )
+
+
+class Doubtful(Certain):
+    def screen(self, slide, name, path):
+        result = super().screen(slide, name, path)
+        return replace(result, notes=("the scan was cut short",)) if name == "negative-3" else result
 
 
 class OfAnotherSpot(Certain):
@@ -139,3 +149,40 @@ def test_a_run_that_has_drifted_excludes_nothing_and_says_so(run, certified, tmp
     page = (tmp_path / "third" / "index.html").read_text("utf-8")
     assert "Exclusion suspended" in page and "Suspended by drift" in page and "No certified operating point" not in page
     assert "本次玻片已偏离认证玻片（前景面积）" in page
+
+
+def test_a_study_of_a_certified_run_finds_what_is_counted_by_hand(run, certified, tmp_path):
+    found, _ = run("second", certified, Doubtful)
+    negative = {slide for slide, disposition in found.items() if disposition in ("no_further_review", "qc_review")}
+    assert negative == {f"negative-{i}" for i in range(8) if i != 3}
+    sick = {f"positive-{i}" for i in range(6)} | {"negative-2"}  # the machine misses one of seven
+    truth = tmp_path / "later.csv"
+    truth.write_text("slide,patient,truth\n" + "".join(f"{name},{name},{int(name in sick)}\n" for name in found))
+    cohort = read_cohort(tmp_path / "second", truth)
+    rules = rules_of(cohort, (), str(certified))
+    names = cohort.cases.slides
+    assert len(rules) == 2 and rules[1].threshold == load_policy(str(certified)).operating_point.threshold
+    called = [{name for name, below in zip(names, rule.negative, strict=True) if below} for rule in rules]
+    # The threshold is positive-0's own score: worklist.csv has six digits of it, so that it may lie below.
+    assert called == [negative, negative | {"positive-0"}]
+    study = study_of(cohort, rules, title="t")
+    summary = json.loads((tmp_path / "second" / "summary.json").read_text("utf-8"))
+    first = study.accuracy[0]
+    assert first.excluded.k == summary["excluded"] == list(found.values()).count("no_further_review")
+    assert (first.excluded.n, study.accuracy[1].excluded.k) == (14, 8)
+    assert (first.sensitivity.k, first.sensitivity.n, first.specificity.k, first.specificity.n) == (6, 7, 6, 7)
+    interval = beta.ppf(0.025, 6, 2), beta.ppf(0.975, 7, 1)
+    assert (first.sensitivity.low, first.sensitivity.high) == pytest.approx(interval, abs=1e-12)
+    assert first.proved == pytest.approx(beta.ppf(0.05, 6, 2), abs=1e-12)
+    value, low = (right * 0.95 / (right * 0.95 + (1 - right) * 0.05) for right in (6 / 7, beta.ppf(0.0125, 6, 2)))
+    assert (first.npv["0.05"].value, first.npv["0.05"].low) == pytest.approx((value, low), abs=1e-12)
+    assert [case.slide for case in study.missed] == ["negative-2"]
+
+
+def test_a_worklist_that_does_not_tell_its_doubts_is_no_study(run, certified, tmp_path):
+    run("second", certified)
+    table = tmp_path / "second" / "worklist.csv"
+    lines = table.read_text("utf-8").splitlines()
+    table.write_text("\n".join(line.rpartition(",")[0] for line in lines), "utf-8")
+    with pytest.raises(DatasetError, match="has no column doubts"):
+        read_cohort(tmp_path / "second", tmp_path / "truth.csv")
