@@ -16,6 +16,7 @@ from unmissed.datasets.tables import iterate_table
 from unmissed.inference.cytology.certification.cases import ROUNDED, Cases
 from unmissed.inference.cytology.policy.dispositions import Disposition
 from unmissed.inference.cytology.values import AdequacyVerdict
+from unmissed.inference.reports.models import models_in_words
 
 WORKLIST = "worklist.csv"
 
@@ -72,6 +73,7 @@ def rows_of_run(folder: Path) -> dict[str, Row]:
 
 
 def rows_of_table(path: Path, cases: Cases) -> dict[str, Row]:
+    """Slide -> what its disposition says; without that column all that have a score are reviewed."""
     rows = iterate_table(path, ["slide"])
     _, header = next(rows)
     if "disposition" in header:
@@ -126,15 +128,11 @@ def facts_of_run(folder: Path) -> dict[str, str]:
     run, summary = (
         {**read_json(path)} if (path := folder / name).is_file() else {} for name in ("run.json", "summary.json")
     )
-    settings, models = _mapping(run.get("settings")), _mapping(run.get("models"))
-    named = {role: _mapping(model) for role, model in models.items()}
+    settings = _mapping(run.get("settings"))
     found = {
         "note": summary.get("note"),
         "Unmissed": settings.get("unmissed"),
-        "models": "; ".join(
-            f"{role}: {model.get('name')} {model.get('version')} ({str(model.get('sha256'))[:12]})"
-            for role, model in named.items()
-        ),
+        "models": "; ".join(f"{role}: {words}" for role, words in models_in_words(run.get("models")).items()),
         "preset": _mapping(settings.get("preset")).get("name"),
         "runtime": settings.get("runtime"),
         "preparation": settings.get("preparation"),

@@ -65,8 +65,8 @@ def _laboratory(given: argparse.Namespace, study: SimulatedStudy, fold: int) -> 
     score = given.slide_score.replace("{fold}", str(fold))
     preset = preset_of_fold(study.preset, fold, given.finder, given.coarse_finder, given.judge, score)
     write_text(folder / "preset.yaml", yaml_text(preset.model_dump(mode="json")))
-    library = read_fields(given.fields, 0.25, tested_fields(given.finder, fold))
-    return Laboratory(fold, folder, given.output / "rules.yaml", library)
+    unseen = read_fields(given.fields, 0.25, tested_fields(given.finder, fold))
+    return Laboratory(fold, folder, given.output / "rules.yaml", unseen)
 
 
 def _remember(output: Path, study: SimulatedStudy, laboratories: list[Laboratory]) -> None:
@@ -77,7 +77,7 @@ def _remember(output: Path, study: SimulatedStudy, laboratories: list[Laboratory
         models = (preset.finder, preset.coarse_finder, preset.judge, preset.slide_score)
         # A card names the SHA-256 of its model; a shipped model comes with the version of the program.
         cards = [sha256_of(card) for model in models for card in sorted(Path(model).glob("*.json"))]
-        fields = [field.name for field in one.library.fields]
+        fields = [field.name for field in one.unseen.fields]
         settings[f"fold-{one.fold}"] = {"preset": preset.model_dump(mode="json"), "cards": cards, "fields": fields}
     kept = output / "study-settings.json"
     check_settings(read_json(kept) if kept.exists() else None, settings, output)

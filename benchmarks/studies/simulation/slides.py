@@ -16,7 +16,7 @@ from unmissed.datasets.synthetic.slides.fields import FieldLibrary
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.datasets.tables import read_table
 from unmissed.inference.cytology.policy.dispositions import Case, could_be_excluded
-from unmissed.inference.cytology.policy.policy import load_policy
+from unmissed.inference.cytology.policy.policy import Policy, Preparation, load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, read_slide_result
 from unmissed.inference.cytology.run.plan import triage
 
@@ -34,13 +34,13 @@ class Laboratory:
         fold: its number.
         folder: where its results are kept.
         rules: path of the policy that is triaged with.
-        library: the fields that its models never saw.
+        unseen: the fields that its models never saw.
     """
 
     fold: int
     folder: Path
     rules: Path
-    library: FieldLibrary
+    unseen: FieldLibrary
 
     @property
     def preset(self) -> Path:
@@ -111,7 +111,8 @@ def finish_batch(laboratory: Laboratory, number: int, study: SimulatedStudy) -> 
         note=NOTE,
         note_zh=NOTE_ZH,
     )
-    rows = [_scored(folder / "triage" / "slides" / slide.slide, laboratory, slide, study) for slide in made]
+    policy = load_policy(str(laboratory.rules))
+    rows = [_scored(folder / "triage" / "slides" / one.slide, one, policy, study.preparation) for one in made]
     for slide in rows:
         kept = make_folder(laboratory.run / "slides" / slide.slide)
         (folder / "triage" / "slides" / slide.slide / RESULT_FILE).replace(kept / RESULT_FILE)
@@ -165,7 +166,7 @@ def _make(
     name = f"simulated-{laboratory.fold}-{index:05d}"
     spec = LayoutSpec(study.size_px, study.size_px)
     for draw in range(_DRAWS):
-        library = laboratory.library.with_normal(study.normal_fields, seed + draw)
+        library = laboratory.unseen.with_normal(study.normal_fields, seed + draw)
         try:
             slide = make_slide(folder / f"{name}.tiff", library, spec, abnormal_fields=abnormal, seed=seed + draw)
             break
@@ -180,12 +181,11 @@ def _make(
     return ScoredSlide(name, name, site, truth, slide.worst, role, "", "", "", normal, abnormal_groups)
 
 
-def _scored(folder: Path, laboratory: Laboratory, slide: ScoredSlide, study: SimulatedStudy) -> ScoredSlide:
+def _scored(folder: Path, slide: ScoredSlide, policy: Policy, preparation: Preparation) -> ScoredSlide:
     """The slide with what the triage says of it."""
     if not folder.exists():
         raise DatasetError(f"{slide.slide} has no result", expected="every made slide screened", fix="run it again")
-    policy = load_policy(str(laboratory.rules))
     result = read_slide_result(folder)
-    case = Case.from_result(result, slide.slide, policy, study.preparation)
+    case = Case.from_result(result, slide.slide, policy, preparation)
     why = "" if could_be_excluded(case, policy) else "; ".join([str(case.verdict), *case.doubts])
     return replace(slide, score="" if why else f"{result.score:.6f}", found=result.grade, why=why)

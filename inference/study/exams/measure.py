@@ -9,6 +9,7 @@ import numpy as np
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.words import first_few, one_line
 from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
+from unmissed.inference.reports.models import models_in_words
 from unmissed.inference.study.exams.truth import CLOCKS, ExamTruth, read_exams, read_truth
 from unmissed.inference.study.exams.values import ClockError, ExamRow, ExamStudy, SiteRow
 from unmissed.inference.study.numbers import Estimate, ratio, resampled
@@ -160,11 +161,8 @@ def _sites(exams: Sequence[StoredExam], truths: Sequence[ExamTruth]) -> tuple[Si
 
 
 def _facts(exam: StoredExam) -> dict[str, str]:
-    models = exam.provenance.get("models")
-    named = models.items() if isinstance(models, Mapping) else ()
-    found = {str(role): one_line(str(model), 200) for role, model in named}
     version = exam.provenance.get("unmissed")
-    return found | ({"Unmissed": str(version)} if version else {})
+    return models_in_words(exam.provenance.get("models")) | ({"Unmissed": str(version)} if version else {})
 
 
 def _notes(damaged: Sequence[str], not_assessed: int) -> tuple[tuple[str, str], ...]:
