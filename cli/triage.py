@@ -36,7 +36,10 @@ def triage(
     variant: Annotated[
         str, typer.Option(help="auto: the fastest variant that this machine computes correctly; or one by name.")
     ] = "auto",
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Slides processed in parallel.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Slides processed in parallel.", show_default="by cores, memory and slides"),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="CPU threads per slide.", show_default="cores / workers")
     ] = None,

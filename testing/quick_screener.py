@@ -73,6 +73,7 @@ class QuickScreener:
             features={"mean": float(means.mean())},
             notes=(),
             likeness=Likeness(0.0, "colour", "none", 1),
+            unseen=None,
             reading=SlideReading(tiles_read=means.size, tiles_damaged=0, thumbnail_grey=float(means.mean())),
             times_s=StageSeconds(),
             thread_s=ThreadSeconds(),

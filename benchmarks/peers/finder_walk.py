@@ -26,12 +26,12 @@ def main(
     from unmissed.inference.cytology.policy.policy import Preparation, load_policy
     from unmissed.inference.cytology.screening.models import ScreenerModels
     from unmissed.inference.cytology.screening.scan import scan
-    from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings, load_preset
+    from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
     from unmissed.inference.cytology.screening.threads import Stopwatch
     from unmissed.models.zoo import resolve
 
     policy = load_policy("screening")
-    named = {"fine_search": FineSearch.EVERYWHERE, "finder": str(resolve(model, variant).path)}
+    named = {"sample_share": 0.0, "finder": str(resolve(model, variant).path)}
     settings = ScreenSettings(
         preset=load_preset("default").model_copy(update=named),
         adequacy=policy.adequacy[Preparation.LIQUID],

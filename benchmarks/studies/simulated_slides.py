@@ -23,7 +23,7 @@ def main() -> None:
     """Make, triage and (unless asked to keep them) delete the slides of every fold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fields", type=Path, required=True, help="folder of the labelled fields (CRIC)")
-    parser.add_argument("--finder", type=Path, required=True, help="run of the finder with fold-K/export")
+    parser.add_argument("--finder", type=Path, required=True, help="run of the finder at 0.5 um/px, with fold-K/export")
     parser.add_argument("--coarse-finder", type=Path, required=True, help="run of the coarse finder")
     parser.add_argument("--judge", type=Path, required=True, help="run of the judge")
     parser.add_argument("--slide-score", default="slide-score", help="any will do: features do not depend on it")
@@ -50,14 +50,11 @@ def tested_fields(finder: Path, fold: int) -> list[str]:
 
 def preset_of_fold(base: str, fold: int, finder: Path, coarse: Path, judge: Path, slide_score: str) -> Preset:
     """A preset with the models of a fold of three cross-validations."""
-    changes = {
-        "name": f"{base}-fold-{fold}",
-        "finder": str(finder / f"fold-{fold}" / "export"),
-        "coarse_finder": str(coarse / f"fold-{fold}" / "export"),
-        "judge": str(judge / f"fold-{fold}" / "export"),
-        "slide_score": slide_score,
-    }
-    return load_preset(base).model_copy(update=changes)
+    preset = load_preset(base)
+    runs = {"nucleus-finder": finder, "nucleus-finder-coarse": coarse, "cell-bethesda": judge}
+    roles = {role: runs[getattr(preset, role)] / f"fold-{fold}" / "export" for role in ("finder", "sampler", "judge")}
+    changes = {"name": f"{base}-fold-{fold}", "slide_score": slide_score, **{k: str(v) for k, v in roles.items()}}
+    return preset.model_copy(update=changes)
 
 
 def _one_fold(arguments: argparse.Namespace, fold: int) -> None:

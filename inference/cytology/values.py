@@ -12,6 +12,8 @@ from unmissed.datasets.slides.base import PixelSize
 from unmissed.models.familiarity import Likeness
 
 _Count = Annotated[int, Field(ge=0, strict=True)]
+_Area = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Grey = Annotated[float, Field(ge=0, le=255, strict=True, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -116,6 +118,27 @@ class SlideReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """What a random sample tells of the places that nobody judged. Stored as it is.
+
+    Attributes:
+        unseen_mm2: area that holds cells and is further from every judged crop than two nuclei are apart.
+        sampled_mm2: the part of it that was drawn, searched with the finer finder and judged.
+        judged: crops of the sample that were judged.
+        found: those of them that the judge called abnormal with certainty (``unseen.SURE``).
+        estimate: as many are expected in the whole unseen area.
+        at_most: upper end of a one-sided 95 % interval of that (Poisson).
+    """
+
+    unseen_mm2: _Area
+    sampled_mm2: _Area
+    judged: _Count
+    found: _Count
+    estimate: _Amount
+    at_most: _Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSeconds:
     """Wall time of the stages of a slide, s; 0 for a stage that did not happen. Stored as it is.
 
@@ -123,9 +146,9 @@ class StageSeconds:
         open: the slide's headers.
         scan: the finder over the whole slide.
         regions: foreground and adequacy.
-        look_again: the finer finder.
         candidates: peaks of the map.
         judge: the crops.
+        sample: places that were not judged, drawn at random.
         aggregate: slide score and pictures.
         hash: what was left of hashing the file after the screening.
         total: all of them; stages that overlap may add up to more.
@@ -134,15 +157,15 @@ class StageSeconds:
     open: _Seconds = 0.0
     scan: _Seconds = 0.0
     regions: _Seconds = 0.0
-    look_again: _Seconds = 0.0
     candidates: _Seconds = 0.0
     judge: _Seconds = 0.0
+    sample: _Seconds = 0.0
     aggregate: _Seconds = 0.0
     hash: _Seconds = 0.0
     total: _Seconds = 0.0
 
 
-ThreadWork = Literal["read", "foreground", "finder", "read_again", "finder_again", "read_crops", "judge"]
+ThreadWork = Literal["read", "foreground", "finder", "read_crops", "judge", "read_sample", "finder_sample"]
 """A piece of work of the threads; a field of ``ThreadSeconds``."""
 
 
@@ -152,20 +175,20 @@ class ThreadSeconds:
 
     Attributes:
         read, foreground, finder: of the scan.
-        read_again, finder_again: of the second look.
         read_crops, judge: of the judging.
+        read_sample, finder_sample: of the places drawn at random; their crops count as judging.
     """
 
     read: _Seconds = 0.0
     foreground: _Seconds = 0.0
     finder: _Seconds = 0.0
-    read_again: _Seconds = 0.0
-    finder_again: _Seconds = 0.0
     read_crops: _Seconds = 0.0
     judge: _Seconds = 0.0
+    read_sample: _Seconds = 0.0
+    finder_sample: _Seconds = 0.0
 
 
-Count = Literal["canvases", "canvases_empty", "places_looked_at_again", "candidates", "crops_judged"]
+Count = Literal["canvases", "canvases_empty", "candidates", "crops_judged", "places_sampled"]
 """What is counted of a slide."""
 
 
@@ -191,6 +214,7 @@ class SlideResult:
         notes: what the doctor should know: a guessed pixel size, tiles that could not be read, a limit that was hit.
         likeness: whether it looks like the training fields; None when it was not compared: too few places hold cells,
             or the finder's card does not say how its fields look.
+        unseen: what a random sample tells of the places that were not judged; None when none was drawn.
         reading: how the file could be read.
         times_s: wall time of the stages.
         thread_s: what the threads did meanwhile.
@@ -215,6 +239,7 @@ class SlideResult:
     features: Mapping[str, float]
     notes: tuple[str, ...]
     likeness: Likeness | None
+    unseen: Unseen | None
     reading: SlideReading
     times_s: StageSeconds
     thread_s: ThreadSeconds

@@ -120,6 +120,7 @@ class DrawnScores:
             features={},
             notes=(),
             likeness=Likeness(score / 2, "colour", "drawn", 1),
+            unseen=None,
             reading=SlideReading(
                 tiles_read=level.rows * level.columns, tiles_damaged=0, thumbnail_grey=float(picture.mean())
             ),

@@ -129,10 +129,7 @@ def test_other_settings_or_models_than_those_of_the_batches_are_refused(laborato
     make_folder(laboratory.folder)
     write_text(
         laboratory.preset,
-        yaml_text(
-            {"name": "p", "fine_search": "nowhere"}
-            | dict(zip(("finder", "coarse_finder", "judge", "slide_score"), paths, strict=True))
-        ),
+        yaml_text({"name": "p"} | dict(zip(("finder", "sampler", "judge", "slide_score"), paths, strict=True))),
     )
     _remember(tmp_path, STUDY, [laboratory])
     _remember(tmp_path, STUDY, [laboratory])

@@ -19,6 +19,7 @@ from unmissed.inference.cytology.values import (
     SlideResult,
     StageSeconds,
     ThreadSeconds,
+    Unseen,
 )
 from unmissed.models.familiarity import Likeness
 from unmissed.testing.small_model import MakeModel, model_maker, smooth_pictures
@@ -106,10 +107,11 @@ def make_slide_result(
         "features": {"top_1": 0.98, "n_hsil_90": 4.0},
         "notes": ("12 tiles could not be read; they count as not looked at",),
         "likeness": Likeness(0.4, "colour", "cric", 64),
+        "unseen": Unseen(unseen_mm2=131.4, sampled_mm2=1.33, judged=64, found=0, estimate=0.0, at_most=296.0),
         "reading": SlideReading(tiles_read=15_625, tiles_damaged=12, thumbnail_grey=221.5),
-        "times_s": StageSeconds(open=0.1, scan=9.8, look_again=1.2, judge=2.1, total=13.4),
+        "times_s": StageSeconds(open=0.1, scan=9.8, sample=1.2, judge=2.1, total=13.4),
         "thread_s": ThreadSeconds(read=7.9, finder=11.25),
-        "counts": {"canvases": 1_024, "places_looked_at_again": 310, "candidates": 2_140, "crops_judged": 600},
+        "counts": {"canvases": 1_024, "places_sampled": 310, "candidates": 2_140, "crops_judged": 600},
         "provenance": {
             "preset": "default",
             "runtime": "onnx-cpu",

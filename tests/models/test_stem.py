@@ -9,13 +9,13 @@ from onnx import TensorProto, helper, numpy_helper
 from unmissed.models.stem import fold_stem
 
 
-def network(pads: list[int], *, stride: int = 2, shared: bool = False) -> onnx.ModelProto:
+def network(pads: list[int], *, kernel: int = 3, stride: int = 2, shared: bool = False) -> onnx.ModelProto:
     """Bytes -> an integer convolution -> a second one; ``shared`` gives the pictures a second user."""
     rng = np.random.default_rng(0)
     values = {
         "byte": np.float32(2 / 255),
         "zero": np.uint8(127),
-        "w": rng.integers(-127, 128, (8, 3, 3, 3)).astype(np.int8),
+        "w": rng.integers(-127, 128, (8, 3, kernel, kernel)).astype(np.int8),
         "ws": rng.uniform(0.001, 0.01, 8).astype(np.float32),
         "wz": np.zeros(8, np.int8),
         "b": rng.integers(-500, 500, 8).astype(np.int32),
@@ -32,7 +32,7 @@ def network(pads: list[int], *, stride: int = 2, shared: bool = False) -> onnx.M
         make("DequantizeLinear", ["nchw", "byte", "zero"], ["x"]),
         make("DequantizeLinear", ["w", "ws", "wz"], ["wf"], axis=0),
         make("DequantizeLinear", ["b", "bs", "bz"], ["bf"], axis=0),
-        make("Conv", ["x", "wf", "bf"], ["c"], kernel_shape=[3, 3], strides=[stride] * 2, pads=pads),
+        make("Conv", ["x", "wf", "bf"], ["c"], kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=pads),
         make("QuantizeLinear", ["c", "step", "zero"], ["q"]),
         make("DequantizeLinear", ["q", "step", "zero"], ["d"]),
         make("DequantizeLinear", ["w2", "w2s", "w2z"], ["w2f"], axis=0),
@@ -53,16 +53,20 @@ def run(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
     return result
 
 
-@pytest.mark.parametrize("pads", [[1, 1, 1, 1], [0, 0, 1, 1]])
-@pytest.mark.parametrize("size", [(32, 32), (6, 4), (18, 44)])
-def test_folded_and_plain_are_equal_bit_by_bit(pads: list[int], size: tuple[int, int]) -> None:
-    plain, folded = network(pads), network(pads)
+@pytest.mark.parametrize(
+    ("pads", "kernel", "stride"), [([1, 1, 1, 1], 3, 2), ([0, 0, 1, 1], 3, 2), ([0, 0, 0, 0], 4, 4)]
+)
+@pytest.mark.parametrize("size", [(32, 32), (8, 4), (18, 44)])
+def test_folded_and_plain_are_equal_bit_by_bit(
+    pads: list[int], kernel: int, stride: int, size: tuple[int, int]
+) -> None:
+    plain, folded = (network(pads, kernel=kernel, stride=stride) for _ in range(2))
     assert fold_stem(folded)
     onnx.checker.check_model(folded)
     pictures = np.random.default_rng(1).integers(0, 256, (3, *size, 3)).astype(np.uint8)
     expected = run(plain, pictures)
     assert expected.std() > 0
-    assert expected.shape == (3, 4, size[0] // 2, size[1] // 2)
+    assert expected.shape == (3, 4, size[0] // stride, size[1] // stride)
     np.testing.assert_array_equal(run(folded, pictures), expected)
 
 

@@ -21,10 +21,10 @@ def stage_seconds(
 
     - *start*: the processes start and end, the models are loaded. It is what nothing else accounts for.
     - *open*: the slide's headers.
-    - *read*: tiles are read and decoded for the finder, its second look and the judge; and what is left of hashing the
+    - *read*: tiles are read and decoded for the finder, the sample and the judge; and what is left of hashing the
       file when the screening is done (hashing goes on beside it).
     - *foreground*: focus, glass and mean colours while the slide is scanned; regions and adequacy afterwards.
-    - *finder*: the scan and the second look.
+    - *finder*: the scan and the sample.
     - *judge*: the crops.
     - *aggregate*: peaks of the map, slide score, pictures.
     - *write*: results, worklist, pages, the run's record.
@@ -44,13 +44,13 @@ def stage_seconds(
         StagesError: When the parts are longer than the whole.
     """
     scan = _divided(times_s.scan, thread_s.read, thread_s.foreground, thread_s.finder)
-    again = _divided(times_s.look_again, thread_s.read_again, thread_s.finder_again)
+    sample = _divided(times_s.sample, thread_s.read_sample, thread_s.finder_sample)
     judged = _divided(times_s.judge, thread_s.read_crops, thread_s.judge)
     found = dict.fromkeys(STAGES, 0.0) | {
         "open": times_s.open,
-        "read": scan[0] + again[0] + judged[0] + times_s.hash,
+        "read": scan[0] + sample[0] + judged[0] + times_s.hash,
         "foreground": scan[1] + times_s.regions,
-        "finder": scan[2] + again[1],
+        "finder": scan[2] + sample[1],
         "judge": judged[1],
         "aggregate": times_s.candidates + times_s.aggregate,
     }

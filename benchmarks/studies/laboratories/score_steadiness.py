@@ -40,7 +40,7 @@ from unmissed.inference.cytology.values import Candidate, Finding, SlideResult
 from unmissed.training.evaluation.metrics import areas_under_roc
 
 PARTS = ("all", "finder", "judge")
-_ROLES = ("finder", "coarse_finder", "judge")
+_ROLES = ("finder", "sampler", "judge")
 _UM_PER_PX = 0.25  # of made slides
 _SAMPLES = 1000
 
@@ -212,8 +212,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=3072, help="side of a made slide, px of 0.25 um")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--white-glass", action="store_true", help="first bring the glass of each slide to white")
-    parser.add_argument("--finder", help="model, or with --folds a run that has fold-K/export")
-    parser.add_argument("--coarse-finder", help="as --finder")
+    parser.add_argument("--finder", help="of the scan: model, or with --folds a run that has fold-K/export")
+    parser.add_argument("--sampler", help="as --finder")
     parser.add_argument("--judge", help="as --finder")
     parser.add_argument("--folds", type=int, nargs="+", help="slides of the test fields of these folds of the finder")
     parser.add_argument("--slide-score", default="slide-score")

@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--study", default="simulated", help="name or path of the settings")
     parser.add_argument("--fields", type=Path, required=True, help="folder of the labelled fields (CRIC)")
-    parser.add_argument("--finder", type=Path, required=True, help="run of the finder with fold-K/export")
+    parser.add_argument("--finder", type=Path, required=True, help="run of the finder at 0.5 um/px, with fold-K/export")
     parser.add_argument("--coarse-finder", type=Path, required=True, help="run of the coarse finder")
     parser.add_argument("--judge", type=Path, required=True, help="run of the judge")
     parser.add_argument("--slide-score", default="slide-score", help="{fold} in it stands for the fold")
@@ -74,7 +74,7 @@ def _remember(output: Path, study: SimulatedStudy, laboratories: list[Laboratory
     settings = plain_values(study.model_dump(mode="json"))
     for one in laboratories:
         preset = load_preset(str(one.preset))
-        models = (preset.finder, preset.coarse_finder, preset.judge, preset.slide_score)
+        models = (preset.finder, preset.sampler, preset.judge, preset.slide_score)
         # A card names the SHA-256 of its model; a shipped model comes with the version of the program.
         cards = [sha256_of(card) for model in models for card in sorted(Path(model).glob("*.json"))]
         fields = [field.name for field in one.unseen.fields]

@@ -117,6 +117,11 @@ _PATTERNS = (
         lambda found: f"与训练实验室差异较大（{UNLIKE[found[1]].zh}，为界限的 {found[2]} 倍）",
     ),
     (r"it was not compared with the training laboratories", r"未与训练实验室比较"),
+    (
+        rf"({_NUMBER}) abnormal cells in ({_NUMBER}) mm2 drawn at random of what was not judged: about ({_NUMBER}) may "
+        rf"be unseen, at most ({_NUMBER})",
+        r"随机抽查未判读区域 \2 mm²，见 \1 个异常细胞：估计约 \3 个未被看到，至多 \4 个",
+    ),
     (r"the pixel size was guessed from the objective power", r"像素尺寸由物镜倍数推测"),
     (rf"({_NUMBER}) of ({_NUMBER}) tiles could not be read", r"\2 个图块中 \1 个无法读取"),
 )

@@ -16,6 +16,7 @@ from unmissed.inference.cytology.values import (
     SlideReading,
     StageSeconds,
     ThreadSeconds,
+    Unseen,
 )
 
 RESULT_FILE = "result.json"
@@ -78,7 +79,7 @@ class StoredSize(_Strict):
 class StoredResult(_Strict):
     """Everything of a ``SlideResult`` but its pictures; ``gallery`` names the crops of the first findings, in order."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     slide: str
     path: str
     sha256: str | None
@@ -90,7 +91,8 @@ class StoredResult(_Strict):
     grade: str
     adequacy: Adequacy
     notes: tuple[str, ...]
-    likeness: StoredLikeness | None = None  # not compared, as in earlier results
+    likeness: StoredLikeness | None
+    unseen: Unseen | None
     reading: SlideReading
     times_s: StageSeconds
     thread_s: ThreadSeconds

@@ -101,6 +101,7 @@ def _record(result: SlideResult, gallery: tuple[str, ...]) -> StoredResult:
                 "adequacy": asdict(result.adequacy),
                 "notes": [readable(note) for note in result.notes],
                 "likeness": result.likeness and result.likeness._asdict(),
+                "unseen": result.unseen and asdict(result.unseen),
                 "reading": asdict(result.reading),
                 "times_s": _rounded(result.times_s),
                 "thread_s": _rounded(result.thread_s),

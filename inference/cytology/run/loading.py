@@ -11,7 +11,7 @@ from unmissed.inference.cytology.policy.policy import Policy, Preparation
 from unmissed.inference.cytology.run.messages import MakeScreener
 from unmissed.inference.cytology.run.worker_process import load_screener
 from unmissed.inference.cytology.screening.models import choose_model
-from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings, load_preset
+from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,8 @@ def screener_for(
     how = load_preset(preset)
     if max_crops is not None:
         how = how.model_copy(update={"max_crops": max_crops})
-    finders = {
-        FineSearch.NOWHERE: (how.coarse_finder,),
-        FineSearch.WHERE_IT_MATTERS: (how.coarse_finder, how.finder),
-        FineSearch.EVERYWHERE: (how.finder,),
-    }
-    names = dict.fromkeys((*finders[how.fine_search], how.judge, how.slide_score))
+    sampler = (how.sampler,) if how.sample_share else ()
+    names = dict.fromkeys((how.finder, *sampler, how.judge, how.slide_score))
     chosen = {name: choose_model(name, runtime, variant, earlier=(earlier or {}).get(name)) for name in names}
     if variant != "auto" and all(choice.file.variant != variant for choice in chosen.values()):
         raise ConfigError(

@@ -6,7 +6,7 @@ from multiprocessing import current_process
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.hardware import physical_cores
+from unmissed.datasets.basis.hardware import memory_bytes, physical_cores
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pixel_sizes
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
@@ -15,6 +15,8 @@ from unmissed.inference.cytology.run.folder import models_of_run
 from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
+
+_WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
 def triage(
@@ -28,7 +30,7 @@ def triage(
     um_per_px_table: Path | None = None,
     runtime: str = "onnx-cpu",
     variant: str = "auto",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
     max_crops: int | None = None,
     timeout_s: float = 1800.0,
@@ -53,7 +55,7 @@ def triage(
         um_per_px_table: CSV with pixel sizes by slide, columns slide and um_per_px; wins over ``um_per_px``.
         runtime: of the models.
         variant: "auto" takes the fastest files that this machine computes correctly.
-        workers: slides processed in parallel.
+        workers: slides processed in parallel; None see ``workers_for``.
         threads: CPU threads per slide; None takes cores / workers.
         max_crops: maximum number of crops; None takes the preset's.
         timeout_s: a slide that takes longer has failed.
@@ -87,6 +89,7 @@ def triage(
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
     found = slide_inputs(names, um_per_px, um_per_px_table)
+    workers = workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
     threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
     earlier = {} if overwrite else models_of_run(output)
@@ -136,6 +139,18 @@ class TriageInputs:
 
     jobs: tuple[SlideJob, ...]
     notes: tuple[str, ...] = ()
+
+
+def workers_for(slides: int, cores: int, memory: int | None) -> int:
+    """Slides that are best processed in parallel: what of a slide keeps one core busy overlaps with another slide.
+
+    Args:
+        slides: of the run.
+        cores: physical ones.
+        memory: of the machine, bytes; None where it is not known.
+    """
+    fit = slides if memory is None else memory // _WORKER_BYTES
+    return max(1, min(slides, max(2, cores // 2) if cores > 1 else 1, fit))
 
 
 def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> TriageInputs:

@@ -9,7 +9,7 @@ from unmissed.datasets.basis.files import sha256_of
 from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.screening.canvases import CanvasGrid
 from unmissed.inference.cytology.screening.score import SlideScore
-from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings
+from unmissed.inference.cytology.screening.settings import ScreenSettings
 from unmissed.inference.runtimes.base import Session
 from unmissed.inference.runtimes.registry import select
 from unmissed.inference.runtimes.variants import Choice, choose
@@ -17,10 +17,12 @@ from unmissed.models.cards import Card, HeatmapSpec, InputSpec, TableInput, load
 from unmissed.models.zoo import ModelFile, find_card
 
 # Side of what a canvas adds to the map. Maps of integers stay in the second-level cache while it is small; those of
-# floats never do, so a wider canvas, with less overlap, costs nothing until about twice the side.
-SCAN_CORE_PX, FLOAT_SCAN_CORE_PX = 256, 384
-WINDOW_CORE_CELLS = 4  # side of a place that is looked at again: 32 um
-CPU_CANVASES, CPU_WINDOWS, CPU_CROPS = 1, 8, 2  # per batch on a CPU, where small batches stay in the cache
+# floats never do, so a wider canvas, with less overlap, costs nothing until about twice the side. A plain network has
+# small maps from its first layer on.
+SCAN_CORE_PX, FLOAT_SCAN_CORE_PX, PLAIN_SCAN_CORE_PX = 256, 384, 512
+_PLAIN = "plain"
+PLACE_CORE_CELLS = 16  # side of a place that is drawn at random: 128 um
+CPU_CANVASES, CPU_CROPS = 1, 2  # per batch on a CPU, where small batches stay in the cache
 FLOAT_CPU_CROPS = 4
 ACCELERATOR_BATCH_PX = 4_000_000  # large enough to fill a device, small enough that the readers are never far behind
 
@@ -72,14 +74,14 @@ class ScreenerModels:
 
     Attributes:
         scanning: goes over the whole slide.
-        windows: looks again at chosen places; None unless the preset asks for it.
+        sampling: searches places drawn at random; None when the preset draws none.
         judge, judge_card, judge_um_per_px: classify crops of that pixel size.
         slide_score: turns findings into one number.
         chosen: role -> the file that runs and why, for the record.
     """
 
     scanning: HeatMapModel
-    windows: HeatMapModel | None
+    sampling: HeatMapModel | None
     judge: Session
     judge_card: Card
     judge_um_per_px: float
@@ -95,21 +97,20 @@ class ScreenerModels:
                 here.
         """
         preset = settings.preset
-        everywhere = preset.fine_search is FineSearch.EVERYWHERE
-        chosen = {"finder": _choose(preset.finder if everywhere else preset.coarse_finder, "heatmap", settings)}
+        chosen = {"finder": _choose(preset.finder, "heatmap", settings)}
         file = chosen["finder"].file
-        scanning = _finder(file, settings, FLOAT_SCAN_CORE_PX if _is_float(file) else SCAN_CORE_PX, CPU_CANVASES)
-        windows = None
-        if preset.fine_search is FineSearch.WHERE_IT_MATTERS:
-            chosen["finer finder"] = _choose(preset.finder, "heatmap", settings)
-            core_px = WINDOW_CORE_CELLS * _spec(chosen["finer finder"].file.card).stride_px
-            windows = _finder(chosen["finer finder"].file, settings, core_px, CPU_WINDOWS)
+        scanning = _finder(file, settings, _scan_core_px(file))
+        sampling = None
+        if preset.sample_share:
+            chosen["sampler"] = _choose(preset.sampler, "heatmap", settings)
+            file = chosen["sampler"].file
+            sampling = _finder(file, settings, PLACE_CORE_CELLS * _spec(file.card).stride_px)
         chosen["judge"] = _choose(preset.judge, "classification", settings)
         chosen["slide score"] = _choose(preset.slide_score, "slide-score", settings)
         file, score = chosen["judge"].file, chosen["slide score"].file
         return cls(
             scanning,
-            windows,
+            sampling,
             _load(file, settings, FLOAT_CPU_CROPS if _is_float(file) else CPU_CROPS),
             file.card,
             _um_per_px(file.card),
@@ -139,7 +140,7 @@ class ScreenerModels:
 
     def close(self) -> None:
         """Free the engines."""
-        for session in (self.scanning.session, self.judge, *([self.windows.session] if self.windows else [])):
+        for session in (self.scanning.session, self.judge, *([self.sampling.session] if self.sampling else [])):
             session.close()
 
 
@@ -203,9 +204,15 @@ def _is_float(file: ModelFile) -> bool:
     return file.card.files[file.variant].precision == "fp32"
 
 
-def _finder(file: ModelFile, settings: ScreenSettings, core_px: int, batch: int) -> HeatMapModel:
+def _scan_core_px(file: ModelFile) -> int:
+    if file.card.architecture.get("backbone") == _PLAIN:
+        return PLAIN_SCAN_CORE_PX
+    return FLOAT_SCAN_CORE_PX if _is_float(file) else SCAN_CORE_PX
+
+
+def _finder(file: ModelFile, settings: ScreenSettings, core_px: int) -> HeatMapModel:
     size_px = core_px + 2 * _halo_px(_spec(file.card))
-    return HeatMapModel.from_card(_load(file, settings, batch, size_px), file.card, size_px)
+    return HeatMapModel.from_card(_load(file, settings, CPU_CANVASES, size_px), file.card, size_px)
 
 
 def _load(file: ModelFile, settings: ScreenSettings, batch: int, canvas_px: int | None = None) -> Session:

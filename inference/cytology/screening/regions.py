@@ -78,8 +78,8 @@ def _colour(pixels: np.ndarray, glass: np.ndarray) -> float:
     """Spread between the channels of uint8 (N, 3) where the light is as white as the glass."""
     if not len(pixels):
         return 0.0
-    balanced = pixels * (255 / np.maximum(glass, 1).astype(np.float32))
-    return float(np.quantile(np.ptp(balanced, axis=1), 0.95))
+    channels = [pixels[:, i] * np.float32(255 / max(1, int(value))) for i, value in enumerate(glass)]
+    return float(np.quantile(np.maximum.reduce(channels) - np.minimum.reduce(channels), 0.95))
 
 
 def _blurred(scan: Scan, clear: np.ndarray, detailed: np.ndarray, window: float) -> np.ndarray:

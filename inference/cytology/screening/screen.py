@@ -1,7 +1,6 @@
-"""Screen one slide: scan, look again, judge, score. The only place that knows the order of the stages."""
+"""Screen one slide: scan, judge, sample the rest, score. The only place that knows the order of the stages."""
 
 import logging
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Self
 
@@ -23,12 +22,12 @@ from unmissed.inference.cytology.screening.known_slide import known_answers
 from unmissed.inference.cytology.screening.likeness import compared
 from unmissed.inference.cytology.screening.models import ScreenerModels
 from unmissed.inference.cytology.screening.notes import notes_on
-from unmissed.inference.cytology.screening.refine import PLACES_PER_CROP, Refined, choose_places, refine
-from unmissed.inference.cytology.screening.regions import Regions, find_regions
+from unmissed.inference.cytology.screening.regions import find_regions
 from unmissed.inference.cytology.screening.scan import Scan, scan
 from unmissed.inference.cytology.screening.score import slide_features
-from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings
+from unmissed.inference.cytology.screening.settings import ScreenSettings
 from unmissed.inference.cytology.screening.threads import Stopwatch
+from unmissed.inference.cytology.screening.unseen import Sample
 from unmissed.inference.cytology.values import Candidate, Finding, HeatMap, SlideReading, SlideResult, StageSeconds
 
 log = logging.getLogger(__name__)
@@ -37,17 +36,6 @@ _CACHE_BYTES = 256 * 2**20
 _THUMBNAIL_PX = 1600
 _GALLERY = 48  # crops that are kept for the pages
 TOO_COARSE = 2.0  # times the judge's pixel size
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Output of the finder: the map to show, and the places of candidates."""
-
-    heat: np.ndarray
-    peaks_in: np.ndarray
-    cell_px: float
-    radius_cells: float
-    windows: int
 
 
 class Screener(Closing):
@@ -107,17 +95,22 @@ class Screener(Closing):
         regions = find_regions(seen, um_per_cell)
         adequacy = assess(seen.nucleus, regions, um_per_cell, self.settings.adequacy)
         assessed = perf_counter()
-        found = self._look_again(source, seen, regions, cache, watch)
-        looked = perf_counter()
-        rows, columns, scores = find_peaks(found.peaks_in, found.radius_cells, preset.min_score)
-        total = len(scores)
-        rows, columns, scores = rows[: preset.max_crops], columns[: preset.max_crops], scores[: preset.max_crops]
+        heat = np.where(regions.foreground, seen.abnormal, 0)
+        rows, columns, scores = find_peaks(heat, finder.radius_cells, preset.min_score)
         candidates = [
-            Candidate((float(c) + 0.5) * found.cell_px, (float(r) + 0.5) * found.cell_px, float(s))
-            for r, c, s in zip(rows, columns, scores, strict=True)
+            Candidate((float(c) + 0.5) * grid.cell_px, (float(r) + 0.5) * grid.cell_px, float(s))
+            for r, c, s in zip(*(part[: preset.max_crops] for part in (rows, columns, scores)), strict=True)
         ]
         chosen = perf_counter()
+        sample = None
+        if models.sampling is not None:
+            sample = Sample(source, models.sampling, regions.foreground, grid.cell_px, candidates, preset.sample_share)
+            sample.search(cache, self.threads, watch)
+        sampled = perf_counter()
         findings = self._judge(source, pixel_size, candidates, cache, watch)
+        unseen = None
+        if sample is not None:
+            unseen = sample.estimate(self._judge(source, pixel_size, sample.candidates, cache, watch))
         judged = perf_counter()
         features = slide_features(findings, regions.foreground_mm2)
         score = models.slide_score.predict(features)
@@ -137,12 +130,13 @@ class Screener(Closing):
             grade=grade_of(findings, self.settings.grade),
             findings=tuple(findings),
             adequacy=adequacy,
-            heat_map=HeatMap(found.heat, found.cell_px),
+            heat_map=HeatMap(heat, grid.cell_px),
             thumbnail=thumbnail,
             crops=crops,
             features=features,
-            notes=(*models.notes, *notes_on(source, pixel_size, models.judge_um_per_px, regions)),
+            notes=(*models.notes, *notes_on(source, pixel_size, models.judge_um_per_px, regions, unseen)),
             likeness=likeness,
+            unseen=unseen,
             reading=SlideReading(
                 tiles_read=len(source.seen) - len(source.damaged),
                 tiles_damaged=len(source.damaged),
@@ -151,9 +145,9 @@ class Screener(Closing):
             times_s=StageSeconds(
                 scan=scanned - started,
                 regions=assessed - scanned,
-                look_again=looked - assessed,
-                candidates=chosen - looked,
-                judge=judged - chosen,
+                candidates=chosen - assessed,
+                sample=sampled - chosen,
+                judge=judged - sampled,
                 aggregate=ended - judged,
                 total=ended - started,
             ),
@@ -161,9 +155,9 @@ class Screener(Closing):
             counts={
                 "canvases": seen.canvases,
                 "canvases_empty": seen.empty,
-                "places_looked_at_again": found.windows,
-                "candidates": total,
-                "crops_judged": len(candidates),
+                "candidates": len(scores),
+                "crops_judged": len(findings),
+                "places_sampled": len(sample.places) if sample else 0,
             },
             provenance={
                 **models.provenance(self.settings),
@@ -171,19 +165,6 @@ class Screener(Closing):
                 "scanner": slide.scanner,
             },
         )
-
-    def _look_again(self, slide: Slide, seen: Scan, regions: Regions, cache: TileCache, watch: Stopwatch) -> _Found:
-        """The finer map where the preset asks for one."""
-        coarse = np.where(regions.foreground, seen.abnormal, 0)
-        finer = self.models.windows
-        if self.settings.preset.fine_search is not FineSearch.WHERE_IT_MATTERS or finer is None:
-            return _Found(coarse, coarse, seen.grid.cell_px, self.models.scanning.radius_cells, 0)
-        grid = finer.grid(slide)
-        preset = self.settings.preset
-        most = PLACES_PER_CROP * preset.max_crops
-        places = choose_places(coarse, seen.grid.cell_px, grid, preset.fine_share, preset.min_score, most)
-        refined = refine(grid, places, finer.session, finer.target, cache, self.threads, watch)
-        return _Found(_joined(refined, coarse), refined.abnormal, grid.cell_px, finer.radius_cells, refined.windows)
 
     def _judge(
         self, slide: Slide, pixel_size: PixelSize, candidates: list[Candidate], cache: TileCache, watch: Stopwatch
@@ -216,14 +197,6 @@ def _check_pixel_size(slide: Slide, judged_at: float) -> PixelSize:
             fix="scan the glass at 40x, or correct the pixel size with --um-per-px",
         )
     return found
-
-
-def _joined(refined: Refined, coarse: np.ndarray) -> np.ndarray:
-    """The finer map where it was looked, the coarse one elsewhere."""
-    shape = refined.abnormal.shape
-    if coarse.shape != shape:
-        coarse = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(refined.looked, refined.abnormal, coarse)
 
 
 def _thumbnail(seen: Scan, slide: Slide) -> np.ndarray:

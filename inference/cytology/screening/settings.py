@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,34 +10,17 @@ from unmissed.inference.cytology.policy.policy import AdequacyLimits, GradeRule
 from unmissed.inference.runtimes.variants import Choice
 
 
-class FineSearch(StrEnum):
-    """Where the finder looks a second time, at its finer pixel size."""
-
-    NOWHERE = "nowhere"
-    """The coarse map is all there is: the fastest."""
-    WHERE_IT_MATTERS = "where_it_matters"
-    """At the places that the coarse map ranks highest: for every day."""
-    EVERYWHERE = "everywhere"
-    """Over the whole slide, without a coarse map: the slowest and surest."""
-
-
 class Preset(BaseModel):
     """How much of a slide is looked at; ``configs/presets``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    fine_search: FineSearch
-    fine_share: float = Field(
-        0.04,
-        gt=0,
-        le=1,
-        description="Largest share of the slide that is looked at again, at most 3 places a crop (where_it_matters).",
-    )
-    max_crops: int = Field(2500, ge=1, le=100_000, description="Most candidates that are judged.")
+    finder: str = Field("nucleus-finder-coarse", description="Walks over the whole slide.")
+    max_crops: int = Field(4000, ge=1, le=100_000, description="Most candidates that are judged.")
     min_score: float = Field(0.02, ge=0, le=1, description="Lowest finder score of a candidate.")
-    coarse_finder: str = "nucleus-finder-coarse"
-    finder: str = "nucleus-finder"
+    sampler: str = Field("nucleus-finder", description="The finder that searches what was not judged, by sample.")
+    sample_share: float = Field(0.01, ge=0, le=1, description="Share of what was not judged that is searched; 0: none.")
     judge: str = "cell-bethesda"
     slide_score: str = "slide-score"
 

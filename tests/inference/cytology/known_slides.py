@@ -13,7 +13,7 @@ from unmissed.inference.cytology.screening.adequacy import assess
 from unmissed.inference.cytology.screening.models import HeatMapModel, ScreenerModels
 from unmissed.inference.cytology.screening.regions import Regions
 from unmissed.inference.cytology.screening.screen import Screener
-from unmissed.inference.cytology.screening.settings import FineSearch, ScreenSettings, load_preset
+from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 from unmissed.models.cards import load_card
 from unmissed.models.zoo import find_card
 
@@ -98,16 +98,14 @@ class Undecided:
         """Nothing to free."""
 
 
-def screened(slide: Slide, *, score: float = 0.9, second_look: bool = False, um: float = 0.3, **preset: Any) -> Any:
+def screened(slide: Slide, *, score: float = 0.9, sampled: bool = False, um: float = 0.3, **preset: Any) -> Any:
     """Screen a slide for a judge of 0.30 um/px; the finder works at the pixel size of the slide."""
     slide_um = slide.pixel_size.um_per_px
     card = load_card(find_card("nucleus-finder-coarse"))
     finder = HeatMapModel(Dark(score), card, (2,), slide_um, 160, 16, 8, 1.9)
-    finer = HeatMapModel(Dark(score), card, (2,), slide_um, 64, 16, 8, 1.9) if second_look else None
+    sampler = HeatMapModel(Dark(score), card, (2,), slide_um, 64, 16, 8, 1.9) if sampled else None
     calm = SimpleNamespace(predict=lambda features: 0.1)
-    models = ScreenerModels(finder, finer, Undecided(), load_card(find_card("cell-bethesda")), um, calm, {})
-    how = load_preset("default").model_copy(
-        update={"fine_search": FineSearch.WHERE_IT_MATTERS if second_look else FineSearch.NOWHERE} | preset
-    )
+    models = ScreenerModels(finder, sampler, Undecided(), load_card(find_card("cell-bethesda")), um, calm, {})
+    how = load_preset("default").model_copy(update=preset)
     settings = ScreenSettings(how, POLICY.adequacy[Preparation.LIQUID], POLICY.grade, threads=1)
     return Screener(settings, models).screen(slide, "plain", "plain")

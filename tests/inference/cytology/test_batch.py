@@ -81,7 +81,7 @@ def test_the_page_names_the_preset_and_the_record_has_its_values(go, make_slide,
     values = load_preset("thorough").model_dump(mode="json")
     go(make_slide("a.tiff"), settings={"preset": values})
     page = (go.out / "index.html").read_text("utf-8")
-    assert "<dd>thorough</dd>" in page and "fine_search" not in page
+    assert "<dd>thorough</dd>" in page and "min_score" not in page
     assert json.loads((go.out / "run.json").read_text())["settings"]["preset"] == values
 
 

@@ -11,7 +11,6 @@ from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.screening import models
 from unmissed.inference.cytology.screening.canvases import CanvasGrid
-from unmissed.inference.cytology.screening.refine import PLACES_PER_CROP, choose_places
 from unmissed.inference.cytology.screening.scan import scan
 from unmissed.inference.cytology.screening.screen import Screener
 from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
@@ -80,24 +79,3 @@ def test_findings_do_not_depend_on_the_batches_of_the_judge(drawn, monkeypatch):
     for a, b in zip(*by_place, strict=True):
         assert (b.x_px, b.y_px, b.class_id, b.finder_score) == (a.x_px, a.y_px, a.class_id, a.finder_score)
         assert b.probabilities == pytest.approx(a.probabilities, abs=1e-5)
-
-
-def test_the_best_places_are_looked_at_again_and_no_more_than_can_be_judged():
-    coarse = np.random.default_rng(1).random((120, 128)).astype(np.float32)
-
-    class Grid:
-        cells, cell_px, rows, columns = 4, 32.0, 30, 32
-
-    every = choose_places(coarse, 32.0, Grid, 0.1, 0.0, 500)
-    assert len(every) == 96
-    assert choose_places(coarse, 32.0, Grid, 0.1, 0.0, 96) == every
-    best = coarse.reshape(30, 4, 32, 4).max(axis=(1, 3))
-    few = choose_places(coarse, 32.0, Grid, 0.1, 0.0, 20)
-    assert len(few) == 20
-    assert min(best[place] for place in few) > max(best[place] for place in set(every) - set(few))
-
-
-def test_a_screening_keeps_to_the_places_that_its_crops_can_use(drawn):
-    with screener("int8", max_crops=2, fine_share=1.0) as loaded:
-        result = loaded.screen(open_slide(drawn), "drawn", "drawn.tiff")
-    assert result.counts["places_looked_at_again"] == 2 * PLACES_PER_CROP

@@ -1,5 +1,7 @@
 """The stages of a screening, on slides whose truth is known: pale cells with dark nuclei on plain glass."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -15,12 +17,12 @@ from unmissed.inference.cytology.policy.policy import AdequacyLimits
 from unmissed.inference.cytology.screening.adequacy import assess
 from unmissed.inference.cytology.screening.canvases import CanvasGrid
 from unmissed.inference.cytology.screening.damage import ForgivingSlide
-from unmissed.inference.cytology.screening.refine import choose_places, refine
 from unmissed.inference.cytology.screening.regions import find_regions
 from unmissed.inference.cytology.screening.scan import is_uniform, scan
 from unmissed.inference.cytology.screening.score import FEATURES, slide_features
 from unmissed.inference.cytology.screening.threads import Stopwatch, run_all
-from unmissed.inference.cytology.values import AdequacyVerdict, Finding
+from unmissed.inference.cytology.screening.unseen import Sample
+from unmissed.inference.cytology.values import AdequacyVerdict, Candidate, Finding
 
 GLASS, CYTOPLASM, NUCLEUS = (236, 234, 238), (190, 205, 215), (60, 40, 90)
 LIMITS = AdequacyLimits(min_cells=3, max_obscured=0.75, max_out_of_focus=0.5)
@@ -164,32 +166,48 @@ def test_a_thick_dark_area_is_obscured(tmp_path):
     assert verdict(path).verdict is AdequacyVerdict.OBSCURED
 
 
-def test_the_second_look_sees_the_places_that_the_first_ranks_highest(cells):
+def sample_of(path, candidates, share):
+    """A sample of all places with a nucleus that is no candidate, searched."""
+    slide, _, seen = scanned(path)
+    finder = SimpleNamespace(
+        grid=lambda slide: CanvasGrid.over(slide, 0.5, 64, 32, 16),
+        session=DarknessFinder(16, 2),
+        **{"target": [2], "radius_cells": 2, "um_per_px": 0.5, "stride_px": 16},
+    )
+    regions = find_regions(seen, 8.0)
+    places = [Candidate(x, y, 1.0) for x, y in candidates]
+    sample = Sample(slide, finder, regions.foreground, seen.grid.cell_px, places, share)
+    sample.search(TileCache(), 2, Stopwatch())
+    return sample
+
+
+def test_the_sample_proposes_what_no_candidate_covers_and_nothing_else(cells):
+    sample = sample_of(cells, NUCLEI[:2], 1.0)
+    found = [(one.x_px, one.y_px) for one in sample.candidates]
+    for x, y in NUCLEI[2:]:
+        assert min(np.hypot(a - x, b - y) for a, b in found) < 32
+    for x, y in NUCLEI[:2]:
+        assert all(np.hypot(a - x, b - y) > 60 for a, b in found)
+
+
+def test_the_estimate_is_the_sample_in_proportion_to_all_that_is_unseen(cells):
+    whole, part = sample_of(cells, [], 1.0), sample_of(cells, [], 0.5)
+    assert 0 < len(part.places) == round(0.5 * len(whole.places))
+    told = part.estimate([finding(0.99), finding(0.94), finding(0.1)])
+    assert (told.judged, told.found) == (3, 1)
+    times = told.unseen_mm2 / told.sampled_mm2
+    assert times > 1 and told.estimate == pytest.approx(times)
+    assert told.at_most == pytest.approx(4.744 * times, rel=1e-3), "95 % of Poisson: one was found"
+    nothing = whole.estimate([])
+    assert (nothing.estimate, nothing.at_most) == (0, pytest.approx(2.996, rel=1e-3)), "the rule of three"
+    assert nothing.unseen_mm2 == pytest.approx(nothing.sampled_mm2) == told.unseen_mm2
+
+
+def test_without_anything_unseen_nothing_is_drawn(cells):
     slide, _, seen = scanned(cells)
     grid = CanvasGrid.over(slide, 0.5, 64, 32, 16)
-    places = choose_places(seen.abnormal, seen.grid.cell_px, grid, 0.05, 0.3, 500)
-    core = grid.cells * grid.cell_px
-    boxes = {(row, column) for row, column in places}
-    assert {(int(y // core), int(x // core)) for x, y in NUCLEI} <= boxes
-    refined = refine(grid, places, DarknessFinder(16, 4), [2], TileCache(), 2, Stopwatch())
-    assert refined.looked.sum() == len(places) * grid.cells**2
-    rows, columns, _ = find_peaks(refined.abnormal, 2, 0.3)
-    for x, y in NUCLEI:
-        assert np.hypot((columns + 0.5) * grid.cell_px - x, (rows + 0.5) * grid.cell_px - y).min() < 16
-
-
-def test_the_second_look_keeps_to_its_share():
-    coarse = np.random.default_rng(1).random((119, 128)).astype(np.float32)
-
-    class Grid:
-        cells, cell_px, rows, columns = 4, 32.0, 30, 32
-
-    places = choose_places(coarse, 32.0, Grid, 0.1, 0.0, 500)
-    assert len(places) == 96
-    best = np.zeros((120, 128), np.float32)
-    best[:119] = coarse
-    best = best.reshape(30, 4, 32, 4).max(axis=(1, 3))
-    assert min(best[p] for p in places) >= np.sort(best.ravel())[-96]
+    sample = Sample(slide, SimpleNamespace(grid=lambda slide: grid, radius_cells=2), seen.nucleus > 2, 32.0, [], 0.5)
+    assert sample.places == []
 
 
 @settings(max_examples=40, deadline=None)

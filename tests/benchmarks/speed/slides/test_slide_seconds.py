@@ -25,12 +25,12 @@ from unmissed.inference.cytology.results.reading import StoredResult
 from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict, SlideReading, StageSeconds, ThreadSeconds
 
 TIMES = StageSeconds(
-    **{"open": 0.5, "scan": 6.0, "regions": 0.25, "look_again": 2.0, "candidates": 0.1, "judge": 4.0},
+    **{"open": 0.5, "scan": 6.0, "regions": 0.25, "sample": 2.0, "candidates": 0.1, "judge": 4.0},
     **{"aggregate": 0.4, "hash": 0.75, "total": 14.0},
 )
 THREADS = ThreadSeconds(
     **{"read": 2.0, "foreground": 1.0, "finder": 9.0},
-    **{"read_again": 1.0, "finder_again": 3.0, "read_crops": 2.0, "judge": 6.0},
+    **{"read_sample": 1.0, "finder_sample": 3.0, "read_crops": 2.0, "judge": 6.0},
 )
 
 

@@ -1,16 +1,26 @@
 """The numbers on which a screening turns, with stand-in models: a case just below each and one just above it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from draw_constants import Limit
 from known_slides import POLICY, Plain, screened
 
-from unmissed.datasets.slides.base import SlideError
+from unmissed.datasets.slides.base import Level, SlideError
 from unmissed.inference.cytology.policy.dispositions import Case, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Preparation
 from unmissed.inference.cytology.screening.canvases import CanvasGrid
-from unmissed.inference.cytology.screening.refine import choose_places
 from unmissed.inference.cytology.screening.settings import load_preset
+from unmissed.inference.cytology.screening.unseen import Sample
+
+
+class Flat(Plain):
+    """A low and long slide of 1 um/px."""
+
+    def __init__(self, width_px: int) -> None:
+        super().__init__(1.0)
+        self.levels = (Level(width_px, 16, 1.0, 128, 128),)
 
 
 def is_screened(um_per_px: float) -> bool:
@@ -34,22 +44,18 @@ def is_candidate(score: float) -> bool:
     return bool(screened(Plain(0.3, squares=1, side=256), score=score).findings)
 
 
-def places_looked_at_again(max_crops: int) -> int:
-    found = screened(Plain(0.3, squares=4, side=512), second_look=True, max_crops=max_crops, fine_share=1.0)
-    return int(found.counts["places_looked_at_again"])
+def places_drawn(count: int) -> int:
+    """How many places of so many with unseen cells the default preset draws."""
+    side = 16 * count
+    finder = SimpleNamespace(grid=lambda slide: CanvasGrid.over(slide, 1.0, 16, 8, 8), radius_cells=1.9)
+    cells = np.ones((2, side // 8), bool)
+    share = load_preset("default").sample_share
+    return len(Sample(Flat(side), finder, cells, 8.0, (), share).places)
 
 
-class _Places:
-    cells, cell_px, columns = 1, 8.0, 10
-
-    def __init__(self, count: int) -> None:
-        self.rows = count // self.columns
-
-
-def places_of_the_default_preset(count: int) -> int:
-    """How many of so many places are looked at again when all are suspicious."""
-    share = load_preset("default").fine_share
-    return len(choose_places(np.ones((count // 10, 10), np.float32), 8.0, _Places(count), share, 0.02, 10_000))
+def is_judged_of_the_sample(score: float) -> bool:
+    found = screened(Plain(0.3, squares=4, side=512), score=score, sampled=True, min_score=0.5)
+    return found.unseen.judged > 0
 
 
 def taken_as_it_is(um_per_px: float) -> bool:
@@ -106,20 +112,20 @@ LIMITS = [
         (0.0205, True),
     ),
     Limit(
-        "3 places a crop",
-        "refine.py: PLACES_PER_CROP = 3",
-        "more brought no more abnormal nuclei",
-        places_looked_at_again,
-        (1, 3),
-        (2, 6),
+        "1 % of what was not judged is drawn",
+        "settings.py: sample_share: float = Field(0.01",
+        "a hundredth; at least one place",
+        places_drawn,
+        (149, 1),
+        (151, 2),
     ),
     Limit(
-        "4 % are looked at again",
-        "configs/presets/default.yaml: fine_share: 0.04",
-        "the default preset",
-        places_of_the_default_preset,
-        (740, 29),
-        (750, 30),
+        "judged in the sample from 0.2 on",
+        "unseen.py: LEAST = 0.2",
+        "60 places a mm2 of normal fields, .98 of the abnormal nuclei",
+        is_judged_of_the_sample,
+        (0.19, False),
+        (0.21, True),
     ),
     Limit(
         "6 % off is the same scale",
