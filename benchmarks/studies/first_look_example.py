@@ -7,18 +7,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.opening import open_slide
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.datasets.slides.view import read_area
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.screening.judging import propose
 from unmissed.inference.cytology.screening.models import ScreenerModels
 from unmissed.inference.cytology.screening.regions import find_regions
 from unmissed.inference.cytology.screening.scan import scan
 from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 from unmissed.inference.cytology.screening.threads import Stopwatch
 from unmissed.inference.cytology.screening.unseen import Sample
-from unmissed.inference.cytology.values import Candidate
 
 _BOX_UM, _PLACE_UM = 48.0, 128.0
 
@@ -38,28 +37,27 @@ def main() -> None:
     with open_slide(given.slide) as slide:
         grid = finder.grid(slide)
         seen = scan(grid, finder.session, finder.target, cache, 2, watch)
-        um = grid.cell_px * slide.um_per_px if hasattr(slide, "um_per_px") else 8.0
+        um = finder.um_per_px * finder.stride_px
         regions = find_regions(seen, um)
         heat = np.where(regions.foreground, seen.abnormal, 0)
-        peaks = find_peaks(heat, finder.radius_cells, preset.min_score)
         most = round(given.crops_per_mm2 * regions.foreground_mm2)
-        candidates = [Candidate((c + 0.5) * grid.cell_px, (r + 0.5) * grid.cell_px, s) for r, c, s in zip(*peaks)][
-            :most
-        ]
-        assert models.sampling is not None
-        sample = Sample(slide, models.sampling, regions.foreground, grid.cell_px, candidates, preset.sample_share)
+        candidates, _ = propose(heat, grid.cell_px, finder.radius_cells, preset.min_score, most)
+        drawn = preset.sample_share if models.sampling else 0.0
+        sample = Sample(slide, models.sampling or finder, regions.foreground, grid.cell_px, candidates, drawn)
         left, top = given.at
         picture = read_area(grid.view, left, top, given.side, given.side, cache)
     models.close()
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
     part = heat[round(top / um) :, round(left / um) :][: round(given.side / um), : round(given.side / um)]
-    for axis, title in zip(
-        axes, ("1.0 um/px", "the first look", "judged (red), drawn at random (dashed)"), strict=True
-    ):
+    titles = ("1.0 um/px", "the first look", "judged (red), drawn at random (blue)")
+    for axis, title in zip(axes, titles, strict=True):
         axis.imshow(picture, extent=(0, given.side, given.side, 0))
         axis.set_title(title)
         axis.set_axis_off()
-    axes[1].imshow(part, extent=(0, given.side, given.side, 0), cmap="inferno", vmin=0, vmax=1, alpha=0.75)
+    axes[1].imshow(
+        np.full_like(part, 255), extent=(0, given.side, given.side, 0), cmap="gray", vmin=0, vmax=255, alpha=0.6
+    )
+    axes[1].imshow(part, extent=(0, given.side, given.side, 0), cmap="YlOrRd", vmin=0, vmax=1, alpha=np.sqrt(part))
     px = grid.cell_px / um
     for one in candidates:
         corner = (one.x_px / px - left - _BOX_UM / 2, one.y_px / px - top - _BOX_UM / 2)

@@ -1,10 +1,11 @@
-"""Judge candidates one by one, at the pixel size where the doctor would look at them."""
+"""Choose candidates, and judge them one by one at the pixel size where the doctor would look at them."""
 
 from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
 
+from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.datasets.slides.view import read_crop
@@ -14,6 +15,21 @@ from unmissed.inference.runtimes.base import Session
 from unmissed.models.cards import Card
 
 _NEAR_TILES_PX = 1024  # candidates are visited in bands of this height, so that their tiles are decoded once
+
+
+def propose(
+    heat: np.ndarray, cell_px: float, radius_cells: float, least: float, most: int | None = None
+) -> tuple[list[Candidate], int]:
+    """The peaks of a finder's map as candidates, the highest first, at most ``most``; and how many peaks there are.
+
+    Args:
+        heat: float32 (rows, columns), probability of an abnormal nucleus.
+        cell_px: side of its entries, level-0 pixels.
+        radius_cells, least: see ``find_peaks``.
+    """
+    rows, columns, scores = find_peaks(heat, radius_cells, least)
+    best = zip(rows[:most], columns[:most], scores[:most], strict=True)
+    return [Candidate((float(c) + 0.5) * cell_px, (float(r) + 0.5) * cell_px, float(s)) for r, c, s in best], len(rows)
 
 
 def judge(

@@ -10,14 +10,13 @@ import numpy as np
 from unmissed.datasets.basis.closing import Closing
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.hardware import physical_cores
-from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.base import PixelSize, Slide, SlideError
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.datasets.slides.view import read_crop
 from unmissed.inference.cytology.policy.policy import grade_of
 from unmissed.inference.cytology.screening.adequacy import assess
 from unmissed.inference.cytology.screening.damage import ForgivingSlide
-from unmissed.inference.cytology.screening.judging import judge
+from unmissed.inference.cytology.screening.judging import judge, propose
 from unmissed.inference.cytology.screening.known_slide import known_answers
 from unmissed.inference.cytology.screening.likeness import compared
 from unmissed.inference.cytology.screening.models import ScreenerModels
@@ -96,11 +95,7 @@ class Screener(Closing):
         adequacy = assess(seen.nucleus, regions, um_per_cell, self.settings.adequacy)
         assessed = perf_counter()
         heat = np.where(regions.foreground, seen.abnormal, 0)
-        rows, columns, scores = find_peaks(heat, finder.radius_cells, preset.min_score)
-        candidates = [
-            Candidate((float(c) + 0.5) * grid.cell_px, (float(r) + 0.5) * grid.cell_px, float(s))
-            for r, c, s in zip(*(part[: preset.max_crops] for part in (rows, columns, scores)), strict=True)
-        ]
+        candidates, proposed = propose(heat, grid.cell_px, finder.radius_cells, preset.min_score, preset.max_crops)
         chosen = perf_counter()
         sample = None
         if models.sampling is not None:
@@ -155,7 +150,7 @@ class Screener(Closing):
             counts={
                 "canvases": seen.canvases,
                 "canvases_empty": seen.empty,
-                "candidates": len(scores),
+                "candidates": proposed,
                 "crops_judged": len(findings),
                 "places_sampled": len(sample.places) if sample else 0,
             },

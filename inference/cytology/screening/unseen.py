@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from scipy.special import gammaincinv
 
-from unmissed.datasets.pictures.peaks import find_peaks
 from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.inference.cytology.screening.canvases import CanvasGrid
+from unmissed.inference.cytology.screening.judging import propose
 from unmissed.inference.cytology.screening.models import HeatMapModel
 from unmissed.inference.cytology.screening.threads import Stopwatch, run_all
 from unmissed.inference.cytology.values import Candidate, Finding, Unseen
@@ -78,11 +78,8 @@ class Sample:
         left = iter(self.places)
         run_all(iter(lambda: tuple(islice(left, finder.session.batch_size)), ()), work, threads)
         self._searched = self._unseen & looked
-        peaks = find_peaks(np.where(self._searched, abnormal, 0), finder.radius_cells, LEAST)
-        self.candidates = [
-            Candidate((float(c) + 0.5) * grid.cell_px, (float(r) + 0.5) * grid.cell_px, float(s))
-            for r, c, s in zip(*peaks, strict=True)
-        ]
+        heat = np.where(self._searched, abnormal, 0)
+        self.candidates, _ = propose(heat, grid.cell_px, finder.radius_cells, LEAST)
 
     def estimate(self, findings: Sequence[Finding]) -> Unseen:
         """What the judged crops of the sample say of all that is unseen."""
