@@ -1,4 +1,4 @@
-"""fastslide, eozin and microtome-wsi: other people's readers of TIFF slides, to compare with; none has to be installed."""
+"""fastslide, eozin and microtome-wsi, to compare with; none of them has to be installed."""
 
 import importlib
 import threading

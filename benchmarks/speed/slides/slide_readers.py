@@ -78,10 +78,11 @@ def measure_readers(
     for (way, count), passes in times.items():
         tiles = sum(len(way.tiles_of(area)) for area in chosen)
         difference = differences.get(way)
+        walls, cpus = [one.wall_s for one in passes], [one.cpu_s for one in passes]
         figures = {
-            "of level 0": Figure(unit="Mpx/s", rounds=tuple(megapixels / one.wall_s for one in passes), better="higher"),
-            "tiles": Figure(unit="tiles/s", rounds=tuple(tiles / one.wall_s for one in passes), better=""),
-            "a CPU second": Figure(unit="Mpx", rounds=tuple(megapixels / one.cpu_s for one in passes), better="higher"),
+            "of level 0": Figure(unit="Mpx/s", rounds=tuple(megapixels / s for s in walls), better="higher"),
+            "tiles": Figure(unit="tiles/s", rounds=tuple(tiles / s for s in walls), better=""),
+            "a CPU second": Figure(unit="Mpx", rounds=tuple(megapixels / s for s in cpus), better="higher"),
         }
         peer = peer_of(way, sound)
         if peer is not None and (peer, count) in times:

@@ -1,4 +1,4 @@
-"""The JPEG tiles of a TIFF as a folder of tiles, a Deep Zoom pyramid and an Aperio file: the same pixels for their readers."""
+"""The JPEG tiles of a TIFF in the forms that other readers know: a folder of tiles, Deep Zoom, an Aperio file."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
