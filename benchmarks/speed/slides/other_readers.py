@@ -2,7 +2,8 @@
 
 import importlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -53,10 +54,9 @@ class OtherReader(Slide):
     def read(self, level: int, column: int, row: int, scale: int = 1) -> np.ndarray:
         """See ``Slide.read``."""
         width, height = self.levels[level].tile_size(column, row, scale)
-        try:
-            tile = self._tile(self._handle(), level, column, row)
-        except Exception as error:  # foreign code raises what it likes
-            raise SlideError(f"{self.path}: tile ({column}, {row}) of level {level} is damaged: {error}") from error
+        handle = self._handle()
+        with _foreign(SlideError, f"{self.path}: tile ({column}, {row}) of level {level} is damaged"):
+            tile = self._tile(handle, level, column, row)
         return np.ascontiguousarray(tile[:height, :width])
 
     def close(self) -> None:
@@ -66,12 +66,8 @@ class OtherReader(Slide):
     def _handle(self) -> Any:
         """The open file, once a thread: eozin's may not leave the thread that opened it."""
         if not hasattr(self._handles, "open"):
-            try:
+            with _foreign(UnsupportedSlideError, f"{self.package} cannot open {self.path}"):
                 self._handles.open = self._open_with(self._library, str(self.path))
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # a panic in Rust is no Exception
-                raise UnsupportedSlideError(f"{self.package} cannot open {self.path} ({error})") from error
         return self._handles.open
 
     @staticmethod
@@ -81,7 +77,7 @@ class OtherReader(Slide):
     @staticmethod
     def _sizes(handle: Any) -> Sequence[tuple[int, int]]:
         """Width and height of each level of the library."""
-        raise NotImplementedError
+        return list(handle.level_dimensions)
 
     def _tile(self, handle: Any, level: int, column: int, row: int) -> np.ndarray:
         """uint8 (height, width, 3) RGB, whole or cut at the edge of the level."""
@@ -96,10 +92,6 @@ class FastSlide(OtherReader):
     @staticmethod
     def _open_with(library: Any, path: str) -> Any:
         return library.FastSlide.from_file_path(path)
-
-    @staticmethod
-    def _sizes(handle: Any) -> Sequence[tuple[int, int]]:
-        return list(handle.level_dimensions)
 
     def _tile(self, handle: Any, level: int, column: int, row: int) -> np.ndarray:
         shape = self.levels[level]
@@ -129,10 +121,6 @@ class Eozin(_AperioReader):
     def _open_with(library: Any, path: str) -> Any:
         return library.Eozin(path)
 
-    @staticmethod
-    def _sizes(handle: Any) -> Sequence[tuple[int, int]]:
-        return list(handle.level_dimensions)
-
     def _tile(self, handle: Any, level: int, column: int, row: int) -> np.ndarray:
         return np.asarray(handle.read_tile(self._numbers[level], column, row).convert("RGB"))
 
@@ -156,6 +144,17 @@ class Microtome(_AperioReader):
 
 OTHER_READERS: tuple[type[OtherReader], ...] = (FastSlide, Eozin, Microtome)
 APERIO_READERS: tuple[type[OtherReader], ...] = (Eozin, Microtome)
+
+
+@contextmanager
+def _foreign(kind: type[SlideError], found: str) -> Iterator[None]:
+    """What foreign code raises becomes our error; a panic in Rust is no Exception."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise kind(f"{found} ({error})") from error
 
 
 def _installed(module: str, package: str) -> Any:
