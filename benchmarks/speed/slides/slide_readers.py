@@ -131,7 +131,9 @@ def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area
         raise SlideError(f"{path} is one picture without tiles", fix="name a slide, such as a tiled TIFF")
     areas = choose_areas(ways, slide_px, count)
     if PlainTiff.reader not in missing:
-        for copy in (DeepZoomSlide, TileFolder, *(reader for reader in APERIO_READERS if reader.reader in missing)):
+        others = (reader for reader in APERIO_READERS if reader.reader in missing)
+        copies: tuple[type[Slide], ...] = (DeepZoomSlide, TileFolder, *others)
+        for copy in copies:
             copied = _copied(copy, path, areas, folder)
             if isinstance(copied, str):
                 missing[copy.reader] = copied
