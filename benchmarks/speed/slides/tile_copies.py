@@ -73,7 +73,7 @@ def copy_to_deep_zoom(slide: PlainTiff, tiles: Iterable[tuple[int, int, int]], p
 
 
 def copy_to_aperio(slide: PlainTiff, tiles: Iterable[tuple[int, int, int]], path: Path) -> Path:
-    """Write some tiles of some levels as a TIFF with Aperio's description, the only one that some readers know.
+    """Write some tiles of some levels as a TIFF with Aperio's description, which some readers need.
 
     Args:
         slide: see ``copy_to_folder``.
