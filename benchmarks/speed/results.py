@@ -25,6 +25,7 @@ _MOST_BYTES = 50_000_000
 _PACKAGES = (
     *("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "onnxruntime-cann"),
     *("torch", "torch-npu", "torchvision", "simplejpeg", "tifffile", "openslide-python", "openslide-bin"),
+    *("fastslide", "eozin", "microtome-wsi"),
 )
 
 

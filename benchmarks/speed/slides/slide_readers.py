@@ -7,17 +7,19 @@ before. Only ratios of one run mean much; absolute numbers change with what else
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import cv2
 
 from unmissed.benchmarks.speed.results import Recorder
 from unmissed.benchmarks.speed.slides.gpu_jpeg import GPU_READER, gpu_ways
+from unmissed.benchmarks.speed.slides.other_readers import APERIO_READERS, OTHER_READERS
 from unmissed.benchmarks.speed.slides.plain_tiff import PlainTiff
 from unmissed.benchmarks.speed.slides.reading_ways import Area, Way, choose_areas, ways_of
 from unmissed.benchmarks.speed.slides.same_pixels import compare_pixels, peer_of
-from unmissed.benchmarks.speed.slides.tile_copies import copy_to_deep_zoom, copy_to_folder
+from unmissed.benchmarks.speed.slides.tile_copies import copy_to_aperio, copy_to_deep_zoom, copy_to_folder
 from unmissed.benchmarks.speed.values import BenchRow, Figure
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.formats.deep_zoom import DeepZoomSlide
@@ -25,7 +27,18 @@ from unmissed.datasets.slides.formats.picture import PictureSlide
 from unmissed.datasets.slides.formats.tile_folder import TileFolder
 from unmissed.datasets.slides.opening import READERS, open_slide
 
-Times = dict[tuple[Way, int], list[float]]
+_SHORTEST_S = 1e-6  # the clock of the processor may stand still over a pass of one tile
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Time that a pass took: on the clock, and of the processor in all threads of this process."""
+
+    wall_s: float
+    cpu_s: float
+
+
+Times = dict[tuple[Way, int], list[Passed]]
 
 
 def measure_readers(
@@ -65,13 +78,15 @@ def measure_readers(
     for (way, count), passes in times.items():
         tiles = sum(len(way.tiles_of(area)) for area in chosen)
         difference = differences.get(way)
+        walls, cpus = [one.wall_s for one in passes], [one.cpu_s for one in passes]
         figures = {
-            "of level 0": Figure(unit="Mpx/s", rounds=tuple(megapixels / s for s in passes), better="higher"),
-            "tiles": Figure(unit="tiles/s", rounds=tuple(tiles / s for s in passes), better=""),
+            "of level 0": Figure(unit="Mpx/s", rounds=tuple(megapixels / s for s in walls), better="higher"),
+            "tiles": Figure(unit="tiles/s", rounds=tuple(tiles / s for s in walls), better=""),
+            "a CPU second": Figure(unit="Mpx", rounds=tuple(megapixels / s for s in cpus), better="higher"),
         }
         peer = peer_of(way, sound)
         if peer is not None and (peer, count) in times:
-            ratios = tuple(theirs / ours for theirs, ours in zip(times[peer, count], passes, strict=True))
+            ratios = tuple(other.wall_s / ours.wall_s for other, ours in zip(times[peer, count], passes, strict=True))
             figures["ratio to OpenSlide"] = Figure(unit="", rounds=ratios, better="higher")
         if difference is not None:
             figures["largest difference"] = Figure(unit="grey levels", rounds=(difference.largest,), better="")
@@ -98,7 +113,7 @@ def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area
     """All ways, in turn; the areas; width and height of level 0; and why readers are missing."""
     with open_slide(path) as slide:
         slide_px = (slide.levels[0].width_px, slide.levels[0].height_px)
-    readers: tuple[type[Slide], ...] = (*READERS, PlainTiff)
+    readers: tuple[type[Slide], ...] = (*READERS, PlainTiff, *OTHER_READERS)
     ways: list[Way] = []
     missing: dict[str, str] = {}
     for reader in readers:
@@ -116,7 +131,9 @@ def _prepare(path: Path, count: int, folder: Path) -> tuple[list[Way], list[Area
         raise SlideError(f"{path} is one picture without tiles", fix="name a slide, such as a tiled TIFF")
     areas = choose_areas(ways, slide_px, count)
     if PlainTiff.reader not in missing:
-        for copy in (DeepZoomSlide, TileFolder):
+        others = (reader for reader in APERIO_READERS if reader.reader in missing)
+        copies: tuple[type[Slide], ...] = (DeepZoomSlide, TileFolder, *others)
+        for copy in copies:
             copied = _copied(copy, path, areas, folder)
             if isinstance(copied, str):
                 missing[copy.reader] = copied
@@ -147,6 +164,8 @@ def _copied(reader: type[Slide], path: Path, areas: Iterable[Area], folder: Path
                 tiles = [place for area in areas for place in by_factor[1].tiles_of(area)]
                 return ways_of(reader, copy_to_folder(slide, tiles, folder / "tiles"))
             parts = [(way.level, *place) for way in halves for area in areas for place in way.tiles_of(area)]
+            if reader in APERIO_READERS:
+                return ways_of(reader, copy_to_aperio(slide, parts, folder / f"{reader.reader}.svs"))
             return ways_of(reader, copy_to_deep_zoom(slide, parts, folder / "slide.dzi"))
     except SlideError as error:
         return error.found
@@ -173,7 +192,7 @@ def _times(
     return times
 
 
-def seconds(way: Way, places: Sequence[tuple[int, int]], threads: int) -> float:
+def seconds(way: Way, places: Sequence[tuple[int, int]], threads: int) -> Passed:
     """Time to read tiles, each thread every n-th of them; the slide is opened before."""
     with way.open() as slide, ThreadPoolExecutor(threads) as pool:
 
@@ -184,6 +203,6 @@ def seconds(way: Way, places: Sequence[tuple[int, int]], threads: int) -> float:
             for column, row in places[share::threads]:
                 way.read(slide, column, row)
 
-        start = perf_counter()
+        start, cpu = perf_counter(), process_time()
         list(pool.map(work, range(threads)))
-        return perf_counter() - start
+        return Passed(perf_counter() - start, max(process_time() - cpu, _SHORTEST_S))

@@ -1,5 +1,6 @@
 """Reading with every reader: the same areas, the same pixels, ratios of the same round; a GPU is played by the CPU."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from unmissed.benchmarks.speed import results
 from unmissed.benchmarks.speed.results import Recorder, load_results
 from unmissed.benchmarks.speed.slides import gpu_jpeg, slide_readers
 from unmissed.benchmarks.speed.slides.gpu_jpeg import GPU_READER, GpuTiff, decode_jpegs
+from unmissed.benchmarks.speed.slides.other_readers import OTHER_READERS
 from unmissed.benchmarks.speed.slides.plain_tiff import PlainTiff
 from unmissed.benchmarks.speed.slides.reading_ways import Area, Way, choose_areas, levels_by_factor, ways_of
 from unmissed.benchmarks.speed.slides.same_pixels import largest_difference
@@ -38,6 +40,13 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "OtherLoad", StillMachine)
     monkeypatch.setattr(results, "machine_class", lambda: "amd-epyc-2-cores")
     monkeypatch.setattr(gpu_jpeg, "device_module", lambda kind: None)
+    leave_out_others(monkeypatch)
+
+
+def leave_out_others(patch: pytest.MonkeyPatch) -> None:
+    """Whether they are installed here or not."""
+    for reader in OTHER_READERS:
+        patch.setitem(sys.modules, reader.reader, None)
 
 
 def write_slide(path: Path, width: int, height: int, levels: int = 2, photometric: str = "ycbcr") -> Path:
@@ -83,6 +92,7 @@ def rows(slide: Path) -> Iterator[tuple[BenchRow, ...]]:
         patch.setattr(results, "OtherLoad", StillMachine)
         patch.setattr(results, "machine_class", lambda: "amd-epyc-2-cores")
         patch.setattr(gpu_jpeg, "device_module", lambda kind: None)
+        leave_out_others(patch)
         yield measured(slide, threads=(1, 2), areas=2)
 
 
@@ -92,7 +102,8 @@ class TestEveryReader:
         assert ran == {"tiff", "openslide", "tifffile", "deepzoom", "tiles"}
         why = {row.what["reader"]: row.not_measured for row in rows if row.not_measured}
         assert why.pop("picture").startswith("it holds the whole picture in memory")
-        assert why == {"kfb": "it reads other formats", GPU_READER: "no CUDA device"}
+        others = {reader.reader: f"{reader.package} is not installed" for reader in OTHER_READERS}
+        assert why == {"kfb": "it reads other formats", GPU_READER: "no CUDA device", **others}
 
     def test_reaches_every_scale_in_its_own_way(self, rows: tuple[BenchRow, ...]) -> None:
         ways = {
@@ -136,9 +147,9 @@ class TestEveryReader:
 def test_rounds_take_turns_and_the_first_does_not_count(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, int]] = []
 
-    def pretended(way: Way, places: list, threads: int) -> float:
+    def pretended(way: Way, places: list, threads: int) -> slide_readers.Passed:
         calls.append((way.reader, threads))
-        return 100.0 if len(calls) <= 38 else 1.0
+        return slide_readers.Passed(100.0, 9.0) if len(calls) <= 38 else slide_readers.Passed(1.0, 2.0)
 
     monkeypatch.setattr(slide_readers, "seconds", pretended)
     steps: list[tuple[int, int]] = []
@@ -150,6 +161,8 @@ def test_rounds_take_turns_and_the_first_does_not_count(slide: Path, monkeypatch
     assert steps[-1] == (len(calls), len(calls))
     speeds = [figure for row in recorder.rows if row.figures for figure in row.figures["of level 0"].rounds]
     assert speeds == pytest.approx([1.048576] * 38 * 3)
+    by_cpu = [figure for row in recorder.rows if row.figures for figure in row.figures["a CPU second"].rounds]
+    assert by_cpu == pytest.approx([1.048576 / 2] * 38 * 3)
 
 
 def test_a_reader_with_other_pixels_is_not_measured(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
