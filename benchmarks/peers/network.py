@@ -83,7 +83,7 @@ def _convolution(
     fixed: list[np.ndarray], attributes: Mapping[str, Any], arrays: dict[str, np.ndarray]
 ) -> dict[str, Any] | None:
     pads, dilations = list(attributes.get("pads", (0, 0, 0, 0))), list(attributes.get("dilations", (1, 1)))
-    if pads[:2] != pads[2:] or dilations != [1, 1]:
+    if pads[:2] != pads[2:]:
         return None
     name = f"convolution_{len(arrays) // 2}"
     arrays[f"{name}_weight"], arrays[f"{name}_bias"] = (array.astype(np.float32) for array in fixed)
@@ -92,6 +92,7 @@ def _convolution(
         "name": name,
         "stride": list(attributes.get("strides", (1, 1))),
         "padding": pads[:2],
+        "dilation": dilations,
         "groups": attributes.get("group", 1),
     }
 

@@ -115,7 +115,7 @@ def saturating(tmp_path_factory: pytest.TempPathFactory) -> str:
     from unmissed.models.quantise import quantise
 
     folder = tmp_path_factory.mktemp("saturating")
-    card = load_card(zoo.find_card("nucleus-finder-coarse"))
+    card = load_card(zoo.find_card("nucleus-finder"))
     spec = card.files["int8"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(integer_weights, "PAIR", 254)

@@ -103,6 +103,7 @@ def _layer(step: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
         (height, width),
         stride=tuple(step["stride"]),
         padding=tuple(step["padding"]),
+        dilation=tuple(step["dilation"]),
         groups=step["groups"],
     )
     with torch.no_grad():

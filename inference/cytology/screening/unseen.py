@@ -1,12 +1,12 @@
 """What nobody would have looked at: a random sample of it is searched with the finer finder and judged."""
 
+import math
 from collections.abc import Sequence
 from itertools import islice
 from time import perf_counter
 
 import cv2
 import numpy as np
-from scipy.special import gammaincinv
 
 from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.slides.tile_cache import TileCache
@@ -93,8 +93,18 @@ class Sample:
             judged=len(findings),
             found=found,
             estimate=found * times,
-            at_most=float(gammaincinv(found + 1, _CONFIDENCE)) * times,
+            at_most=_most_expected(found) * times,
         )
+
+
+def _most_expected(found: int) -> float:
+    """The largest mean of a Poisson distribution that gives ``found`` or less with 5 % of probability."""
+    low, high = 0.0, 10.0 + 4.0 * found
+    for _ in range(50):
+        mean = (low + high) / 2
+        chance = sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(found + 1))
+        low, high = (mean, high) if chance > 1 - _CONFIDENCE else (low, mean)
+    return low
 
 
 def _unseen(

@@ -1,6 +1,5 @@
 """Which rule leads to which disposition."""
 
-import json
 from dataclasses import replace
 from datetime import date
 
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from unmissed.inference.cytology.policy.certificates import Certificate, ScreeningConditions
 from unmissed.inference.cytology.policy.dispositions import Case, Disposition, decide
 from unmissed.inference.cytology.policy.policy import Exclusion, Preparation, load_policy
-from unmissed.inference.cytology.results.reading import RESULT_FILE, read_slide_result
+from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import AdequacyVerdict, SlideReading
 from unmissed.models.familiarity import Likeness
@@ -210,11 +209,8 @@ def test_a_slide_unlike_the_training_laboratories_or_not_compared_is_never_exclu
         assert decision.disposition == "review" and doubt in decision.reasons[0]
 
 
-def test_a_result_of_before_slides_were_compared_can_be_read_and_is_in_doubt(tmp_path, make_slide_result):
-    write_slide_result(tmp_path, make_slide_result(notes=()))
-    stored = json.loads((tmp_path / RESULT_FILE).read_text("utf-8"))
-    del stored["likeness"]
-    (tmp_path / RESULT_FILE).write_text(json.dumps(stored), "utf-8")
+def test_a_slide_that_was_not_compared_is_in_doubt(tmp_path, make_slide_result):
+    write_slide_result(tmp_path, make_slide_result(notes=(), likeness=None))
     case = Case.from_result(read_slide_result(tmp_path), "a", POLICY, Preparation.LIQUID)
     assert case.unlike == "" and "not compared" in case.doubts[-1]
 

@@ -261,7 +261,7 @@ def test_a_damaged_result_is_told(folder, make_slide_result):
         path.write_text(damaged, "utf-8")
         with pytest.raises(ResultError, match=r"result\.json is damaged"):
             read_slide_result(folder)
-    path.write_text(whole.replace('"schema_version": 2', '"schema_version": 1'), "utf-8")
+    path.write_text(whole.replace('"schema_version": 3', '"schema_version": 1'), "utf-8")
     with pytest.raises(ResultError, match=r"result\.json was written by another version"):
         read_slide_result(folder)
     path.unlink()

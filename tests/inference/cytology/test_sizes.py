@@ -58,9 +58,17 @@ def test_maps_do_not_depend_on_the_size_of_the_canvases(drawn):
     np.testing.assert_array_equal(large.overview, small.overview)
 
 
-@pytest.mark.parametrize(("variant", "core_px"), [("fp32", models.FLOAT_SCAN_CORE_PX), ("int8", models.SCAN_CORE_PX)])
-def test_canvases_suit_the_precision_of_the_file_that_runs(variant, core_px):
-    with screener(variant) as loaded:
+@pytest.mark.parametrize(
+    ("name", "variant", "core_px"),
+    [
+        ("nucleus-finder", "fp32", models.FLOAT_SCAN_CORE_PX),
+        ("nucleus-finder", "int8", models.SCAN_CORE_PX),
+        ("nucleus-finder-coarse", "fp32", models.PLAIN_SCAN_CORE_PX),
+        ("nucleus-finder-coarse", "int8", models.PLAIN_SCAN_CORE_PX),
+    ],
+)
+def test_canvases_suit_the_network_and_the_precision_of_the_file_that_runs(name, variant, core_px):
+    with screener(variant, finder=name) as loaded:
         finder = loaded.models.scanning
     assert finder.size_px - 2 * finder.halo_px == core_px
 

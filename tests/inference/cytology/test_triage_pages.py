@@ -225,14 +225,15 @@ def test_the_slide_page_tells_what_matters(triaged):
         "C26-2.svs",
         "13.40 s",
         "scan 扫描 9.80 s",
-        "look again 复看 1.20 s",
+        "sample 抽样 1.20 s",
+        "1.3 of 131.4 mm² drawn at random and judged: 0 abnormal cells, about 0 expected in all (at most 296)",
         "tiles read 已读图块 15,625",
         "tiles damaged 损坏图块 12",
         "thumbnail grey 平均灰度 221.50",
         "candidates 候选 2,140",
         "thread seconds: finder 线程用时（秒）：检出 11.25",
         "canvases 分析画幅 1,024",
-        "places looked at again 复看位置 310",
+        "places sampled 抽样位置 310",
     ):
         assert wanted in text, wanted
     assert "/archive" not in text  # a page that is passed on tells no folders of this machine

@@ -1,0 +1,1 @@
+"""The first look over a whole slide: what it passes on, and a picture of it."""
