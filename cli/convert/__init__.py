@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 def convert(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Output of triage, or one slide's folder in it.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Output of triage or watch, or one slide's folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Output folder.")],
     to: Annotated[str, typer.Option("--to", metavar="FORMATS", help="dicom, fhir, hl7, omop, qupath, with commas.")],
     codes: Annotated[str, typer.Option(metavar="CODES", help="Table of codes: a name or a YAML file.")] = "default",
     twin: Annotated[
-        Path | None, typer.Option("--twin", metavar="FOLDER", help="DICOM copy of the slide, for DICOM objects.")
+        Path | None,
+        typer.Option(
+            "--twin", metavar="FOLDER", help="DICOM copy of the slide; of an exam any DICOM file of its study."
+        ),
     ] = None,
 ) -> None:
     """Write results as DICOM, FHIR, HL7 v2, OMOP or a QuPath project.
@@ -38,6 +41,6 @@ def show(done: "Converted", output: Path) -> None:
         typer.echo(printable(f"{slide}: {'; '.join(reasons)}"), err=True)
     for slide, why in done.failed.items():
         typer.secho(printable(f"{slide}: {why}"), err=True, fg="red")
-    typer.echo(f"{done.slides} slides -> {output}", err=True)
+    typer.echo(f"{done.slides} written -> {output}", err=True)
     if done.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -9,17 +9,20 @@ from typing import Any
 from unmissed.datasets.basis.errors import ConfigError, UnmissedError
 from unmissed.datasets.basis.files import json_text, make_folder, read_json, write_json, write_text
 from unmissed.datasets.basis.names import folder_name
+from unmissed.inference.endoscopy.exam.schema import EXAM_FILE
 from unmissed.inference.exchange import fhir, hl7, omop, qupath
 from unmissed.inference.exchange.codes import CODES, CodeTable
+from unmissed.inference.exchange.exams import exam_bundle, read_exam
 from unmissed.inference.exchange.report import ExchangeError, SlideReport, read_reports
 
 FORMATS = ("dicom", "fhir", "hl7", "omop", "qupath")
+EXAM_FORMATS = ("dicom", "fhir")
 RECORD = "converted.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """How many slides were written; slide -> what was left out of it; slide -> why it failed."""
+    """How many slides or examinations were written; slide -> what was left out of it; slide -> why it failed."""
 
     slides: int
     left_out: dict[str, list[str]]
@@ -44,23 +47,27 @@ def formats_of(words: str) -> tuple[str, ...]:
 def convert(
     place: Path, formats: Sequence[str], output: Path, *, codes: str = "default", twin: Path | None = None
 ) -> Converted:
-    """Write the slides of a run, or one slide, for other systems.
+    """Write the slides of a run, or one slide, or watched examinations, for other systems.
 
     A slide that was written as final, with a signature, is not written again without it.
 
     Args:
-        place: output of triage, or the folder of one slide in it.
+        place: output of triage, or the folder of one slide in it; an examination, or a folder of them.
         formats: some of ``FORMATS``.
         output: folder; a folder for each format is made in it.
         codes: table of codes, by name or path.
-        twin: folder of the slide's DICOM copy (or with a folder for each slide, by name), for slides that are not.
+        twin: for slides that are not DICOM the folder of a DICOM copy (or one with a folder for each slide, by name);
+            for examinations any DICOM file of their study.
 
     Raises:
         ExchangeError: When there is no result.
         ConfigError: When the codes are not valid.
         OutputError: When a file cannot be written.
     """
-    table, found = CODES.load(codes), read_reports(place)
+    table = CODES.load(codes)
+    if exams := _exams(place):
+        return _convert_exams(exams, formats, make_folder(output), table, twin)
+    found = read_reports(place)
     failed = {slide: str(error) for slide, error in found.failed.items()}
     left_out: dict[str, list[str]] = {}
     record = _read_record(make_folder(output) / RECORD)
@@ -82,6 +89,33 @@ def convert(
         write_text(output / "omop" / "note.csv", omop.notes(good))
     write_json(output / RECORD, record)
     return Converted(len(good), {slide: why for slide, why in left_out.items() if why}, failed)
+
+
+def _exams(place: Path) -> list[Path]:
+    """The folder itself, or those in it, that hold an examination."""
+    return [place] if (place / EXAM_FILE).is_file() else sorted(path.parent for path in place.glob(f"*/{EXAM_FILE}"))
+
+
+def _convert_exams(
+    folders: Sequence[Path], formats: Sequence[str], output: Path, table: CodeTable, study: Path | None
+) -> Converted:
+    if other := [one for one in formats if one not in EXAM_FORMATS]:
+        raise ConfigError(f"an examination is not written as {other[0]}", expected=", ".join(EXAM_FORMATS))
+    left_out: dict[str, list[str]] = {}
+    failed: dict[str, str] = {}
+    for folder in folders:
+        name = folder.absolute().name
+        try:
+            report = read_exam(folder)
+            if "fhir" in formats:
+                write_text(output / "fhir" / f"{name}.json", json_text(exam_bundle(report, table)) + "\n")
+            if "dicom" in formats:
+                from unmissed.inference.exchange.dicom.stills import write_stills
+
+                left_out[name] = write_stills(output / "dicom" / name, report, study)
+        except UnmissedError as error:
+            failed[name] = str(error)
+    return Converted(len(folders) - len(failed), {name: why for name, why in left_out.items() if why}, failed)
 
 
 def _write_slide(

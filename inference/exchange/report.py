@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.cytology.results.bethesda import BETHESDA
@@ -68,12 +69,7 @@ class SlideReport:
     @cached_property
     def models(self) -> tuple[Model, ...]:
         """The models of the run; none for a result that does not name them."""
-        found = self.result.provenance.get("models")
-        return tuple(
-            Model(str(role), str(one.get("name", role)), str(one.get("version", "")), str(one["sha256"]))
-            for role, one in (found if isinstance(found, dict) else {}).items()
-            if isinstance(one, dict) and "sha256" in one
-        )
+        return models_of(self.result.provenance)
 
     @cached_property
     def digest(self) -> str:
@@ -92,6 +88,16 @@ class SlideReport:
     def abnormal(self) -> int:
         """How many findings are of an abnormal class."""
         return len(self.result.findings) - len(self.classes.get("NILM", ()))
+
+
+def models_of(provenance: Mapping[str, Any]) -> tuple[Model, ...]:
+    """The models that a provenance names with their hashes."""
+    found = provenance.get("models")
+    return tuple(
+        Model(str(role), str(one.get("name", role)), str(one.get("version", "")), str(one["sha256"]))
+        for role, one in (found if isinstance(found, dict) else {}).items()
+        if isinstance(one, dict) and "sha256" in one
+    )
 
 
 class Reports(NamedTuple):

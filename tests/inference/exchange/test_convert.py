@@ -276,5 +276,5 @@ def test_the_command(make_run, tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         main(["convert", str(run), "--to", "fhir,hl7", "-o", str(tmp_path / "out")])
     said = capsys.readouterr().err
-    assert left.value.code == 3 and "1 slides ->" in said and "bad: " in said
+    assert left.value.code == 3 and "1 written ->" in said and "bad: " in said
     assert (tmp_path / "out" / "hl7" / "会诊 7.hl7").exists()
