@@ -29,6 +29,7 @@ VERBS = {
     "certify": "Prove what triage may exclude; show or revoke it.",
     "study": "Report how accurate a triage or watched exams are.",
     "convert": "Write results as DICOM, FHIR, HL7, OMOP or for QuPath.",
+    "deidentify": "Copy slides and videos without what names a patient.",
     "contest": "Score and rank readers and machines on the same cases.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
     "bench": "Measure this machine: slides, video, models, readers.",

@@ -42,8 +42,10 @@ def write_stills(folder: Path, report: ExamReport, study: Path | None) -> list[s
         data = _object(report, like, site.code, _ENDOSCOPIC, "ES", number)
         picture = _jpeg(report.folder / str(site.picture))
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ExchangeError(f"{report.folder / str(site.picture)} is damaged", fix="watch the recording again")
         data.ImageType, data.ImageComments = ["DERIVED", "SECONDARY"], f"{site.code} {site.name} {site.name_zh}"
-        data.Rows, data.Columns, data.SamplesPerPixel = *image.shape[:2], 3
+        data.Rows, data.Columns, data.SamplesPerPixel = image.shape[0], image.shape[1], 3
         data.PhotometricInterpretation, data.PlanarConfiguration, data.PixelRepresentation = "RGB", 0, 0
         data.BitsAllocated, data.BitsStored, data.HighBit = 8, 8, 7
         data.LossyImageCompression, data.LossyImageCompressionMethod = "01", "ISO_10918_1"
