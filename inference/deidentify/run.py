@@ -10,6 +10,7 @@ from unmissed.datasets.slides.formats.dicom_header import is_dicom, read_header
 from unmissed.inference.deidentify.dicom import check_dicom, copy_dicom
 from unmissed.inference.deidentify.tiff import check_tiff, copy_tiff
 from unmissed.inference.deidentify.values import DeidentifyError, Key
+from unmissed.inference.deidentify.video import SUFFIXES, copy_video, scan
 
 REPORT = "deidentified.json"
 _TIFF = frozenset({".tif", ".tiff", ".svs", ".btf"})
@@ -113,6 +114,9 @@ def _copied(number: int, path: Path, output: Path, key: Key) -> Outcome:
     elif path.suffix.lower() in _TIFF:
         target = output / f"{key.name(path, 'slide')}.tif"
         found = copy_tiff(path, target)
+    elif path.suffix.lower() in SUFFIXES:
+        target = output / f"{key.name(path, 'video')}.mp4"
+        found = copy_video(path, target)
     else:
         raise _unknown(path)
     return Outcome(number, target.relative_to(output).as_posix(), tuple(found), tuple(_check(target)))
@@ -124,12 +128,14 @@ def _check(path: Path) -> list[str]:
         return [*check_dicom(path), *name]
     if path.suffix.lower() in _TIFF:
         return [*check_tiff(path), *name]
+    if path.suffix.lower() in SUFFIXES:
+        return [*scan(path).found, *name]
     raise _unknown(path)
 
 
 def _unknown(path: Path) -> DeidentifyError:
     return DeidentifyError(
         f"files of this kind ({path.suffix or 'no suffix'}) cannot be made anonymous safely",
-        expected="DICOM, tiled TIFF or Aperio SVS",
+        expected="DICOM, tiled TIFF, Aperio SVS, or a video",
         fix="convert the slide to one of them first",
     )
