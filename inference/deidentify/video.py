@@ -88,7 +88,7 @@ def copy_video(source: Path, target: Path) -> list[str]:
             last = -1
             for frame in _frames(video, scanned.mask.shape):
                 outside = any(start <= frame.time_s <= end for start, end in scanned.blank)
-                image = np.zeros_like(mask) if outside else masked(frame.image, mask)
+                image: Any = np.zeros_like(mask) if outside else masked(frame.image, mask)
                 shown = av.VideoFrame.from_ndarray(image[: stream.height, : stream.width], format="rgb24")
                 last = max(last + 1, round(frame.time_s * _TIMES))
                 shown.pts, shown.time_base = last, Fraction(1, _TIMES)
