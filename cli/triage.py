@@ -97,7 +97,7 @@ def triage(
         log.warning("interrupted: finished slides are saved in %s; run the same command again to resume", output)
         raise
     _print_outcome(outcome, output)
-    if formats:
+    if formats and any(not row.error for row in outcome.rows):
         from unmissed.cli.convert import show
         from unmissed.inference.exchange.convert import convert
 

@@ -17,7 +17,6 @@ from unmissed.inference.cytology.values import Finding
 from unmissed.inference.exchange.convert import convert
 from unmissed.inference.exchange.report import read_reports
 
-pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom", reason="needs the extra dicom")
 SIDE = 1024
 
