@@ -102,20 +102,22 @@ def _tried(number: int, path: Path, work: Callable[[int, Path], Outcome]) -> Out
 
 def _without_name(text: str, path: Path) -> str:
     for name in (str(path.absolute()), str(path), path.name, path.stem):
-        text = text.replace(name, "the file")
+        if len(name) > 2:  # shorter ones are in other words, and name nobody
+            text = text.replace(name, "the file")
     return text
 
 
 def _copied(number: int, path: Path, output: Path, key: Key) -> Outcome:
+    original = str(path.absolute())
     if is_dicom(path):
-        series = key.name(Path(read_header(path).series), "slide")
-        target = output / series / f"{key.name(path, 'level')}.dcm"
+        series = key.name(f"series {read_header(path).series}", "slide")
+        target = output / series / f"{key.name(original, 'level')}.dcm"
         found = copy_dicom(path, target, key)
     elif path.suffix.lower() in _TIFF:
-        target = output / f"{key.name(path, 'slide')}.tif"
+        target = output / f"{key.name(original, 'slide')}.tif"
         found = copy_tiff(path, target)
     elif path.suffix.lower() in SUFFIXES:
-        target = output / f"{key.name(path, 'video')}.mp4"
+        target = output / f"{key.name(original, 'video')}.mp4"
         found = copy_video(path, target)
     else:
         raise _unknown(path)

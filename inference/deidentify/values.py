@@ -19,7 +19,7 @@ class Key:
 
     Attributes:
         path: of the file, kept apart from the copies and readable by its owner alone.
-        names: original, as an absolute path -> name of the copy.
+        names: original, as an absolute path or a series -> name of the copy.
         uids: DICOM UID -> the one in the copy.
     """
 
@@ -42,9 +42,9 @@ class Key:
         except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise DeidentifyError(f"the key {path} is damaged", fix="name another with --key") from error
 
-    def name(self, original: Path, kind: str) -> str:
+    def name(self, original: str, kind: str) -> str:
         """The name of a copy: drawn by chance, because a name that is computed could be computed again."""
-        return self.names.setdefault(str(original.absolute()), f"{kind}-{secrets.token_hex(5)}")
+        return self.names.setdefault(original, f"{kind}-{secrets.token_hex(5)}")
 
     def uid(self, old: str) -> str:
         """The UID in the copies."""

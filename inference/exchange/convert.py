@@ -82,6 +82,8 @@ def convert(
         else:
             good.append(report)
             record[slide] = {"final": report.is_final, "result": report.digest}
+    if any(_lost_signature(record, report) for report in found.slides):
+        formats = [one for one in formats if one not in ("omop", "qupath")]  # which hold that slide as signed, too
     if "qupath" in formats:
         qupath.write_project(output / "qupath", good)
     if "omop" in formats:
@@ -135,13 +137,17 @@ def _write_slide(
 
 
 def _check_signature(record: dict[str, Any], report: SlideReport) -> None:
-    before = record.get(report.result.slide)
-    if isinstance(before, dict) and before.get("final") and not report.is_final:
+    if _lost_signature(record, report):
         raise ExchangeError(
             f"{report.result.slide} was written here as signed, and the signature is not found now",
             expected="the review desk of the run (review/desk.sqlite in its folder)",
             fix="bring the desk back, or name another output folder; the signed files are kept",
         )
+
+
+def _lost_signature(record: dict[str, Any], report: SlideReport) -> bool:
+    before = record.get(report.result.slide)
+    return isinstance(before, dict) and bool(before.get("final")) and not report.is_final
 
 
 def _read_record(path: Path) -> dict[str, Any]:

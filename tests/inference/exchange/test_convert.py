@@ -154,11 +154,12 @@ class TestRuns:
         run = make_run()
         sign(run)
         convert(run, TEXT, tmp_path / "out")
-        before = (tmp_path / "out" / "fhir" / "A-12.json").read_bytes()
+        files = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+        assert len(files) >= 7
         shutil.rmtree(run / "review")
         done = convert(run, TEXT, tmp_path / "out")
         assert "written here as signed" in done.failed["A-12"]
-        assert (tmp_path / "out" / "fhir" / "A-12.json").read_bytes() == before
+        assert files == {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
 
     def test_a_folder_without_results_and_a_broken_desk(self, make_run, tmp_path):
         with pytest.raises(ExchangeError, match="holds no result"):
