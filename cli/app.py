@@ -28,6 +28,9 @@ VERBS = {
     "triage": "Rank whole slides and report what to do with each.",
     "certify": "Prove what triage may exclude; show or revoke it.",
     "study": "Report how accurate a triage or watched exams are.",
+    "convert": "Write results as DICOM, FHIR, HL7, OMOP or for QuPath.",
+    "pacs": "Fetch slides from an archive, store results in it.",
+    "deidentify": "Copy slides and videos without what names a patient.",
     "contest": "Score and rank readers and machines on the same cases.",
     "watch": "Watch an endoscopy: speed, sites, clocks, suspicious areas.",
     "bench": "Measure this machine: slides, video, models, readers.",
@@ -42,7 +45,11 @@ _TRAIN_PACKAGES = (
     "torch torchvision timm albumentations accelerate sklearn scipy threadpoolctl matplotlib safetensors "
     "onnx onnxscript"
 )
-_EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {"psutil": "bench"}
+_EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {
+    "psutil": "bench",
+    "highdicom": "dicom",
+    "dicomweb_client": "pacs",
+}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 

@@ -51,6 +51,9 @@ def triage(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard an earlier run in OUT.")] = False,
     no_hash: Annotated[bool, typer.Option("--no-hash", help="Skip the SHA-256 of the files.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be read; write nothing.")] = False,
+    also: Annotated[
+        str, typer.Option("--also", metavar="FORMATS", help="Write OUT/exchange, too: dicom, fhir, hl7, omop, qupath.")
+    ] = "",
 ) -> None:
     """Rank slides by suspicion and report what to do with each.
 
@@ -68,6 +71,9 @@ def triage(
         raise ConfigError("no output folder was given", fix="add -o OUT")
 
     from unmissed.inference.cytology.run.plan import triage as run
+    from unmissed.inference.exchange.convert import formats_of
+
+    formats = formats_of(also) if also else ()
 
     carry_out = partial(
         run,
@@ -94,6 +100,11 @@ def triage(
         log.warning("interrupted: finished slides are saved in %s; run the same command again to resume", output)
         raise
     _print_outcome(outcome, output)
+    if formats and any(not row.error for row in outcome.rows):
+        from unmissed.cli.convert import show
+        from unmissed.inference.exchange.convert import convert
+
+        show(convert(output, formats, output / "exchange"), output / "exchange")
     if outcome.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 

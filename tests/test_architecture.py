@@ -32,7 +32,14 @@ ALLOWED = {
 LAYERS = {
     "": ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs"),
     "training": ("adapting", "renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
-    "inference": ("api", "demo doctor", "study", "cytology endoscopy", "pictures", "runtimes reports"),
+    "inference": (
+        "api",
+        "demo doctor",
+        "study exchange deidentify",
+        "cytology endoscopy",
+        "pictures",
+        "runtimes reports",
+    ),
     "inference/cytology": ("run", "pages screening certification", "policy", "results", "values"),
     "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),
 }

@@ -241,3 +241,14 @@ def test_every_file_of_the_collection_gets_a_row(data_root, slides, tmp_path):
     assert rows["s0"]["error"] == ""
     for name in ("broken", "unopenable", "unreadable"):
         assert rows[name]["disposition"] in ("process_review", "rerun") and rows[name]["error"]
+
+
+def test_also_for_other_systems(slides, tmp_path, capsys):
+    (slides / "broken.svs").write_bytes(b"no slide")
+    out = tmp_path / "out"
+    assert run(slides, "-o", out, "--also", "fhir,qupath") == 3  # of the broken one
+    assert {path.stem for path in (out / "exchange" / "fhir").iterdir()} == {"s0", "s1"}
+    assert json.loads((out / "exchange" / "fhir" / "s0.json").read_text("utf-8"))["resourceType"] == "Bundle"
+    assert run(slides, "-o", tmp_path / "never", "--also", "fhir,pdf") == 2
+    assert "no format 'pdf'" in capsys.readouterr().err and not (tmp_path / "never").exists()
+    assert run(slides / "broken.svs", "-o", tmp_path / "none", "--also", "fhir") == 3

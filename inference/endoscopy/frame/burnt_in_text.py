@@ -45,6 +45,13 @@ class BurntInTextFinder:
         self._found = cv2.dilate(stays, np.ones((_GROW_PX, _GROW_PX), np.uint8)) > 0
         return True
 
+    @property
+    def found(self) -> np.ndarray | None:
+        """Where writing is; None until enough is known, or where most of the picture stays as it is."""
+        if self._found is None or np.count_nonzero(self._found) > _MOST_SHARE * self._found.size:
+            return None
+        return self._found
+
     def removed(self, mask: np.ndarray) -> np.ndarray:
         """The mask without what is burnt in; as it is until enough is known.
 
