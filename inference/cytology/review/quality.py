@@ -1,0 +1,124 @@
+"""Where people and machine, and people among each other, differ; and how well they agree."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from unmissed.inference.cytology.results.bethesda import BETHESDA
+
+if TYPE_CHECKING:
+    from unmissed.inference.cytology.review.desk import Desk
+
+_MOST_LISTED = 300
+NORMAL = "NILM"
+_RANK = {name: rank for rank, name in enumerate(BETHESDA)}
+
+
+def truth_of(mark: Mapping[str, Any]) -> str:
+    """What a reader says of a place: a rejected finding is normal."""
+    return NORMAL if mark["verdict"] == "rejected" else str(mark["class_id"])
+
+
+def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
+    """Cohen's kappa of two readers (Cohen 1960); None without pairs, or where both only ever said one thing.
+
+    Args:
+        pairs: what the first and the second said of each case.
+    """
+    if not pairs:
+        return None
+    total = len(pairs)
+    seen = sum(one == other for one, other in pairs) / total
+    first, second = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    chance = sum(first[name] * second[name] for name in first) / total**2
+    return None if chance == 1 else (seen - chance) / (1 - chance)
+
+
+def compare(desk: "Desk") -> dict[str, Any]:
+    """Disagreements, newest first, with both crops; agreement by month and by reader; how far second readings are.
+
+    Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose signed grades differ.
+    """
+    by_hash = {listed.sha256: listed for listed in desk.listed.values() if listed.sha256}
+    first = {row["slide"]: row for row in desk.store.readings("first") if row["status"] != "open"}
+    second = {row["slide"]: row for row in desk.store.readings("second") if row["status"] != "open"}
+    marks = [mark for mark in desk.store.marks() if mark["slide"] in by_hash]
+    worst = _worst(marks)
+    findings = [_finding(mark, by_hash) for mark in marks if mark["round"] == "first" and truth_of(mark) != _ai(mark)]
+    slides = []
+    for sha, row in first.items():
+        if sha not in by_hash:
+            continue
+        readers = [("AI", row["ai_grade"], worst.get((sha, "ai"))), (row["reader"], row["grade"], worst.get((sha, "first")))]
+        if sha in second:
+            other = second[sha]
+            readers.append((other["reader"], other["grade"], worst.get((sha, "second"))))
+        if len({grade for _, grade, _ in readers}) > 1:
+            slides.append(
+                {
+                    "key": by_hash[sha].key,
+                    "slide": by_hash[sha].slide,
+                    "sha256": sha,
+                    "at": row["signed_at"],
+                    "apart": max(_RANK.get(g, 0) for _, g, _ in readers) - min(_RANK.get(g, 0) for _, g, _ in readers),
+                    "readers": [{"who": who, "grade": grade, "crop": crop} for who, grade, crop in readers],
+                }
+            )
+    drawn = [listed for listed in by_hash.values() if desk.is_for_second(listed)]
+    return {
+        "slides": sorted(slides, key=lambda one: (-one["apart"], one["slide"]))[:_MOST_LISTED],
+        "findings": findings[::-1][:_MOST_LISTED],
+        "agreement": [*_over_time(first, second), *_by_reader(first)],
+        "second": {"drawn": len(drawn), "done": sum(listed.sha256 in second for listed in drawn)},
+    }
+
+
+def _ai(mark: Mapping[str, Any]) -> str:
+    return str(mark["ai_class"]) or NORMAL
+
+
+def _finding(mark: Mapping[str, Any], by_hash: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("place", "x_px", "y_px", "box_px", "reader", "verdict", "ai_class", "ai_probability", "ai_visible")
+    listed = by_hash[mark["slide"]]
+    return {name: mark[name] for name in kept} | {
+        "key": listed.key,
+        "slide": listed.slide,
+        "sha256": listed.sha256,
+        "class_id": truth_of(mark),
+    }
+
+
+def _worst(marks: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The worst place of each slide, as each reader and the AI see it."""
+    found: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+    for mark in marks:
+        crop = {name: mark[name] for name in ("x_px", "y_px", "box_px")}
+        said = {mark["round"]: truth_of(mark)} | ({"ai": mark["ai_class"]} if mark["ai_class"] else {})
+        for who, class_id in said.items():
+            rank = _RANK.get(class_id, 0)
+            if rank and rank > found.get((mark["slide"], who), (0, {}))[0]:
+                found[mark["slide"], who] = rank, crop
+    return {key: crop for key, (_, crop) in found.items()}
+
+
+def _over_time(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Kappa by month: AI against first reader, first against second."""
+    pairs: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for sha, row in first.items():
+        pairs["ai", row["signed_at"][:7]].append((row["ai_grade"], row["grade"]))
+        if sha in second:
+            pairs["second", second[sha]["signed_at"][:7]].append((row["grade"], second[sha]["grade"]))
+    return [
+        {"who": who, "month": month, "slides": len(said), "same": sum(a == b for a, b in said), "kappa": kappa(said)}
+        for (who, month), said in sorted(pairs.items())
+    ]
+
+
+def _by_reader(first: Mapping[str, Any]) -> list[dict[str, Any]]:
+    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in first.values():
+        pairs[row["reader"]].append((row["ai_grade"], row["grade"]))
+    return [
+        {"who": who, "month": "", "slides": len(said), "same": sum(a == b for a, b in said), "kappa": kappa(said)}
+        for who, said in sorted(pairs.items())
+    ]
