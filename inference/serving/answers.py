@@ -33,15 +33,20 @@ def slide(request: Request) -> Response:
     listed = desk.slide(request.path_params["key"])
     shown = desk.view(listed, round_)
     looked = desk.store.look(listed.sha256, round_, session.account.name, "")
-    return JSONResponse(shown | {"looked": looked, "pyramid": desk.pyramid(listed)})
+    return JSONResponse(
+        shown | {"looked": looked, "pyramid": desk.pyramid(listed)} | desk.around(listed, round_, session.account.name)
+    )
 
 
 def state(request: Request) -> Response:
-    """What has been decided."""
+    """What has been decided; the revision alone where nothing is newer than ``since``."""
     entered(request)
-    desk = desk_of(request)
+    desk, round_ = desk_of(request), _round(request)
     listed = desk.slide(request.path_params["key"])
-    return JSONResponse(desk.store.state(listed.sha256, _round(request)))
+    revision = desk.store.revision(listed.sha256, round_)
+    if request.query_params.get("since") == str(revision):
+        return JSONResponse({"revision": revision})
+    return JSONResponse(desk.store.state(listed.sha256, round_))
 
 
 def check(request: Request) -> Response:

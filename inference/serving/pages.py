@@ -125,12 +125,16 @@ def _page(request: Request, name: str, *roles: str) -> Response:
 
 
 def _render(request: Request, name: str, session: Session | None, code: int = 200, **words: object) -> Response:
-    text = _templates().get_template(f"{name}.html").render(
-        session=session,
-        has_accounts=sessions_of(request).local is None,
-        classes=BETHESDA,
-        page=name,
-        version=version_of(),
-        **words,
+    text = (
+        _templates()
+        .get_template(f"{name}.html")
+        .render(
+            session=session,
+            has_accounts=sessions_of(request).local is None,
+            classes=BETHESDA,
+            page=name,
+            version=version_of(),
+            **words,
+        )
     )
     return HTMLResponse(text, code)

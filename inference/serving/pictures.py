@@ -10,7 +10,7 @@ from unmissed.inference.cytology.review.worklist import ListedSlide
 from unmissed.inference.serving.entering import desk_of, entered
 
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
-_CROP_PX = 160
+_CROP_PX, _LARGE_PX = 160, 512
 _LARGEST_SIDE_PX = 4096
 _LAYERS = {"heat.png": OVERLAY, "thumbnail.jpg": THUMBNAIL}
 
@@ -30,7 +30,8 @@ def crop(request: Request) -> Response:
     listed, of = _listed(request), request.path_params
     if not 1 <= of["side"] <= _LARGEST_SIDE_PX:
         raise HTTPException(404, f"a crop has a side of 1 to {_LARGEST_SIDE_PX} px")
-    image = desk_of(request).tiles(listed).area(of["x"], of["y"], of["side"], _CROP_PX)
+    size_px = _LARGE_PX if request.query_params.get("size") == str(_LARGE_PX) else _CROP_PX
+    image = desk_of(request).tiles(listed).area(of["x"], of["y"], of["side"], size_px)
     return Response(jpeg(image, 88), media_type="image/jpeg", headers=_FOR_EVER)
 
 

@@ -54,7 +54,9 @@ def serve(
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     own = {host, *names, *(_NAMES_OF_LOOPBACK if _is_loopback(host) else ())}
-    hosts = frozenset(f"{name.lower()}{end}" for name in own for end in (f":{port}", *([""] if port in (80, 443) else [])))
+    hosts = frozenset(
+        f"{name.lower()}{end}" for name in own for end in (f":{port}", *([""] if port in (80, 443) else []))
+    )
     sessions = Sessions(None if has_accounts else Account(reader, "admin"))
     scheme = "https" if certificate else "http"
     address = f"{scheme}://{names[0] if names else host}:{port}/"

@@ -107,6 +107,15 @@ class Desk:
             return "done"
         return "waits" if mine or one is None or one["status"] == "open" else "yours"
 
+    def around(self, listed: ListedSlide, round_: str, reader: str) -> dict[str, Any]:
+        """Place on the worklist, and the next slide that the reader has to read in this round."""
+        rows = self.worklist(reader)
+        at = next(number for number, row in enumerate(rows) if row["key"] == listed.key)
+        waiting = [row["second"] == "yours" if round_ == "second" else row["status"] in ("", "open") for row in rows]
+        later = [*range(at + 1, len(rows)), *range(at)]
+        following = next((rows[one]["key"] for one in later if waiting[one] and not rows[one]["error"]), None)
+        return {"place": at + 1, "total": len(rows), "next": following}
+
     def subject(self, listed: ListedSlide, round_: str, reader: str) -> Subject:
         """Who reads what, and whether the AI is in sight: in the first reading alone."""
         return Subject(

@@ -37,7 +37,7 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 def compare(desk: "Desk") -> dict[str, Any]:
     """Disagreements, newest first, with both crops; agreement by month and by reader; how far second readings are.
 
-    Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose signed grades differ.
+    Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose grades differ.
     """
     by_hash = {listed.sha256: listed for listed in desk.listed.values() if listed.sha256}
     first = {row["slide"]: row for row in desk.store.readings("first") if row["status"] != "open"}
@@ -49,7 +49,10 @@ def compare(desk: "Desk") -> dict[str, Any]:
     for sha, row in first.items():
         if sha not in by_hash:
             continue
-        readers = [("AI", row["ai_grade"], worst.get((sha, "ai"))), (row["reader"], row["grade"], worst.get((sha, "first")))]
+        readers = [
+            ("AI", row["ai_grade"], worst.get((sha, "ai"))),
+            (row["reader"], row["grade"], worst.get((sha, "first"))),
+        ]
         if sha in second:
             other = second[sha]
             readers.append((other["reader"], other["grade"], worst.get((sha, "second"))))

@@ -130,6 +130,12 @@ class DecisionStore:
             "revision": found.revision if found else 0,
         }
 
+    def revision(self, slide: str, round_: str) -> int:
+        """The newest event of a reading; 0 before the first."""
+        query = select(READINGS.c.revision).where((READINGS.c.slide == slide) & (READINGS.c.round == round_))
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def readings(self, round_: str | None = None) -> list[dict[str, Any]]:
         """How far the readings have come, all rounds or one."""
         query = select(READINGS) if round_ is None else select(READINGS).where(READINGS.c.round == round_)

@@ -43,17 +43,17 @@ class Course:
         """The case that is due longest, else one that is new to the reader; None when nothing is left for today."""
         now = now or datetime.now(UTC)
         cases = self.cases()
-        boxes: dict[tuple[str, str], tuple[int, datetime]] = {}
+        boxes: dict[tuple[str, str], tuple[int, datetime, int]] = {}
         answered = right = 0
         for event in self.answers(reader):
             key, good = (event.slide, event.place), bool(event.body.get("right"))
             answered, right = answered + 1, right + good
-            box = min(boxes.get(key, (0, now))[0] + 1, len(_DAYS) - 1) if good else 0
-            boxes[key] = box, datetime.fromisoformat(event.at) + timedelta(days=_DAYS[box])
-        due = sorted((when, key) for key, (_, when) in boxes.items() if when <= now and key in cases)
+            box = min(boxes.get(key, (0, now, 0))[0] + 1, len(_DAYS) - 1) if good else 0
+            boxes[key] = box, datetime.fromisoformat(event.at) + timedelta(days=_DAYS[box]), event.seq
+        due = sorted((when, seq, key) for key, (_, when, seq) in boxes.items() if when <= now and key in cases)
         new = [key for key in cases if key not in boxes]
         # New ones come before what was missed a moment ago, so that it is remembered and not repeated.
-        waiting = new + [key for _, key in due]
+        waiting = new + [key for *_, key in due]
         score = {"answered": answered, "right": right, "left": len(waiting)}
         if not waiting:
             return {"case": None, "score": score}
@@ -83,7 +83,9 @@ class Course:
         truth: dict[str, dict[str, str]] = {}
         for event in self.answers():
             case = f"{event.slide[:12]} {event.place}"
-            first.setdefault((event.reader, case), {"reader": event.reader, "case": case, "answer": event.body["class_id"]})
+            first.setdefault(
+                (event.reader, case), {"reader": event.reader, "case": case, "answer": event.body["class_id"]}
+            )
             machine = {"reader": "unmissed", "case": case, "answer": event.body["machine"]}
             first.setdefault(("unmissed", case), machine)
             truth.setdefault(case, {"case": case, "answer": event.body["truth"]})

@@ -171,7 +171,8 @@ from unmissed.inference.cytology.review.store import DecisionStore, Subject
 store = DecisionStore(Database(Path(sys.argv[1])))
 who = Subject(slide="ab" * 32, name="A-1", round="first", reader="ana", ai_visible=True)
 for number in range(1000):
-    store.record(NewEvent(id=f"killed-{number:05}", kind="confirm", place=f"{number}.00,1.00"), who, {"ai_class": "HSIL"})
+    event = NewEvent(id=f"killed-{number:05}", kind="confirm", place=f"{number}.00,1.00")
+    store.record(event, who, {"ai_class": "HSIL"})
     print(number, flush=True)
 """
 
