@@ -43,7 +43,7 @@ export class Gallery {
     const rest = list.length - count;
     const left = list.filter((one) => !one.verdict).length;
     return make("section", {},
-      make("h3", {}, chip(name), make("span", { class: "soft" }, left ? t("left_here", left) : "✓")),
+      make("h3", {}, chip(name), make("span", { class: "soft", "data-left": name }, left ? t("left_here", left) : "✓")),
       make("div", { class: "crops" }, ...list.slice(0, count).map((one) => this.card(one))),
       rest > 0 ? make("button", { type: "button", class: "more", onclick: () => { this.open.set(name, count + MORE); this.draw(); } }, t("more", rest)) : null);
   }

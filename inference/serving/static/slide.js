@@ -121,8 +121,12 @@ async function start(slide) {
     onward();
   };
   const counts = () => {
-    for (const button of $("filter").children)
-      button.lastChild.textContent = order.filter((one) => (one.ai || one.class_id) === button.dataset.class && !one.verdict).length;
+    for (const button of $("filter").children) {
+      const left = order.filter((one) => (one.ai || one.class_id) === button.dataset.class && !one.verdict).length;
+      button.lastChild.textContent = left;
+      const heading = $("gallery").querySelector(`[data-left="${button.dataset.class}"]`);
+      if (heading) heading.textContent = left ? t("left_here", left) : "✓";
+    }
   };
   const undo = () => {
     const last = undoable.pop();
@@ -240,7 +244,7 @@ async function start(slide) {
       make("div", { class: "row" }, chip(one.class_id), make("b", {}, one.own ? t("added") : percent(one.probability)), make("span", { class: "grow" }), make("span", { class: "soft" }, t("finding_of", all.indexOf(one) + 1, all.length))),
       make("p", { class: `verdict ${one.verdict}` }, one.verdict ? `${{ confirmed: "✓", regraded: "✓", rejected: "✕", added: "+" }[one.verdict]} ${t(one.verdict)}${one.reader ? " · " + one.reader : ""}` : t("undecided"),
         one.verdict && one.ai && one.ai !== one.class_id ? make("span", { class: "soft" }, ` AI: ${one.ai}`) : null),
-      one.note ? make("p", { class: "note" }, one.note) : null,
+      one.note ? make("p", { class: "note" }, one.note) : "",
     ] : [make("p", { class: "soft" }, order.length ? t("no_finding") : t(round === "first" ? "nothing_found" : "nothing_added"))]));
   };
   const KEYS = [
@@ -253,7 +257,7 @@ async function start(slide) {
   const drawKeys = () => $("keys").replaceChildren(...KEYS.map((one) => one === null ? make("span", { class: "gap" }) : make("button", {
     type: "button", class: `${one[3] || ""} ${GRADES.includes(one[1]) ? "c-" + one[1] : ""}`, title: `${t(one[1])} (${one[0]})`, "data-key": one[0],
     disabled: isSigned() && !["previous", "next", "hide", "heat", "note"].includes(one[1]) && one[1] !== "sign", onclick: (event) => { one[2](); event.currentTarget.blur(); },
-  }, make("kbd", {}, one[0]), make("span", {}, t(one[1])))));
+  }, make("kbd", {}, one[0]), ["←", "→"].includes(one[0]) ? "" : make("span", {}, t(one[1])))));
   const draw = () => {
     $("grade").replaceChildren(...(slide.grade ? [make("span", { class: "soft" }, "AI "), chip(slide.grade)] : []));
     $("about").textContent = [t("position", slide.place, slide.total), round === "second" ? t("blind") : t(slide.disposition)].join(" · ");

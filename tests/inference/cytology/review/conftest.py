@@ -32,7 +32,7 @@ def draw_slide(path: Path, seed: int) -> list[tuple[float, float]]:
         picture[y - CELL // 2 : y + CELL // 2, x - CELL // 2 : x + CELL // 2] = cell
         places.append((float(x), float(y)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = {"tile": (256, 256), "photometric": "ycbcr", "compression": "jpeg", "compressionargs": {"level": 90}}
+    size = {"tile": (256, 256), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 90}}
     with tifffile.TiffWriter(path) as tiff:
         tiff.write(picture, subifds=2, resolution=(4e4, 4e4), resolutionunit=3, **size)
         for scale in (2, 4):
@@ -54,7 +54,7 @@ def found_at(places: list[tuple[float, float]]) -> tuple[Finding, ...]:
 
 @pytest.fixture(scope="session")
 def reviewed_run(tmp_path_factory, make_slide_result, hostile_name):
-    """Build a run of drawn slides: ``reviewed_run()`` returns its folder; slides A-1, A-2, A-3, a hostile name, a failure."""
+    """Build a run of drawn slides, and return its folder: A-1, A-2, A-3, a hostile name, and a failure."""
 
     def build() -> Path:
         run = tmp_path_factory.mktemp("reviewed")

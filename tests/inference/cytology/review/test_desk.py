@@ -1,8 +1,9 @@
-"""What a desk shows and keeps of a finished run: slides by hash, tiles of the original, blind readings, lessons, datasets."""
+"""What a desk shows and keeps of a run: slides by hash, tiles of the original, blind readings, lessons, datasets."""
 
 import csv
 import shutil
 from itertools import count
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -76,14 +77,14 @@ def test_no_mark_is_drawn_on_other_pixels(run, tmp_path):
     shutil.copytree(run, copy)
     desk = Desk(copy)
     listed = named(desk, "A-2")
-    path = desk.shelf.result(listed).path
-    with open(path, "ab") as stream:
+    path = Path(desk.shelf.result(listed).path)
+    with path.open("ab") as stream:
         stream.write(b"x")
     try:
         with pytest.raises(SlideError, match="not the file that was screened"):
             desk.view(listed, "first")
     finally:
-        with open(path, "rb+") as stream:
+        with path.open("rb+") as stream:
             stream.truncate(stream.seek(-1, 2))
     assert desk.view(listed, "first")["findings"]
     desk.close()
