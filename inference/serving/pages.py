@@ -124,15 +124,15 @@ def _page(request: Request, name: str, *roles: str) -> Response:
     return _render(request, name, session)
 
 
-def _render(request: Request, name: str, session: Session | None, code: int = 200, **words: object) -> Response:
+def _render(request: Request, template: str, session: Session | None, code: int = 200, **words: object) -> Response:
     text = (
         _templates()
-        .get_template(f"{name}.html")
+        .get_template(f"{template}.html")
         .render(
             session=session,
             has_accounts=sessions_of(request).local is None,
             classes=BETHESDA,
-            page=name,
+            page=template,
             version=version_of(),
             **words,
         )
