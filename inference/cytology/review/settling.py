@@ -76,3 +76,17 @@ def event_of(row: Row) -> Event:
     """The event that a row of the audit trail holds."""
     fields = {name: getattr(row, name) for name in Event.__slots__}
     return Event(**(fields | {"body": json.loads(row.body), "ai_visible": bool(row.ai_visible)}))
+
+
+def shown(row: Row) -> dict[str, Any]:
+    """An event as a page shows it."""
+    event = event_of(row)
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "reader": event.reader,
+        "kind": event.kind,
+        "place": event.place,
+        "class_id": event.body.get("class_id", event.body.get("ai_class", "")),
+        "note": event.body.get("note", ""),
+    }

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from unmissed.datasets.basis.clock import utc_now
 from unmissed.inference.cytology.review.database import Database, DeskError
 from unmissed.inference.cytology.review.events import MARKING, Event, NewEvent
-from unmissed.inference.cytology.review.settling import advance, event_of, settle
+from unmissed.inference.cytology.review.settling import advance, event_of, settle, shown
 from unmissed.inference.cytology.review.tables import DESK, EVENTS, GENESIS, LOOKED, MARKS, READINGS
 
 _MOST_SHOWN = 200  # of a difference
@@ -116,7 +116,7 @@ class DecisionStore:
             ).first()
             kinds = ("sign", "reopen", "note")
             said = [
-                _shown(row)
+                shown(row)
                 for row in connection.execute(
                     select(EVENTS)
                     .where((EVENTS.c.slide == slide) & (EVENTS.c.round == round_) & EVENTS.c.kind.in_(kinds))
@@ -225,26 +225,12 @@ def _objection(
 
 def _difference(connection: Connection, which: Any) -> tuple[dict[str, Any], ...]:
     rows = connection.execute(select(EVENTS).where(which).order_by(EVENTS.c.seq.desc()).limit(_MOST_SHOWN))
-    return tuple(_shown(row) for row in reversed(rows.all()))
+    return tuple(shown(row) for row in reversed(rows.all()))
 
 
 def _reading(connection: Connection, subject: Subject) -> Row | None:
     mine = (READINGS.c.slide == subject.slide) & (READINGS.c.round == subject.round)
     return connection.execute(select(READINGS).where(mine)).first()
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    """An event as a page shows it."""
-    event = event_of(row)
-    return {
-        "seq": event.seq,
-        "at": event.at,
-        "reader": event.reader,
-        "kind": event.kind,
-        "place": event.place,
-        "class_id": event.body.get("class_id", event.body.get("ai_class", "")),
-        "note": event.body.get("note", ""),
-    }
 
 
 def _plain(row: Row, *without: str) -> dict[str, Any]:
