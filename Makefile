@@ -43,7 +43,7 @@ demo: .venv/.base
 	@printf '\nThe result pages (open them in a browser):\n'
 	@printf '  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html" \
 	  "$(CURDIR)/$(DEMO)/endoscopy/colonoscopy/report.html" "$(CURDIR)/$(DEMO)/endoscopy/gastroscopy/report.html" \
-	  "$(CURDIR)/$(DEMO)/certificate/later/index.html"
+	  "$(CURDIR)/$(DEMO)/certificate/later/index.html" "$(CURDIR)/$(DEMO)/certificate/study/report.html"
 
 # The type checker cannot see that rooms are packages: links under build/types show it what the installation maps.
 lint: .venv/.dev

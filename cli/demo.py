@@ -46,6 +46,7 @@ def demo(
         f"no further review, {proof.missed} of them abnormal"
     )
     typer.echo(f"certificate: {proof.page.resolve().as_uri()}")
+    typer.echo(f"study: {proof.report.resolve().as_uri()}")
     if not all(part.is_as_expected for part in (cells, slides, exams, proof)):
         raise typer.Exit(ExitCode.SOME_FAILED)
 

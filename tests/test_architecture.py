@@ -32,7 +32,7 @@ ALLOWED = {
 LAYERS = {
     "": ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs"),
     "training": ("adapting", "renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
-    "inference": ("api serving", "demo doctor study", "cytology endoscopy", "pictures", "runtimes reports"),
+    "inference": ("api serving", "demo doctor", "study", "cytology endoscopy", "pictures", "runtimes reports"),
     "inference/cytology": ("run", "pages screening certification review", "policy", "results", "values"),
     "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),
 }

@@ -21,7 +21,7 @@ _KEEP = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD"
 def keep_freed_memory() -> bool:
     """Have glibc keep freed memory for the next batch, where it would hand it back and fault it in again.
 
-    A batch on the CPU allocates and frees the same hundreds of megabytes; handing them back costs a tenth to a third of
+    A batch on the CPU allocates and frees the same hundreds of megabytes; handing them back costs a fifth of
     the time of an epoch (``docs/results.md``). The process then holds what it needed most.
 
     Returns:

@@ -17,7 +17,8 @@ from unmissed.datasets.basis.yaml_text import Place, YamlTextError, parse_yaml
 M = TypeVar("M", bound=BaseModel)
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
-_MOST_BYTES = 200_000
+MOST_BYTES = 200_000
+"""Of settings that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def read_yaml(path: Path, what: str = "file") -> YamlFile:
         ConfigError: When it cannot be read, is too large or is not valid.
     """
     try:
-        data = read_regular(path, _MOST_BYTES)
+        data = read_regular(path, MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read the {what} {path}: {cause_of(error)}", fix="check the path") from error
     try:

@@ -30,6 +30,7 @@ from unmissed.inference.cytology.values import (
     StageSeconds,
     ThreadSeconds,
 )
+from unmissed.inference.study.run import REPORT, run_study
 from unmissed.models.familiarity import Likeness
 
 WITH_TRUTH, LATER = 12, 20  # slides: of the first run, and of the run under the certificate
@@ -56,6 +57,7 @@ class CertificateDemo:
 
     Attributes:
         page: the worklist under the certificate.
+        report: of a study of these slides.
         refusal: why the few slides prove too little.
         threshold: that the drawn scores prove; 0 where they do not.
         slides, excluded: of the run under the certificate.
@@ -63,6 +65,7 @@ class CertificateDemo:
     """
 
     page: Path
+    report: Path
     refusal: str
     threshold: float
     slides: int
@@ -140,8 +143,8 @@ def run_certificate_demo(folder: Path) -> CertificateDemo:
     """Certify a few drawn slides, which is refused; certify drawn scores; triage other drawn slides under it.
 
     Args:
-        folder: gets ``slides/``, ``first/`` and ``later/`` (the runs), the tables, and the policies ``refused.yaml``
-            and ``drawn.yaml``; an earlier demonstration there is replaced.
+        folder: gets ``slides/``, ``first/`` and ``later/`` (the runs), the tables, the policies ``refused.yaml`` and
+            ``drawn.yaml``, and ``study/``; an earlier demonstration there is replaced.
 
     Raises:
         OutputError: When the disk fails.
@@ -166,8 +169,11 @@ def run_certificate_demo(folder: Path) -> CertificateDemo:
     certified = _anew(folder / "drawn.yaml", folder / "scores.csv", run=folder / "first")
     later = _screen(folder / "later", jobs[WITH_TRUTH:], scores, str(folder / "drawn.yaml"))
     excluded = [row.slide for row in later.rows if row.disposition == EXCLUDED]
+    _write(folder / "later.csv", [row.slide for row in later.rows], truth)
+    run_study(folder / "later", folder / "study", truth=folder / "later.csv", title="drawn slides")
     return CertificateDemo(
         page=folder / "later" / "index.html",
+        report=folder / "study" / REPORT,
         refusal=refused.refusal,
         threshold=0.0 if certified.refusal else certified.proof.threshold,
         slides=len(later.rows),

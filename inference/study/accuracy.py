@@ -91,7 +91,7 @@ def rule_of_threshold(cohort: Cohort, threshold: float) -> Rule:
 def excludable(cohort: Cohort) -> np.ndarray:
     """Which slides a score alone decides on."""
     never = cohort.severity.index(cohort.never_excluded_from)
-    return cohort.processable & cohort.adequate & ~cohort.at(Station.UNLIKE) & (cohort.grades < never)
+    return cohort.processable & cohort.certain & ~cohort.at(Station.UNLIKE) & (cohort.grades < never)
 
 
 def accuracy(cohort: Cohort, rule: Rule, chosen: np.ndarray, *, with_area: bool = True) -> Accuracy:
@@ -196,14 +196,14 @@ def provable(cohort: Cohort) -> list[Provable]:
     cases, may = cohort.cases, excludable(cohort)
     trials = cases.positive & may
     scores = scores_of_patients(cases.patients[trials], cases.scores[trials])
+    fit = int(cohort.processable.sum())
+    best = sensitivity_lower_bound(len(scores), 0, CONFIDENCE) if len(scores) else None
     found = []
     for target in TARGETS:
         proof = prove(scores, target, CONFIDENCE)
         below = int((may & (cases.scores < proof.threshold)).sum())
-        fit = int(cohort.processable.sum())
-        best = sensitivity_lower_bound(len(scores), 0, CONFIDENCE) if len(scores) else None
-        needed = positives_needed(0, target, CONFIDENCE)
         shares = below / len(may), below / fit if fit else 0.0
+        needed = positives_needed(0, target, CONFIDENCE)
         found.append(Provable(target, proof.threshold, *shares, len(scores), best, needed))
     return found
 

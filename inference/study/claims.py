@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from unmissed.inference.cytology.pages.worklist_page import BY_HAND_S, REFERENCE_S
 from unmissed.inference.cytology.policy.bounds import positives_needed, sensitivity_lower_bound
 from unmissed.inference.study.accuracy import CONFIDENCE, Accuracy
 from unmissed.inference.study.numbers import Estimate
 
 ANNOUNCED_EXCLUSION, ANNOUNCED_SENSITIVITY, ANNOUNCED_CASES = 0.619, 0.999, 20_000
 ANNOUNCED_NPV = 0.99
-ANNOUNCED_S, ANNOUNCED_BY_HAND_MIN = 36.0, 6.0
 USUAL_PREVALENCE = 0.05  # of positive cases; with it 20,000 cases hold 1,000 positive ones
 
 
@@ -65,6 +65,6 @@ def claims(found: Accuracy, slides: int, seconds: float | None, human_min: float
             enough=1 - (1 - ANNOUNCED_NPV) * ANNOUNCED_EXCLUSION / USUAL_PREVALENCE,
         ),
         Claim("cases", ANNOUNCED_CASES, Estimate(slides, None, None, slides)),
-        Claim("seconds", ANNOUNCED_S, Estimate(seconds, None, None, slides)),
-        Claim("by_hand", ANNOUNCED_BY_HAND_MIN, Estimate(human_min, None, None, 0)),
+        Claim("seconds", REFERENCE_S, Estimate(seconds, None, None, slides)),
+        Claim("by_hand", BY_HAND_S / 60, Estimate(human_min, None, None, 0)),
     )

@@ -26,7 +26,8 @@ class Cohort:
         stations: place in ``Station``; only of a run, or of a table that has dispositions.
         grades: the machine's grade, as its place in ``severity``; -1 without one.
         severity: Bethesda classes, the mildest first; never_excluded_from: one of them.
-        adequate: bool; a slide that is not is never excluded, also where findings bring it to review.
+        certain: bool; a slide with too little to see or in doubt is never excluded, also where findings bring it to
+            review.
         has_dispositions: whether a run said what is to be done with each slide.
         seconds: the machine's median for a slide; None where it is not known.
         left_out: slides with the role choose or calibrate, which have no part in a study that has slides to check.
@@ -37,7 +38,7 @@ class Cohort:
     cases: Cases
     stations: np.ndarray
     grades: np.ndarray
-    adequate: np.ndarray
+    certain: np.ndarray
     severity: tuple[str, ...]
     never_excluded_from: str
     has_dispositions: bool
@@ -118,7 +119,7 @@ def _cohort(table: Path, cases: Cases, rows: Mapping[str, Row], facts: Mapping[s
         cases=cases,
         stations=stations[keep],
         grades=np.array([severity.index(row.grade) if row.grade in severity else -1 for row in found], np.int8)[keep],
-        adequate=np.array([row.is_adequate for row in found])[keep],
+        certain=np.array([row.is_certain for row in found])[keep],
         severity=tuple(severity),
         never_excluded_from=rule.never_exclude_from,
         has_dispositions=any(row.station in (Station.EXCLUDED, Station.QC_REVIEW) for row in found) or bool(facts),

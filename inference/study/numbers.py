@@ -60,17 +60,21 @@ def resampled(
         return Estimate(None, None, None, count, method="bootstrap")
     found = np.concatenate([statistic(weights) for weights in _weights(groups, samples, seed)])
     found = found[~np.isnan(found)]
-    if count < 2 or not len(found):
+    # Where all samples agree, as at an area of 1, none shows how uncertain the value is.
+    if count < 2 or not len(found) or np.ptp(found) == 0:
         return Estimate(value, None, None, count, method="bootstrap")
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, min(float(low), value), max(float(high), value), count, method="bootstrap")
 
 
 def share(hits: np.ndarray, groups: np.ndarray) -> Estimate:
-    """Share of slides: exact where each is a patient of its own, else by resampling patients."""
+    """Share of slides: exact where each is a patient of its own, else by resampling patients.
+
+    A share of 0 or 1 that rests on patients has no ``k``: slides are not to be read as so many of ``n`` patients.
+    """
     found = ratio(hits, np.ones(len(hits)), groups)
     k, n = int(hits.sum()), len(hits)
-    return exact(k, n) if found.n == n else replace(found, k=k)
+    return exact(k, n) if found.n == n else replace(found, k=k if found.method == "bootstrap" else None)
 
 
 def ratio(tops: np.ndarray, bottoms: np.ndarray, groups: np.ndarray, *, is_share: bool = True) -> Estimate:

@@ -16,6 +16,7 @@ from unmissed.datasets.tables import iterate_table
 from unmissed.inference.cytology.certification.cases import ROUNDED, Cases
 from unmissed.inference.cytology.policy.dispositions import Disposition
 from unmissed.inference.cytology.values import AdequacyVerdict
+from unmissed.inference.reports.models import models_in_words
 
 WORKLIST = "worklist.csv"
 
@@ -51,13 +52,13 @@ _STATIONS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the worklist, or of a table of scores."""
+    """A line of the worklist, or of a table of scores; certain: enough to see, no doubt."""
 
     score: float | None
     station: Station
     grade: str = ""
     seconds: float = 0.0
-    is_adequate: bool = True
+    is_certain: bool = True
 
 
 def rows_of_run(folder: Path) -> dict[str, Row]:
@@ -67,10 +68,12 @@ def rows_of_run(folder: Path) -> dict[str, Row]:
         raise DatasetError(
             f"{folder} has no {WORKLIST}", expected="the folder of a finished `unmissed triage`", fix="check the path"
         )
-    return _rows(path, ["slide", "disposition", "score", "grade", "seconds", "error"])
+    needed = ["slide", "disposition", "score", "grade", "seconds", "error", "adequacy", "unlike", "doubts"]
+    return _rows(path, needed)
 
 
 def rows_of_table(path: Path, cases: Cases) -> dict[str, Row]:
+    """Slide -> what its disposition says; without that column all that have a score are reviewed."""
     rows = iterate_table(path, ["slide"])
     _, header = next(rows)
     if "disposition" in header:
@@ -86,10 +89,11 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
     rows = iterate_table(path, columns)
     _, header = next(rows)
     at = {name: place for place, name in enumerate(header)}
-    optional = {name: at.get(name) for name in (machine_grade, "seconds", "error", "unlike", "adequacy")}
+    optional = [at.get(name) for name in (machine_grade, "seconds", "error", "unlike", "adequacy", "doubts")]
     found = {}
     for line, cells in rows:
-        grade, seconds, error, unlike, adequacy = ("" if at is None else cells[at].strip() for at in optional.values())
+        texts = ["" if place is None else cells[place].strip() for place in optional]
+        grade, seconds, error, unlike, adequacy, doubts = texts
         name, disposition = from_cell(cells[at["slide"]].strip()), cells[at["disposition"]].strip()
         if disposition not in list(Disposition):
             raise unknown_name(DatasetError, f"disposition in line {line} of {path.name}", disposition, [*Disposition])
@@ -114,7 +118,7 @@ def _rows(path: Path, columns: list[str], machine_grade: str = "grade") -> dict[
             station,
             from_cell(grade),
             spent,
-            adequacy in ("", AdequacyVerdict.ADEQUATE),
+            adequacy in ("", AdequacyVerdict.ADEQUATE) and not doubts,
         )
     return found
 
@@ -124,14 +128,11 @@ def facts_of_run(folder: Path) -> dict[str, str]:
     run, summary = (
         {**read_json(path)} if (path := folder / name).is_file() else {} for name in ("run.json", "summary.json")
     )
-    settings, models = _mapping(run.get("settings")), _mapping(run.get("models"))
-    named = {role: _mapping(model) for role, model in models.items()}
+    settings = _mapping(run.get("settings"))
     found = {
+        "note": summary.get("note"),
         "Unmissed": settings.get("unmissed"),
-        "models": "; ".join(
-            f"{role}: {model.get('name')} {model.get('version')} ({str(model.get('sha256'))[:12]})"
-            for role, model in named.items()
-        ),
+        "models": "; ".join(f"{role}: {words}" for role, words in models_in_words(run.get("models")).items()),
         "preset": _mapping(settings.get("preset")).get("name"),
         "runtime": settings.get("runtime"),
         "preparation": settings.get("preparation"),

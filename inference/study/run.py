@@ -41,7 +41,8 @@ def run_study(
         truth, truth_column: table of the truth, and its column.
         thresholds, policy: further rules to measure.
         readings: what people said of the same slides.
-        title, simulated: of the report; a column simulated in the table of the truth says so, too.
+        title, simulated: of the report; a column simulated in the table of the truth says so, too, and the
+            note of a run of drawn or composed slides.
         minutes: human_min and machine_s, as of ``study_of``.
 
     Returns:
@@ -62,7 +63,7 @@ def run_study(
         cohort,
         rules_of(cohort, thresholds, policy),
         title=title,
-        simulated=simulated,
+        simulated=simulated or "note" in cohort.facts,
         readings=readings,
         **minutes,
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.certification.proof import scores_of_patients
+from unmissed.inference.cytology.pages.worklist_page import BY_HAND_S, REFERENCE_S
 from unmissed.inference.cytology.policy.policy import load_policy
 from unmissed.inference.study.accuracy import (
     Rule,
@@ -26,7 +27,6 @@ from unmissed.inference.study.readings import read_readings
 from unmissed.inference.study.rows import Station
 from unmissed.inference.study.values import Bin, Step, Study, Workload
 
-HUMAN_MIN, MACHINE_S = 6.0, 36.0  # reported for a microscope and for a hospital system (China Daily, 13 June 2019)
 _NOTHING = (
     "The main rule screens nothing out: its sensitivity says nothing. Name a rule with --threshold or --policy.",
     "主要规则未排除任何玻片，其灵敏度没有意义。请用 --threshold 或 --policy 指定规则。",
@@ -67,8 +67,8 @@ def study_of(
     title: str,
     simulated: bool = False,
     readings: Path | None = None,
-    human_min: float = HUMAN_MIN,
-    machine_s: float = MACHINE_S,
+    human_min: float = BY_HAND_S / 60,
+    machine_s: float = REFERENCE_S,
 ) -> Study:
     """Measure everything.
 

@@ -58,6 +58,7 @@ def laboratory(tmp_path, monkeypatch):
         "grade": plain_values(policy.grade.model_dump(mode="json")),
     }
     provenance = {
+        "scanner": "drawn",
         **{"models": {"judge": {"name": "quick", "sha256": "0" * 64, "answers": [0.5]}}, "runtime": "none"},
         **{"preset_values": {"name": "quick"}, "known_slide": [0.25], "settings": settings},
     }

@@ -42,10 +42,10 @@ def result(tmp_path_factory):
     return json.loads((folder / "result.json").read_text("utf-8"))
 
 
-def add(out, result, slide, **changes):
-    folder = out / "slides" / slide
+def add(out, result, name, **changes):
+    folder = out / "slides" / name
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps(result | {"slide": slide} | changes), "utf-8")
+    (folder / "result.json").write_text(json.dumps(result | {"slide": name} | changes), "utf-8")
 
 
 @pytest.fixture
@@ -99,6 +99,21 @@ class TestFromARun:
         assert run("certify", out, "--truth", table, "--target-sensitivity", "0.95", "-o", tmp_path / "p.yaml") == 0
         assert "1 positive slides have no score or are never excluded" in capsys.readouterr().err
 
+    def test_what_was_copied_into_the_folder(self, tmp_path, out, result, capsys):
+        add(out, result, "p0 - Copy", slide="p0")
+        assert run("certify", out, "--truth", truth(tmp_path), "-o", tmp_path / "p.yaml") == 2
+        assert "holds two results of p0, the second in p0 - Copy" in capsys.readouterr().err
+
+    def test_a_result_that_a_killed_run_left_half_written_is_none(self, tmp_path, out, result):
+        add(out, result, ".late.partial", slide="late", score=0.1)
+        words = ("certify", out, "--truth", truth(tmp_path), "--target-sensitivity", "0.95")
+        assert run(*words, "-o", tmp_path / "p.yaml") == 0
+
+    @pytest.mark.parametrize("name", ["screening", "p.csv"])
+    def test_a_policy_is_named_as_one(self, tmp_path, out, capsys, name):
+        assert run("certify", out, "--truth", truth(tmp_path), "-o", tmp_path / name) == 2
+        assert "a name that ends with .yaml" in capsys.readouterr().err
+
     def test_rules_that_are_not_those_of_the_run(self, tmp_path, out, capsys):
         mine = tmp_path / "rules.yaml"
         text = files("unmissed.configs").joinpath("policies", "screening.yaml").read_text("utf-8")
@@ -125,7 +140,18 @@ class TestFromATable:
         table = self.table(tmp_path, "".join(f"p{i},w{i},{0.4 + i / 1000:.6f},1\n" for i in range(60)))
         policy = tmp_path / "mine.yaml"
         assert run("certify", table, "--run", out, "--target-sensitivity", "0.95", "-o", policy) == 0
-        assert Exclusion.under(load_policy(str(policy))).threshold == 0.399999
+        assert Exclusion.under(load_policy(str(policy))).threshold == 0.4
+
+    def test_a_slide_that_the_run_never_excludes_is_no_trial_whatever_the_table_says(
+        self, tmp_path, out, result, capsys
+    ):
+        add(out, result, "doubtful", score=0.9, notes=["the pixel size was guessed"])
+        text = "".join(f"p{i},w{i},{0.4 + i / 1000:.6f},1\n" for i in range(58)) + "doubtful,w99,0.9,1\n"
+        table = self.table(tmp_path, text)
+        words = ("certify", table, "--run", out, "--target-sensitivity", "0.95")
+        assert run(*words, "-o", tmp_path / "mine.yaml") == 3
+        said = capsys.readouterr().err
+        assert "58 positive patients, none missed" in said and "2 slides of the run are not in the table" in said
 
     def test_without_it_nothing_is_excluded(self, tmp_path, capsys):
         table = self.table(tmp_path, "".join(f"p{i},w{i},0.4,1\n" for i in range(60)))
@@ -134,7 +160,7 @@ class TestFromATable:
 
     @pytest.mark.parametrize(
         ("text", "words"),
-        [("p0,w0,0.7,1\n", "has the score 0.699999 for p0, and the run has 0.400000"), ("x,w0,0.7,1\n", "no slide of")],
+        [("p0,w0,0.7,1\n", "has the score 0.700000 for p0, and the run has 0.400000"), ("x,w0,0.7,1\n", "no slide of")],
     )
     def test_scores_of_another_run(self, tmp_path, out, capsys, text, words):
         table = self.table(tmp_path, text)

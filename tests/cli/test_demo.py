@@ -108,6 +108,23 @@ def test_drawn_slides_are_excluded_under_a_certificate_of_drawn_scores(
     assert "A hospital system" not in text, "drawn slides are compared with no hospital"
 
 
+def test_a_study_of_the_drawn_slides_counts_what_the_certificate_did(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder = finished[0] / "certificate"
+    assert (folder / "study" / "report.html").resolve().as_uri() in finished[1].stdout
+    found = json.loads((folder / "study" / "study.json").read_text("utf-8"))
+    with (folder / "later.csv").open(encoding="utf-8", newline="") as stream:
+        positive = {row["slide"] for row in csv.DictReader(stream) if row["truth"] == "1"}
+    excluded = {row["slide"] for row in excluded_in(folder / "later")}
+    first, n = found["accuracy"][0], len(positive)
+    assert found["simulated"] and n > 0 and excluded
+    assert first["excluded"]["k"] == len(excluded)
+    assert (first["sensitivity"]["k"], first["sensitivity"]["n"]) == (len(positive - excluded), n)
+    assert first["proved"] == pytest.approx(0.05 ** (1 / n))  # none is missed
+    assert first["auc"]["value"] == 1 and first["auc"]["low"] is None  # no sample shows how uncertain a 1 is
+
+
 def test_the_certificate_of_drawn_scores_excludes_no_slide_of_the_models(
     finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from unmissed.testing.quick_screener import QuickScreener
 
 COLUMNS = [
     *("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"),
-    *("path", "unlike"),
+    *("path", "unlike", "doubts"),
 ]
 
 

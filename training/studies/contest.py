@@ -1,6 +1,6 @@
 """People and machines on the same cases: scores out of 100, a ranking and how sure it is, the machine against all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +112,8 @@ def hold(names: list[str], right: np.ndarray, machines: list[str], seed: int = 0
     count = right.shape[1]
     correct = right.sum(1)
     shares = [clopper_pearson(int(number), count) for number in correct]
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), _SAMPLES)
-    resampled = np.array([_ranks(row) for row in weights @ right.T.astype(float)])
+    rng, scores, even = np.random.default_rng(seed), right.astype(float), np.full(count, 1 / count)
+    resampled = np.array([_ranks(scores @ rng.multinomial(count, even)) for _ in range(_SAMPLES)])
     intervals = np.percentile(resampled, _MIDDLE, axis=0, method="inverted_cdf")
     participants = [
         Participant(
@@ -131,10 +131,17 @@ def hold(names: list[str], right: np.ndarray, machines: list[str], seed: int = 0
     people = 100.0 * right[[name not in machines for name in names]]
     readers, against = None, {}
     if len(people) > 1:
-        readers = reader_mean(people)
-        against = {name: reader_mean(100.0 * right[names.index(name)] - people) for name in machines}
+        readers = _within(reader_mean(people), 0.0)
+        against = {name: _within(reader_mean(100.0 * right[names.index(name)] - people), -100.0) for name in machines}
     ordered = sorted(participants, key=lambda one: (one.rank, one.name))
     return Contest(count, tuple(ordered), readers, against)
+
+
+def _within(found: ReaderMean, lowest: float) -> ReaderMean:
+    """On the scale that ends at 100: the whole of it where nothing differs, because then no spread is known."""
+    if not found.variance:
+        return replace(found, low=lowest, high=100.0)
+    return replace(found, low=max(lowest, found.low), high=min(100.0, found.high))
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

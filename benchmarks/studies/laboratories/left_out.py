@@ -15,7 +15,6 @@ import numpy as np
 from unmissed.datasets.basis.errors import DatasetError, run_main
 from unmissed.datasets.basis.files import read_json
 from unmissed.datasets.locate import dataset_root
-from unmissed.datasets.records import Record
 from unmissed.datasets.registry import get
 from unmissed.models import zoo
 from unmissed.models.cards import load_card
@@ -54,15 +53,16 @@ def report_model(model: str, config: TrainConfig) -> list[str]:
     if known != [config.data.dataset]:
         raise DatasetError(f"{model} learned from {', '.join(known)}", expected=f"{config.data.dataset} alone")
     normal = [index for index, item in enumerate(card.classes) if item.group == "normal"]
+    calm = {card.classes[index].id for index in normal}
     records, spec = read_data(config.data).records, card.picture_input
     lines = []
     for name in config.data.joined:
         mine = [record for record in records if source_of(record, config.data) == name]
         pictures = load_pictures(mine, spec.size_px, "crop", lambda: None, spec.um_per_px)
         abnormal = 1 - onnx_probabilities(card_path.parent / card.files["fp32"].file, pictures)[:, normal].sum(axis=1)
-        truth = np.array([record.label not in [card.classes[index].id for index in normal] for record in mine])
+        truth = np.array([record.label not in calm for record in mine])
         own = own_labels(name)
-        labels = [own[_key(record)] for record in mine]
+        labels = [own[record.group, record.path.name] for record in mine]
         lines += _lines(name, abnormal, truth, np.array([record.group for record in mine]), labels)
     return lines
 
@@ -71,10 +71,6 @@ def own_labels(name: str) -> dict[tuple[str, str], str]:
     """Group in a joined dataset and file name -> the label that the laboratory itself gave."""
     records = get(name).read(dataset_root(name))
     return {(f"{name}/{record.group}", record.path.name): record.label for record in records}
-
-
-def _key(record: Record) -> tuple[str, str]:
-    return record.group, record.path.name
 
 
 def _lines(name: str, abnormal: np.ndarray, truth: np.ndarray, groups: np.ndarray, own: list[str]) -> list[str]:

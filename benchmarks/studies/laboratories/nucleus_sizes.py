@@ -40,17 +40,14 @@ def nucleus_diameter(picture: np.ndarray) -> float | None:
     cv2.setRNGSeed(0)
     _, _, shades = cv2.kmeans(grey[near].astype(np.float32)[:, None], 3, None, stop, 2, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     darkest, next_one = np.sort(shades[:, 0])[:2]
-    dark = cv2.morphologyEx(
-        ((grey < (darkest + next_one) / 2) & near).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))
-    )
+    dark = cv2.morphologyEx(((grey < (darkest + next_one) / 2) & near).astype(np.uint8), cv2.MORPH_OPEN, _OPENING)
     count, labels, figures, centres = cv2.connectedComponentsWithStats(dark)
     if count < 2:
         return None
     largest = 1 + int(np.argmax(figures[1:, cv2.CC_STAT_AREA]))
     area = int(figures[largest, cv2.CC_STAT_AREA])
-    (outline, *_), _ = cv2.findContours(
-        (labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
+    alone = (labels == largest).astype(np.uint8)
+    (outline, *_), _ = cv2.findContours(alone, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     is_round = area >= _LEAST_SOLIDITY * max(1.0, cv2.contourArea(cv2.convexHull(outline)))
     is_central = np.hypot(*(centres[largest] - middle)) <= _OFF_CENTRE_UM / _UM_PER_PX
     is_whole = np.hypot(*(outline[:, 0] - middle).T).max() < _LOOK_UM / _UM_PER_PX - 2

@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument("--slide-score", default="slide-score", help="{fold} in it stands for the fold")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/simulated-study"))
     parser.add_argument("--batches", type=int, help="stop after so many, without a report")
+    parser.add_argument(
+        "--only-folds", type=int, nargs="+", help="without a report: so that several processes may share a study"
+    )
     given = parser.parse_args()
     study = STUDIES.load(given.study)
     laboratories = [_laboratory(given, study, fold) for fold in study.folds]
@@ -41,7 +44,7 @@ def main() -> None:
         (laboratory, number)
         for number in range(-(-study.slides // study.batch))
         for laboratory in laboratories
-        if not is_finished(laboratory, number)
+        if not is_finished(laboratory, number) and laboratory.fold in (given.only_folds or study.folds)
     ]
     begun, slides = perf_counter(), 0
     for done, (laboratory, number) in enumerate(left[: given.batches], 1):
@@ -53,7 +56,7 @@ def main() -> None:
             f"{seconds / done * (len(left) - done) / 60:.0f} min left",
             flush=True,
         )
-    if given.batches is None or given.batches >= len(left):
+    if given.only_folds is None and (given.batches is None or given.batches >= len(left)):
         print(write_report(given.output, laboratories, study))
 
 
@@ -62,8 +65,8 @@ def _laboratory(given: argparse.Namespace, study: SimulatedStudy, fold: int) -> 
     score = given.slide_score.replace("{fold}", str(fold))
     preset = preset_of_fold(study.preset, fold, given.finder, given.coarse_finder, given.judge, score)
     write_text(folder / "preset.yaml", yaml_text(preset.model_dump(mode="json")))
-    library = read_fields(given.fields, 0.25, tested_fields(given.finder, fold))
-    return Laboratory(fold, folder, given.output / "rules.yaml", library)
+    unseen = read_fields(given.fields, 0.25, tested_fields(given.finder, fold))
+    return Laboratory(fold, folder, given.output / "rules.yaml", unseen)
 
 
 def _remember(output: Path, study: SimulatedStudy, laboratories: list[Laboratory]) -> None:
@@ -74,7 +77,7 @@ def _remember(output: Path, study: SimulatedStudy, laboratories: list[Laboratory
         models = (preset.finder, preset.coarse_finder, preset.judge, preset.slide_score)
         # A card names the SHA-256 of its model; a shipped model comes with the version of the program.
         cards = [sha256_of(card) for model in models for card in sorted(Path(model).glob("*.json"))]
-        fields = [field.name for field in one.library.fields]
+        fields = [field.name for field in one.unseen.fields]
         settings[f"fold-{one.fold}"] = {"preset": preset.model_dump(mode="json"), "cards": cards, "fields": fields}
     kept = output / "study-settings.json"
     check_settings(read_json(kept) if kept.exists() else None, settings, output)

@@ -44,7 +44,9 @@ class Sample:
             never=np.array([slide.found in severe for slide in slides], bool),
             blocks=[
                 frozenset(
-                    (slide.site, kind, block) for kind in ("normal", "abnormal") for block in _blocks(slide, kind)
+                    (slide.site, kind, block)
+                    for kind, shown in (("normal", slide.normal), ("abnormal", slide.abnormal))
+                    for block in shown.split()
                 )
                 for slide in slides
             ],
@@ -58,10 +60,6 @@ class Sample:
     def trials(self) -> np.ndarray:
         """The positive slides whose score decides."""
         return self.positive & ~np.isnan(self.scores)
-
-
-def _blocks(slide: ScoredSlide, kind: str) -> list[str]:
-    return (slide.normal if kind == "normal" else slide.abnormal).split()
 
 
 def auc(sample: Sample, chosen: np.ndarray) -> float:

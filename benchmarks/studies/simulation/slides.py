@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from unmissed.benchmarks.studies.simulation.settings import SimulatedStudy
-from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.basis.files import make_folder, write_whole
 from unmissed.datasets.synthetic.slides.compose import make_slide
 from unmissed.datasets.synthetic.slides.fields import FieldLibrary
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.datasets.tables import read_table
 from unmissed.inference.cytology.policy.dispositions import Case, could_be_excluded
-from unmissed.inference.cytology.policy.policy import load_policy
+from unmissed.inference.cytology.policy.policy import Policy, Preparation, load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, read_slide_result
 from unmissed.inference.cytology.run.plan import triage
+
+_DRAWS = 10  # of a layout
 
 NOTE = "A simulation: these slides are composed of photographed fields, are of no patient, and prove nothing of any."
 NOTE_ZH = "本页为模拟：玻片由视野照片拼合而成，不属于任何患者，也不能证明任何临床性能。"
@@ -32,13 +34,13 @@ class Laboratory:
         fold: its number.
         folder: where its results are kept.
         rules: path of the policy that is triaged with.
-        library: the fields that its models never saw.
+        unseen: the fields that its models never saw.
     """
 
     fold: int
     folder: Path
     rules: Path
-    library: FieldLibrary
+    unseen: FieldLibrary
 
     @property
     def preset(self) -> Path:
@@ -109,7 +111,8 @@ def finish_batch(laboratory: Laboratory, number: int, study: SimulatedStudy) -> 
         note=NOTE,
         note_zh=NOTE_ZH,
     )
-    rows = [_scored(folder / "triage" / "slides" / slide.slide, laboratory, slide, study) for slide in made]
+    policy = load_policy(str(laboratory.rules))
+    rows = [_scored(folder / "triage" / "slides" / one.slide, one, policy, study.preparation) for one in made]
     for slide in rows:
         kept = make_folder(laboratory.run / "slides" / slide.slide)
         (folder / "triage" / "slides" / slide.slide / RESULT_FILE).replace(kept / RESULT_FILE)
@@ -161,9 +164,15 @@ def _make(
     folder: Path, laboratory: Laboratory, study: SimulatedStudy, index: int, seed: int, abnormal: int, role: str
 ) -> ScoredSlide:
     name = f"simulated-{laboratory.fold}-{index:05d}"
-    library = laboratory.library.with_normal(study.normal_fields, seed)
     spec = LayoutSpec(study.size_px, study.size_px)
-    slide = make_slide(folder / f"{name}.tiff", library, spec, abnormal_fields=abnormal, seed=seed)
+    for draw in range(_DRAWS):
+        library = laboratory.unseen.with_normal(study.normal_fields, seed + draw)
+        try:
+            slide = make_slide(folder / f"{name}.tiff", library, spec, abnormal_fields=abnormal, seed=seed + draw)
+            break
+        except ConfigError:  # in one draw of a hundred some abnormal field shows none of its abnormal nuclei
+            if draw == _DRAWS - 1:
+                raise
     shown = {placement.field for placement in slide.placements}
     groups = ({library.fields[i].group for i in shown & set(kind)} for kind in (library.normal, library.abnormal))
     normal, abnormal_groups = (" ".join(sorted(group)) for group in groups)
@@ -172,12 +181,11 @@ def _make(
     return ScoredSlide(name, name, site, truth, slide.worst, role, "", "", "", normal, abnormal_groups)
 
 
-def _scored(folder: Path, laboratory: Laboratory, slide: ScoredSlide, study: SimulatedStudy) -> ScoredSlide:
+def _scored(folder: Path, slide: ScoredSlide, policy: Policy, preparation: Preparation) -> ScoredSlide:
     """The slide with what the triage says of it."""
     if not folder.exists():
         raise DatasetError(f"{slide.slide} has no result", expected="every made slide screened", fix="run it again")
-    policy = load_policy(str(laboratory.rules))
     result = read_slide_result(folder)
-    case = Case.from_result(result, slide.slide, policy, study.preparation)
+    case = Case.from_result(result, slide.slide, policy, preparation)
     why = "" if could_be_excluded(case, policy) else "; ".join([str(case.verdict), *case.doubts])
     return replace(slide, score="" if why else f"{result.score:.6f}", found=result.grade, why=why)

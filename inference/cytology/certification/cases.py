@@ -1,9 +1,10 @@
 """Scored slides with their truth: a strict table, and what of it counts for the proof."""
 
 import hashlib
+import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -108,7 +109,8 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
 
     Raises:
         DatasetError: The table cannot be read or has no such column; a slide is there twice or has no truth; a score is
-            not a number from 0 to 1; a patient has slides of two roles; a slide of ``scores`` is missing.
+            not a number from 0 to 1; a patient is written in two ways or has slides of two roles; a slide of ``scores``
+            is missing.
     """
     rows = iterate_table(path, ["slide", truth, *(() if scores is not None else ("score",))])
     _, header = next(rows)
@@ -141,6 +143,7 @@ def read_cases(path: Path, truth: str = TRUTH, scores: Mapping[str, float | None
             code = names.get(cell := cells[place])
             append(names.setdefault(cell.strip(), len(names)) if code is None else code)
     _check_slides(path, slides, scores)
+    _check_patients(path, patient_of)
     return Cases(
         slides=slides,
         patients=np.array(patients, np.int32),
@@ -170,6 +173,26 @@ def _check_slides(path: Path, slides: list[str], scores: Mapping[str, float | No
             expected="a row for every slide that was screened",
             fix="add these rows; slides that are left out by hand would make the proof worthless",
         )
+
+
+def _check_patients(path: Path, names: Collection[str]) -> None:
+    """One who is written as P1 and as p1, or in full width, would count as two trials."""
+    if len({hash(_folded(name)) for name in names}) == len(names):  # of a million texts only the numbers are kept
+        return
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(_folded(name), []).append(name)
+    several = [name for group in alike.values() if len(group) > 1 for name in group]
+    if several:
+        raise DatasetError(
+            f"{path.name} has patients who differ by case or width of letters alone: {first_few(several)}",
+            expected="the same text for the same patient, because each is one trial",
+            fix="write the patient alike everywhere, or name other patients differently",
+        )
+
+
+def _folded(name: str) -> str:
+    return (name if name.isascii() else unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _score(path: Path, line: int, slide: str, cell: str) -> float:

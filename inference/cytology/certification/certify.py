@@ -1,16 +1,18 @@
 """From files to a policy on disk: what `unmissed certify` does."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from unmissed.datasets.basis.configs import MOST_BYTES, is_yaml
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.yaml_text import yaml_text
-from unmissed.inference.cytology.certification.cases import TRUTH, Cases, read_cases
+from unmissed.inference.cytology.certification.cases import ROUNDED, TRUTH, Cases, read_cases
 from unmissed.inference.cytology.certification.issue import Issued, issue
 from unmissed.inference.cytology.certification.screened import ScreenedRun, read_run
 from unmissed.inference.cytology.policy.life import Event, Role
@@ -58,6 +60,8 @@ def certify(
         ConfigError: An option is wrong, a policy was edited by hand, or the run does not fit.
         OutputError: The policy cannot be written.
     """
+    if not is_yaml(output):
+        raise ConfigError(f"the policy would be named {output.name}", expected="a name that ends with .yaml")
     is_run = scores.is_dir()
     if is_run != (truth is not None) or (is_run and run is not None):
         raise ConfigError(
@@ -72,7 +76,9 @@ def certify(
     screened = read_run(run or scores, base) if is_run or run else None
     table = truth if truth is not None else scores
     cases = read_cases(table, truth_column, screened.scores if is_run and screened else None)
-    remarks = _checked_scores(cases, screened, table) if run and screened else ()
+    remarks: tuple[str, ...] = ()
+    if run and screened:
+        cases, remarks = _with_scores_of(screened, cases, table)
     demand = Demand(
         sensitivity=base.demand.sensitivity if sensitivity is None else sensitivity,
         confidence=base.demand.confidence if confidence is None else confidence,
@@ -127,21 +133,38 @@ def sealed_policy(path: Path) -> Policy:
 
 
 def write_policy(path: Path, policy: Policy) -> None:
-    """Write a policy as YAML, whole or not at all."""
-    write_text(path, _HEADER + yaml_text(policy.model_dump(mode="json", exclude_unset=True)))
+    """Write a policy as YAML, whole or not at all.
+
+    Raises:
+        ConfigError: It would be too large to be read.
+        OutputError: It cannot be written.
+    """
+    text = _HEADER + yaml_text(policy.model_dump(mode="json", exclude_unset=True))
+    if (size := len(text.encode("utf-8", "surrogatepass"))) > MOST_BYTES:
+        raise ConfigError(
+            f"the policy {path} would have {size:,} bytes",
+            expected=f"at most {MOST_BYTES:,}",
+            fix="give the sites and scanners of the table fewer and shorter names",
+        )
+    write_text(path, text)
 
 
-def _checked_scores(cases: Cases, run: ScreenedRun, table: Path) -> tuple[str, ...]:
-    """A score of the table must be that of the run, for every slide that is in both; others are taken on trust."""
-    in_both = 0
-    for slide, score, role in zip(cases.slides, cases.scores.tolist(), cases.roles.tolist(), strict=True):
-        made = run.scores.get(slide)
-        if made is None:
+def _with_scores_of(run: ScreenedRun, cases: Cases, table: Path) -> tuple[Cases, tuple[str, ...]]:
+    """The cases with the run's own scores for the slides that are in both, and what is to be said of the others.
+
+    Raises:
+        ConfigError: The table has another score for a slide than the run, or the run has no part in the proof.
+    """
+    calibrates, scores, in_both = cases.in_role(Role.CALIBRATE), cases.scores.copy(), 0
+    for place, slide in enumerate(cases.slides):
+        if slide not in run.scores:
             continue
-        in_both += role == tuple(Role).index(Role.CALIBRATE)
-        if np.isnan(score) or abs(score - made) > 2 * _SAME_SCORE:
+        in_both += bool(calibrates[place])
+        made, stated = run.scores[slide], scores[place] + ROUNDED
+        scores[place] = np.nan if made is None else made
+        if made is not None and not abs(stated - made) <= _SAME_SCORE:
             raise ConfigError(
-                f"{table.name} has the score {score:.6f} for {slide}, and the run has {made:.6f}",
+                f"{table.name} has the score {stated:.6f} for {slide}, and the run has {made:.6f}",
                 expected="scores of these models",
                 fix="name the run that made the scores",
             )
@@ -151,5 +174,9 @@ def _checked_scores(cases: Cases, run: ScreenedRun, table: Path) -> tuple[str, .
             expected="a run that made at least some of these scores",
             fix="name the run that made the scores with --run",
         )
-    on_trust = int(cases.in_role(Role.CALIBRATE).sum()) - in_both
-    return (f"the scores of {on_trust:,} slides are taken on trust: they are not in the run",) if on_trust else ()
+    remarks = []
+    if on_trust := int(calibrates.sum()) - in_both:
+        remarks.append(f"the scores of {on_trust:,} slides are taken on trust: they are not in the run")
+    if left_out := len(run.scores.keys() - set(cases.slides)):
+        remarks.append(f"{left_out:,} slides of the run are not in the table")
+    return replace(cases, scores=scores), tuple(remarks)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.datasets.basis.files import plain_values
 from unmissed.inference.cytology.policy.certificates import KNOWN_SLIDE, ScreeningConditions
 from unmissed.inference.cytology.policy.dispositions import Case, could_be_excluded
 from unmissed.inference.cytology.policy.drift import measures_of
@@ -37,15 +36,28 @@ def read_run(folder: Path, policy: Policy) -> ScreenedRun:
         policy: whose rules for adequacy and grade the certificate will be issued under.
 
     Raises:
-        ConfigError: There are no results, or they were made under other rules.
+        ConfigError: There are no results, two of a slide, or they were made under other rules.
         ResultError: A result is damaged.
     """
     scores, conditions, measures = {}, {}, {}
-    for path in sorted(folder.glob("slides/*/result.json")):
+    for path in sorted(folder.glob("slides/[!.]*/result.json")):
         result = read_slide_result(path.parent)
         made = ScreeningConditions.from_provenance(result.provenance)
-        _check_rules(result.slide, result.provenance.get("settings"), made.preparation, policy)
-        case = Case.from_result(result, result.slide, policy, preparation_named(made.preparation))
+        preparation = preparation_named(made.preparation)
+        if differing := policy.other_rules(result.provenance.get("settings"), preparation):
+            raise ConfigError(
+                f"{result.slide} was screened under other rules than those of the policy {policy.name} "
+                f"({', '.join(differing)})",
+                expected="the policy of the run",
+                fix="name the policy of the run with --policy, or triage again with this one",
+            )
+        if result.slide in scores:
+            raise ConfigError(
+                f"{folder} holds two results of {result.slide}, the second in {path.parent.name}",
+                expected="the folder as `unmissed triage` wrote it",
+                fix="remove what was copied into it",
+            )
+        case = Case.from_result(result, result.slide, policy, preparation)
         scores[result.slide] = case.score if could_be_excluded(case, policy) else None
         conditions[result.slide] = made
         measures[result.slide] = measures_of(result)
@@ -63,22 +75,13 @@ def check_verified(slide: str, conditions: ScreeningConditions) -> None:
         ConfigError: When it does not, or the machine was not verified.
     """
     silent = [role for role in (*conditions.models, KNOWN_SLIDE) if not conditions.answers.get(role)]
-    if silent or not (conditions.models and conditions.preset and conditions.runtime and conditions.preparation):
-        what = f"the known answers of {', '.join(silent)}" if silent else "models, preset, runtime or preparation"
+    told = conditions.models and conditions.preset and conditions.runtime and conditions.preparation
+    if silent or not told or conditions.scanner is None:
+        what = "models, preset, runtime, preparation or scanner"
+        if silent:
+            what = f"the known answers of {', '.join(silent)}"
         raise ConfigError(
             f"the result of {slide} lacks {what}, so no certificate can be tied to it",
             expected="results of a machine that `unmissed doctor` passes",
             fix="triage these slides again",
-        )
-
-
-def _check_rules(slide: str, settings: object, preparation: str, policy: Policy) -> None:
-    made = settings if isinstance(settings, Mapping) else {}
-    rules = {"adequacy": policy.adequacy[preparation_named(preparation)], "grade": policy.grade}
-    differing = [name for name, rule in rules.items() if made.get(name) != plain_values(rule.model_dump(mode="json"))]
-    if differing:
-        raise ConfigError(
-            f"{slide} was screened under other rules than those of the policy {policy.name} ({', '.join(differing)})",
-            expected="the policy of the run",
-            fix="name the policy of the run with --policy, or triage again with this one",
         )

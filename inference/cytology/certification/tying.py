@@ -39,10 +39,11 @@ def tied(
     Raises:
         ConfigError: The slides were screened in different ways, or do not say how; or the proof has none of them.
     """
-    slide, first = next(iter(run.conditions.items()))
-    check_verified(slide, first)
+    for slide, conditions in run.conditions.items():
+        check_verified(slide, conditions)
+    first = next(iter(run.conditions.values()))
     tried = {cases.slides[i] for i in np.flatnonzero(trials)}
-    scanners = sorted({conditions.scanner for slide, conditions in run.conditions.items() if slide in tried})
+    scanners = sorted({conditions.scanner or "" for slide, conditions in run.conditions.items() if slide in tried})
     if not scanners:
         raise ConfigError(
             "no positive slide of the run has a part in the proof", fix="name the run that made the scores"

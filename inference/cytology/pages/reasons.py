@@ -1,7 +1,7 @@
 """The reasons for a disposition, and for no exclusion, in Chinese; in English they are made where they are found."""
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from unmissed.inference.cytology.pages.words import MEASURES, UNLIKE
 
@@ -122,7 +122,7 @@ _PATTERNS = (
 )
 
 
-@cache
+@lru_cache(maxsize=4096)  # most name a score, so that all of a long run would only fill the memory
 def in_chinese(reason: str) -> str:
     """A reason in Chinese; a part that has no Chinese stays in English."""
     for pattern, chinese in _PATTERNS:

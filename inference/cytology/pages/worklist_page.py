@@ -22,8 +22,8 @@ PAGE = "index.html"
 
 _PREVIEWS = 3
 # Reported for a hospital system of 2019 and for a cytopathologist with a microscope (China Daily, 13 June 2019).
-_REFERENCE_S = 36.0
-_BY_HAND_S = 360.0
+REFERENCE_S = 36.0
+BY_HAND_S = 360.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
             figures=figures,
             known=[name for name in DISPOSITIONS if name in figures["dispositions"]]
             + [name for name in figures["dispositions"] if name not in DISPOSITIONS],
-            reference_s=_REFERENCE_S,
-            by_hand_s=_BY_HAND_S,
+            reference_s=REFERENCE_S,
+            by_hand_s=BY_HAND_S,
             script=code,
             version=version_of(),
         )

@@ -65,10 +65,9 @@ def _log_tail(n: int, most: int, rate: float) -> float:
         return -math.inf
     # Terms fall from i = most downwards, because the rate is never below most / n.
     first = _log_term(n, most, rate)
-    total = part = 1.0
-    odds = (1.0 - rate) / rate
-    for i in range(most, 0, -1):
-        part *= odds * i / (n - i + 1)
+    total = 1.0
+    for i in range(most - 1, -1, -1):
+        part = math.exp(_log_term(n, i, rate) - first)
         total += part
         if part < 1e-18 * total:
             break

@@ -88,7 +88,7 @@ class ScreeningConditions:
         runtime, preparation: names.
         answers: role -> known answers of the model as computed here, and those of the known slide; a model that could
             not be verified has none.
-        scanner: as the file names it; empty when it names none.
+        scanner: as the file names it; empty when it names none; None where the result, an older one, does not say.
     """
 
     models: Mapping[str, str]
@@ -96,13 +96,14 @@ class ScreeningConditions:
     runtime: str
     preparation: str
     answers: Mapping[str, Sequence[float]]
-    scanner: str = ""
+    scanner: str | None
 
     @classmethod
     def from_provenance(cls, provenance: Mapping[str, Any]) -> Self:
         """Read them from the provenance of a result, where ``settings`` holds what the run asked for."""
         settings = _mapping(provenance.get("settings"))
         models = _mapping(provenance.get("models"))
+        scanner = provenance.get("scanner")
         return cls(
             models={role: str(_mapping(model).get("sha256", "")) for role, model in models.items()},
             preset=_mapping(provenance.get("preset_values")),
@@ -110,7 +111,7 @@ class ScreeningConditions:
             preparation=str(settings.get("preparation", "")),
             answers={role: _numbers(_mapping(model).get("answers")) for role, model in models.items()}
             | {KNOWN_SLIDE: _numbers(provenance.get("known_slide"))},
-            scanner=str(provenance.get("scanner", "")),
+            scanner=scanner if isinstance(scanner, str) else None,
         )
 
 
@@ -182,8 +183,10 @@ def mismatch(certificate: Certificate, conditions: ScreeningConditions) -> str:
     return ""
 
 
-def scanner_in_words(name: str) -> str:
+def scanner_in_words(name: str | None) -> str:
     """A scanner as a sentence names it."""
+    if name is None:
+        return "a scanner that its result does not say"
     return f"the scanner {name}" if name else "files that name no scanner"
 
 

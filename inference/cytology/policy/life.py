@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.policy.part import PolicyPart
 from unmissed.models.cards import Sha256
+
+_MOST_LOOKS = 30  # 1 - 0.05 / 2 ** 30 is still exact to a millionth of its distance from 1
 
 
 class Role(StrEnum):
@@ -60,9 +63,18 @@ def looks_before(ledger: Iterable[DataUse], cases_sha256: str, data_sha256: str,
 def confidence_to_prove(confidence: float, looks: int) -> float:
     """The confidence at which the next look has to prove the claim, so that all looks together stay bounded.
 
+    Raises:
+        ConfigError: There were so many that no number is close enough to 1.
+
     The first look has the whole risk 1 - ``confidence``, each further one half of the one before. By the union bound,
     certificates from however many looks at the same data are wrong with at most twice that risk.
     """
+    if looks > _MOST_LOOKS:
+        raise ConfigError(
+            f"the same positive patients were looked at {looks} times, which has spent them",
+            expected=f"at most {_MOST_LOOKS} looks",
+            fix="prove the claim with other patients",
+        )
     return 1.0 - (1.0 - confidence) / 2**looks
 
 

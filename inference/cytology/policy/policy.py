@@ -1,6 +1,6 @@
 """The triage policy: a YAML file that says what is adequate, what is suspicious, and what may be excluded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -98,6 +98,22 @@ class Policy(PolicyPart):
         if missing:
             raise ValueError(f"adequacy lacks {', '.join(missing)}")
         return self
+
+    def rules(self, preparation: Preparation) -> dict[str, Any]:
+        """What shapes the result of a slide, as plain values: the settings of a run hold it."""
+        return {
+            "adequacy": self.adequacy[preparation].model_dump(mode="json"),
+            "grade": self.grade.model_dump(mode="json"),
+        }
+
+    def other_rules(self, settings: Any, preparation: Preparation) -> list[str]:
+        """Which of its rules a slide was not screened under.
+
+        Args:
+            settings: of the run, as the provenance of a result holds them.
+        """
+        made = settings if isinstance(settings, Mapping) else {}
+        return [name for name, rule in self.rules(preparation).items() if made.get(name) != rule]
 
     def sealed(self) -> "Policy":
         """The same policy with the seal that belongs to it."""

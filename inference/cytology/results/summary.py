@@ -21,6 +21,7 @@ def summarise(rows: Sequence[WorklistRow], run: TriageRun) -> dict[str, Any]:
     done = [row for row in rows if not row.error]
     excluded = sum(row.disposition == EXCLUDED for row in rows)
     return {
+        "note": run.note or None,
         "slides": len(rows),
         "failed": len(failed),
         "dispositions": dict(sorted(Counter(row.disposition for row in rows).items())),

@@ -14,7 +14,7 @@ from unmissed.inference.cytology.results.drift import Drift
 
 COLUMNS = (
     *("slide", "disposition", "rank", "quintile", "score", "grade", "adequacy", "n_findings", "seconds", "error"),
-    *("path", "unlike"),
+    *("path", "unlike", "doubts"),
 )
 
 
@@ -38,6 +38,7 @@ class WorklistRow:
         path: the file or folder of the slide; several slides may have the same file name.
         unlike: in what the slide looks unlike the training laboratories; empty when it does not. These slides are a
             block of their own, before the others.
+        doubts: what was assumed or left out, in words; a slide with one is never excluded.
     """
 
     slide: str
@@ -54,6 +55,7 @@ class WorklistRow:
     reasons: tuple[str, ...] = ()
     path: str = ""
     unlike: Reason | Literal[""] = ""
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,4 +125,5 @@ def _cells(row: WorklistRow) -> list[str]:
         table_cell(row.error),
         table_cell(row.path),
         row.unlike,
+        table_cell("; ".join(row.doubts)),
     ]

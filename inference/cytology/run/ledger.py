@@ -39,16 +39,16 @@ class Ledger:
 
     Args:
         folder: of the run; locked by this process.
-        policy, preparation, exclusion: what the dispositions follow.
+        policy, preparation: what the dispositions follow.
 
     Attributes:
         states: slide -> state, also of slides that this session did not name.
     """
 
-    def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, exclusion: Exclusion) -> None:
+    def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation) -> None:
         self.folder = folder
         self.states = folder.load_states()
-        self._policy, self._preparation, self._exclusion = policy, preparation, exclusion
+        self._policy, self._preparation = policy, preparation
         self._screened: dict[str, _Screened] = {}
 
     def is_finished(self, slide: str, fingerprint: Fingerprint, *, retry_failed: bool) -> bool:
@@ -68,9 +68,11 @@ class Ledger:
         return state.status == "done" or (state.status == "failed" and not retry_failed)
 
     def load_result(self, slide: str) -> bool:
-        """Read the stored result of a slide; False when it is missing or damaged, so that it has to be made again."""
+        """Read the stored result of a slide; False when it is missing, damaged or of another run: it is made again."""
         try:
-            self._keep(read_slide_result(self.folder.result(slide)), slide)
+            result = read_slide_result(self.folder.result(slide))
+            self._check_own(result, slide)
+            self._keep(result, slide)
         except ResultError as error:
             if self.states[slide].status == "done":
                 log.warning("%s is screened again: %s", slide, error.found)
@@ -146,6 +148,7 @@ class Ledger:
                     reasons=decision.reasons,
                     path=state.path,
                     unlike=case.unlike,
+                    doubts=case.doubts,
                 )
             )
         return rows
@@ -158,14 +161,17 @@ class Ledger:
 
     def drift(self) -> tuple[Drift, ...]:
         """The slides of the run against those of the certificate; nothing without a certificate."""
-        certificate = self._exclusion.certificate
-        if certificate is None:
-            return ()
-        return compare(certificate.reference, [item.measures for item in self._screened.values()])
+        return self._drift_from(Exclusion.under(self._policy))
 
     def exclusion(self) -> Exclusion:
-        """What the policy allows, unless the run has drifted from what was certified."""
-        return self._exclusion.unless_drifted(self.drift())
+        """What the policy allows now, as a run may outlast it, unless the run has drifted from what was certified."""
+        allowed = Exclusion.under(self._policy)
+        return allowed.unless_drifted(self._drift_from(allowed))
+
+    def _drift_from(self, allowed: Exclusion) -> tuple[Drift, ...]:
+        if allowed.certificate is None:
+            return ()
+        return compare(allowed.certificate.reference, [item.measures for item in self._screened.values()])
 
     def refusals(self) -> list[str]:
         """Why the certificate does not hold for slides of this run; empty when it holds for all."""
@@ -179,6 +185,14 @@ class Ledger:
     def provenance(self) -> Mapping[str, Any]:
         """With what the slides were screened; that of the first one, because the settings of a run are the same."""
         return next((item.provenance for item in self._screened.values()), {})
+
+    def _check_own(self, result: StoredResult, slide: str) -> None:
+        """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade."""
+        where = self.folder.result(slide)
+        if result.slide != slide:
+            raise ResultError(f"{where} holds the result of {result.slide}")
+        if other := self._policy.other_rules(result.provenance.get("settings"), self._preparation):
+            raise ResultError(f"the result in {where} was made under other rules ({', '.join(other)})")
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)

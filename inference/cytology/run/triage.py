@@ -18,6 +18,7 @@ from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.ledger import Ledger
 from unmissed.inference.cytology.run.messages import MakeScreener, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.record import RunRecord, check_settings
+from unmissed.inference.reports.models import models_in_words
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
             log.warning("no slide will be excluded: %s", exclusion.refusal)
         run_record = RunRecord(folder, record, settings, plan.arguments)
         run_record.save()
-        ledger = Ledger(folder, plan.policy, plan.preparation, exclusion)
+        ledger = Ledger(folder, plan.policy, plan.preparation)
         batch = Dispatcher(
             ledger,
             name_jobs(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
@@ -145,8 +146,7 @@ def _shared_settings(plan: TriagePlan) -> dict[str, Any]:
     settings = {
         **plan.settings,
         "preparation": plan.preparation.value,
-        "adequacy": plan.policy.adequacy[plan.preparation].model_dump(mode="json"),
-        "grade": plan.policy.grade.model_dump(mode="json"),
+        **plan.policy.rules(plan.preparation),
     }
     return plain_values(settings)  # as they will be read back, so that they compare equal
 
@@ -180,7 +180,7 @@ def _run_summary(plan: TriagePlan, ledger: Ledger, rows: Sequence[WorklistRow], 
         policy=plan.policy.name,
         runtime=str(provenance.get("runtime", plan.settings.get("runtime", ""))),
         machine=f"{hardware.processor()}, {hardware.physical_cores()} cores",
-        models=_models_in_words(provenance.get("models")),
+        models=models_in_words(provenance.get("models")),
         notes=(*plan.notes, *(refusals if is_certified else ())),
         drift=drift,
         note=plan.note,
@@ -191,18 +191,6 @@ def _run_summary(plan: TriagePlan, ledger: Ledger, rows: Sequence[WorklistRow], 
 def _name_of(preset: Any) -> str:
     """Its values are used in ``run.json``."""
     return str(preset.get("name", "")) if isinstance(preset, Mapping) else str(preset)
-
-
-def _models_in_words(models: Any) -> dict[str, str]:
-    if not isinstance(models, Mapping):
-        return {}
-    return {
-        str(role): " ".join(
-            [*(str(model[key]) for key in ("name", "version", "variant") if model.get(key)), str(model["sha256"])[:12]]
-        )
-        for role, model in models.items()
-        if isinstance(model, Mapping) and "sha256" in model
-    }
 
 
 def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:

@@ -1,5 +1,6 @@
 """How right the machine was: sites, blind spots, clocks, alerts."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.words import first_few, one_line
 from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
+from unmissed.inference.reports.models import models_in_words
 from unmissed.inference.study.exams.truth import CLOCKS, ExamTruth, read_exams, read_truth
 from unmissed.inference.study.exams.values import ClockError, ExamRow, ExamStudy, SiteRow
 from unmissed.inference.study.numbers import Estimate, ratio, resampled
@@ -41,6 +43,7 @@ def study_of_exams(folder: Path, truth: Path, *, title: str, simulated: bool = F
     names = [name for name in known if name in found and found[name].status == "finished"]
     if not names:
         raise DatasetError(f"no examination of {truth.name} is finished in {folder}", fix="check names and folder")
+    told = {clock for one in known.values() for clock in one.clocks}
     rows = [_row(name, found[name], known[name], truth) for name in names]
     groups = np.unique([known[name].patient for name in names], return_inverse=True)[1]
     assessed = [i for i, row in enumerate(rows) if row.sites]
@@ -52,10 +55,10 @@ def study_of_exams(folder: Path, truth: Path, *, title: str, simulated: bool = F
         no_result=tuple(name for name in known if name not in names),
         patients=int(groups.max()) + 1,
         knows_patients=any(one.patient != name for name, one in known.items()),
-        protocols={name: sum(found[one].protocol.name == name for one in names) for name in _protocols(found, names)},
+        protocols=dict(sorted(Counter(found[name].protocol.name for name in names).items())),
         exams=tuple(rows),
         sites=_sites([found[name] for name in names], [known[name] for name in names]),
-        clocks=tuple(_clock(clock, names, found, known, rows, groups) for clock in CLOCKS if _is_known(clock, known)),
+        clocks=tuple(_clock(clock, names, found, known, rows, groups) for clock in CLOCKS if clock in told),
         accuracy=_ratio([(row.right or 0) / (row.sites or 1) for row in some], [1.0] * len(some), own),
         blind_spots=_ratio([row.unseen for row in some], [row.sites for row in some], own),
         blind_spots_reported=_ratio([row.reported for row in some], [row.sites for row in some], own),
@@ -85,7 +88,8 @@ def _row(name: str, exam: StoredExam, truth: ExamTruth, table: Path) -> ExamRow:
         right = sum(found == (code in seen) for code, found in codes.items())
         unseen, reported = sites - len(seen), sum(not found for found in codes.values())
         confirmed = sum(not found and code not in seen for code, found in codes.items())
-    errors = {clock: _error(_found(exam, clock), true) for clock, true in truth.clocks.items()}
+    pairs = {clock: (_found(exam, clock), true) for clock, true in truth.clocks.items()}
+    errors = {clock: None if made is None or true is None else made - true for clock, (made, true) in pairs.items()}
     return ExamRow(
         name=name,
         minutes=exam.duration_s / 60,
@@ -102,14 +106,6 @@ def _row(name: str, exam: StoredExam, truth: ExamTruth, table: Path) -> ExamRow:
 
 def _found(exam: StoredExam, clock: str) -> float | None:
     return None if exam.clocks is None else getattr(exam.clocks, clock)
-
-
-def _error(found: float | None, true: float | None) -> float | None:
-    return None if found is None or true is None else found - true
-
-
-def _is_known(clock: str, known: Mapping[str, ExamTruth]) -> bool:
-    return any(clock in one.clocks for one in known.values())
 
 
 def _clock(
@@ -164,16 +160,9 @@ def _sites(exams: Sequence[StoredExam], truths: Sequence[ExamTruth]) -> tuple[Si
     return tuple(rows.values())
 
 
-def _protocols(found: Mapping[str, StoredExam], names: Sequence[str]) -> list[str]:
-    return sorted({found[name].protocol.name for name in names})
-
-
 def _facts(exam: StoredExam) -> dict[str, str]:
-    models = exam.provenance.get("models")
-    named = models.items() if isinstance(models, Mapping) else ()
-    found = {str(role): one_line(str(model), 200) for role, model in named}
     version = exam.provenance.get("unmissed")
-    return found | ({"Unmissed": str(version)} if version else {})
+    return models_in_words(exam.provenance.get("models")) | ({"Unmissed": str(version)} if version else {})
 
 
 def _notes(damaged: Sequence[str], not_assessed: int) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from unmissed.models.familiarity import Likeness
 
 POLICY = load_policy("screening")
 ANSWERS = {"judge": (0.5,), "known slide": (0.2,)}
-CONDITIONS = ScreeningConditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS)
+CONDITIONS = ScreeningConditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS, "")
 CERTIFIED = Exclusion(
     0.2,
     Certificate(

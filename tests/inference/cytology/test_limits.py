@@ -158,7 +158,7 @@ def proves_the_third_look(confidence: float) -> bool:
     return confidence_to_prove(0.95, 2) <= confidence
 
 
-CONDITIONS = ScreeningConditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS)
+CONDITIONS = ScreeningConditions({"judge": "b" * 64}, {"name": "default"}, "onnx-cpu", "liquid", ANSWERS, "")
 FOCALPOINT = "as FocalPoint does it"
 HERE = "measured here, see the comment beside it"
 LIMITS = [

@@ -49,7 +49,16 @@ PROVENANCE = {
     "runtime": "onnx-cpu",
     "settings": {"preparation": "liquid", "unmissed": "0.1.0"},
     "known_slide": [0.251, 0.499],
+    "scanner": "",
 }
+
+
+PLACES = [
+    *((name,) for name in PROVENANCE),
+    *(("models", role, field) for role in ("finder", "judge") for field in ("sha256", "answers")),
+    *(("preset_values", name) for name in ("name", "max_crops")),
+    ("settings", "preparation"),
+]
 
 
 def policy_with(certificate, threshold=0.2):
@@ -166,7 +175,7 @@ class TestMatch:
         [
             *(("models",), ("models", "judge"), ("models", "judge", "sha256"), ("models", "judge", "answers")),
             *(("preset_values",), ("preset_values", "name"), ("preset_values", "variant"), ("runtime",)),
-            *(("settings",), ("settings", "preparation"), ("known_slide",)),
+            *(("settings",), ("settings", "preparation"), ("known_slide",), ("scanner",)),
         ],
         ids=".".join,
     )
@@ -184,8 +193,27 @@ class TestMatch:
             del holder[place[-1]]
         else:
             holder[place[-1]] = blank
-        is_same = place == ("preset_values", "variant") and blank is None
+        is_same = (place == ("preset_values", "variant") and blank is None) or (place == ("scanner",) and blank == "")
         assert bool(mismatch(certificate, ScreeningConditions.from_provenance(told))) != is_same
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        place=st.sampled_from([*PLACES]),
+        value=st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.floats(), max_size=3),
+    )
+    def test_whatever_stands_in_a_result_only_what_was_certified_matches(self, place, value):
+        """Only a known answer within the tolerance, or the other scanner that is covered, may stand for another."""
+        told = json.loads(json.dumps(PROVENANCE))
+        holder = told
+        for name in place[:-1]:
+            holder = holder[name]
+        before, holder[place[-1]] = holder[place[-1]], value
+        if mismatch(self.certificate(), ScreeningConditions.from_provenance(told)):
+            return
+        if place[-1] in ("answers", "known_slide"):
+            assert all(abs(one - other) <= 0.011 for one, other in zip(before, value, strict=True))
+        else:
+            assert value == before or (place == ("scanner",) and value == "S1")
 
 
 class TestGrade:

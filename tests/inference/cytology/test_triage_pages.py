@@ -100,13 +100,13 @@ def test_worklist_table(triaged):
     write_worklist(folder / "worklist.csv", [replace(rows[0], slide="+1"), *rows[1:]])
     with (folder / "worklist.csv").open(encoding="utf-8", newline="") as stream:
         table = list(csv.reader(stream))
-    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error path unlike"
+    columns = "slide disposition rank quintile score grade adequacy n_findings seconds error path unlike doubts"
     assert table[0] == columns.split()
     assert [row[2] for row in table[1:]] == ["1", "2", "3", ""]
-    first = ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", "", "/in/C26-2.svs", ""]
+    first = ["C26-2", "review", "1", "1", "0.950000", "HSIL", "adequate", "14", "10.00", "", "/in/C26-2.svs", "", ""]
     assert table[1] == first
     assert table[3][0] == "'+1"
-    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error, "", ""]
+    assert table[4] == ["broken", "process_review", "", "", "", "", "", "0", "0.20", FAILED.error, "", "", ""]
 
 
 def test_slides_unlike_the_training_laboratories_are_a_block_before_the_others(triaged, make_slide_result):

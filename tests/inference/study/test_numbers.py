@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from unmissed.inference.study.numbers import area, exact, kappa, net_benefit, ratio, recalibration, share
 
@@ -58,12 +59,15 @@ def test_an_area_needs_both_kinds():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_kappa_is_that_of_sklearn(weighted):
+def test_kappa_is_that_of_sklearn_and_statsmodels(weighted):
     rng = np.random.default_rng(3)
     first = rng.integers(4, size=200)
     second = np.where(rng.random(200) < 0.6, first, rng.integers(4, size=200))
     want = cohen_kappa_score(first, second, weights="quadratic" if weighted else None)
     assert kappa(first, second, 4, weighted) == pytest.approx(want, abs=1e-12)
+    table = np.histogram2d(first, second, bins=4)[0]
+    theirs = cohens_kappa(table, wt="quadratic" if weighted else None, return_results=False)
+    assert kappa(first, second, 4, weighted) == pytest.approx(theirs, abs=1e-12)
     counts = rng.integers(3, size=200)
     again = cohen_kappa_score(first, second, weights="quadratic" if weighted else None, sample_weight=counts)
     assert kappa(first, second, 4, weighted, counts) == pytest.approx(again, abs=1e-12)
@@ -113,5 +117,5 @@ def test_a_share_is_exact_by_patients_of_one_slide_and_resampled_by_others():
 
 def test_a_perfect_share_is_as_unsure_as_its_patients_are_few():
     found = share(np.ones(8, bool), np.repeat([0, 1], 4))
-    assert (found.low, found.high) == (exact(2, 2).low, 1.0)
+    assert (found.low, found.high, found.k) == (exact(2, 2).low, 1.0, None)  # never "8 of 2"
     assert ratio(np.zeros(4), np.array([1.0, 1, 0, 0]), np.arange(4)).high == exact(0, 2).high

@@ -10,13 +10,15 @@ import pytest
 
 from unmissed.cli.app import main
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
+from unmissed.datasets.basis.files import read_json
 from unmissed.inference.study.accuracy import npv, rule_of_threshold
 from unmissed.inference.study.cohort import read_cohort
 from unmissed.inference.study.numbers import exact
 from unmissed.inference.study.rows import Station
+from unmissed.inference.study.run import run_study
 from unmissed.inference.study.study import rules_of, study_of
 
-WORKLIST = "slide,disposition,rank,quintile,score,grade,adequacy,n_findings,seconds,error,path,unlike\n"
+WORKLIST = "slide,disposition,rank,quintile,score,grade,adequacy,n_findings,seconds,error,path,unlike,doubts\n"
 HEADER = "slide,truth,patient,site,grade\n"
 # slide, disposition, score, machine's grade, unlike | truth, patient, grade
 SLIDES = [
@@ -39,7 +41,7 @@ def run(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     rows = [
-        f"{slide},{disposition},,,{score},{grade},,0,12,{'broken' if score == '' else ''},/in/{slide},{unlike}\n"
+        f"{slide},{disposition},,,{score},{grade},,0,12,{'broken' if score == '' else ''},/in/{slide},{unlike},\n"
         for slide, disposition, score, grade, unlike, *_ in SLIDES
     ]
     (folder / "worklist.csv").write_text(WORKLIST + "".join(rows), "utf-8")
@@ -83,6 +85,14 @@ def test_a_patient_is_missed_as_soon_as_one_of_her_slides_is(run):
     assert [case.quality_review for case in measured(run).missed] == [True, False]
 
 
+def test_a_run_of_drawn_slides_is_a_simulation_by_itself(run, tmp_path):
+    run_study(run[0], tmp_path / "real", truth=run[1])
+    (run[0] / "summary.json").write_text('{"note": "Everything here is drawn."}', "utf-8")
+    run_study(run[0], tmp_path / "drawn", truth=run[1])
+    assert [read_json(tmp_path / name / "study.json")["simulated"] for name in ("real", "drawn")] == [False, True]
+    assert "Everything here is drawn." in (tmp_path / "drawn" / "report.html").read_text("utf-8")
+
+
 def test_by_the_worst_grade_of_the_patient(run):
     grades = measured(run).grades
     assert {name: (one.k, one.n) for name, (one, _) in grades.items()} == {
@@ -103,6 +113,8 @@ def test_a_threshold_never_excludes_what_triage_would_not(run):
     table.write_text(table.read_text("utf-8").replace("b,review,,,0.6,NILM,", "b,review,,,0.6,NILM,scant"), "utf-8")
     scant = read_cohort(*run)
     assert scant.cases.slides[1] == "b" and not rule_of_threshold(scant, 1.0).negative[1]
+    table.write_text(table.read_text("utf-8").replace("/in/e,,", "/in/e,,a guessed pixel size"), "utf-8")
+    assert not rule_of_threshold(read_cohort(*run), 1.0).negative[4]
     assert kept == ["a", "g", "h", "i", "j", "lost"]  # HSIL, unlike, scant, rerun, failed, not there
 
 

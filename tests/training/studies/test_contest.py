@@ -43,6 +43,20 @@ def test_a_better_machine_is_proved_with_enough_cases():
     assert found.machines["machine"].low > 0
 
 
+def test_answers_that_do_not_differ_prove_nothing():
+    """Two cases that the machine alone has right: a variance of 0, which is not certainty."""
+    found = hold(["Li", "Wang", "machine"], np.array([[False] * 2, [False] * 2, [True] * 2]), ["machine"])
+    assert found.machines["machine"].value == 100
+    assert (found.machines["machine"].low, found.machines["machine"].high) == (-100, 100)
+    assert (found.readers.low, found.readers.high) == (0, 100)
+
+
+def test_an_interval_ends_where_the_scale_does():
+    right = np.random.default_rng(2).random((5, 30)) < 0.97
+    found = hold([f"r{i}" for i in range(5)], right, [])
+    assert found.readers.variance > 0 and found.readers.high == 100
+
+
 def test_a_single_reader_is_compared_with_nothing(tmp_path):
     lines = [line for line in READINGS.splitlines() if not line.startswith(("Wang", "Chen"))]
     found = hold(*read_contest(*tables(tmp_path, "\n".join(lines))), ["machine"])

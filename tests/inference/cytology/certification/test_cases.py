@@ -76,6 +76,13 @@ def test_a_bad_table_is_named(tmp_path, old, new, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(("one", "other"), [("P1", "p1"), ("p1", "ｐ１"), ("Straße", "STRASSE")])
+def test_a_patient_written_in_two_ways_is_not_two_trials(tmp_path, one, other):
+    text = f"slide,patient,score,truth\na,{one},0.5,1\nb,{other},0.5,1\n"
+    with pytest.raises(DatasetError, match=f"alone: {one}, {other}"):
+        read_cases(table(tmp_path, text))
+
+
 def test_the_encoding_of_chinese_windows(tmp_path):
     with pytest.raises(DatasetError, match="GBK or GB 18030"):
         read_cases(table(tmp_path, GOOD.replace("north", "北京医院"), "gbk"))

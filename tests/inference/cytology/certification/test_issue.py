@@ -101,6 +101,11 @@ class TestIssue:
         with pytest.raises(ConfigError, match="no positive slide of the run"):
             issued(tmp_path, rows(), run=ScreenedRun({}, {"elsewhere": CONDITIONS}))
 
+    def test_results_that_do_not_say_the_scanner(self, tmp_path):
+        older = replace(CONDITIONS, scanner=None)
+        with pytest.raises(ConfigError, match=r"result of p1 lacks .* or scanner"):
+            issued(tmp_path, rows(), run=ScreenedRun({}, {"p0": CONDITIONS, "p1": older}))
+
     def test_a_machine_that_was_not_verified(self, tmp_path):
         silent = replace(CONDITIONS, answers={**CONDITIONS.answers, "judge": ()})
         with pytest.raises(ConfigError, match="lacks the known answers of judge"):
@@ -150,9 +155,23 @@ class TestLedger:
         third = issued(tmp_path, rows(300).replace("0.3,1", "0.5,1"), again.policy)
         assert third.looks == 2 and len(third.policy.ledger) == 3
 
+    def test_data_that_were_looked_at_too_often_are_spent(self, tmp_path):
+        first = issued(tmp_path, rows(300)).policy
+        others = [first.ledger[0].model_copy(update={"data_sha256": f"{i:064x}"}) for i in range(60)]
+        with pytest.raises(ConfigError, match="looked at 60 times, which has spent them"):
+            issued(tmp_path, rows(300), first.model_copy(update={"ledger": (*others,)}))
+
     def test_the_same_scores_again_are_no_look(self, tmp_path):
         first = issued(tmp_path, rows(300))
         assert issued(tmp_path, rows(300), first.policy).refusal == ""
+
+
+def test_a_policy_too_large_to_be_read_is_not_written(tmp_path):
+    names = "".join(f"n{i},n{i},0.3,0,{'site' * 100}{i},A,,calibrate\n" for i in range(600))
+    path = tmp_path / "p.yaml"
+    with pytest.raises(ConfigError, match="at most 200,000"):
+        write_policy(path, issued(tmp_path, rows() + names).policy)
+    assert not path.exists()
 
 
 class TestLife:
@@ -185,6 +204,7 @@ class TestNothingWithoutProof:
             {"answers": CONDITIONS.answers | {"known slide": ()}},
             {"scanner": "Acme S2"},
             {"scanner": ""},
+            {"scanner": None},
         ],
     )
     def test_another_model_setting_processor_or_scanner(self, tmp_path, change):
