@@ -147,20 +147,40 @@ def verify(out: _Out, database: _Place = None) -> None:
 def answers(
     out: _Out,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="For readings.csv and truth.csv.")],
+    contest: Annotated[
+        str | None, typer.Option("--contest", metavar="NAME", help="The answers of this contest.")
+    ] = None,
     database: _Place = None,
 ) -> None:
-    """Write the first answers of teaching, with the machine's, as `unmissed contest` reads them."""
+    """Write the answers of a contest, or the first ones of teaching, with the machine's, as `unmissed contest` reads them."""
     from unmissed.datasets.basis.files import make_folder
     from unmissed.inference.cytology.review.desk import Desk
     from unmissed.inference.cytology.review.from_review import write_table
 
     desk = Desk(out, database)
-    readings, truth = desk.course.tables()
+    readings, truth = desk.course.tables() if contest is None else desk.contests.tables(contest)
     make_folder(output)
     write_table(output / "readings.csv", ("reader", "case", "answer"), readings)
     write_table(output / "truth.csv", ("case", "answer"), truth)
     typer.echo(f"{len(readings)} answers to {len(truth)} cases -> {output}", err=True)
     desk.close()
+
+
+@app.command()
+def contest(
+    out: _Out,
+    name: Annotated[str, typer.Argument(help="Name of the new contest.")],
+    cases: Annotated[int, typer.Option(min=2, max=1000, help="How many cases.")] = 20,
+    seconds: Annotated[int, typer.Option(min=1, max=600, help="For each case.")] = 20,
+    database: _Place = None,
+) -> None:
+    """Draw cases for a contest against the clock; readers find it under Teaching, `answers --contest` has the result."""
+    from unmissed.inference.cytology.review.desk import Desk
+
+    desk = Desk(out, database)
+    made = desk.contests.make(name, cases, seconds)
+    desk.close()
+    typer.echo(f"{made} cases of {seconds} s: {name}", err=True)
 
 
 def _open(out: Path, database: str | None) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.slides.tile_cache import TileCache
 from unmissed.inference.cytology.results.bethesda import BETHESDA
+from unmissed.inference.cytology.review.contest import Contests
 from unmissed.inference.cytology.review.database import Database
-from unmissed.inference.cytology.review.events import MARKING, NewEvent
+from unmissed.inference.cytology.review.events import MARKING, SIGNED, NewEvent
 from unmissed.inference.cytology.review.shelf import Shelf
 from unmissed.inference.cytology.review.store import DecisionStore, Outcome, Subject
 from unmissed.inference.cytology.review.teaching import Course
@@ -52,6 +53,7 @@ class Desk:
         self.store = DecisionStore(self.database)
         self.shelf = Shelf(self.database, slides)
         self.course = Course(self.store, self.listed)
+        self.contests = Contests(self.database, self.store, self.course)
         self._second_share = second_share
         self._cache = TileCache(_CACHE_BYTES)
 
@@ -91,6 +93,7 @@ class Desk:
                     "error": listed.error,
                     "status": one["status"] if one else "",
                     "reader": one["reader"] if one else "",
+                    "holder": _holder(one, two),
                     "signed": one["grade"] if one else "",
                     "second": self._second(listed, one, two, listed.sha256 in mine),
                 }
@@ -103,15 +106,16 @@ class Desk:
         """ "" (none), "waits" (for somebody else), "yours" or "done"."""
         if not self.is_for_second(listed) or not listed.sha256:
             return ""
-        if two is not None and two["status"] != "open":
+        if two is not None and two["status"] in SIGNED:
             return "done"
-        return "waits" if mine or one is None or one["status"] == "open" else "yours"
+        return "yours" if one is not None and one["status"] in SIGNED and not mine else "waits"
 
     def around(self, listed: ListedSlide, round_: str, reader: str) -> dict[str, Any]:
         """Place on the worklist, and the next slide that the reader has to read in this round."""
         rows = self.worklist(reader)
         at = next(number for number, row in enumerate(rows) if row["key"] == listed.key)
-        waiting = [row["second"] == "yours" if round_ == "second" else row["status"] in ("", "open") for row in rows]
+        waiting = [row["second"] == "yours" if round_ == "second" else row["status"] not in SIGNED for row in rows]
+        waiting = [one and row["holder"] in ("", reader) for one, row in zip(waiting, rows, strict=True)]
         later = [*range(at + 1, len(rows)), *range(at)]
         following = next((rows[one]["key"] for one in later if waiting[one] and not rows[one]["error"]), None)
         return {"place": at + 1, "total": len(rows), "next": following}
@@ -205,3 +209,9 @@ class Desk:
         """Close slides and database."""
         self.shelf.close()
         self.database.close()
+
+
+def _holder(one: Mapping[str, Any] | None, two: Mapping[str, Any] | None) -> str:
+    """Who has a slide: for the second reading once the first is signed."""
+    now = two if one is not None and one["status"] in SIGNED else one
+    return str(now["holder"]) if now is not None else ""

@@ -3,17 +3,18 @@
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["confirm", "reject", "grade", "add", "note", "undo", "sign", "reopen", "answer"]
-Round = Literal["first", "second", "teaching"]
-"""The first reading of a slide, a second one that is blind to it and to the AI, and teaching."""
+Kind = Literal["confirm", "reject", "grade", "add", "note", "undo", "sign", "reopen", "answer", "assign"]
+Round = Literal["first", "second", "teaching", "contest"]
+"""The first reading of a slide, a second one that is blind to it and to the AI, teaching, and a contest."""
 
 MARKING: tuple[Kind, ...] = ("confirm", "reject", "grade", "add")
 """Kinds that decide about a place."""
-ROUNDS: tuple[str, ...] = get_args(Round)
+SIGNED = ("signed", "differing")
+"""States of a reading that is signed off."""
 
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 _Place = Annotated[str, Field(pattern=r"^(own-[A-Za-z0-9-]{8,64}|-?[0-9.]{1,16},-?[0-9.]{1,16})?$")]
@@ -24,16 +25,14 @@ class NewEvent(BaseModel):
     """What a page sends. ``id`` is made by the page: sent again after a lost answer, an event counts once.
 
     ``place`` is the finding as the result names it ("x,y" in level-0 pixels), or "own-ID" for one that a reader added.
-    ``base`` is the newest event of this reading that the page has seen.
+    ``base`` is the newest event of this reading that the page has seen; ``to`` is who a slide is given to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     id: _Id
     kind: Kind
-    place: Annotated[
-        str, Field(max_length=80, pattern=r"^(own-[A-Za-z0-9-]{8,64}|-?[0-9.]{1,16},-?[0-9.]{1,16})?$")
-    ] = ""
+    place: _Place = ""
     undone: Annotated[str, Field(pattern=r"^([A-Za-z0-9-]{8,64})?$")] = ""
     class_id: _Class | None = None
     note: Annotated[str, Field(max_length=2000)] = ""
@@ -44,6 +43,7 @@ class NewEvent(BaseModel):
     looked_at: Annotated[float, Field(ge=0, le=1)] | None = None
     seconds: Annotated[float, Field(ge=0, le=1e7)] | None = None
     base: Annotated[int, Field(ge=0)] = 0
+    to: Annotated[str, Field(max_length=64)] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unmissed.inference.cytology.results.bethesda import BETHESDA
+from unmissed.inference.cytology.review.events import SIGNED
 
 if TYPE_CHECKING:
     from unmissed.inference.cytology.review.desk import Desk
@@ -40,8 +41,8 @@ def compare(desk: "Desk") -> dict[str, Any]:
     Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose grades differ.
     """
     by_hash = {listed.sha256: listed for listed in desk.listed.values() if listed.sha256}
-    first = {row["slide"]: row for row in desk.store.readings("first") if row["status"] != "open"}
-    second = {row["slide"]: row for row in desk.store.readings("second") if row["status"] != "open"}
+    first = {row["slide"]: row for row in desk.store.readings("first") if row["status"] in SIGNED}
+    second = {row["slide"]: row for row in desk.store.readings("second") if row["status"] in SIGNED}
     marks = [mark for mark in desk.store.marks() if mark["slide"] in by_hash]
     worst = _worst(marks)
     findings = [_finding(mark, by_hash) for mark in marks if mark["round"] == "first" and truth_of(mark) != _ai(mark)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from unmissed.inference.cytology.review.events import MARKING, Event
+from unmissed.inference.cytology.review.events import MARKING, SIGNED, Event
 from unmissed.inference.cytology.review.tables import EVENTS, MARKS, READINGS
 
 _VERDICTS = {"confirm": "confirmed", "reject": "rejected", "grade": "regraded", "add": "added"}
@@ -57,10 +57,18 @@ def settle(connection: Connection, event: Event) -> None:
 
 def advance(connection: Connection, event: Event, name: str, ai_grade: str, reading: Row | None) -> None:
     """Bring the row of the reading up to date."""
-    values: dict[str, Any] = {"revision": event.seq, "reader": event.reader, "name": name}
+    values: dict[str, Any] = {"revision": event.seq, "name": name}
+    if event.kind == "assign":
+        values["holder"] = event.body.get("to", "")
+    else:
+        values["reader"] = event.reader
+        if reading is None or not reading.holder:  # who begins has it
+            values["holder"] = event.reader
+        if reading is None or not reading.status:
+            values["status"] = "open"
     if event.kind == "sign":
         grade = event.body.get("class_id", "")
-        differs = reading is not None and reading.status != "open" and reading.grade != grade
+        differs = reading is not None and reading.status in SIGNED and reading.grade != grade
         values |= {"status": "differing" if differs else "signed", "grade": grade, "signed_at": event.at}
     elif event.kind == "reopen":
         values["status"] = "open"
@@ -68,7 +76,7 @@ def advance(connection: Connection, event: Event, name: str, ai_grade: str, read
         mine = (READINGS.c.slide == event.slide) & (READINGS.c.round == event.round)
         connection.execute(update(READINGS).where(mine).values(values))
         return
-    blank = {"status": "open", "grade": "", "signed_at": "", "ai_grade": ai_grade}
+    blank = {"status": "", "holder": "", "reader": "", "grade": "", "signed_at": "", "ai_grade": ai_grade}
     connection.execute(insert(READINGS).values(slide=event.slide, round=event.round, **(blank | values)))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from unmissed.datasets.basis.clock import utc_now
 from unmissed.inference.cytology.review.database import Database, DeskError
-from unmissed.inference.cytology.review.events import MARKING, Event, NewEvent
+from unmissed.inference.cytology.review.events import MARKING, SIGNED, Event, NewEvent
 from unmissed.inference.cytology.review.settling import advance, event_of, settle, shown
 from unmissed.inference.cytology.review.tables import DESK, EVENTS, GENESIS, LOOKED, MARKS, READINGS
 
@@ -126,7 +126,8 @@ class DecisionStore:
         return {
             "marks": marks,
             "said": said,
-            "status": found.status if found else "open",
+            "status": (found.status if found else "") or "open",
+            "holder": found.holder if found else "",
             "revision": found.revision if found else 0,
         }
 
@@ -144,7 +145,8 @@ class DecisionStore:
 
     def slides_read(self, reader: str, round_: str) -> set[str]:
         """SHA-256 of the slides about which somebody has decided anything in a round."""
-        query = select(EVENTS.c.slide).where((EVENTS.c.reader == reader) & (EVENTS.c.round == round_)).distinct()
+        mine = (EVENTS.c.reader == reader) & (EVENTS.c.round == round_) & (EVENTS.c.kind != "assign")
+        query = select(EVENTS.c.slide).where(mine).distinct()
         with self._database.reading() as connection:
             return set(connection.execute(query).scalars())
 
@@ -204,16 +206,17 @@ def _objection(
 ) -> tuple[str, tuple[dict[str, Any], ...]]:
     """Why an event is not taken, and what stands against it; empty when it is taken."""
     mine = (EVENTS.c.slide == subject.slide) & (EVENTS.c.round == subject.round)
-    if subject.round == "second":
+    if subject.round == "second" and new.kind != "assign":
         first = (EVENTS.c.slide == subject.slide) & (EVENTS.c.round == "first") & (EVENTS.c.reader == subject.reader)
+        first &= EVENTS.c.kind != "assign"
         if connection.execute(select(EVENTS.c.seq).where(first).limit(1)).first():
             return "blind", ()
     if new.kind == "undo":
         target = connection.execute(select(EVENTS).where(mine & (EVENTS.c.id == new.undone))).first()
         if target is None or target.reader != subject.reader or target.kind not in (*MARKING, "note"):
             return "unknown", ()
-    unseen = mine & (EVENTS.c.seq > new.base) & (EVENTS.c.reader != subject.reader)
-    if reading is not None and reading.status != "open" and new.kind not in ("sign", "reopen", "note"):
+    unseen = mine & (EVENTS.c.seq > new.base) & (EVENTS.c.reader != subject.reader) & (EVENTS.c.kind != "assign")
+    if reading is not None and reading.status in SIGNED and new.kind not in ("sign", "reopen", "note", "assign"):
         return "signed", _difference(connection, unseen)
     if new.kind in MARKING:
         unseen &= EVENTS.c.place == new.place

@@ -77,12 +77,22 @@ READINGS = Table(
     Column("name", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("revision", _Count, nullable=False),
+    Column("holder", String(64), nullable=False),
     Column("reader", String(64), nullable=False),
     Column("grade", String(16), nullable=False),
     Column("ai_grade", String(16), nullable=False),
     Column("signed_at", String(32), nullable=False),
 )
-"""How far the reading of a slide has come; made from the events, in the same transaction."""
+"""How far the reading of a slide has come, and who has it; made from the events, in the same transaction."""
+
+CONTESTS = Table(
+    "contest",
+    _metadata,
+    Column("name", String(64), primary_key=True),
+    Column("seconds", Integer, nullable=False),
+    Column("cases", Text, nullable=False),
+)
+"""Cases with truth as they were when the contest was made, in the order in which everybody is asked."""
 
 LOOKED = Table(
     "looked",

@@ -1,6 +1,6 @@
 """Teaching: places whose class is signed off, asked with the AI hidden; what was missed comes back sooner."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,8 @@ from unmissed.inference.cytology.review.worklist import ListedSlide
 
 # Boxes of Leitner (1972), the days those usual with it: right moves a case up a box, wrong puts it into the first.
 _DAYS = (0.0, 1.0, 3.0, 7.0, 16.0, 35.0)
+MACHINE = "unmissed"
+"""The machine among the readers."""
 
 
 class Course:
@@ -37,7 +39,8 @@ class Course:
 
     def answers(self, reader: str | None = None) -> Iterator[Event]:
         """Answers in order: all, or those of one reader."""
-        return (one for one in self._store.events("answer") if reader is None or one.reader == reader)
+        mine = (one for one in self._store.events("answer") if one.round == "teaching")
+        return (one for one in mine if reader is None or one.reader == reader)
 
     def next_for(self, reader: str, now: datetime | None = None) -> dict[str, Any]:
         """The case that is due longest, else one that is new to the reader; None when nothing is left for today."""
@@ -57,10 +60,13 @@ class Course:
         score = {"answered": answered, "right": right, "left": len(waiting)}
         if not waiting:
             return {"case": None, "score": score}
-        mark = cases[waiting[0]]
+        return {"case": self.shown(cases[waiting[0]]), "score": score}
+
+    def shown(self, mark: Mapping[str, Any]) -> dict[str, Any]:
+        """A case as a page asks it: where it is, and nothing of what anybody said."""
         listed = self._by_hash[mark["slide"]]
-        shown = {name: mark[name] for name in ("place", "x_px", "y_px", "box_px")}
-        return {"case": shown | {"key": listed.key, "sha256": listed.sha256}, "score": score}
+        where = {name: mark[name] for name in ("place", "x_px", "y_px", "box_px")}
+        return where | {"key": listed.key, "sha256": listed.sha256}
 
     def answer(self, listed: ListedSlide, new: NewEvent, reader: str) -> dict[str, Any]:
         """Keep an answer and tell the truth.
@@ -79,14 +85,19 @@ class Course:
 
     def tables(self) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
         """First answers of everybody and of the machine, and the truth: what ``unmissed contest`` reads."""
-        first: dict[tuple[str, str], dict[str, str]] = {}
-        truth: dict[str, dict[str, str]] = {}
-        for event in self.answers():
-            case = f"{event.slide[:12]} {event.place}"
-            first.setdefault(
-                (event.reader, case), {"reader": event.reader, "case": case, "answer": event.body["class_id"]}
-            )
-            machine = {"reader": "unmissed", "case": case, "answer": event.body["machine"]}
-            first.setdefault(("unmissed", case), machine)
-            truth.setdefault(case, {"case": case, "answer": event.body["truth"]})
-        return list(first.values()), list(truth.values())
+        return tables_of(self.answers())
+
+
+def tables_of(answers: Iterable[Event]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Answers as ``unmissed contest`` reads them: (reader, case, answer) with the machine's, and (case, answer).
+
+    Of several answers of a reader to a case the first counts.
+    """
+    first: dict[tuple[str, str], dict[str, str]] = {}
+    truth: dict[str, dict[str, str]] = {}
+    for event in answers:
+        case = f"{event.slide[:12]} {event.place}"
+        for reader, said in ((event.reader, event.body["class_id"]), (MACHINE, event.body["machine"])):
+            first.setdefault((reader, case), {"reader": reader, "case": case, "answer": said})
+        truth.setdefault(case, {"case": case, "answer": event.body["truth"]})
+    return list(first.values()), list(truth.values())
