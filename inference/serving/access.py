@@ -76,6 +76,12 @@ class Sessions:
         """Log out."""
         self._open.pop(key, None)
 
+    def end_of(self, name: str) -> None:
+        """Log somebody out everywhere, because his account was changed or removed."""
+        with self._lock:
+            for key in [key for key, session in self._open.items() if session.account.name == name]:
+                self._open.pop(key)
+
     def of(self, request: Request) -> Session | None:
         """The session of a request; None when there is none, or it has been idle too long."""
         key = request.cookies.get(COOKIE, "")

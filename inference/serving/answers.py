@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from unmissed.datasets.basis.words import problems
 from unmissed.inference.cytology.review import quality as comparing
 from unmissed.inference.cytology.review.events import NewEvent
-from unmissed.inference.serving.entering import desk_of, entered
+from unmissed.inference.cytology.review.worklist import ListedSlide
+from unmissed.inference.serving.entering import desk_of, entered, readers_of
 
 _READINGS = ("first", "second")
 
@@ -23,7 +24,8 @@ class _Looked(BaseModel):
 def worklist(request: Request) -> Response:
     """All slides with how far they are."""
     session = entered(request)
-    return JSONResponse({"slides": desk_of(request).worklist(session.account.name)})
+    slides = desk_of(request).worklist(session.account.name)
+    return JSONResponse({"slides": slides, "readers": readers_of(request)})
 
 
 def slide(request: Request) -> Response:
@@ -66,6 +68,8 @@ async def record(request: Request) -> Response:
         new = NewEvent.model_validate_json(await request.body())
     except ValidationError as error:
         raise HTTPException(400, f"the decision is invalid: {problems(error, 1)}") from error
+    if new.kind == "assign":
+        await run_in_threadpool(_check_giving, request, listed, round_, new.to)
     outcome = await run_in_threadpool(desk.record, listed, new, round_, session.account.name)
     words = {"seq": outcome.seq, "revision": outcome.revision}
     if not outcome.refused:
@@ -93,9 +97,10 @@ def quality(request: Request) -> Response:
 
 
 def teaching(request: Request) -> Response:
-    """The next case of the person who asks."""
+    """The next case of the person who asks, and the contests that there are."""
     session = entered(request)
-    return JSONResponse(desk_of(request).course.next_for(session.account.name))
+    desk = desk_of(request)
+    return JSONResponse(desk.course.next_for(session.account.name) | {"contests": desk.contests.all()})
 
 
 async def answer(request: Request) -> Response:
@@ -108,6 +113,30 @@ async def answer(request: Request) -> Response:
         raise HTTPException(400, f"the answer is invalid: {problems(error, 1)}") from error
     listed = desk.slide(request.path_params["key"])
     return JSONResponse(await run_in_threadpool(desk.course.answer, listed, new, session.account.name))
+
+
+async def contest(request: Request) -> Response:
+    """The next case of a contest for the person who asks; a POST keeps an answer."""
+    session = entered(request)
+    desk, name = desk_of(request), request.path_params["name"]
+    if request.method == "GET":
+        return JSONResponse(await run_in_threadpool(desk.contests.next_for, name, session.account.name))
+    try:
+        new = NewEvent.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise HTTPException(400, f"the answer is invalid: {problems(error, 1)}") from error
+    listed = desk.slide(request.query_params.get("slide", ""))
+    return JSONResponse(await run_in_threadpool(desk.contests.answer, name, listed, new, session.account.name))
+
+
+def _check_giving(request: Request, listed: ListedSlide, round_: str, to: str) -> None:
+    """A reader takes what is free and gives back what is his; a reviewer gives to everybody who has an account."""
+    account = entered(request).account
+    holder = desk_of(request).store.state(listed.sha256, round_)["holder"]
+    if account.role == "reader" and not {holder, to} <= {"", account.name}:
+        raise HTTPException(403, f"{holder or to} has this slide: a reviewer can give it to somebody else")
+    if to and to not in readers_of(request):
+        raise HTTPException(400, "there is no such reader")
 
 
 def _round(request: Request) -> str:

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.cytology.review.desk import Desk, UnknownSlideError
-from unmissed.inference.serving import answers, pages, pictures
+from unmissed.inference.serving import answers, pages, people, pictures
 from unmissed.inference.serving.access import Guard, Sessions
 from unmissed.inference.serving.accounts import Accounts
 
@@ -34,6 +34,7 @@ def make_app(desk: Desk, sessions: Sessions, accounts: Accounts, hosts: frozense
         Route("/slide/{key}", pages.slide, name="slide"),
         Route("/quality", pages.quality, name="quality"),
         Route("/teaching", pages.teaching, name="teaching"),
+        Route("/people", pages.people, name="people"),
         Route("/login", pages.login, methods=["GET", "POST"], name="login"),
         Route("/logout", pages.logout, methods=["POST"], name="logout"),
         Route("/classes.css", pages.class_colours, name="classes"),
@@ -45,6 +46,8 @@ def make_app(desk: Desk, sessions: Sessions, accounts: Accounts, hosts: frozense
         Route("/api/slide/{key}/looked", answers.looked, methods=["POST"]),
         Route("/api/quality", answers.quality),
         Route("/api/teaching", answers.teaching),
+        Route("/api/contest/{name}", answers.contest, methods=["GET", "POST"]),
+        Route("/api/people", people.people, methods=["GET", "POST"]),
         Route("/api/teaching/{key}", answers.answer, methods=["POST"]),
         Route("/tile/{key}/{sha}/{level:int}/{column:int}/{row:int}.jpg", pictures.tile),
         Route("/crop/{key}/{sha}/{x:int}/{y:int}/{side:int}.jpg", pictures.crop),

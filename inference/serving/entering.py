@@ -30,6 +30,12 @@ def accounts_of(request: Request) -> Accounts:
     return accounts
 
 
+def readers_of(request: Request) -> list[str]:
+    """Names of everybody who may read."""
+    local = sessions_of(request).local
+    return [local.name] if local else [account.name for account in accounts_of(request).all()]
+
+
 def entered(request: Request, *roles: str) -> Session:
     """The session of a request.
 

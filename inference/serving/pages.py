@@ -49,6 +49,11 @@ def teaching(request: Request) -> Response:
     return _page(request, "teaching")
 
 
+def people(request: Request) -> Response:
+    """Who may log in."""
+    return _page(request, "people", "admin")
+
+
 async def login(request: Request) -> Response:
     """The form, and what it sends."""
     sessions = sessions_of(request)

@@ -1,16 +1,21 @@
 """A finished triage run over small drawn slides, as a desk opens it."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import tifffile
 
 from unmissed.datasets.basis.files import sha256_of
 from unmissed.datasets.basis.names import folder_name
-from unmissed.datasets.synthetic.cells.drawn import KINDS, draw_cell
+from unmissed.datasets.slides.opening import open_slide
+from unmissed.datasets.slides.view import LevelView, read_area
+from unmissed.datasets.synthetic.slides.compose import make_slide
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
+from unmissed.datasets.synthetic.slides.fields import FieldLibrary
+from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.results.worklist import WorklistRow, write_worklist
 from unmissed.inference.cytology.results.writing import write_slide_result
 from unmissed.inference.cytology.values import Finding
@@ -21,17 +26,17 @@ FOUND = ("HSIL", "HSIL", "ASC-H", "LSIL", "LSIL", "ASC-US")
 
 
 def draw_slide(path: Path, seed: int) -> list[tuple[float, float]]:
-    """Write a pyramid of JPEG tiles; returns the centres of its first cells."""
-    rng = np.random.default_rng(seed)
-    picture = np.full((HEIGHT, WIDTH, 3), (236, 233, 238), np.uint8)
-    picture = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
-    places = []
-    for number in range(60):
-        x, y = (int(rng.integers(CELL, side - CELL)) for side in (WIDTH, HEIGHT))
-        cell = draw_cell(KINDS[number % len(KINDS)], seed * 100 + number, CELL)
-        picture[y - CELL // 2 : y + CELL // 2, x - CELL // 2 : x + CELL // 2] = cell
-        places.append((float(x), float(y)))
+    """Write a pyramid of JPEG tiles of drawn fields; returns the centres of its first cells, abnormal ones first."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    made = make_slide(path, drawn_fields(), LayoutSpec(WIDTH, HEIGHT), abnormal_fields=2, seed=seed)
+    with open_slide(path) as slide:
+        picture = read_area(LevelView(slide, 0, 1), 0, 0, WIDTH, HEIGHT)
+    inner = [
+        (one.x_px, one.y_px, one.label)
+        for one in made.nuclei
+        if CELL < one.x_px < WIDTH - CELL and CELL < one.y_px < HEIGHT - CELL
+    ]
+    places = [(x, y) for x, y, label in sorted(inner, key=lambda one: (one[2] == "NILM", one))]
     size = {
         "tile": (256, 256),
         "photometric": "rgb",
@@ -44,6 +49,12 @@ def draw_slide(path: Path, seed: int) -> list[tuple[float, float]]:
             half = cv2.resize(picture, (WIDTH // scale, HEIGHT // scale), interpolation=cv2.INTER_AREA)
             tiff.write(half, subfiletype=1, **size)
     return places
+
+
+@cache
+def drawn_fields() -> FieldLibrary:
+    """The fields of all slides."""
+    return draw_fields(normal=4, abnormal=3)
 
 
 def found_at(places: list[tuple[float, float]]) -> tuple[Finding, ...]:

@@ -5,8 +5,8 @@
 
 For each fold of a cross-validation, the fields that its models have never seen are tinted alike and laid on slides;
 no field is on two of them. They are triaged with the models of the fold. On every second slide a reader who knows
-the truth decides what the AI found, in the order of the gallery, and adds abnormal nuclei that it missed: 300
-decisions. They leave the desk by `data from-review` and go into `adapt`. Its model and the old one then judge every
+the truth decides what the AI found, the surest first, adds abnormal nuclei that it missed, and then normal ones: 300
+decisions, as many on each slide. They leave the desk by `data from-review` and go into `adapt`. Its model and the old one then judge every
 labelled nucleus of the other slides, which a second reader marks blind. The interval draws slides.
 """
 
@@ -154,7 +154,8 @@ def _make_slides(given: argparse.Namespace, fold: int, folder: Path) -> list[Pat
             see_through=False,
             source="tinted CRIC",
         )
-        make_slide(path, parts, _SPEC, abnormal_fields=len(fields) - 1, seed=number)
+        if not path.exists():
+            make_slide(path, parts, _SPEC, abnormal_fields=len(fields) - 1, seed=number)
         write_text(path.with_suffix(".filler"), fields[-1].name)
     return made
 
@@ -185,7 +186,7 @@ def _truth(path: Path) -> list[Nucleus]:
 
 
 def _read(desk: Desk, listed: ListedSlide, truth: list[Nucleus], most: int) -> int:
-    """Decide what was found where a labelled nucleus is, then add the abnormal ones that were missed; how many."""
+    """Decide what was found where a labelled nucleus is, then add others, abnormal ones first; how many."""
     places = np.array([(x, y) for x, y, _ in truth])
     found = desk.view(listed, "first")["findings"]
     missed, decided = set(range(len(truth))), 0
@@ -209,9 +210,9 @@ def _read(desk: Desk, listed: ListedSlide, truth: list[Nucleus], most: int) -> i
             record("reject", place=place)
         else:
             record("grade", place=place, class_id=label)
-    for index in sorted(missed):
+    for index in sorted(missed, key=lambda one: (truth[one][2] == "NILM", one)):
         x, y, label = truth[index]
-        if decided < most and label != "NILM":
+        if decided < most:
             record("add", class_id=label, x_px=x, y_px=y, box_px=_BOX_PX)
     return decided
 

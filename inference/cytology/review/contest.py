@@ -88,7 +88,7 @@ class Contests:
             return list(connection.execute(select(CONTESTS.c.name).order_by(CONTESTS.c.name)).scalars())
 
     def next_for(self, name: str, reader: str) -> dict[str, Any]:
-        """The case that a reader has not answered yet, with the seconds that are left; at the end, who has how many right.
+        """The case that a reader has to answer, with the seconds that are left; at the end, who has how many right.
 
         The clock of a case runs from the moment when it is first asked; loading the page again does not stop it.
 

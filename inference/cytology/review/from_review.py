@@ -124,8 +124,7 @@ def _decided(desk: Desk, blind_only: bool) -> dict[ListedSlide, list[Mark]]:
 
 def _undecided(desk: Desk, listed: ListedSlide, marks: list[Mark]) -> np.ndarray | None:
     """Places (N, 2) that the AI found and nobody decided; None where no reading of the slide is signed."""
-    rounds = {row["round"] for row in desk.store.readings() if row["slide"] == listed.sha256 and row["status"] in SIGNED}
-    if not rounds & {"first", "second"}:
+    if not any(desk.store.state(listed.sha256, round_)["status"] in SIGNED for round_ in ("first", "second")):
         return None
     known = {mark["place"] for mark in marks}
     shown = ((place, one) for place, one in desk.shelf.places(listed).items() if one.class_id != "NILM")

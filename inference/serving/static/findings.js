@@ -1,6 +1,7 @@
 // Findings on a canvas of our own over the slide: a grid index finds those in sight, a sprite a class draws them.
 const CELL_PX = 2048; // side of an index cell, level-0 pixels
 const BOX_FROM = 22; // screen pixels from which a finding is drawn as a box and no longer as a dot
+const LARGEST_UM = 26; // of a box: the cell; what the model looked at is larger, and boxes would lie over each other
 
 export class Findings {
   constructor(viewer, colours) {
@@ -77,7 +78,7 @@ export class Findings {
   }
 
   one(pen, one, origin, scale, chosen) {
-    const x = origin.x + one.x * scale, y = origin.y + one.y * scale, side = one.box * scale;
+    const x = origin.x + one.x * scale, y = origin.y + one.y * scale, side = Math.min(one.box, LARGEST_UM / this.viewer.slide.um_per_px) * scale;
     if (side < BOX_FROM && !chosen) { pen.drawImage(this.dot(one), x - 8, y - 8, 16, 16); return; }
     const half = Math.max(side, BOX_FROM) / 2 + 3, arm = Math.min(half * 0.55, 22);
     const corners = new Path2D();

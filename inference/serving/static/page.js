@@ -4,6 +4,7 @@ import { words, help } from "./words.js";
 const keep = (name, value) => { try { localStorage.setItem("unmissed-" + name, value); } catch { /* private mode */ } };
 const content = (name) => document.querySelector(`meta[name="unmissed-${name}"]`)?.content || "";
 export const reader = content("reader");
+export const role = content("role");
 export const csrf = content("page");
 
 export const inChinese = () => document.documentElement.lang.startsWith("zh");
@@ -102,6 +103,9 @@ export const inWords = (body) => {
   return [error.found, error.expected && `${t("expected")} ${error.expected}`, error.fix && `${t("to_do")} ${error.fix}`]
     .filter(Boolean);
 };
+
+/** A name for an event: sent again, it counts once. randomUUID needs https or this machine. */
+export const newId = () => crypto.randomUUID?.() || [...crypto.getRandomValues(new Uint8Array(16))].map((part) => part.toString(16).padStart(2, "0")).join("");
 
 export const chip = (name) => make("span", { class: `class c-${name}` }, name);
 export const percent = (share) => `${Math.round(100 * share)} %`;

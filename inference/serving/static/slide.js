@@ -1,7 +1,8 @@
 // The page of a slide: what the keys do, and what is decided, shown at once and sent behind the reader's back.
-import { ask, chip, close, dialog, inChinese, inWords, isCommand, make, onLanguage, percent, reader, show, showHelp, t } from "./page.js";
+import { ask, chip, close, dialog, inChinese, inWords, isCommand, make, newId, onLanguage, percent, reader, show, showHelp, t } from "./page.js";
 import { Findings } from "./findings.js";
 import { Gallery } from "./gallery.js";
+import { Marks } from "./marks.js";
 import { Overview } from "./overview.js";
 import { Queue } from "./queue.js";
 import { Viewer, ruler } from "./viewer.js";
@@ -35,7 +36,7 @@ async function start(slide) {
   const findings = new Findings(viewer, cached);
   const gallery = new Gallery($("gallery"), $("filter"), cropOf, (one) => choose(one || list()[0]));
   const overview = new Overview($("overview"), viewer, findings, slide, layer, query);
-  const undoable = [];
+  const undoable = [], marks = new Marks(reader), refusedSigns = new Set();
   let state = slide.state, current = null, pointer = null, adding = false, order = [];
 
   const queue = new Queue(`unmissed-queue ${slide.sha256} ${round} ${reader}`, query("events"), {
@@ -44,21 +45,31 @@ async function start(slide) {
       $("saved").textContent = offline === "login" ? t("log_in_again") : offline ? t("waiting", count) : count ? t("sending") : t("saved");
     },
     answered: (event, body) => { state.revision = Math.max(state.revision, body.revision); },
-    refused: async (event, body) => { await reload(); await differ(event, body); },
+    refused: async (event, body) => {
+      if (event.kind === "sign") refusedSigns.add(event.id); // before anything waits: signing goes on to the next slide
+      await reload();
+      await differ(event, body);
+    },
   });
 
   // What is shown: the AI's findings, with what has been decided laid over them.
+  const aiClasses = new Map(slide.findings.map(([x, y, , ai]) => [`${x.toFixed(2)},${y.toFixed(2)}`, ai]));
+  const aiClass = (place) => aiClasses.get(place) || "";
+  const lay = (one) => {
+    const mark = marks.map.get(one.place);
+    return Object.assign(one, { verdict: mark?.verdict || "", class_id: mark?.class_id || one.ai, reader: mark?.reader, note: mark?.note || "" });
+  };
+  const added = (mark) => lay({ place: mark.place, x: mark.x_px, y: mark.y_px, box: mark.box_px, ai: mark.ai_class, probability: mark.ai_probability || 1, own: true });
+  const take = (now) => { state = now; marks.set(now.marks, queue.list, aiClass); };
   const build = () => {
-    const marks = new Map(state.marks.map((mark) => [mark.place, mark]));
     const list = slide.findings.map(([x, y, box, ai, probability, abnormal]) => {
       const place = `${x.toFixed(2)},${y.toFixed(2)}`;
       return { place, x, y, box, ai, class_id: ai, probability, abnormal, verdict: "", note: "" };
     });
     const byPlace = new Map(list.map((one) => [one.place, one]));
-    for (const mark of marks.values()) {
-      const one = byPlace.get(mark.place) || { place: mark.place, x: mark.x_px, y: mark.y_px, box: mark.box_px, ai: mark.ai_class, probability: mark.ai_probability || 1, own: true };
-      if (!byPlace.has(mark.place)) list.push(one);
-      Object.assign(one, { verdict: mark.verdict, class_id: mark.class_id || one.class_id, reader: mark.reader, note: mark.note });
+    for (const mark of marks.map.values()) {
+      if (!byPlace.has(mark.place)) list.push(added(mark));
+      else lay(byPlace.get(mark.place));
     }
     order = Gallery.order(list);
     const before = current?.place;
@@ -73,7 +84,7 @@ async function start(slide) {
 
   const reload = async () => {
     const { status, body } = await ask(query("state"));
-    if (status === 200) { state = body; build(); }
+    if (status === 200) { take(body); build(); }
   };
 
   const choose = (one, move = true) => {
@@ -101,21 +112,18 @@ async function start(slide) {
   };
 
   const send = (kind, more = {}) => {
-    const event = { id: crypto.randomUUID?.() || `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}-${Math.random().toString(36).slice(2)}`, kind, base: state.revision, ...more };
+    const event = { id: newId(), kind, base: state.revision, ...more };
+    marks.apply(event, aiClass);
     queue.push(event);
     return event;
   };
   const decide = (kind, class_id) => {
     if (!current || isSigned()) return current ? null : step(1);
     performance.mark("decide");
-    const one = current, before = { verdict: one.verdict, class_id: one.class_id, reader: one.reader };
+    const one = current;
     const event = send(kind, { place: one.place, ...(class_id && { class_id }) });
-    undoable.push({ id: event.id, place: one.place, before });
-    one.verdict = kind === "reject" ? "rejected" : one.own ? "added" : kind === "confirm" ? "confirmed" : "regraded";
-    if (kind === "confirm" && one.ai) one.class_id = before.verdict === "regraded" ? one.class_id : one.ai;
-    if (class_id) one.class_id = class_id;
-    one.reader = reader;
-    gallery.refresh(one);
+    undoable.push({ id: event.id, place: one.place });
+    gallery.refresh(lay(one));
     counts();
     performance.measure("class", "decide");
     onward();
@@ -139,8 +147,7 @@ async function start(slide) {
       return;
     }
     const one = order.find((each) => each.place === last.place);
-    Object.assign(one, last.before);
-    gallery.refresh(one);
+    gallery.refresh(lay(one));
     counts();
     choose(one);
   };
@@ -150,7 +157,7 @@ async function start(slide) {
     const { x, y } = addedAt;
     const box = OWN_BOX_UM / slide.um_per_px;
     const event = send("add", { class_id, x_px: +x.toFixed(2), y_px: +y.toFixed(2), box_px: +box.toFixed(2) });
-    const one = { place: `own-${event.id}`, x, y, box, ai: "", class_id, probability: 1, verdict: "added", note: "", own: true, reader };
+    const one = added(marks.map.get(`own-${event.id}`));
     undoable.push({ id: event.id, place: one.place, added: true });
     order = Gallery.order([...order, one]);
     findings.set(order);
@@ -180,7 +187,7 @@ async function start(slide) {
       make("p", { class: "row" }, make("button", { type: "button", onclick: () => close() }, t("cancel")), make("button", { type: "button", class: "main", onclick: () => close("keep") }, t("keep"))));
     if (what !== "keep") return;
     send("note", { note: text.value.trim(), ...(current?.verdict && { place: current.place }) });
-    if (current?.verdict) current.note = text.value.trim();
+    if (current) lay(current);
     drawCurrent();
   };
 
@@ -200,13 +207,13 @@ async function start(slide) {
       if (/^Digit\d$/.test(event.code)) { grade = [...GRADES, "UNSAT"][(+event.code.slice(5) + 9) % 10]; fill(); }
       else if (event.code === "Enter") { event.preventDefault(); close("sign"); }
     };
-    dialog.addEventListener("keydown", pick);
+    document.addEventListener("keydown", pick); // not the dialog: a button that had the focus is made anew
     const what = await show(make("h2", {}, t("sign_title", slide.slide)), choices,
       undecided ? make("p", { class: "alarm" }, t("sign_open", undecided, order.length)) : null,
       make("p", {}, t("sign_looked", percent(overview.share))), make("p", { class: "soft" }, t("sign_hint")),
       make("p", { class: "row" }, make("button", { type: "button", onclick: () => close() }, t("cancel")),
         make("button", { type: "button", class: "main", id: "signs", onclick: () => close("sign") }, t("sign"), make("kbd", {}, "Enter"))));
-    dialog.removeEventListener("keydown", pick);
+    document.removeEventListener("keydown", pick);
     if (what !== "sign") return;
     overview.save();
     const event = send("sign", { class_id: grade, undecided, looked_at: +overview.share.toFixed(4) });
@@ -216,11 +223,9 @@ async function start(slide) {
       if (!refusedSigns.has(event.id)) location.href = slide.next ? `/slide/${slide.next}${round === "second" ? "?round=second" : ""}` : "/";
     }, 40);
   };
-  const refusedSigns = new Set();
 
   // Somebody else decided first: nothing is overwritten, the difference is shown, and the reader decides again.
   const differ = async (event, body) => {
-    if (event.kind === "sign") refusedSigns.add(event.id);
     if (!body.refused) { message(...inWords(body)); await reload(); return; }
     if (body.refused === "blind" || body.refused === "unknown") { message(t(`refused_${body.refused}`)); return; }
     if (dialog.open) close();
@@ -260,7 +265,7 @@ async function start(slide) {
   }, make("kbd", {}, one[0]), ["←", "→"].includes(one[0]) ? "" : make("span", {}, t(one[1])))));
   const draw = () => {
     $("grade").replaceChildren(...(slide.grade ? [make("span", { class: "soft" }, "AI "), chip(slide.grade)] : []));
-    $("about").textContent = [t("position", slide.place, slide.total), round === "second" ? t("blind") : t(slide.disposition)].join(" · ");
+    $("about").textContent = [t("position", slide.place, slide.total), round === "second" ? t("blind") : t(slide.disposition), ...(state.holder && state.holder !== reader ? [t("has_it", state.holder)] : [])].join(" · ");
     const signs = state.said.filter((one) => one.kind === "sign");
     message(...slide.notes.slice(0, 2), ...(isSigned() && signs.length ? [state.status === "signed"
       ? t("is_signed", signs.at(-1).class_id, signs.at(-1).reader) : t("is_differing", signs.map((one) => `${one.class_id} (${one.reader})`).join(", "))] : []));
@@ -296,16 +301,15 @@ async function start(slide) {
   viewer.osd.addHandler("update-viewport", measure);
 
   await viewer.ready;
-  onLanguage(() => { if (slide) build(); });
-  queue.send();
-  queue.changed(queue.list.length, "");
-  for (const event of queue.list) { const one = order.find((each) => each.place === event.place); if (one && event.kind !== "undo") one.verdict ||= "confirmed"; }
+  take(state);
+  onLanguage(() => { build(); queue.changed(queue.list.length, queue.offline); });
+  if (queue.list.length) queue.send().then(reload);
   if (list().length && !isSigned()) choose(list().find((one) => !one.verdict) || list()[0]);
   measure();
   setInterval(async () => {
     if (queue.list.length || document.hidden || dialog.open) return;
     const { status, body } = await ask(`${query("state")}&since=${state.revision}`).catch(() => ({}));
-    if (status === 200 && body.marks && !queue.list.length && body.revision > state.revision) { state = body; build(); }
+    if (status === 200 && body.marks && !queue.list.length && body.revision > state.revision) { take(body); build(); }
   }, POLL_MS);
   if (slide.next) setTimeout(() => ask(`/api/slide/${slide.next}/check`).catch(() => {}), 1500);
 }

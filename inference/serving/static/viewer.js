@@ -1,6 +1,7 @@
 // The slide itself: OpenSeadragon over the tiles of the original file, jumps, prefetch, scale bar, heat map, focus aid.
 const JUDGE_UM = 0.3; // micrometres a screen pixel when a finding is jumped to: the detail of a nucleus shows
 const COARSE_UM = 0.7; // a reader who is closer than this keeps his own magnification
+const HEAT = 0.6; // opacity of the heat map
 const AHEAD = 240; // tiles that are kept decoded ahead
 
 export class Viewer {
@@ -9,6 +10,10 @@ export class Viewer {
     this.base = `/tile/${key}/${slide.sha256.slice(0, 16)}`;
     this.levels = slide.pyramid.sizes.length;
     this.ahead = new Map();
+    // OpenSeadragon adds a style sheet of its own unless it finds this; ours is in desk.css, and the policy allows no other.
+    const mark = document.createElementNS("urn:none", "style");
+    mark.setAttribute("data-openseadragon-mobile-css", "");
+    document.head.append(mark);
     const drawer = new URLSearchParams(location.search).get("drawer") || "auto";
     this.osd = new OpenSeadragon.Viewer({
       element, drawer, showNavigationControl: false, showNavigator: false, animationTime: 0.3, springStiffness: 9, blendTime: 0,
@@ -96,11 +101,14 @@ export class Viewer {
 
   /** Show or hide the heat map over the slide. */
   heat(address, on) {
-    if (this.layer) { this.layer.setOpacity(on ? 0.6 : 0); return; }
-    if (!on) return;
+    this.heated = on;
+    if (this.layer) this.layer.setOpacity(on ? HEAT : 0);
+    if (this.layer || this.asked || !on) return;
+    this.asked = true;
     this.osd.addTiledImage({
-      tileSource: { type: "image", url: address, buildPyramid: false }, x: 0, y: 0, width: 1, opacity: 0.6,
-      success: ({ item }) => { this.layer = item; this.osd.forceRedraw(); },
+      tileSource: { type: "image", url: address, buildPyramid: false }, x: 0, y: 0, width: 1, opacity: HEAT,
+      success: ({ item }) => { this.layer = item; item.setOpacity(this.heated ? HEAT : 0); this.osd.forceRedraw(); },
+      error: () => { this.asked = false; },
     });
   }
 }

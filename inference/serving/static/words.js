@@ -54,16 +54,20 @@ export const words = {
   score_line: ["{0} of {1} right · {2} left", "{1} 题中答对 {0} 题 · 剩余 {2} 题"], no_case: ["Nothing is left for today. Cases come from signed readings; what was missed comes back sooner.", "今日已无题目。题目来自已签发的阅片；答错者会更早重现。"],
   do_open: ["Open the chosen slide", "打开所选玻片"], do_move: ["Move", "移动"], do_find: ["Find", "查找"],
   zoom: ["Zoom in, zoom out, whole slide", "放大、缩小、全片"],
-  minutes: ["looking", "查看"],
+  holder: ["Who has it", "持片者"], nobody: ["nobody", "无人"], holder_help: ["Take it or give it back", "领取或归还"], has_it: ["{0} has it", "由 {0} 持片"], mine: ["Mine", "我的"], give_title: ["Who reads {0}?", "由谁阅 {0}？"],
+  people: ["People", "人员"], people_new: ["Make or change an account", "新建或更改账号"], people_help: ["A password has at least 10 characters. Whose account is changed logs in again. What people decided stays when an account is removed.", "密码至少 10 个字符。账号更改后须重新登录。删除账号后，其判定仍保留。"],
+  role: ["Role", "角色"], role_reader: ["Reader", "阅片者"], role_reviewer: ["Reviewer", "复核者"], role_admin: ["Administrator", "管理员"], remove: ["Remove", "删除"],
+  contest: ["Contest: {0}", "竞赛：{0}"], contest_line: ["Case {0} of {1}", "第 {0} 题，共 {1} 题"], contest_help: ["Contest {0}: everybody answers the same cases; the truth comes at the end. Press the key of the class.", "竞赛 {0}：所有人回答相同题目，结束后公布答案。请按分级对应的键。"],
+  contest_end: ["You have come to the end. Right so far:", "已完成。目前答对："], right_of: ["{0} of {1}", "{1} 题中 {0} 题"], seconds_left: ["{0} s", "{0} 秒"],
 };
 
 export const help = {
-  worklist: [[["↑", "↓"], "do_move"], [["Enter"], "do_open"], [["/"], "do_find"], [["?"], "help"]],
+  worklist: [[["↑", "↓"], "do_move"], [["Enter"], "do_open"], [["T"], "holder_help"], [["/"], "do_find"], [["?"], "help"]],
   slide: [
     [["→", "←"], "next"], [["Space"], "confirm"], [["X"], "reject"], [["1", "…", "9"], "regrade"], [["A"], "add"], [["N"], "note"],
     [["U"], "undo"], [["H"], "hide"], [["M"], "heat"], [["G"], "balance"], [["F"], "sharp"], [["+", "−", "W"], "zoom"], [["S", "Enter"], "sign"],
     [["Esc"], "back"], [["?"], "help"],
   ],
   teaching: [[["1", "…", "9"], "regrade"], [["Space", "→"], "next"], [["?"], "help"]],
-  quality: [[["?"], "help"]],
+  quality: [[["?"], "help"]], people: [[["?"], "help"]],
 };

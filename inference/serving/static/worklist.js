@@ -1,5 +1,5 @@
 // The worklist: 2,000 slides are filtered and sorted as data; only the rows that are scrolled to are made.
-import { ask, chip, dialog, inWords, isCommand, make, onLanguage, showHelp, t } from "./page.js";
+import { ask, chip, close, dialog, inWords, isCommand, make, newId, onLanguage, reader, role, show, showHelp, t } from "./page.js";
 
 const CHUNK = 60;
 const body = document.querySelector("#slides tbody");
@@ -8,17 +8,19 @@ const search = document.getElementById("search");
 const kept = (() => { try { return JSON.parse(sessionStorage.getItem("unmissed-list")) || {}; } catch { return {}; } })();
 const view = { state: kept.state || "all", disposition: kept.disposition || "", sort: kept.sort || "", down: kept.down || false };
 search.value = kept.search || "";
-let slides = [], shown = [], made = 0, chosen = 0;
+let slides = [], readers = [], shown = [], made = 0, chosen = 0;
 
 const STATES = {
   all: () => true,
   to_read: (one) => !one.error && (one.status === "" || one.status === "open"),
+  left: (one) => STATES.to_read(one) || ["yours", "waits"].includes(one.second),
+  mine: (one) => one.holder === reader && STATES.left(one),
   open: (one) => one.status === "open",
   signed_off: (one) => one.status === "signed",
   differing: (one) => one.status === "differing",
   yours: (one) => one.second === "yours",
 };
-const COLUMNS = ["rank", "slide", "disposition", "score", "grade", "findings", "adequacy", "status", "signed", "reader", "second"];
+const COLUMNS = ["rank", "slide", "disposition", "score", "grade", "findings", "adequacy", "status", "holder", "signed", "reader", "second"];
 
 const stateName = (one) => one.status === "" ? "to_read" : one.status === "signed" ? "signed_off" : one.status;
 
@@ -42,6 +44,7 @@ const row = (one, index) => {
     make("td", { class: "number" }, one.findings),
     make("td", {}, one.adequacy ? t(one.adequacy) : "–"),
     make("td", { class: `state ${one.status || "new"}` }, one.error ? "–" : t(stateName(one))),
+    make("td", {}, one.error ? "–" : make("button", { type: "button", class: "holder", tabindex: -1, title: `${t("holder_help")} (T)`, onclick: (event) => { event.stopPropagation(); choose(index); give(one); } }, one.holder || t("nobody"))),
     make("td", {}, one.signed ? chip(one.signed) : "–"),
     make("td", {}, one.reader || "–"),
     make("td", {}, one.second ? t(one.second) : "–"));
@@ -50,6 +53,22 @@ const row = (one, index) => {
 
 const address = (one) => `/slide/${one.key}${view.state === "yours" ? "?round=second" : ""}`;
 const go = (one) => { if (!one.error) location.href = address(one); };
+
+/** Take a slide, give it back, or, as a reviewer, give it to somebody else. */
+const give = async (one) => {
+  let to = one.holder === reader ? "" : reader;
+  if (role !== "reader" && readers.length > 1) {
+    const name = await show(make("h2", {}, t("give_title", one.slide)), make("div", { class: "chips" },
+      ...["", ...readers].map((each) => make("button", { type: "button", "aria-pressed": String(each === one.holder), onclick: () => close(`to ${each}`) }, each || t("nobody")))));
+    if (!name.startsWith("to ")) return;
+    to = name.slice(3);
+  }
+  const round = STATES.to_read(one) ? "first" : "second";
+  const { status, body } = await ask(`/api/slide/${one.key}/events?round=${round}`, { id: newId(), kind: "assign", to }).catch(() => ({ status: 0, body: {} }));
+  if (status !== 200) { await show(...inWords(body).map((line) => make("p", {}, line))); return; }
+  one.holder = to;
+  draw();
+};
 
 const fill = () => {
   if (made >= shown.length) return;
@@ -69,7 +88,7 @@ const draw = () => {
   while (made < Math.min(shown.length, Math.max(CHUNK, chosen + 20))) fill();
   document.getElementById("none").hidden = shown.length > 0;
   document.getElementById("count").textContent = t("count", shown.length, slides.length, slides.filter(STATES.to_read).length);
-  chips("states", Object.keys(STATES).map((name) => [name, t(name), slides.filter(STATES[name]).length]), "state");
+  chips("states", Object.keys(STATES).filter((name) => name !== "left").map((name) => [name, t(name), slides.filter(STATES[name]).length]), "state");
   const names = [...new Set(slides.map((one) => one.disposition))];
   chips("dispositions", names.length > 1 ? names.map((name) => [name, t(name), slides.filter((one) => one.disposition === name).length]) : [], "disposition");
   document.getElementById("columns").replaceChildren(...COLUMNS.map((name) => make("th",
@@ -107,12 +126,14 @@ document.addEventListener("keydown", (event) => {
   if (!isCommand(event) && !(event.repeat && event.code.startsWith("Arrow") && !dialog.open)) return;
   if (event.code === "ArrowDown" || event.code === "ArrowUp") { choose(chosen + (event.code === "ArrowDown" ? 1 : -1)); event.preventDefault(); }
   else if (event.code === "Enter" && !event.target.closest("button, a")) { if (shown[chosen]) go(shown[chosen]); }
+  else if (event.key.toLowerCase() === "t") { if (shown[chosen] && !shown[chosen].error) give(shown[chosen]); }
   else if (event.key === "/") { search.focus(); event.preventDefault(); }
   else if (event.key === "?") showHelp();
 });
 
 const { status, body: answer } = await ask("/api/worklist");
 if (status === 200) {
+  readers = answer.readers;
   slides = answer.slides.map((one, order) => ({ ...one, order }));
   onLanguage(draw);
   const next = shown.findIndex(STATES.to_read);
