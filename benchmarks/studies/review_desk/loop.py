@@ -1,10 +1,11 @@
 """The loop from the desk to a better model: slides of another stain, 300 decisions, `adapt`, slides never seen.
 
+    python -m unmissed.benchmarks.studies.review_desk.loop                      # drawn fields, the shipped models
     python -m unmissed.benchmarks.studies.review_desk.loop --fields $UNMISSED_DATA/cric --finder runs/nucleus-finder-cv \
         --coarse-finder runs/nucleus-finder-coarse-cv --judge runs/cell-bethesda-cv
 
-For each fold of a cross-validation, the fields that its models have never seen are tinted alike and laid on slides;
-no field is on two of them. They are triaged with the models of the fold. On every second slide a reader who knows
+Fields that the models have never seen (drawn ones, or those of each fold of a cross-validation) are tinted alike and
+laid on slides; no field is on two of them. They are triaged. On every second slide a reader who knows
 the truth decides what the AI found, the surest first, adds abnormal nuclei that it missed, and then normal ones: 300
 decisions, as many on each slide. They leave the desk by `data from-review` and go into `adapt`. Its model and the old one then judge every
 labelled nucleus of the other slides, which a second reader marks blind. The interval draws slides.
@@ -26,12 +27,14 @@ from unmissed.benchmarks.studies.simulated_slides import preset_of_fold, tested_
 from unmissed.datasets.basis.errors import ModelError, run_main
 from unmissed.datasets.basis.files import make_folder, write_text
 from unmissed.datasets.synthetic.slides.compose import make_slide
+from unmissed.datasets.synthetic.slides.drawn_fields import draw_fields
 from unmissed.datasets.synthetic.slides.fields import CellField, FieldLibrary, read_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.review.desk import Desk
 from unmissed.inference.cytology.review.events import NewEvent
 from unmissed.inference.cytology.review.from_review import export
 from unmissed.inference.cytology.review.worklist import ListedSlide
+from unmissed.inference.cytology.screening.settings import load_preset
 from unmissed.training.adapting.adapt import adapt, classifier
 from unmissed.training.adapting.fitting import probabilities
 from unmissed.training.adapting.graph import ClassifierGraph
@@ -47,21 +50,22 @@ _SLIDES, _ABNORMAL = 24, 2  # slides a fold, fields with abnormal nuclei on each
 _SPEC = LayoutSpec(3840, 2880)
 _REACH_PX = 40.0  # 10 um: a finding and a labelled nucleus that are the same cell
 _BOX_PX = 100.0
+_JUDGE = "cell-bethesda"
 Nucleus = tuple[float, float, str]
 
 
 def main() -> None:
     """Run the folds, print a table, and write ``loop.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fields", type=Path, required=True, help="folder of the labelled fields (CRIC)")
+    parser.add_argument("--fields", type=Path, help="folder of the labelled fields (CRIC); default: drawn ones")
     for name in ("finder", "coarse-finder", "judge"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help="run with fold-K/export")
+        parser.add_argument(f"--{name}", type=Path, help="run with fold-K/export, for --fields")
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--decisions", type=int, default=300)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/review-loop"))
     given = parser.parse_args()
     print("| fold | decisions | abnormal AUC before | after | held out |\n|---|---|---|---|---|")
-    parts = [_fold(given, fold) for fold in given.folds]
+    parts = [_fold(given, fold) for fold in (given.folds if given.fields else [0])]
     gain = pooled(parts)
     print(f"\ngain {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}), {gain.n} held-out slides")
     write_text(given.output / "loop.json", json.dumps(gain.to_json()))
@@ -112,7 +116,7 @@ def _fold(given: argparse.Namespace, fold: int) -> Part:
             desk.record(one, event, "second", "ben")
     export(desk, folder / "held", blind_only=True)
     desk.close()
-    old = classifier(str(given.judge / f"fold-{fold}" / "export"))
+    old = classifier(str(given.judge / f"fold-{fold}" / "export") if given.fields else _JUDGE)
     try:
         new = adapt(old, read_laboratory(old.card, "csv", root=folder / "decided"), folder / "adapted", int8=False)
         path = new.path.with_name(new.card.files["fp32"].file)
@@ -132,7 +136,10 @@ def _fold(given: argparse.Namespace, fold: int) -> Part:
 
 
 def _make_slides(given: argparse.Namespace, fold: int, folder: Path) -> list[Path]:
-    library = read_fields(given.fields, 0.25, tested_fields(given.finder, fold))
+    if given.fields:
+        library = read_fields(given.fields, 0.25, tested_fields(given.finder, fold))
+    else:
+        library = draw_fields(normal=2, abnormal=_SLIDES * _ABNORMAL)
 
     def tinted(field: CellField) -> CellField:
         return replace(field, decode=lambda: stained(field.decode(), library.glass))
@@ -151,8 +158,8 @@ def _make_slides(given: argparse.Namespace, fold: int, folder: Path) -> list[Pat
             [tinted(field) for field in fields],
             um_per_px=library.um_per_px,
             glass=library.glass,
-            see_through=False,
-            source="tinted CRIC",
+            see_through=library.see_through,
+            source=f"{library.source}, tinted",
         )
         if not path.exists():
             make_slide(path, parts, _SPEC, abnormal_fields=len(fields) - 1, seed=number)
@@ -161,7 +168,9 @@ def _make_slides(given: argparse.Namespace, fold: int, folder: Path) -> list[Pat
 
 
 def _triage(given: argparse.Namespace, fold: int, folder: Path, slides: list[Path]) -> None:
-    preset = preset_of_fold("default", fold, given.finder, given.coarse_finder, given.judge, "slide-score")
+    preset = load_preset("default")
+    if given.fields:
+        preset = preset_of_fold("default", fold, given.finder, given.coarse_finder, given.judge, "slide-score")
     write_text(folder / "preset.yaml", yaml.safe_dump(preset.model_dump(mode="json")))
     command = [sys.executable, "-m", "unmissed.cli.app", "triage", *map(str, slides), "-o", str(folder / "triage")]
     done = subprocess.run(  # noqa: S603

@@ -58,7 +58,7 @@ class Contests:
             )
         if name in self.all():
             raise ConfigError(f"there is a contest {name!r} already", fix="choose another name")
-        marks = list(self._course.cases().values())
+        marks = self._course.cases()
         if len(marks) < _LEAST_CASES:
             raise ConfigError(
                 f"{len(marks)} places have a class that is signed off",
@@ -147,7 +147,7 @@ class Contests:
         return json.loads(row.cases), int(row.seconds)
 
     def _answers(self, name: str) -> list[Event]:
-        return [event for event in self._store.events("answer") if event.body.get("contest") == name]
+        return [event for event in self._store.answers("contest") if event.body["contest"] == name]
 
     def _table(self, name: str, total: int) -> dict[str, int]:
         """Who has come to the end, and how many are right; the machine with them."""

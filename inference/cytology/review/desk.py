@@ -52,7 +52,7 @@ class Desk:
         self.database = Database(database or run / FOLDER)
         self.store = DecisionStore(self.database)
         self.shelf = Shelf(self.database, slides)
-        self.course = Course(self.store, self.listed)
+        self.course = Course(self.database, self.store, self.listed)
         self.contests = Contests(self.database, self.store, self.course)
         self._second_share = second_share
         self._cache = TileCache(_CACHE_BYTES)

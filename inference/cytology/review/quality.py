@@ -36,49 +36,45 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 
 def compare(desk: "Desk") -> dict[str, Any]:
-    """Disagreements, newest first, with both crops; agreement by month and by reader; how far second readings are.
+    """Disagreements with both crops, slides furthest apart first, findings newest first; agreement by month and by reader; how far second readings are.
 
     Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose grades differ.
     """
     by_hash = {listed.sha256: listed for listed in desk.listed.values() if listed.sha256}
     first = {row["slide"]: row for row in desk.store.readings("first") if row["status"] in SIGNED}
     second = {row["slide"]: row for row in desk.store.readings("second") if row["status"] in SIGNED}
-    marks = [mark for mark in desk.store.marks() if mark["slide"] in by_hash]
-    worst = _worst(marks)
-    findings = [_finding(mark, by_hash) for mark in marks if mark["round"] == "first" and truth_of(mark) != _ai(mark)]
+    findings = [
+        _finding(mark, by_hash)
+        for mark in desk.store.contradictions(_MOST_LISTED)
+        if mark["slide"] in by_hash and truth_of(mark) != (mark["ai_class"] or NORMAL)
+    ]
     slides = []
     for sha, row in first.items():
-        if sha not in by_hash:
-            continue
-        readers = [
-            ("AI", row["ai_grade"], worst.get((sha, "ai"))),
-            (row["reader"], row["grade"], worst.get((sha, "first"))),
-        ]
+        said = [("ai", "AI", row["ai_grade"]), ("first", row["reader"], row["grade"])]
         if sha in second:
-            other = second[sha]
-            readers.append((other["reader"], other["grade"], worst.get((sha, "second"))))
-        if len({grade for _, grade, _ in readers}) > 1:
-            slides.append(
-                {
-                    "key": by_hash[sha].key,
-                    "slide": by_hash[sha].slide,
-                    "sha256": sha,
-                    "at": row["signed_at"],
-                    "apart": max(_RANK.get(g, 0) for _, g, _ in readers) - min(_RANK.get(g, 0) for _, g, _ in readers),
-                    "readers": [{"who": who, "grade": grade, "crop": crop} for who, grade, crop in readers],
-                }
-            )
+            said.append(("second", second[sha]["reader"], second[sha]["grade"]))
+        ranks = [_RANK.get(grade, 0) for _, _, grade in said]
+        if sha in by_hash and len({grade for _, _, grade in said}) > 1:
+            slides.append((max(ranks) - min(ranks), by_hash[sha], said))
+    slides = sorted(slides, key=lambda one: (-one[0], one[1].slide))[:_MOST_LISTED]
+    worst = _worst(desk.store.marks([listed.sha256 for _, listed, _ in slides]))
     drawn = [listed for listed in by_hash.values() if desk.is_for_second(listed)]
     return {
-        "slides": sorted(slides, key=lambda one: (-one["apart"], one["slide"]))[:_MOST_LISTED],
-        "findings": findings[::-1][:_MOST_LISTED],
+        "slides": [
+            {
+                "key": listed.key,
+                "slide": listed.slide,
+                "sha256": listed.sha256,
+                "readers": [
+                    {"who": who, "grade": grade, "crop": worst.get((listed.sha256, side))} for side, who, grade in said
+                ],
+            }
+            for _, listed, said in slides
+        ],
+        "findings": findings,
         "agreement": [*_over_time(first, second), *_by_reader(first)],
         "second": {"drawn": len(drawn), "done": sum(listed.sha256 in second for listed in drawn)},
     }
-
-
-def _ai(mark: Mapping[str, Any]) -> str:
-    return str(mark["ai_class"]) or NORMAL
 
 
 def _finding(mark: Mapping[str, Any], by_hash: Mapping[str, Any]) -> dict[str, Any]:

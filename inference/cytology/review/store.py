@@ -1,7 +1,7 @@
 """Events are added one by one, never changed; what holds of a slide now is kept beside them in the same transaction."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,17 +162,27 @@ class DecisionStore:
                 connection.execute(update(LOOKED).where(mine).values(cells=joined))
         return joined
 
-    def events(self, *kinds: str) -> Iterator[Event]:
-        """The whole audit trail in order, or its events of some kinds."""
-        query = select(EVENTS).order_by(EVENTS.c.seq)
+    def answers(self, round_: str, reader: str | None = None) -> list[Event]:
+        """Answers of teaching or of contests in order: all, or those of one reader."""
+        mine = (EVENTS.c.kind == "answer") & (EVENTS.c.round == round_)
+        if reader is not None:
+            mine &= EVENTS.c.reader == reader
         with self._database.reading() as connection:
-            for row in connection.execute(query.where(EVENTS.c.kind.in_(kinds)) if kinds else query):
-                yield event_of(row)
+            return [event_of(row) for row in connection.execute(select(EVENTS).where(mine).order_by(EVENTS.c.seq))]
 
-    def marks(self) -> list[dict[str, Any]]:
-        """What holds of every place of every slide now."""
+    def marks(self, slides: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """What holds of every place now, of every slide or of some."""
+        query = select(MARKS).order_by(MARKS.c.seq)
         with self._database.reading() as connection:
-            return [_plain(row) for row in connection.execute(select(MARKS).order_by(MARKS.c.seq))]
+            rows = connection.execute(query if slides is None else query.where(MARKS.c.slide.in_(slides)))
+            return [_plain(row) for row in rows]
+
+    def contradictions(self, most: int) -> list[dict[str, Any]]:
+        """Places of first readings that a reader sees otherwise than the AI, the newest first."""
+        differs = (MARKS.c.verdict == "rejected") | (MARKS.c.class_id != MARKS.c.ai_class)
+        query = select(MARKS).where((MARKS.c.round == "first") & differs).order_by(MARKS.c.seq.desc()).limit(most)
+        with self._database.reading() as connection:
+            return [_plain(row) for row in connection.execute(query)]
 
     def verify(self) -> int:
         """Check the whole chain of hashes; returns the number of events.
@@ -183,7 +193,7 @@ class DecisionStore:
         previous, count = GENESIS, 0
         with self._database.reading() as connection:
             head = connection.execute(select(DESK)).one()
-            for row in connection.execute(select(EVENTS).order_by(EVENTS.c.seq)):
+            for row in connection.execution_options(yield_per=1000).execute(select(EVENTS).order_by(EVENTS.c.seq)):
                 count += 1
                 sound = row.seq == count and row.previous == previous and event_of(row).digest(previous) == row.hash
                 if not sound:

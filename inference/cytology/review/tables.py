@@ -44,7 +44,8 @@ EVENTS = Table(
     Column("hash", String(64), nullable=False),
     Index("event_by_place", "slide", "round", "place", "seq"),
     Index("event_by_reading", "slide", "round", "seq"),
-    Index("event_by_reader", "reader", "round", "slide"),
+    Index("event_by_reader", "reader", "round", "slide", "kind"),
+    Index("event_by_kind", "kind", "round", "seq"),
 )
 """The audit trail: rows are added and never changed; each holds the hash of the one before it."""
 
@@ -65,7 +66,7 @@ MARKS = Table(
     Column("y_px", Float, nullable=False),
     Column("box_px", Float, nullable=False),
     Column("note", Text, nullable=False),
-    Index("mark_by_verdict", "verdict", "seq"),
+    Index("mark_by_round", "round", "seq"),
 )
 """What holds of every place now; made from the events, in the same transaction."""
 

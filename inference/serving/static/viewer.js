@@ -14,9 +14,9 @@ export class Viewer {
     const mark = document.createElementNS("urn:none", "style");
     mark.setAttribute("data-openseadragon-mobile-css", "");
     document.head.append(mark);
-    const drawer = new URLSearchParams(location.search).get("drawer") || "auto";
+    // The canvas drawer: where the graphics card is not used, WebGL is emulated and takes seconds a view.
     this.osd = new OpenSeadragon.Viewer({
-      element, drawer, showNavigationControl: false, showNavigator: false, animationTime: 0.3, springStiffness: 9, blendTime: 0,
+      element, drawer: "canvas", showNavigationControl: false, showNavigator: false, animationTime: 0.3, springStiffness: 9, blendTime: 0,
       maxZoomPixelRatio: 4, minZoomImageRatio: 0.7, visibilityRatio: 0.4, imageLoaderLimit: 8, timeout: 60000,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true }, gestureSettingsTouch: { clickToZoom: false },
       gestureSettingsPen: { clickToZoom: false }, zoomPerScroll: 1.3,

@@ -38,7 +38,9 @@ def desk_of(run, folder, accounts=()):
 
 
 def opened(browser, language="en-GB", **context):
-    page = browser.new_context(**({"viewport": {"width": 1366, "height": 768}, "locale": language} | context)).new_page()
+    page = browser.new_context(
+        **({"viewport": {"width": 1366, "height": 768}, "locale": language} | context)
+    ).new_page()
     page.set_default_timeout(WAIT_MS)
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))

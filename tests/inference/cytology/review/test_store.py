@@ -1,16 +1,16 @@
 """Decisions are kept once, in order, for good; two people never overwrite each other; a killed desk loses nothing."""
 
-import os
 import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
 
 pytest.importorskip("sqlalchemy")
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from unmissed.datasets.basis.errors import ConfigError, OutputError
 from unmissed.inference.cytology.review.database import Database, DeskError
@@ -31,23 +31,11 @@ def reads(reader="ana", round_="first", slide=SHA):
     return Subject(slide=slide, name="A-1", round=round_, reader=reader, ai_visible=round_ == "first", ai_grade="HSIL")
 
 
-@pytest.fixture
-def database(tmp_path):
-    opened = Database(_address() or tmp_path / "desk")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    opened = Database(tmp_path / "desk" if request.param == "sqlite" else request.getfixturevalue("schema"))
     yield opened
     opened.close()
-
-
-def _address():
-    """A PostgreSQL of the caller's, emptied; None for SQLite."""
-    address = os.environ.get("UNMISSED_TEST_DATABASE")
-    if address:
-        engine = create_engine(address)
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
-    return address
 
 
 @pytest.fixture
@@ -112,7 +100,8 @@ def test_the_blind_second_reader_is_another_person(store):
     store.record(made("confirm"), reads("ana"), SNAPSHOT)
     assert store.record(made("sign", place="", class_id="NILM"), reads("ana", "second")).refused == "blind"
     assert store.record(made("sign", place="", class_id="NILM"), reads("ben", "second")).refused == ""
-    assert not [event for event in store.events("sign") if event.ai_visible]
+    with store._database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM event WHERE kind = 'sign' AND ai_visible")).scalar() == 0
 
 
 def test_the_trail_only_grows_and_a_change_behind_its_back_is_found(store, database):
@@ -151,6 +140,83 @@ def test_a_database_that_cannot_be_used_is_a_clear_error(tmp_path):
         Database(tmp_path)
     with pytest.raises(ConfigError, match="mysql"):
         Database("mysql://host/name")
+
+
+def test_an_older_database_is_brought_up_to_date_or_left_as_it_was(tmp_path, monkeypatch):
+    from unmissed.inference.cytology.review import database as opening
+    from unmissed.inference.cytology.review import tables
+
+    Database(tmp_path).close()
+    steps = (*tables.MIGRATIONS, lambda connection: connection.execute(text("ALTER TABLE file ADD COLUMN colour TEXT")))
+    for module in (opening, tables):
+        monkeypatch.setattr(module, "VERSION", 2)
+    monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, lambda connection: connection.execute(text("odd"))))
+    with pytest.raises(DeskError):
+        Database(tmp_path)
+    monkeypatch.setattr(tables, "MIGRATIONS", steps)
+    opened = Database(tmp_path)
+    with opened.reading() as connection:
+        assert tables.version_in(connection) == 2
+        connection.execute(text("SELECT colour FROM file"))
+    opened.close()
+
+
+def test_many_at_once_leave_one_chain(store):
+    def work(reader):
+        for number in range(8):
+            store.record(made("confirm", f"{number}.00,1.00", base=10**6), reads(reader), SNAPSHOT)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, ("ana", "ben", "eve", "rita")))
+    assert store.verify() == 32
+
+
+def test_who_begins_has_a_slide_until_it_is_given_to_another(store):
+    assert store.record(made("assign", "", to="ben"), reads("rita")).refused == ""
+    state = store.state(SHA, "first")
+    assert (state["holder"], state["status"]) == ("ben", "open") and store.readings("first")[0]["status"] == ""
+    store.record(made("confirm"), reads("ana"), SNAPSHOT)
+    assert store.state(SHA, "first")["holder"] == "ben" and store.readings("first")[0]["status"] == "open"
+    store.record(made("assign", "", to=""), reads("ben"))
+    store.record(made("reject", base=10**6), reads("eve"), SNAPSHOT)
+    assert store.state(SHA, "first")["holder"] == "eve"
+    # Giving a slide away is no reading of it.
+    assert store.slides_read("rita", "first") == set()
+    assert store.record(made("sign", "", class_id="NILM"), reads("rita", "second")).refused == ""
+
+
+def test_a_locked_and_a_full_database_are_clear_errors_and_nothing_is_half_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("unmissed.inference.cytology.review.database._BUSY_S", 0.1)
+    opened = Database(tmp_path)
+    store = DecisionStore(opened)
+    store.record(made("confirm"), reads(), SNAPSHOT)
+    with sqlite3.connect(opened.path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DeskError, match="locked"):
+            store.record(made("reject"), reads(), SNAPSHOT)
+        other.execute("ROLLBACK")
+    with opened.engine.connect() as connection:  # the pool hands out this connection again
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(DeskError, match="full"):
+        for number in range(2000):
+            store.record(made("note", "", note="x" * 2000, base=number), reads())
+    assert store.verify() >= 1
+    opened.close()
+
+
+def test_a_database_that_is_damaged_later_is_told(tmp_path):
+    opened = Database(tmp_path)
+    store = DecisionStore(opened)
+    for _ in range(200):
+        store.record(made("confirm"), reads(), SNAPSHOT)
+    opened.close()
+    with opened.path.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(b"\xff" * (opened.path.stat().st_size - 8192))
+    with pytest.raises(DeskError, match="damaged"):
+        again = Database(tmp_path)
+        DecisionStore(again).verify()
 
 
 def test_a_newer_database_is_refused(tmp_path):
