@@ -152,7 +152,7 @@ def answers(
     ] = None,
     database: _Place = None,
 ) -> None:
-    """Write the answers of a contest, or the first ones of teaching, with the machine's, as `unmissed contest` reads them."""
+    """Write the answers of a contest or of teaching, with the machine's, as `unmissed contest` reads them."""
     from unmissed.datasets.basis.files import make_folder
     from unmissed.inference.cytology.review.desk import Desk
     from unmissed.inference.cytology.review.from_review import write_table
@@ -174,7 +174,7 @@ def contest(
     seconds: Annotated[int, typer.Option(min=1, max=600, help="For each case.")] = 20,
     database: _Place = None,
 ) -> None:
-    """Draw cases for a contest against the clock; readers find it under Teaching, `answers --contest` has the result."""
+    """Draw cases for a contest against the clock; it is under Teaching, and `answers --contest` has the result."""
     from unmissed.inference.cytology.review.desk import Desk
 
     desk = Desk(out, database)

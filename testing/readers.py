@@ -96,8 +96,8 @@ class SlideReaderContract:
                 data = slide.stored_jpeg(number, column, row)
                 if data is not None:
                     assert level.tile_size(column, row) == (level.tile_width_px, level.tile_height_px)
-                    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB).astype(int)
-                    assert np.abs(shown - slide.read(number, column, row)).max() <= 3
+                    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+                    assert shown is not None and np.abs(shown.astype(int) - slide.read(number, column, row)).max() <= 3
 
     def test_threads_read_what_one_thread_reads(self, slide: Slide) -> None:
         """Eight at once."""

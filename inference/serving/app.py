@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.inference.cytology.review.database import DeskError
 from unmissed.inference.cytology.review.desk import Desk, UnknownSlideError
 from unmissed.inference.serving import answers, pages, people, pictures
 from unmissed.inference.serving.access import Guard, Sessions
@@ -65,7 +66,8 @@ def make_app(desk: Desk, sessions: Sessions, accounts: Accounts, hosts: frozense
 
 async def _in_words(request: Request, error: Exception) -> Response:
     """An error that the user can act on, for a page or a script."""
-    code = 404 if isinstance(error, UnknownSlideError) else 409
+    # 503: the database is locked or full. The page keeps its decision and sends it again.
+    code = 404 if isinstance(error, UnknownSlideError) else 503 if isinstance(error, DeskError) else 409
     words = {"found": str(error)}
     if isinstance(error, UnmissedError):
         words = {"found": error.found, "expected": error.expected, "fix": error.fix}

@@ -1,14 +1,15 @@
 """The loop from the desk to a better model: slides of another stain, 300 decisions, `adapt`, slides never seen.
 
-    python -m unmissed.benchmarks.studies.review_desk.loop                      # drawn fields, the shipped models
-    python -m unmissed.benchmarks.studies.review_desk.loop --fields $UNMISSED_DATA/cric --finder runs/nucleus-finder-cv \
-        --coarse-finder runs/nucleus-finder-coarse-cv --judge runs/cell-bethesda-cv
+    python -m unmissed.benchmarks.studies.review_desk.loop
+    python -m unmissed.benchmarks.studies.review_desk.loop --fields $UNMISSED_DATA/cric \
+        --finder runs/nucleus-finder-cv --coarse-finder runs/nucleus-finder-coarse-cv --judge runs/cell-bethesda-cv
 
-Fields that the models have never seen (drawn ones, or those of each fold of a cross-validation) are tinted alike and
-laid on slides; no field is on two of them. They are triaged. On every second slide a reader who knows
-the truth decides what the AI found, the surest first, adds abnormal nuclei that it missed, and then normal ones: 300
-decisions, as many on each slide. They leave the desk by `data from-review` and go into `adapt`. Its model and the old one then judge every
-labelled nucleus of the other slides, which a second reader marks blind. The interval draws slides.
+Fields that the models have never seen (drawn ones with the shipped models, or those of each fold of a
+cross-validation) are tinted alike and laid on slides; no field is on two of them. They are triaged. On every second
+slide a reader who knows the truth decides what the AI found, the surest first, adds abnormal nuclei that it missed,
+and then normal ones: 300 decisions, as many on each slide. They leave the desk by `data from-review` and go into
+`adapt`. Its model and the old one then judge every labelled nucleus of the other slides, which a second reader marks
+blind. The interval draws slides.
 """
 
 import argparse

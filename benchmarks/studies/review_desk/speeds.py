@@ -154,7 +154,9 @@ def _browser(address: str) -> None:
         weights["slide"] = sum(sizes)
         for key in ["ArrowRight"] * _JUMPS:
             page.keyboard.press(key)
-            page.wait_for_timeout(400)  # about as long as a very fast reader looks; the next places are fetched meanwhile
+            page.wait_for_timeout(
+                400
+            )  # about as long as a very fast reader looks; the next places are fetched meanwhile
         _row(f"key to next finding painted, {FINDINGS} findings", _marks(page, "jump"))
         for _ in range(_JUMPS // 4):
             for key in ("3", "x", "5", "Space"):
@@ -216,7 +218,7 @@ def _fill(desk: Desk, listed: ListedSlide, number: int, each: int) -> None:
         where = {"x_px": float(place), "y_px": float(number), "box_px": 80.0, "ai_class": "LSIL", "ai_probability": 0.5}
         desk.store.record(made, subject, where)
     if number % 2:
-        signed = NewEvent(id=f"sign-{number}", kind="sign", class_id="HSIL" if number % 5 else "NILM")
+        signed = NewEvent(id=f"signed-{number:05}", kind="sign", class_id="HSIL" if number % 5 else "NILM")
         desk.store.record(signed, replace(subject, ai_grade="HSIL"))
 
 

@@ -111,6 +111,7 @@ def _decided(desk: Desk, blind_only: bool) -> dict[ListedSlide, list[Mark]]:
     """Slides with what was decided about their places, each place once."""
     by_hash = {listed.sha256: listed for listed in desk.listed.values() if listed.sha256}
     places: dict[tuple[str, str], Mark] = {}
+    mark: Mark
     for mark in desk.store.marks():
         if mark["slide"] in by_hash and not (blind_only and mark["ai_visible"]):
             key = mark["slide"], mark["place"]

@@ -36,7 +36,10 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 
 def compare(desk: "Desk") -> dict[str, Any]:
-    """Disagreements with both crops, slides furthest apart first, findings newest first; agreement by month and by reader; how far second readings are.
+    """Where readers differ, with both crops, and how well they agree.
+
+    Slides whose grades differ, furthest apart first; findings that the AI proposed and a reader rejected or graded
+    otherwise, or added, newest first; agreement by month and by reader; how far second readings are.
 
     Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose grades differ.
     """

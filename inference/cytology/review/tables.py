@@ -1,7 +1,6 @@
 """The tables of a review desk, the same in SQLite and PostgreSQL, and how an older desk is brought up to date."""
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -16,6 +15,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
     update,
 )
 
@@ -146,7 +146,7 @@ def _make(connection: Connection) -> None:
     """Version 1: everything."""
     _metadata.create_all(connection)
     for statement in _FIXED[connection.dialect.name]:
-        connection.execute(DDL(statement.replace("%", "%%")))
+        connection.execute(text(statement))
     connection.execute(insert(DESK).values(one=1, version=1, seq=0, hash=GENESIS))
 
 

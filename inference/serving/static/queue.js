@@ -4,8 +4,8 @@ import { ask } from "./page.js";
 const LONGEST_MS = 10000;
 
 export class Queue {
-  constructor(name, address, { changed, refused, answered }) {
-    Object.assign(this, { name, address, changed, refused, answered });
+  constructor(name, address, { changed, refused, answered, troubled }) {
+    Object.assign(this, { name, address, changed, refused, answered, troubled });
     this.list = [];
     try { this.list = JSON.parse(localStorage.getItem(name)) || []; } catch { /* private mode, or damaged: nothing waits */ }
     this.pause = 500;
@@ -36,7 +36,8 @@ export class Queue {
         const first = this.list[0];
         const { status, body } = await ask(this.address, first);
         if (status === 401) { this.offline = "login"; throw new Error("logged out"); }
-        if (status >= 500) throw new Error("busy");
+        if (status >= 500) { this.offline = "trouble"; this.troubled(body); throw new Error("trouble"); }
+        if (this.offline === "trouble") this.troubled(null);
         this.offline = "";
         this.pause = 500;
         this.list.shift();

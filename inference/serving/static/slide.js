@@ -42,9 +42,10 @@ async function start(slide) {
   const queue = new Queue(`unmissed-queue ${slide.sha256} ${round} ${reader}`, query("events"), {
     changed: (count, offline) => {
       $("saved").className = offline ? "alarm" : "";
-      $("saved").textContent = offline === "login" ? t("log_in_again") : offline ? t("waiting", count) : count ? t("sending") : t("saved");
+      $("saved").textContent = offline === "login" ? t("log_in_again") : offline === "trouble" ? t("waiting_desk", count) : offline ? t("waiting", count) : count ? t("sending") : t("saved");
     },
     answered: (event, body) => { state.revision = Math.max(state.revision, body.revision); },
+    troubled: (body) => { if (body) message(...inWords(body)); else draw(); },
     refused: async (event, body) => {
       if (event.kind === "sign") refusedSigns.add(event.id); // before anything waits: signing goes on to the next slide
       await reload();

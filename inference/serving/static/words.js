@@ -37,7 +37,7 @@ export const words = {
   keep_theirs: ["Leave it so", "保留现状"], sign_anyway: ["Sign as a differing opinion", "作为不同意见签发"], decide_anyway: ["Decide as I did", "按我的判定"],
   refused_blind: ["You have read this slide before, so you cannot be its blind second reader.", "您已阅过此片，不能作为其盲法第二阅片者。"],
   refused_unknown: ["There is nothing to take back.", "没有可撤销的内容。"],
-  saved: ["saved", "已保存"], waiting: ["{0} waiting: no connection", "{0} 项待发送：无连接"], sending: ["saving", "保存中"],
+  saved: ["saved", "已保存"], waiting: ["{0} waiting: no connection", "{0} 项待发送：无连接"], waiting_desk: ["{0} waiting: the desk cannot keep them", "{0} 项待发送：服务器暂无法保存"], sending: ["saving", "保存中"],
   log_in_again: ["Your session has ended. Decisions are kept here and are sent after you log in.", "会话已结束。判定已保留在此，登录后自动发送。"],
   note_title: ["Note", "备注"], note_hint: ["Ctrl+Enter keeps it. Escape goes back.", "Ctrl+Enter 保存；Esc 返回。"], keep: ["Keep", "保存"], cancel: ["Cancel", "取消"],
   no_answer: ["The desk does not answer.", "服务器无响应。"], cannot: ["This cannot be shown", "无法显示"], expected: ["Expected:", "应为："], to_do: ["To do:", "处理："],

@@ -1,6 +1,6 @@
 """A day on the desk in a real browser: read, re-grade, undo, sign, read blind, disagree, learn, in two languages.
 
-``UNMISSED_PICTURES=docs/pictures pytest tests/inference/serving/test_day.py`` also writes the pictures of the documentation.
+``UNMISSED_PICTURES=docs pytest tests/inference/serving/test_day.py`` also writes the pictures of the documentation.
 """
 
 import csv
@@ -123,7 +123,7 @@ def test_a_day_on_the_desk(run, tmp_path, browser):
         sync.expect(ana.locator("dialog .help")).to_be_visible()
         press(ana, "Escape")
 
-        # One key a finding: confirm, reject, re-grade; then undo the last, and do it again; add one where the pointer is.
+        # One key a finding: confirm, reject, re-grade; undo the last and do it again; add one where the pointer is.
         press(ana, "Space", "x", "6")
         count(ana, ".crop.confirmed, .crop.rejected, .crop.regraded", 3)
         press(ana, "u")
@@ -156,7 +156,7 @@ def test_a_day_on_the_desk(run, tmp_path, browser):
         saved(ben)
         count(ana, ".crop.confirmed", 2)
 
-        # Ana signs while Ben's page hears nothing; Ben, who has not seen it, is shown the difference and overwrites nothing.
+        # Ana signs while Ben's page hears nothing; Ben is shown the difference.
         ben.route("**/state*", lambda route: route.abort())
         press(ana, "s")
         ana.wait_for_selector("dialog[open] #signs")
@@ -241,9 +241,12 @@ def test_decisions_wait_for_the_connection_and_count_once(run, tmp_path, browser
         press(page, "x", "6", "Space")
         sync.expect(page.locator("#saved")).to_contain_text("3 waiting")
         page.context.set_offline(False)
-        page.route("**/events*", lambda route: route.abort())
+        trouble = {"error": {"found": "the database cannot grow: the disk is full", "expected": "", "fix": "free some"}}
+        page.route("**/events*", lambda route: route.fulfill(status=503, json=trouble))
         page.reload()
         ready(page, "slide")
+        sync.expect(page.locator("#message")).to_contain_text("the disk is full")
+        sync.expect(page.locator("#saved")).to_contain_text("3 waiting")
         for verdict in ("confirmed", "rejected", "regraded"):
             count(page, f".crop.{verdict}", 1)
         page.unroute("**/events*")
@@ -268,7 +271,8 @@ def test_a_hostile_name_and_a_failed_slide_are_only_words(run, tmp_path, browser
         # Keys of an input method and repeated ones are not commands.
         page.evaluate(
             """() => { for (const more of [{ isComposing: true }, { repeat: true }, { keyCode: 229 }])
-            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "s", code: "KeyS", bubbles: true, ...more })); }"""
+            document.body.dispatchEvent(new KeyboardEvent("keydown",
+                { key: "s", code: "KeyS", bubbles: true, ...more })); }"""
         )
         count(page, "dialog[open]", 0)
         pictured(page, "chinese")
