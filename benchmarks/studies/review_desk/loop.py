@@ -119,7 +119,9 @@ def _fold(given: argparse.Namespace, fold: int) -> Part:
     desk.close()
     old = classifier(str(given.judge / f"fold-{fold}" / "export") if given.fields else _JUDGE)
     try:
-        new = adapt(old, read_laboratory(old.card, "csv", root=folder / "decided"), folder / "adapted", int8=False)
+        # By picture: a dozen slides are too few for adapt's own judgement, and here other slides judge.
+        own = read_laboratory(old.card, "csv", root=folder / "decided", groups="picture")
+        new = adapt(old, own, folder / "adapted", int8=False)
         path = new.path.with_name(new.card.files["fp32"].file)
     except ModelError as refused:  # then the laboratory keeps what it has
         print(f"fold {fold}: {refused}")

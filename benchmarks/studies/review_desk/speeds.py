@@ -18,20 +18,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from sqlalchemy import event
+from sqlalchemy import insert, update
 
 from unmissed.benchmarks.speed.slides.page_cache import make_cold
 from unmissed.benchmarks.studies.review_desk.made_run import FINDINGS, NAME, make_run
 from unmissed.inference.cytology.review.desk import Desk
-from unmissed.inference.cytology.review.events import NewEvent
+from unmissed.inference.cytology.review.events import Event
 from unmissed.inference.cytology.review.quality import compare
+from unmissed.inference.cytology.review.tables import DESK, EVENTS, GENESIS, MARKS, READINGS
 from unmissed.inference.cytology.review.worklist import ListedSlide
 
 _SLIDES, _DECISIONS, _AT_ONCE, _TILES = 2000, 100_000, 16, 320
@@ -182,19 +182,10 @@ def _marks(page: Any, name: str) -> list[float]:
 
 
 def _database(run: Path, decisions: int) -> None:
-    """Fill a desk by the ordinary way, but without waiting for the disk; then ask what its pages ask."""
+    """Fill a desk with rows as the store writes them, all at once; then ask what its pages ask."""
     desk = Desk(run, run / "filled")
-
-    @event.listens_for(desk.database.engine, "connect")
-    def _hasty(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA synchronous=OFF")
-
     slides = [one for one in desk.listed.values() if one.slide != NAME]
-    each = decisions // len(slides)
-    begun = time.perf_counter()
-    for number, listed in enumerate(slides):
-        _fill(desk, listed, number, each)
-    print(f"| {decisions} decisions made, a decision | {(time.perf_counter() - begun) / decisions * 1e3:.2f} ms | | |")
+    _fill(desk, slides, decisions // len(slides))
     one = slides[7]
     queries: dict[str, Callable[[], object]] = {
         "state of a slide": lambda: desk.store.state(one.sha256, "first"),
@@ -210,16 +201,41 @@ def _database(run: Path, decisions: int) -> None:
     desk.close()
 
 
-def _fill(desk: Desk, listed: ListedSlide, number: int, each: int) -> None:
-    subject = desk.subject(listed, "first", ("ana", "ben", "eve")[number % 3])
-    for place in range(each):
-        kind = ("confirm", "confirm", "grade", "reject")[place % 4]
-        made = NewEvent(id=f"made-{number}-{place}", kind=kind, place=f"{place}.00,{number}.00", class_id="HSIL")
-        where = {"x_px": float(place), "y_px": float(number), "box_px": 80.0, "ai_class": "LSIL", "ai_probability": 0.5}
-        desk.store.record(made, subject, where)
-    if number % 2:
-        signed = NewEvent(id=f"signed-{number:05}", kind="sign", class_id="HSIL" if number % 5 else "NILM")
-        desk.store.record(signed, replace(subject, ai_grade="HSIL"))
+def _fill(desk: Desk, slides: Sequence[ListedSlide], each: int) -> None:
+    events, marks, readings, previous = [], [], [], GENESIS
+    for number, listed in enumerate(slides):
+        reader = ("ana", "ben", "eve")[number % 3]
+        for place in range(each):
+            seq, verdict = len(events) + 1, ("confirmed", "confirmed", "regraded", "rejected")[place % 4]
+            one = Event(
+                seq=seq,
+                id=f"made-{number}-{place}",
+                at="2026-11-28T00:00:00Z",
+                reader=reader,
+                slide=listed.sha256,
+                round="first",
+                kind="confirm",
+                place=f"{place}.00,{number}.00",
+                undone="",
+                ai_visible=True,
+                body={"class_id": "HSIL"},
+            )
+            row = {name: getattr(one, name) for name in one.__slots__} | {"body": json.dumps(one.body)}
+            digest = one.digest(previous)
+            events.append(row | {"previous": previous, "hash": digest})
+            previous = digest
+            same = {name: row[name] for name in ("slide", "round", "place", "seq", "reader", "ai_visible")}
+            where = {"x_px": float(place), "y_px": float(number), "box_px": 80.0, "note": ""}
+            said = {"verdict": verdict, "class_id": "HSIL", "ai_class": "HSIL" if place % 4 < 2 else "LSIL"}
+            marks.append(same | where | said | {"ai_probability": 0.5})
+        grade = {"grade": "HSIL" if number % 5 else "NILM", "ai_grade": "HSIL", "signed_at": "2026-11-28T00:00:00Z"}
+        status = {"status": "signed" if number % 2 else "open", "revision": len(events)}
+        whose = {"slide": listed.sha256, "round": "first", "name": listed.slide, "holder": reader, "reader": reader}
+        readings.append(whose | grade | status)
+    with desk.database.writing() as connection:
+        for table, rows in ((EVENTS, events), (MARKS, marks), (READINGS, readings)):
+            connection.execute(insert(table), rows)
+        connection.execute(update(DESK).values(seq=len(events), hash=previous))
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -12,7 +12,7 @@ from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.words import unknown_name
 from unmissed.inference.cytology.review.database import Database
 from unmissed.inference.cytology.review.events import Event, NewEvent
-from unmissed.inference.cytology.review.quality import truth_of
+from unmissed.inference.cytology.review.settling import truth_of
 from unmissed.inference.cytology.review.store import DecisionStore, Subject
 from unmissed.inference.cytology.review.tables import CONTESTS
 from unmissed.inference.cytology.review.teaching import MACHINE, Course, tables_of

@@ -20,7 +20,7 @@ from unmissed.datasets.tables import read_table
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.review.desk import Desk
 from unmissed.inference.cytology.review.events import SIGNED
-from unmissed.inference.cytology.review.quality import truth_of
+from unmissed.inference.cytology.review.settling import truth_of
 from unmissed.inference.cytology.review.worklist import ListedSlide
 
 _SIDE_UM = 64.0  # of a crop: the cell and its neighbours, whatever part of it a model looks at

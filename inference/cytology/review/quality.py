@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from unmissed.inference.cytology.results.bethesda import BETHESDA
 from unmissed.inference.cytology.review.events import SIGNED
+from unmissed.inference.cytology.review.settling import NORMAL, truth_of
 
 if TYPE_CHECKING:
     from unmissed.inference.cytology.review.desk import Desk
 
-_MOST_LISTED = 300
-NORMAL = "NILM"
+_MOST_SLIDES, _MOST_FINDINGS = 60, 200
 _RANK = {name: rank for rank, name in enumerate(BETHESDA)}
-
-
-def truth_of(mark: Mapping[str, Any]) -> str:
-    """What a reader says of a place: a rejected finding is normal."""
-    return NORMAL if mark["verdict"] == "rejected" else str(mark["class_id"])
 
 
 def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
@@ -48,7 +43,7 @@ def compare(desk: "Desk") -> dict[str, Any]:
     second = {row["slide"]: row for row in desk.store.readings("second") if row["status"] in SIGNED}
     findings = [
         _finding(mark, by_hash)
-        for mark in desk.store.contradictions(_MOST_LISTED)
+        for mark in desk.store.contradictions(_MOST_FINDINGS)
         if mark["slide"] in by_hash and truth_of(mark) != (mark["ai_class"] or NORMAL)
     ]
     slides = []
@@ -59,7 +54,7 @@ def compare(desk: "Desk") -> dict[str, Any]:
         ranks = [_RANK.get(grade, 0) for _, _, grade in said]
         if sha in by_hash and len({grade for _, _, grade in said}) > 1:
             slides.append((max(ranks) - min(ranks), by_hash[sha], said))
-    slides = sorted(slides, key=lambda one: (-one[0], one[1].slide))[:_MOST_LISTED]
+    slides = sorted(slides, key=lambda one: (-one[0], one[1].slide))[:_MOST_SLIDES]
     worst = _worst(desk.store.marks([listed.sha256 for _, listed, _ in slides]))
     drawn = [listed for listed in by_hash.values() if desk.is_for_second(listed)]
     return {

@@ -1,6 +1,7 @@
 """What holds of places and readings, kept beside the audit trail in the same transaction."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -8,7 +9,13 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from unmissed.inference.cytology.review.events import MARKING, SIGNED, Event
 from unmissed.inference.cytology.review.tables import EVENTS, MARKS, READINGS
 
+NORMAL = "NILM"
 _VERDICTS = {"confirm": "confirmed", "reject": "rejected", "grade": "regraded", "add": "added"}
+
+
+def truth_of(mark: Mapping[str, Any]) -> str:
+    """What a reader says of a place: a rejected finding is normal."""
+    return NORMAL if mark["verdict"] == "rejected" else str(mark["class_id"])
 
 
 def settle(connection: Connection, event: Event) -> None:

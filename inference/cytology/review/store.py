@@ -99,7 +99,8 @@ class DecisionStore:
             )
             digest = event.digest(head.hash)
             row = {name: getattr(event, name) for name in event.__slots__}
-            row |= {"body": _json(event.body), "previous": head.hash, "hash": digest}
+            text = json.dumps(event.body, sort_keys=True, ensure_ascii=False)
+            row |= {"body": text, "previous": head.hash, "hash": digest}
             connection.execute(insert(EVENTS).values(row))
             connection.execute(update(DESK).values(seq=event.seq, hash=digest))
             settle(connection, event)
@@ -137,11 +138,10 @@ class DecisionStore:
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar() or 0)
 
-    def readings(self, round_: str | None = None) -> list[dict[str, Any]]:
-        """How far the readings have come, all rounds or one."""
-        query = select(READINGS) if round_ is None else select(READINGS).where(READINGS.c.round == round_)
+    def readings(self, round_: str) -> list[dict[str, Any]]:
+        """How far the readings of a round have come."""
         with self._database.reading() as connection:
-            return [_plain(row) for row in connection.execute(query)]
+            return [_plain(row) for row in connection.execute(select(READINGS).where(READINGS.c.round == round_))]
 
     def slides_read(self, reader: str, round_: str) -> set[str]:
         """SHA-256 of the slides about which somebody has decided anything in a round."""
@@ -174,8 +174,8 @@ class DecisionStore:
         """What holds of every place now, of every slide or of some."""
         query = select(MARKS).order_by(MARKS.c.seq)
         with self._database.reading() as connection:
-            rows = connection.execute(query if slides is None else query.where(MARKS.c.slide.in_(slides)))
-            return [_plain(row) for row in rows]
+            query = query if slides is None else query.where(MARKS.c.slide.in_(slides))
+            return [_plain(row) for row in connection.execute(query)]
 
     def contradictions(self, most: int) -> list[dict[str, Any]]:
         """Places of first readings that a reader sees otherwise than the AI, the newest first."""
@@ -248,7 +248,3 @@ def _reading(connection: Connection, subject: Subject) -> Row | None:
 
 def _plain(row: Row, *without: str) -> dict[str, Any]:
     return {name: value for name, value in row._mapping.items() if name not in without}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.review.database import Database
 from unmissed.inference.cytology.review.events import Event, NewEvent
-from unmissed.inference.cytology.review.quality import truth_of
+from unmissed.inference.cytology.review.settling import truth_of
 from unmissed.inference.cytology.review.store import DecisionStore, Subject
 from unmissed.inference.cytology.review.tables import EVENTS, MARKS, READINGS
 from unmissed.inference.cytology.review.worklist import ListedSlide

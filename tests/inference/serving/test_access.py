@@ -133,3 +133,64 @@ def test_short_passwords_and_unknown_roles_are_refused(tmp_path):
         accounts.set("ana", "reader", "short")
     with pytest.raises(ConfigError, match="reviewer"):
         accounts.set("ana", "reviewr", PASSWORD)
+
+
+def logged_in(where, name):
+    """Headers of somebody's changes."""
+    origin = f"http://{where[0]}:{where[1]}"
+    sent = f"name={name}&password={PASSWORD.replace(' ', '+')}"
+    cookie = cookie_of(ask(where, "POST", "/login", sent, Origin=origin)[1])
+    word = re.search(r'name="unmissed-page" content="([^"]+)"', ask(where, "GET", "/", Cookie=cookie)[2])[1]
+    return {"Cookie": cookie, "Origin": origin, "x_unmissed_page": word}
+
+
+def test_a_reader_takes_what_is_free_and_a_reviewer_gives_it_away(run, tmp_path):
+    with served(run, tmp_path, [("ana", "reader"), ("ben", "reader"), ("rita", "reviewer")]) as where:
+        ana, ben, rita = (logged_in(where, name) for name in ("ana", "ben", "rita"))
+        listed = json.loads(ask(where, "GET", "/api/worklist", **ana)[2])
+        assert listed["readers"] == ["ana", "ben", "rita"]
+
+        def give(who, to, number):
+            body = json.dumps({"id": f"giving-{number:04}", "kind": "assign", "to": to})
+            return ask(where, "POST", f"/api/slide/{listed['slides'][0]['key']}/events", body, **who)[0]
+
+        assert [give(ana, "ana", 1), give(ben, "ben", 2), give(ben, "", 3)] == [200, 403, 403]
+        assert [give(rita, "nobody here", 4), give(rita, "ben", 5), give(ben, "", 6)] == [400, 200, 200]
+
+
+def test_an_admin_manages_accounts_and_cannot_lock_himself_out(run, tmp_path):
+    with served(run, tmp_path, [("ana", "reader"), ("rita", "admin")]) as where:
+        ana, rita = (logged_in(where, name) for name in ("ana", "rita"))
+
+        def change(who, **what):
+            return ask(where, "POST", "/api/people", json.dumps(what), **who)[0]
+
+        assert ask(where, "GET", "/people", **ana)[0] == 403 and ask(where, "GET", "/people", **rita)[0] == 200
+        assert change(ana, what="remove", name="rita") == 403
+        assert change(rita, what="remove", name="rita") == 400
+        assert change(rita, what="set", name="rita", role="reader", password=PASSWORD) == 400
+        assert change(rita, what="set", name="eve", role="reader", password="short") == 409
+        assert change(rita, what="other", name="eve") == 400
+        assert change(rita, what="set", name="eve", role="reader", password=PASSWORD) == 200
+        assert change(rita, what="remove", name="ana") == 200
+        assert ask(where, "GET", "/api/worklist", **ana)[0] == 401  # her session ended with her account
+        assert ask(where, "POST", "/logout", "", **rita)[0] == 204
+        assert ask(where, "GET", "/api/people", **rita)[0] == 401
+
+
+def test_the_commands_that_keep_a_desk(run, tmp_path):
+    from typer.testing import CliRunner
+
+    from unmissed.cli.app import app
+
+    place = ["--database", str(tmp_path / "desk")]
+
+    def command(*words, **more):
+        return CliRunner().invoke(app, ["review", words[0], str(run), *words[1:], *place], **more)
+
+    assert command("user", "ana", "--role", "reviewer", input=f"{PASSWORD}\n").exit_code == 0
+    assert command("users").output == "ana\treviewer\n"
+    assert "0 events" in command("backup", "-o", str(tmp_path / "copy.sqlite")).output
+    assert "the chain is whole" in command("verify").output
+    assert "0 answers" in command("answers", "-o", str(tmp_path / "answers")).output
+    assert command("user", "ana", "--remove").exit_code == 0 and command("users").output == ""

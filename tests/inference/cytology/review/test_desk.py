@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("sqlalchemy")
 
-from unmissed.datasets.basis.errors import DatasetError
+from unmissed.datasets.basis.errors import ConfigError, DatasetError, OutputError
 from unmissed.datasets.slides.base import SlideError
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.review.desk import Desk, UnknownSlideError
 from unmissed.inference.cytology.review.events import NewEvent
-from unmissed.inference.cytology.review.from_review import export
+from unmissed.inference.cytology.review.from_review import export, read_patients
 from unmissed.inference.cytology.review.quality import compare, kappa
 
 _numbers = count()
@@ -204,3 +204,86 @@ def test_decisions_become_a_dataset_that_says_who_saw_the_ai(desk, tmp_path):
     picture = cv2.imread(str(tmp_path / "set" / rows[0]["path"]))
     assert picture.shape == (256, 256, 3)
     assert export(desk, tmp_path / "blind", blind_only=True).pictures == 1
+
+
+def test_fields_show_everything_decided_in_them_and_patients_stay_together(desk, tmp_path):
+    decide_all(desk)
+    table = tmp_path / "patients.csv"
+    table.write_text("slide,patient\nA-1,p7\nA-2,p7\n", encoding="utf-8")
+    made_of = export(desk, tmp_path / "set", patients=read_patients(table))
+    assert made_of.fields > 0
+    with (tmp_path / "set" / "fields" / "labels.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["group"] for row in rows} == {"p7"} and len(rows) == 13
+    cells = {}
+    with (tmp_path / "set" / "labels.csv").open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            cells.setdefault((row["slide"], row["label"]), []).append(cv2.imread(str(tmp_path / "set" / row["path"])))
+    for row in rows:  # the place in the field is the middle of a cell's picture
+        x, y = (round(float(row[axis])) for axis in ("x_px", "y_px"))
+        field = cv2.imread(str(tmp_path / "set" / "fields" / row["path"]))
+        if min(x, y) >= 16 and max(x, y) < 1008:
+            cut = field[y - 12 : y + 12, x - 12 : x + 12].astype(int)
+            near = [
+                np.abs(cell[116:140, 116:140].astype(int) - cut).mean() for cell in cells[row["slide"], row["label"]]
+            ]
+            assert min(near) < 12
+    with pytest.raises(DatasetError, match="A-2"):
+        export(desk, tmp_path / "other", patients={"A-1": "p7"})
+    with pytest.raises(OutputError, match="not empty"):
+        export(desk, tmp_path / "set")
+    table.write_text("slide,patient\nA-1,\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="line 2"):
+        read_patients(table)
+
+
+def test_a_field_with_an_undecided_finding_is_left_out(desk, tmp_path):
+    listed = named(desk, "A-1")
+    desk.record(listed, made("confirm", places(desk, listed)[0]), "first", "ana")
+    assert export(desk, tmp_path / "open").fields == 0
+    desk.record(listed, made("sign", class_id="HSIL", base=10**6), "first", "ana")
+    assert export(desk, tmp_path / "signed").fields <= 1
+
+
+def test_a_contest_is_against_the_clock(desk, monkeypatch):
+    with pytest.raises(ConfigError, match="signed off"):
+        desk.contests.make("may", 4, 10)
+    decide_all(desk)
+    assert desk.contests.make("may", 4, 10) == 4
+    for wrong in (("may", 4, 10), ("", 4, 10), ("june", 1, 10), ("june", 4, 0)):
+        with pytest.raises(ConfigError):
+            desk.contests.make(*wrong)
+    with pytest.raises(ConfigError, match="nobody"):
+        desk.contests.tables("may")
+    with pytest.raises(ConfigError, match="contest"):
+        desk.contests.next_for("mai", "eve")
+    now = [1000.0]
+    monkeypatch.setattr("unmissed.inference.cytology.review.contest.time.monotonic", lambda: now[0])
+    asked = {}
+    for reader in ("eve", "rita"):
+        for number in range(4):
+            shown = desk.contests.next_for("may", reader)
+            case = shown["case"]
+            asked.setdefault(reader, []).append(case["place"])
+            assert shown["score"] == {"answered": number, "total": 4} and not {"truth", "machine"} & case.keys()
+            now[0] += 4 if number else 13
+            left = desk.contests.next_for("may", reader)["case"]["left_s"]  # the page was loaded again
+            assert left == (6 if number else 0)
+            event = made("answer", case["place"], class_id="HSIL")
+            assert desk.contests.answer("may", desk.listed[case["key"]], event, reader) == {}
+            with pytest.raises(ConfigError, match="answered"):
+                desk.contests.answer("may", desk.listed[case["key"]], event, reader)
+    assert asked["eve"] == asked["rita"]
+    readings, truth = desk.contests.tables("may")
+    assert {row["reader"] for row in readings} == {"eve", "rita", "unmissed"} and len(truth) == 4
+    assert [row["answer"] for row in readings if row["reader"] == "eve"] == ["none", "HSIL", "HSIL", "HSIL"]
+    assert sorted(desk.contests.next_for("may", "eve")["table"]) == ["eve", "rita", "unmissed"]
+    assert {row["answer"] for row in truth} - {"NILM"}  # as many abnormal as normal ones where there are enough
+
+
+def test_the_next_slide_is_one_that_nobody_else_has(desk):
+    first, second, third = (named(desk, f"A-{number}") for number in (1, 2, 3))
+    desk.record(second, made("assign", to="ben"), "first", "rita")
+    assert desk.around(first, "first", "ana")["next"] == third.key
+    assert desk.around(first, "first", "ben")["next"] == second.key
+    assert {row["slide"]: row["holder"] for row in desk.worklist("ana")}["A-2"] == "ben"
