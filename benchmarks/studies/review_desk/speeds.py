@@ -202,7 +202,8 @@ def _database(run: Path, decisions: int) -> None:
 
 
 def _fill(desk: Desk, slides: Sequence[ListedSlide], each: int) -> None:
-    events, marks, readings, previous = [], [], [], GENESIS
+    rows_of: tuple[list[dict[str, Any]], ...] = [], [], []
+    (events, marks, readings), previous = rows_of, GENESIS
     for number, listed in enumerate(slides):
         reader = ("ana", "ben", "eve")[number % 3]
         for place in range(each):
@@ -229,9 +230,9 @@ def _fill(desk: Desk, slides: Sequence[ListedSlide], each: int) -> None:
             said = {"verdict": verdict, "class_id": "HSIL", "ai_class": "HSIL" if place % 4 < 2 else "LSIL"}
             marks.append(same | where | said | {"ai_probability": 0.5})
         grade = {"grade": "HSIL" if number % 5 else "NILM", "ai_grade": "HSIL", "signed_at": "2026-11-28T00:00:00Z"}
-        status = {"status": "signed" if number % 2 else "open", "revision": len(events)}
+        status: dict[str, Any] = {"status": "signed" if number % 2 else "open", "revision": len(events)}
         whose = {"slide": listed.sha256, "round": "first", "name": listed.slide, "holder": reader, "reader": reader}
-        readings.append(whose | grade | status)
+        readings.append(status | whose | grade)
     with desk.database.writing() as connection:
         for table, rows in ((EVENTS, events), (MARKS, marks), (READINGS, readings)):
             connection.execute(insert(table), rows)
