@@ -44,6 +44,8 @@ demo: .venv/.base
 	@printf '  %s\n' "$(CURDIR)/$(DEMO)/index.html" "$(CURDIR)/$(DEMO)/triage/index.html" \
 	  "$(CURDIR)/$(DEMO)/endoscopy/colonoscopy/report.html" "$(CURDIR)/$(DEMO)/endoscopy/gastroscopy/report.html" \
 	  "$(CURDIR)/$(DEMO)/certificate/later/index.html" "$(CURDIR)/$(DEMO)/certificate/study/report.html"
+	@printf '\nThe review desk over these slides (once: %s):\n' "$(BIN)/pip install -e '.[app]' -c constraints.txt"
+	@printf '  %s\n' "$(BIN)/unmissed review $(DEMO)/triage"
 
 # The type checker cannot see that rooms are packages: links under build/types show it what the installation maps.
 lint: .venv/.dev

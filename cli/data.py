@@ -174,3 +174,36 @@ def _print_findings(console: "Console", result: "Verification") -> None:
         line(f"Strange: {strange.path}: {strange.what}", "yellow")
     if result.is_sound:
         line("All pictures are readable, and no picture is on two sides of a split.", "green")
+
+
+@app.command("from-review")
+def from_review(
+    desk: Annotated[Path, typer.Argument(metavar="DESK", help="Folder of the triage run that was reviewed.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DATASET", help="New folder of the dataset.")],
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="URL", help="As of `unmissed review`.", show_default="DESK/review"),
+    ] = None,
+    slides: Annotated[
+        list[Path] | None, typer.Option("--slides", metavar="FOLDER", help="Where slides are that have moved.")
+    ] = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Only decisions made without the AI in sight.")] = False,
+    patients: Annotated[
+        Path | None, typer.Option("--patients", metavar="CSV", help="Columns slide, patient: keeps patients together.")
+    ] = None,
+) -> None:
+    """Make a dataset of what was decided on a review desk, for `train`, `evaluate` and `adapt` (dataset `csv`)."""
+    from unmissed.datasets.basis.progress import ProgressBar
+    from unmissed.inference.cytology.review.desk import Desk
+    from unmissed.inference.cytology.review.from_review import export, read_patients
+
+    known = None if patients is None else read_patients(patients)
+    opened = Desk(desk, database, slides=tuple(slides or ()))
+    with ProgressBar("Cutting out cells") as bar:
+        made = export(opened, output, blind_only=blind, patients=known, on_progress=bar.update)
+    opened.close()
+    for line in made.left_out:
+        typer.echo(printable(f"left out: {line}"), err=True)
+    typer.echo(f"{made.pictures} cells and {made.fields} fields of {made.slides} slides -> {output}", err=True)
+    if made.left_out:
+        raise typer.Exit(ExitCode.SOME_FAILED)

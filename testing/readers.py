@@ -89,6 +89,16 @@ class SlideReaderContract:
             inner = np.s_[: full.shape[0] // scale - 1, : full.shape[1] // scale - 1]
             assert np.abs(small[inner] - expected[inner]).mean() < 3
 
+    def test_a_stored_jpeg_is_what_is_read(self, slide: Slide) -> None:
+        """Where a tile can be passed on as it is, it shows the same; none is given for one that is cut by the edge."""
+        for number, level in enumerate(slide.levels):
+            for row, column in np.ndindex(level.rows, level.columns):
+                data = slide.stored_jpeg(number, column, row)
+                if data is not None:
+                    assert level.tile_size(column, row) == (level.tile_width_px, level.tile_height_px)
+                    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+                    assert shown is not None and np.abs(shown.astype(int) - slide.read(number, column, row)).max() <= 3
+
     def test_threads_read_what_one_thread_reads(self, slide: Slide) -> None:
         """Eight at once."""
         level = slide.levels[0]

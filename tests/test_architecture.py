@@ -33,14 +33,14 @@ LAYERS = {
     "": ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs"),
     "training": ("adapting", "renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
     "inference": (
-        "api",
+        "api serving",
         "demo doctor",
         "study exchange deidentify",
         "cytology endoscopy",
         "pictures",
         "runtimes reports",
     ),
-    "inference/cytology": ("run", "pages screening certification", "policy", "results", "values"),
+    "inference/cytology": ("run", "pages screening certification review", "policy", "results", "values"),
     "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),
 }
 TORCH = {"torch", "torchvision", "timm", "accelerate", "safetensors"}

@@ -148,3 +148,14 @@ class Slide(Closing, ABC):
         Raises:
             SlideError: When the tile's data are damaged.
         """
+
+    def stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
+        """A tile as the file holds it: a complete JPEG of a whole tile, with the colours that ``read`` gives.
+
+        None where the tile is not stored so, or reaches beyond the level: then ``read`` is the way. The picture data
+        are not decoded, so damage in them is not found.
+
+        Raises:
+            SlideError: When the tile's header is damaged.
+        """
+        return None

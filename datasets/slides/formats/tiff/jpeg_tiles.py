@@ -48,7 +48,7 @@ class JpegTiles:
             UnsupportedSlideError: When the tile is coded in a way that this decoder does not know.
             SlideError: When it is no JPEG, or not of the level's tile size.
         """
-        self._stream(data)
+        self.complete(data)
 
     def decode(self, data: bytes, scale: int = 1) -> np.ndarray:
         """Decode a tile at 1/scale; libjpeg does it by a smaller inverse DCT, without the GIL.
@@ -60,7 +60,7 @@ class JpegTiles:
             SlideError: When the tile is damaged or is not of the level's tile size; before anything is allocated for
                 it.
         """
-        stream = self._stream(data)
+        stream = self.complete(data)
         height, width = self._height // scale, self._width // scale
         try:
             image = simplejpeg.decode_jpeg(stream, "RGB", min_height=height, min_width=width)
@@ -70,8 +70,12 @@ class JpegTiles:
             raise SlideError(f"it decodes to {image.shape[1]} x {image.shape[0]} px", expected=f"{width} x {height} px")
         return image
 
-    def _stream(self, data: bytes) -> bytes:
-        """A complete JPEG stream with the shared tables and our colour marker; checks the frame on the way."""
+    def complete(self, data: bytes) -> bytes:
+        """A complete JPEG stream with the shared tables and our colour marker; checks the frame on the way.
+
+        Raises:
+            UnsupportedSlideError, SlideError: As ``check``.
+        """
         if data[:2] != _START:
             raise SlideError("it does not begin as a JPEG")
         pieces = [self._prefix]

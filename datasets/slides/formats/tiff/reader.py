@@ -8,6 +8,7 @@ import numpy as np
 
 from unmissed.datasets.slides.base import Slide, SlideError
 from unmissed.datasets.slides.formats.random_access import RandomAccessFile
+from unmissed.datasets.slides.formats.tiff.jpeg_tiles import JpegTiles
 from unmissed.datasets.slides.formats.tiff.layout import StoredLevel, TiffLayout, read_layout
 from unmissed.datasets.slides.view import LevelView, read_area
 
@@ -77,6 +78,16 @@ class TiffSlide(Slide):
         image = planes[0] if len(planes) == 1 else np.dstack([plane[:, :, 0] for plane in planes[:3]])
         # A tile reaches beyond the right or lower edge of the level; what is there is no picture.
         return np.ascontiguousarray(image[:height, :width])
+
+    def stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
+        """See ``Slide.stored_jpeg``."""
+        stored = self._stored[level]
+        index = row * stored.level.columns + column
+        decoder = stored.decoder_of(index)
+        whole = stored.level.tile_size(column, row) == (stored.level.tile_width_px, stored.level.tile_height_px)
+        if not (whole and len(stored.counts) == 1 and isinstance(decoder, JpegTiles) and stored.counts[0, index]):
+            return None
+        return decoder.complete(self._file.read(int(stored.offsets[0, index]), int(stored.counts[0, index])))
 
     def close(self) -> None:
         """Close the file."""

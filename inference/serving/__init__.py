@@ -1,0 +1,1 @@
+"""Pages that need a server: access, tiles, files, and what a browser asks for; needs the extra `app`."""
