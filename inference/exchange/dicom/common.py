@@ -45,7 +45,7 @@ class Source:
             "manufacturer": "Unmissed",
         }
 
-    def device(self) -> dict[str, str]:
+    def device(self) -> dict[str, Any]:
         """What made it, as most constructors ask for it."""
         return {
             "manufacturer_model_name": "unmissed",

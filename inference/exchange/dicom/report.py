@@ -1,6 +1,6 @@
 """The slide in a few lines as a structured report (TID 1500): class, adequacy, counts, and what made them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.exchange.dicom.common import Source, person
@@ -50,7 +50,7 @@ def structured_report(source: Source) -> "Dataset":
         [group],
         title=codes.DCM.ImagingMeasurementReport,
     )
-    signed = (
+    signed: dict[str, Any] = (
         {
             "verifying_observer_name": person(report.signature.reader),
             "verifying_organization": str(finest.get("InstitutionName") or "not stated"),
