@@ -130,12 +130,13 @@ def _draw(result: dict, path: Path) -> None:
         axes.plot(cost, recall, marker, label=f"{rate:g} candidates a mm²", markersize=8)
     for name, one in result.items():
         place = (400 / one["mm2_per_thread_second"], one["recall"][RATES.index(60.0)])
-        axes.annotate(name, place, xytext=(0, 9), textcoords="offset points", ha="center")
+        axes.annotate(name, place, xytext=(0, 10), textcoords="offset points", ha="center")
     axes.set_xscale("log")
     axes.set_xlabel("arithmetic of the walk over 400 mm², thread seconds")
     axes.set_ylabel("abnormal nuclei passed on")
-    axes.set_ylim(top=1.04)
-    axes.legend(loc="lower right")
+    axes.set_ylim(top=1.02)
+    axes.margins(x=0.12)
+    figure.legend(loc="outside upper center", ncols=3)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 
