@@ -12,7 +12,7 @@ import typer
 from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
-    from unmissed.inference.endoscopy.live.recorder import LiveSettings
+    from unmissed.inference.endoscopy.live.settings import LiveSettings
     from unmissed.inference.endoscopy.values import ExamResult
     from unmissed.inference.endoscopy.watching.watch import OnFrame, Request, WatchStatus
 
@@ -83,7 +83,7 @@ def watch(
         raise ConfigError("no output folder was given", fix="add -o OUT")
     if live:
         from unmissed.inference.endoscopy.live.ai import AiSettings
-        from unmissed.inference.endoscopy.live.recorder import LiveSettings
+        from unmissed.inference.endoscopy.live.settings import LiveSettings
 
         if annotate or every_frame is not None or overwrite:
             raise ConfigError(

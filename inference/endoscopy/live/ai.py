@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -28,11 +29,19 @@ class SeenFrame:
 
 @dataclass(frozen=True, slots=True)
 class AiSettings:
-    """How the AI runs: its protocol, by how much it gives way, and on which cores (none: all)."""
+    """How the AI runs.
+
+    Attributes:
+        protocol: of the examination.
+        niceness: by how much it gives way.
+        cores: on which it runs; none: all.
+        make_seeing: makes what looks at the frames, found by its name in the new process.
+    """
 
     protocol: Protocol
     niceness: int = 5
     cores: tuple[int, ...] = ()
+    make_seeing: Callable[[Protocol], Seeing] = Seeing
 
 
 def run_ai(ring_name: str, recorder: Connection, settings: AiSettings) -> None:
@@ -41,7 +50,7 @@ def run_ai(ring_name: str, recorder: Connection, settings: AiSettings) -> None:
     os.nice(settings.niceness)
     if settings.cores:
         os.sched_setaffinity(0, settings.cores)
-    with FrameRing(ring_name) as ring, Seeing(settings.protocol) as seeing, contextlib.suppress(OSError):
+    with FrameRing(ring_name) as ring, settings.make_seeing(settings.protocol) as seeing, contextlib.suppress(OSError):
         frame = None
         while frame is None and not recorder.poll(_LOOK_S):  # the recorder sends nothing: then it is gone
             frame = ring.read(ring.newest)

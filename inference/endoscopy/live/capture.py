@@ -63,6 +63,8 @@ class Capture(Closing):
 
     def _play(self, video: VideoSource) -> None:
         offset_s: float | None = None
+        before = self._ring.read(self._ring.newest)  # of a server that was killed
+        last_s = -1.0 if before is None else before.time_s
         for item in video.frames():
             if self._closed.is_set():
                 return
@@ -74,7 +76,7 @@ class Capture(Closing):
             time_s = item.time_s + offset_s
             if not video.is_live and self._paced:
                 early_s = time_s - self._ring.now_s()
-                if early_s < -1.0:
+                if early_s < -1.0 or time_s <= last_s:
                     continue  # a server that has just come back catches up
                 self._closed.wait(max(0.0, early_s))
             is_black = int(item.image[::_GRID, ::_GRID].max()) <= _BLACK

@@ -3,19 +3,17 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import simplejpeg
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.files import make_folder, output_error
+from unmissed.inference.endoscopy.watching.film import Film
 
 CLIPS = "clips"
 BEFORE_S, AFTER_S = 5.0, 5.0
-_TICKS = 90_000
 _MOST_CLIPS = 200  # of one examination
 
 
@@ -33,25 +31,13 @@ def encode_h264(path: Path, frames: list[tuple[float, np.ndarray]], rate: int = 
     make_folder(path.parent)
     partial = path.with_name(f".{path.name}")
     try:
-        _write(partial, frames, rate)
+        with Film(partial, rate, frames[0][1].shape, threads=1) as film:
+            for time_s, image in frames:
+                film.add(time_s - frames[0][0], image)
         partial.replace(path)
-    except (OSError, av.FFmpegError) as error:
+    except (OSError, OutputError) as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error}", fix="is the disk full?") from error
-
-
-def _write(path: Path, frames: list[tuple[float, np.ndarray]], rate: int) -> None:
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as film:
-        stream = film.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23"})
-        height, width = frames[0][1].shape[:2]
-        stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, _TICKS)
-        stream.codec_context.thread_count = 1
-        for time_s, image in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[: stream.height, : stream.width]), "rgb24")
-            picture.pts, picture.time_base = round((time_s - frames[0][0]) * _TICKS), Fraction(1, _TICKS)
-            film.mux(stream.encode(picture))
-        film.mux(stream.encode())
+        raise error if isinstance(error, OutputError) else output_error(path, error) from error
 
 
 class AlertClips:

@@ -54,6 +54,13 @@ class LiveExamination:
         self.facts, self._absence = _NOBODY, AI_STARTED
         self.result: ExamResult | None = None
 
+    @property
+    def seen_in_the_end(self) -> list[str] | None:
+        """Sites as the report has them; None before the end, or where they are not assessed."""
+        if self.result is None or self.result.coverage.score is None:
+            return None
+        return [site.code for site in self.result.coverage.sites if site.seen]
+
     def absent(self, reason: str) -> None:
         """Why the next frame may come late."""
         self._absence = reason

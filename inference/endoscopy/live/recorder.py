@@ -3,19 +3,16 @@
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, cast
 
-import psutil
-
 from unmissed.datasets.basis.files import make_folder
-from unmissed.inference.endoscopy.live.ai import AiSettings, SeenFrame, run_ai
+from unmissed.inference.endoscopy.live.ai import SeenFrame, run_ai
 from unmissed.inference.endoscopy.live.clips import AlertClips
 from unmissed.inference.endoscopy.live.examination import AI_OFF, LiveExamination
 from unmissed.inference.endoscopy.live.ring import FrameRing
+from unmissed.inference.endoscopy.live.settings import ADDRESS, SESSIONS, LiveSettings, ServerTask
 from unmissed.inference.endoscopy.live.state import plan
 from unmissed.inference.endoscopy.live.supervised import Supervised, preload
 from unmissed.inference.endoscopy.values import EventKind
@@ -25,56 +22,6 @@ _TURN_S = 0.05
 _HUNG_S = 2.0  # a look takes a tenth of that on the slowest machine that keeps up
 _START_S = 30.0  # models of a cold disk
 _MEMORY_EVERY_S = 1.0
-ADDRESS, SESSIONS = "address", "sessions"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
-    """A live examination.
-
-    Attributes:
-        source: as ``open_video`` takes it.
-        output: the folder of the examinations; this one gets a folder of its own in it.
-        ai: how the AI runs.
-        paced: a file is played at its own times.
-        memory_mb: the AI is started again when it holds more.
-        limit_s: it ends by itself after so much of the stream.
-    """
-
-    source: str
-    output: Path
-    ai: AiSettings
-    paced: bool = True
-    memory_mb: int = 2000
-    limit_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ServerTask:
-    """What a server needs to take over.
-
-    Attributes:
-        ring: name of the ring.
-        source, paced: of the capture.
-        output, folder: of all examinations, and of this one.
-        listening: bound socket; it stays open while a server is replaced.
-        plan, events: what pages are told first.
-        kept: sessions of the server before; None for the first.
-        over: the examination has ended.
-    """
-
-    ring: str
-    source: str
-    paced: bool
-    output: Path
-    folder: Path
-    listening: socket.socket
-    plan: dict[str, Any]
-    events: list[dict[str, Any]] = field(default_factory=list)
-    kept: Any = None
-    over: bool = False
-
-
 RunServer = Callable[[ServerTask, Connection], None]
 
 
@@ -167,10 +114,7 @@ class Recorder:
         hangs = fresh is not None and time.monotonic_ns() - fresh.ready_ns < 1e9  # pictures come, answers do not
         if now_s - self._memory_s > _MEMORY_EVERY_S and self.ai.pid:
             self._memory_s = now_s
-            try:
-                hangs |= psutil.Process(self.ai.pid).memory_info().rss > self._settings.memory_mb * 2**20
-            except psutil.Error:
-                return
+            hangs |= self.ai.memory_mb > self._settings.memory_mb
         if hangs or (not self._is_ai_ready and silent_s > _START_S):
             self.ai.gone()
             self.examination.absent(AI_OFF)
@@ -254,6 +198,7 @@ class Recorder:
             "therapy": self.examination.therapy,
             "ending": self._asked_to_end,
             "over": self.is_over,
+            "seen": self.examination.seen_in_the_end,
         }
         if facts != self._told:
             self._told = facts

@@ -2,9 +2,11 @@
 
 import contextlib
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.closing import Closing
@@ -43,6 +45,15 @@ class Supervised(Closing):
     def pid(self) -> int | None:
         """Its process; None while it is not there."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident memory, where the system tells it (Linux); else 0."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        except (OSError, IndexError, ValueError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def send(self, message: object) -> None:
         """Tell it something, if it is there."""

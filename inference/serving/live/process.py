@@ -17,8 +17,8 @@ from unmissed.datasets.basis.jpeg import jpeg
 from unmissed.inference.cytology.review.database import FILE, Database
 from unmissed.inference.endoscopy.live.capture import Capture
 from unmissed.inference.endoscopy.live.post import Post
-from unmissed.inference.endoscopy.live.recorder import ADDRESS, SESSIONS, ServerTask
 from unmissed.inference.endoscopy.live.ring import FrameRing
+from unmissed.inference.endoscopy.live.settings import ADDRESS, SESSIONS, ServerTask
 from unmissed.inference.serving.access import Sessions
 from unmissed.inference.serving.accounts import Account, Accounts
 from unmissed.inference.serving.live.app import make_live_app

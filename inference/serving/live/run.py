@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError
-from unmissed.inference.endoscopy.live.recorder import LiveSettings, Recorder
+from unmissed.inference.endoscopy.live.recorder import Recorder
+from unmissed.inference.endoscopy.live.settings import LiveSettings
 from unmissed.inference.serving.live.process import accounts_in, run_server
 from unmissed.inference.serving.serve import is_loopback, listen
 

@@ -87,11 +87,7 @@ export function show(state) {
   el("needle").style.width = `${state.speed ?? 0}%`;
   showClocks(state.clocks);
   if (state.clocks.caecum !== caecum) { caecum = state.clocks.caecum; showMissing(); }
-  if (state.seen.length !== seen.size) {
-    seen = new Set(state.seen);
-    for (const [code, place] of places) place.classList.toggle("seen", seen.has(code));
-    showMissing();
-  }
+  if (state.seen.length !== seen.size) setSeen(state.seen);
   if (line) draw(state);
 }
 
@@ -130,6 +126,12 @@ function draw(state) {
   }
   pen.fillStyle = "#e2e6e8";
   pen.fillRect(plan.minimum_s * step, 0, 2, line.height);
+}
+
+export function setSeen(codes) {
+  seen = new Set(codes);
+  for (const [code, place] of places) place.classList.toggle("seen", seen.has(code));
+  showMissing();
 }
 
 export function pastEvents(list) { events = list; showEvents(); }

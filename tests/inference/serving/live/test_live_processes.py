@@ -16,9 +16,12 @@ import pytest
 
 websockets = pytest.importorskip("websockets.sync.client")
 
+from websockets.exceptions import ConnectionClosed  # noqa: E402
+
 from unmissed.inference.endoscopy.live.ai import AiSettings  # noqa: E402
 from unmissed.inference.endoscopy.live.clips import encode_h264  # noqa: E402
-from unmissed.inference.endoscopy.live.recorder import LiveSettings, Recorder  # noqa: E402
+from unmissed.inference.endoscopy.live.recorder import Recorder  # noqa: E402
+from unmissed.inference.endoscopy.live.settings import LiveSettings  # noqa: E402
 from unmissed.inference.endoscopy.protocol import ProtocolModels, load_protocol  # noqa: E402
 from unmissed.inference.serving.live.process import run_server  # noqa: E402
 from unmissed.inference.serving.serve import listen  # noqa: E402
@@ -72,7 +75,8 @@ class Page:
     def __init__(self, where, cookie, **extra):
         headers = {"Cookie": cookie} if cookie else {}
         settings = {"origin": f"http://{where}", **extra}
-        self.socket = websockets.connect(f"ws://{where}/screen", additional_headers=headers, max_size=None, **settings)
+        connecting = websockets.connect(f"ws://{where}/screen", additional_headers=headers, max_size=None, **settings)
+        self.socket = connecting.__enter__()
         self.words, self.pictures, self.facts = [], [], {}
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -89,7 +93,7 @@ class Page:
                     assert message[4 + length : 6 + length] == b"\xff\xd8"
                     self.pictures.append((time.monotonic(), json.loads(message[4 : 4 + length])))
                     self.socket.send("painted")
-        except Exception as error:
+        except (OSError, ConnectionClosed) as error:  # the server was killed
             self.error = error
 
     def events(self):
