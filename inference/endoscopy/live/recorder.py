@@ -53,7 +53,7 @@ class Recorder:
         self.examination = LiveExamination(self.folder, settings.ai.protocol, settings.source)
         self._clips = AlertClips(self.folder, self._clip_written)
         self._ring = FrameRing()
-        self._plan = plan(settings.ai.protocol, settings.source, name)
+        self._plan = plan(settings.ai.protocol, name)
         self._kept: Any = None
         self._source_state, self._asked_to_end, self._last_jpeg = ("", ""), "", b""
         self._is_ai_ready, self._ai_heard_s, self._told, self._memory_s = False, 0.0, dict[str, Any](), 0.0

@@ -72,7 +72,7 @@ def event_state(number: int, event: Event) -> dict[str, Any]:
     }
 
 
-def plan(protocol: Protocol, source: str, examination: str) -> dict[str, Any]:
+def plan(protocol: Protocol, examination: str) -> dict[str, Any]:
     """What does not change: the protocol, its targets, and the map of its sites as outlines."""
     nothing = {"credit": 0.0, "seen": False, "seconds": 0.0, "best_time_s": None, "picture": None}
     words = {"code", "name", "name_zh", "region", "wall"}
@@ -103,7 +103,6 @@ def plan(protocol: Protocol, source: str, examination: str) -> dict[str, Any]:
     return {
         "kind": "plan",
         "examination": examination,
-        "source": source,
         "title": [protocol.title, protocol.title_zh],
         "organ": protocol.organ,
         "minimum_s": protocol.minimum_s,

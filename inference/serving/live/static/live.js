@@ -91,7 +91,7 @@ function told(words) {
     panel.addEvent(words);
     if (words.sound) sound.alarm(words.sound);
   } else if (words.kind === "past") { heard = words.events.at(-1)?.number ?? heard; panel.pastEvents(words.events); }
-  else if (words.kind === "plan") { plan = words; panel.setPlan(words); }
+  else if (words.kind === "plan") { plan = words; panel.setPlan(words); document.querySelector("[data-command=caecum]").hidden = words.organ !== "colon"; }
   else if (words.kind === "facts") { facts = words; if (plan && words.over && words.seen) panel.setSeen(words.seen); signs(); }
   else if (words.kind === "photo") remark(words.name ? "photo_kept" : "photo_lost");
   else if (words.kind === "clip" && words.name) remark("clip_kept");
