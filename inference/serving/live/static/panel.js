@@ -4,7 +4,7 @@ import { clock, pick, say } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg";
 const el = (id) => document.getElementById(id);
 const COLOURS = { green: "#3fae6a", amber: "#e0a11b", red: "#e5484d", grey: "#4a5157", not_assessed: "#6b7780" };
-const MOST_EVENTS = 60;
+const MOST_EVENTS = 60, MARGIN = 56;
 
 let plan = null, places = new Map(), seen = new Set(), events = [], line = null, lastState = null, caecum = null;
 
@@ -32,7 +32,8 @@ function node(name, attributes, text = "") {
 }
 
 function drawn(view) {
-  const drawing = node("svg", { viewBox: `20 10 420 ${view.height - 10}`, role: "img" });
+  const xs = view.places.map((place) => place.x), ys = view.places.map((place) => place.y), left = Math.min(...xs) - MARGIN, top = Math.min(...ys) - MARGIN;
+  const drawing = node("svg", { viewBox: `${left} ${top} ${Math.max(...xs) + MARGIN - left} ${Math.max(...ys) + MARGIN - top}`, role: "img" });
   for (const place of view.places) {
     const group = node("g", { class: "place" });
     group.append(place.path ? node("path", { d: place.path }) : node("rect", { x: place.x - place.width / 2, y: place.y - 15, width: place.width, height: 30, rx: 15 }));
