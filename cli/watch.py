@@ -1,6 +1,7 @@
 """``unmissed watch``: an examination in, its quality out."""
 
 import logging
+import os
 import signal
 from pathlib import Path
 from types import FrameType
@@ -11,6 +12,7 @@ import typer
 from unmissed.datasets.basis.errors import ExitCode
 
 if TYPE_CHECKING:
+    from unmissed.inference.endoscopy.live.settings import LiveSettings
     from unmissed.inference.endoscopy.values import ExamResult
     from unmissed.inference.endoscopy.watching.watch import OnFrame, Request, WatchStatus
 
@@ -49,6 +51,21 @@ def watch(
         float | None, typer.Option(min=0.1, help="Stop after this many seconds.", show_default="none")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard an earlier examination in OUT.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Serve a page with the picture; OUT gets a folder for each examination.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="With --live: address to listen on; any but this machine's demands accounts.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --live: 0 takes a free port.")] = 0,
+    niceness: Annotated[
+        int, typer.Option("--nice", min=0, max=19, help="With --live: by how much the AI gives way to other programs.")
+    ] = 5,
+    cores: Annotated[str, typer.Option(metavar="0,1", help="With --live: cores of the AI.", show_default="all")] = "",
+    memory_mb: Annotated[
+        int, typer.Option(min=300, help="With --live: the AI is started again when it holds more.")
+    ] = 2000,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="With --live: do not open a browser.")] = False,
 ) -> None:
     """Watch an endoscopy: withdrawal speed, sites seen and missed, clocks, suspicious areas.
 
@@ -64,6 +81,19 @@ def watch(
     rules = with_models(load_protocol(protocol), site_model, lesion_model)
     if output is None:
         raise ConfigError("no output folder was given", fix="add -o OUT")
+    if live:
+        from unmissed.inference.endoscopy.live.ai import AiSettings
+        from unmissed.inference.endoscopy.live.settings import LiveSettings
+
+        if annotate or every_frame is not None or overwrite:
+            raise ConfigError(
+                "--annotate, --every-frame and --overwrite are not for --live",
+                fix="leave them out; every examination has a folder of its own",
+            )
+        ai = AiSettings(rules, niceness, _cores(cores))
+        settings = LiveSettings(source, output, ai, memory_mb=memory_mb, limit_s=limit_s)
+        _live(settings, host, port, not no_browser)
+        return
     video = open_video(source)
     with _Interrupted() as interrupted, open_screen(rules) as screen:
         result = run(
@@ -82,6 +112,37 @@ def watch(
         raise typer.Exit(interrupted.exit_code)
     if result.ended not in _GOOD_ENDS:
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _cores(text: str) -> tuple[int, ...]:
+    from unmissed.datasets.basis.errors import ConfigError
+
+    there = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    try:
+        cores = tuple(int(one) for one in text.split(",")) if text else ()
+    except ValueError:
+        cores = (-1,)
+    if not set(cores) <= there:
+        named = ", ".join(map(str, sorted(there))) or "none here"
+        raise ConfigError(f"--cores {text} cannot be used", expected=f"some of {named}", fix="such as --cores 1")
+    return cores
+
+
+def _live(settings: "LiveSettings", host: str, port: int, opens: bool) -> None:
+    import webbrowser
+
+    from unmissed.inference.serving.live.run import run_live
+
+    def announce(address: str) -> None:
+        typer.echo(f"The examination is shown at {address}\nPress Ctrl-C to end it and close the pages.", err=True)
+        if opens:
+            webbrowser.open(address)
+
+    with _Interrupted() as interrupted:
+        folder = run_live(settings, host=host, port=port, on_address=announce, is_stopped=lambda: bool(interrupted))
+    typer.echo(f"-> {folder / 'report.html'}", err=True)
+    if interrupted:
+        raise typer.Exit(interrupted.exit_code)
 
 
 class _Interrupted:

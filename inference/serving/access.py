@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,6 +72,14 @@ class Sessions:
             self._open[key] = Session(account, secrets.token_urlsafe(24))
         return key
 
+    def kept(self) -> tuple[str, dict[str, Session]]:
+        """The token and the open sessions, for a server that takes over."""
+        return self._token, dict(self._open)
+
+    def take_over(self, kept: tuple[str, dict[str, Session]]) -> None:
+        """Go on with what another server has ``kept``."""
+        self._token, self._open = kept[0], dict(kept[1])
+
     def end(self, key: str) -> None:
         """Log out."""
         self._open.pop(key, None)
@@ -82,7 +90,7 @@ class Sessions:
             for key in [key for key, session in self._open.items() if session.account.name == name]:
                 self._open.pop(key)
 
-    def of(self, request: Request) -> Session | None:
+    def of(self, request: HTTPConnection) -> Session | None:
         """The session of a request; None when there is none, or it has been idle too long."""
         key = request.cookies.get(COOKIE, "")
         session = self._open.get(key)
@@ -108,6 +116,12 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
+        if scope["type"] == "websocket":
+            if self._is_foreign(scope):
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await self._app(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -131,10 +145,15 @@ class Guard:
             return "this desk does not answer to that host name"
         if scope["method"] in ("GET", "HEAD"):
             return ""
-        origin = headers.get("origin")
-        if origin is None or urlsplit(origin).netloc.lower() != host:
+        if self._is_foreign(scope):
             return "a change must come from a page of this desk"
         length = headers.get("content-length", "")
         if not length.isdecimal() or int(length) > _MOST_BODY:
             return "the request is too large, or does not say how large it is"
         return ""
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        """Whether it comes from a page of another host, or is for one."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "").lower()
+        return host not in self._hosts or urlsplit(headers.get("origin", "")).netloc.lower() != host

@@ -18,7 +18,7 @@ from unmissed.inference.serving import answers, pages, people, pictures
 from unmissed.inference.serving.access import Guard, Sessions
 from unmissed.inference.serving.accounts import Accounts
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
 def make_app(desk: Desk, sessions: Sessions, accounts: Accounts, hosts: frozenset[str]) -> Guard:
@@ -53,18 +53,18 @@ def make_app(desk: Desk, sessions: Sessions, accounts: Accounts, hosts: frozense
         Route("/tile/{key}/{sha}/{level:int}/{column:int}/{row:int}.jpg", pictures.tile),
         Route("/crop/{key}/{sha}/{x:int}/{y:int}/{side:int}.jpg", pictures.crop),
         Route("/layer/{key}/{sha}/{name}", pictures.layer),
-        Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+        Mount("/static", StaticFiles(directory=STATIC), name="static"),
     ]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(GZipMiddleware, minimum_size=1024)],
-        exception_handlers={UnmissedError: _in_words, HTTPException: _refused},
+        exception_handlers={UnmissedError: in_words, HTTPException: refused},
     )
     app.state.desk, app.state.sessions, app.state.accounts = desk, sessions, accounts
     return Guard(app, hosts)
 
 
-async def _in_words(request: Request, error: Exception) -> Response:
+async def in_words(request: Request, error: Exception) -> Response:
     """An error that the user can act on, for a page or a script."""
     # 503: the database is locked or full. The page keeps its decision and sends it again.
     code = 404 if isinstance(error, UnknownSlideError) else 503 if isinstance(error, DeskError) else 409
@@ -76,7 +76,7 @@ async def _in_words(request: Request, error: Exception) -> Response:
     return pages.problem(request, words, code)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     code = error.status_code if isinstance(error, HTTPException) else 500
     words = {"found": error.detail if isinstance(error, HTTPException) else "an error", "expected": "", "fix": ""}
     if _wants_json(request):

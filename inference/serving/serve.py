@@ -45,15 +45,15 @@ def serve(
     """
     accounts = Accounts(desk.database)
     has_accounts = bool(accounts.all())
-    if not has_accounts and not _is_loopback(host):
+    if not has_accounts and not is_loopback(host):
         raise ConfigError(
             f"the desk would be open to everybody who reaches {host}",
             expected="accounts, or no --host",
             fix="make them first: unmissed review user OUT NAME --role reviewer",
         )
-    listening = _listen(host, port)
+    listening = listen(host, port)
     port = listening.getsockname()[1]
-    own = {host, *names, *(_NAMES_OF_LOOPBACK if _is_loopback(host) else ())}
+    own = {host, *names, *(_NAMES_OF_LOOPBACK if is_loopback(host) else ())}
     hosts = frozenset(
         f"{name.lower()}{end}" for name in own for end in (f":{port}", *([""] if port in (80, 443) else []))
     )
@@ -89,7 +89,8 @@ class _Announcing(uvicorn.Server):
             self._ready()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
     if host == "localhost":
         return True
     try:
@@ -98,7 +99,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        OutputError: When the port cannot be had.
+    """
     try:
         made = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         # Opened again by its number it knows that it speaks TCP: only then asyncio sends at once (TCP_NODELAY), and an

@@ -59,7 +59,7 @@ class CoverageTracker:
         self._has_probabilities = False
 
     def update(
-        self, time_s: float, legible: bool, sight: Sight, picture: Callable[[], np.ndarray] | None = None
+        self, time_s: float, legible: bool, sight: Sight, picture: Callable[[], np.ndarray | None] | None = None
     ) -> list[Event]:
         """Take a frame; returns the sites that are certain now.
 
@@ -67,7 +67,8 @@ class CoverageTracker:
             time_s: rising.
             legible: an illegible or frozen frame counts for no site.
             sight: output of the classifier; sites outside the protocol are ignored.
-            picture: gives the frame, uint8 (h, w, 3) RGB; called only when it may be the best of its site so far.
+            picture: gives the frame, uint8 (h, w, 3) RGB; called only when it may be the best of its site so far;
+                None where it is gone.
         """
         if not self._codes:
             return []
@@ -116,7 +117,7 @@ class CoverageTracker:
             self._codes[index], credit, seen, seconds, best.time_s if best else None, best.picture if best else None
         )
 
-    def _keep_best(self, time_s: float, row: np.ndarray, picture: Callable[[], np.ndarray]) -> None:
+    def _keep_best(self, time_s: float, row: np.ndarray, picture: Callable[[], np.ndarray | None]) -> None:
         """Keep the frame if it is the most certain of its site, and of equally certain ones the sharpest."""
         index = int(row[:-1].argmax())
         if row[index] < _PICTURE_FROM:
@@ -127,7 +128,10 @@ class CoverageTracker:
             if certainty < kept.certainty or (certainty == kept.certainty and time_s - kept.looked_s < _LOOK_AGAIN_S):
                 return
             kept.looked_s = time_s
-        image = shrink_to(picture(), PICTURE_PX)
+        whole = picture()
+        if whole is None:
+            return
+        image = shrink_to(whole, PICTURE_PX)
         sharpness = _sharpness(image)
         if kept is None or (certainty, sharpness) > (kept.certainty, kept.sharpness):
             self._best[index] = _Best(certainty, sharpness, time_s, time_s, image)

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from unmissed.datasets.basis.files import output_error
 from unmissed.datasets.video import Frame, VideoSource
 from unmissed.datasets.video.ffmpeg.containers import frames_in
 from unmissed.inference.endoscopy.values import FrameSignals
+from unmissed.inference.endoscopy.watching.film import Film
 from unmissed.inference.endoscopy.watching.overlay import ExamProgress, Overlay
 
 _WAITING = 4  # frames
@@ -21,7 +23,7 @@ _Job = tuple[Frame, FrameSignals | None, ExamProgress]
 
 
 class AnnotatedVideo(Closing):
-    """Writes an MP4 (MPEG-4 part 2) whose frames keep their times; it takes its name when it is complete.
+    """Writes an MP4 (H.264, which browsers play) whose frames keep their times; it takes its name when it is complete.
 
     The frame rate is constant, as the source names it: a picture is repeated until the next one is due.
 
@@ -43,7 +45,8 @@ class AnnotatedVideo(Closing):
         self._last_s = 0.0
         self._canvas: np.ndarray | None = None
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-        self._writer: cv2.VideoWriter | None = None
+        self._film: Film | None = None
+        self._failure: OutputError | None = None
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._run, name="annotate", daemon=True)
         self._thread.start()
@@ -62,6 +65,9 @@ class AnnotatedVideo(Closing):
             OutputError: When it could not be written whole.
         """
         self._end()
+        if self._failure is not None:
+            self.close()
+            raise self._failure
         if not self._written:
             self.close()
             return []
@@ -85,10 +91,19 @@ class AnnotatedVideo(Closing):
             self._thread.join()
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._write(*job)
-        if self._writer is not None:
-            self._writer.release()
+        try:
+            while (job := self._jobs.get()) is not None:
+                if self._failure is None:
+                    self._try(lambda job=job: self._write(*job))  # type: ignore[misc]
+        finally:
+            if self._film is not None:
+                self._try(self._film.close)
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OutputError as error:
+            self._failure = self._failure or error
 
     def _write(self, frame: Frame, signals: FrameSignals | None, now: ExamProgress) -> None:
         due = round(frame.time_s * self._fps)
@@ -103,12 +118,11 @@ class AnnotatedVideo(Closing):
         self._last_s = frame.time_s
 
     def _encode(self, canvas: np.ndarray) -> None:
-        if self._writer is None:
+        if self._film is None:
             self._shape = canvas.shape
-            size = canvas.shape[1], canvas.shape[0]
-            code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._partial), cv2.CAP_FFMPEG, code, self._fps, size)
-        self._writer.write(canvas if canvas.shape == self._shape else _fitted(canvas, self._shape))
+            self._film = Film(self._partial, self._fps, canvas.shape)
+        whole = canvas if canvas.shape == self._shape else _fitted(canvas, self._shape)
+        self._film.add(self._written / self._fps, whole, "bgr24")
         self._written += 1
 
 

@@ -77,10 +77,18 @@ class ExamFolder(Closing):
         self._signals.add(_csv_line(_row(signals)))
         self._timeline.add(signals)
         if monotonic() - self._kept_at_s >= self._checkpoint_s:
-            clocks = None if self._clocks is None else self._clocks()
-            exam = running(self._started_at, self._protocol, self._timeline, self._events, clocks)
-            write_json(self._output / EXAM_FILE, exam)
-            self._kept_at_s = monotonic()
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Renew ``exam.json``.
+
+        Raises:
+            OutputError: As in ``add``.
+        """
+        clocks = None if self._clocks is None else self._clocks()
+        exam = running(self._started_at, self._protocol, self._timeline, self._events, clocks)
+        write_json(self._output / EXAM_FILE, exam)
+        self._kept_at_s = monotonic()
 
     def add_event(self, event: Event) -> None:
         """Append an event; it is on the disk when this returns.
@@ -88,7 +96,6 @@ class ExamFolder(Closing):
         Raises:
             OutputError: As in ``add``.
         """
-        self._events.append(event)
         fields = {
             "time_s": round(event.time_s, 3),
             "kind": event.kind.value,
@@ -97,6 +104,7 @@ class ExamFolder(Closing):
             "data": plain_values(dict(event.data)),
         }
         self._event_lines.add(json_line(fields) + "\n")
+        self._events.append(event)
 
     def finish(self, result: ExamResult) -> Path:
         """Write the pictures, ``exam.json`` and the report.

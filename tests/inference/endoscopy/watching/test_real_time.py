@@ -14,6 +14,7 @@ from unmissed.inference.endoscopy.monitors.alerts import LesionAlerts
 from unmissed.inference.endoscopy.protocol import load_protocol
 from unmissed.inference.endoscopy.values import Box, Clarity, Lesion, Reason
 from unmissed.inference.endoscopy.watching.lesion_watch import LesionWatch
+from unmissed.inference.endoscopy.watching.seeing import Seeing
 from unmissed.inference.endoscopy.watching.watch import watch
 from unmissed.inference.endoscopy.watching.watcher import Watcher
 
@@ -39,11 +40,11 @@ class Drifting(VideoSource):
         pass
 
 
-class Slow(Watcher):
+class SlowEyes(Seeing):
     """Its lesion model takes three frames; every frame is legible."""
 
-    def __init__(self, protocol, source):
-        super().__init__(protocol, source)
+    def __init__(self, protocol):
+        super().__init__(protocol)
         self.looks = LesionWatch(self._find, LesionAlerts(protocol.lesion), self._times, self._beside)
 
     def _find(self, view):
@@ -52,6 +53,15 @@ class Slow(Watcher):
 
     def _monitor(self, *arguments):
         return replace(super()._monitor(*arguments), clarity=Clarity(0.9, True, Reason.NONE))
+
+
+class Slow(Watcher):
+    """Looks with slow eyes."""
+
+    def __init__(self, protocol, source):
+        super().__init__(protocol, source)
+        self._seeing = SlowEyes(protocol)
+        self.looks = self._seeing.looks
 
 
 @pytest.mark.parametrize("paced", [True, False])

@@ -1,0 +1,1 @@
+"""The live examination measured: delays, kills, memory, neighbours."""

@@ -1,0 +1,1 @@
+"""The pages of a live examination and of those before it."""
