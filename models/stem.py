@@ -87,11 +87,11 @@ def _outputs_at_once(weights: np.ndarray, attributes: Mapping[str, onnx.Attribut
 
 
 def _folded(weights: np.ndarray, left: int, at_once: int) -> np.ndarray:
-    """int8 (O, 3, k, k) -> (at_once O, 12, k, columns): outputs side by side, of pixels 4 j to 4 j + 3."""
+    """int8 (O, 3, k, k) -> (at_once O, 12, k, at_once): outputs side by side, of pixels 4 j to 4 j + 3."""
     count, _, side, _ = weights.shape
     stride = _FOLD // at_once
-    columns = at_once  # 3 of 8 pixels are more than one column, 4 of 4 are one
-    wide = np.zeros((at_once * count, _FOLD * 3, side, columns), weights.dtype)
+    # Two outputs of stride 2 and their border reach into two groups of four pixels, one of stride 4 is one group.
+    wide = np.zeros((at_once * count, _FOLD * 3, side, at_once), weights.dtype)
     for output in range(at_once):
         for x in range(side):
             column, place = divmod(stride * output + x - left, _FOLD)

@@ -12,7 +12,6 @@ from unmissed.datasets.slides.base import PixelSize
 from unmissed.models.familiarity import Likeness
 
 _Count = Annotated[int, Field(ge=0, strict=True)]
-_Area = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Grey = Annotated[float, Field(ge=0, le=255, strict=True, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
@@ -130,8 +129,8 @@ class Unseen:
         at_most: upper end of a one-sided 95 % interval of that (Poisson).
     """
 
-    unseen_mm2: _Area
-    sampled_mm2: _Area
+    unseen_mm2: _Amount
+    sampled_mm2: _Amount
     judged: _Count
     found: _Count
     estimate: _Amount

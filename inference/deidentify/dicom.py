@@ -16,31 +16,14 @@ if TYPE_CHECKING:
 _SPEAKING = frozenset({"PN", "LO", "LT", "ST", "UT", "UC", "UR", "SH", "DA", "DT", "TM", "AS", "AE", "UN"})
 _CODES = frozenset({"CodeValue", "CodingSchemeDesignator", "CodeMeaning", "OpticalPathIdentifier"})
 _KEPT = frozenset(
-    [
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "StudyInstanceUID",
-        "SeriesInstanceUID",
-        "FrameOfReferenceUID",
-        "ImageType",
-        "Modality",
-        "DimensionOrganizationType",
-        "DimensionOrganizationSequence",
-        "DimensionIndexSequence",
-        "ConcatenationUID",
-        "SOPInstanceUIDOfConcatenationSource",
-        "InConcatenationNumber",
-        "InConcatenationTotalNumber",
-        "ConcatenationFrameOffsetNumber",
-        "SharedFunctionalGroupsSequence",
-        "PerFrameFunctionalGroupsSequence",
-        "VolumetricProperties",
-        "InstanceNumber",
-        "PixelData",
-        "ExtendedOffsetTable",
-        "ExtendedOffsetTableLengths",
-        "PyramidUID",
-    ]
+    (
+        *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
+        *("ImageType", "Modality", "DimensionOrganizationType", "DimensionOrganizationSequence"),
+        *("DimensionIndexSequence", "ConcatenationUID", "SOPInstanceUIDOfConcatenationSource"),
+        *("InConcatenationNumber", "InConcatenationTotalNumber", "ConcatenationFrameOffsetNumber"),
+        *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "VolumetricProperties"),
+        *("InstanceNumber", "PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PyramidUID"),
+    )
 )
 _GROUPS = frozenset({0x0028, 0x0048})  # the picture, and what of the slide it is
 _UNIVERSAL = "1.2.840.10008."  # UIDs of the standard itself

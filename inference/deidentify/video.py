@@ -23,9 +23,8 @@ from unmissed.inference.endoscopy.frame.outside import OUTSIDE, UNKNOWN, outside
 SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".webm"})
 _EVERY_S = 0.2  # pictures that are looked at
 _TEXT_PX = 480  # longer side on which writing is looked for: letters of 20 lines in 1080 are 9 px high
-_WINDOWS = (
-    6  # times 25 pictures (30 s), after which writing is looked for anew, too: fewer, and highlights stay as well
-)
+# Times 25 pictures (30 s), after which writing is looked for anew, too: with fewer, highlights stay as well.
+_WINDOWS = 6
 _JOIN_PX, _GROW_PX = (5, 25), 4  # of that picture: letters become lines, and lines get a rim
 _RIM_PX = (9, 9)  # of the thumbnail: the edge of the picture stays as writing does, so it is masked and not searched
 _AROUND_S = 0.5  # blanked before and after a picture outside the body
@@ -37,16 +36,10 @@ _RATE = 0.35  # bits a pixel and frame: visibly like the source
 _TIMES = 1000  # of the copy's clock, a second
 # What every container says of itself.
 _HARMLESS = frozenset(
-    [
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "encoder",
-        "handler_name",
-        "vendor_id",
-        "language",
-        "duration",
-    ]
+    (
+        *("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id"),
+        *("language", "duration"),
+    )
 )
 
 

@@ -6,18 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from unmissed.datasets.basis.reading import read_regular
-from unmissed.datasets.basis.versions import version_of
-from unmissed.datasets.basis.words import cause_of, problems
-from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
+from unmissed.inference.endoscopy.exam.schema import StoredExam, read_stored
 from unmissed.inference.exchange.codes import CodeTable
-from unmissed.inference.exchange.fhir import concept, quantity
-from unmissed.inference.exchange.identity import digest_of, uuid_of
+from unmissed.inference.exchange.fhir import collection, concept, maker, quantity, urn
+from unmissed.inference.exchange.identity import digest_of
 from unmissed.inference.exchange.report import ExchangeError, Model, models_of
 
-_MOST_BYTES = 64 * 2**20
 _CLOCKS = ("examination_s", "withdrawal_s", "effective_s")
 
 
@@ -61,16 +55,10 @@ def read_exam(folder: Path) -> ExamReport:
     """Read a finished examination.
 
     Raises:
-        ExchangeError: When it is damaged, or still running.
+        ExamError: When it is missing or damaged.
+        ExchangeError: When it is still running.
     """
-    try:
-        exam = StoredExam.model_validate_json(read_regular(folder / EXAM_FILE, _MOST_BYTES))
-    except OSError as error:
-        raise ExchangeError(f"cannot read {folder / EXAM_FILE}: {cause_of(error)}") from error
-    except ValidationError as error:
-        raise ExchangeError(
-            f"{folder / EXAM_FILE} is damaged: {problems(error, 1)}", fix="watch the recording again"
-        ) from error
+    exam = read_stored(folder)
     if exam.status != "finished":
         raise ExchangeError(f"the examination in {folder} is still running, or was cut off", fix="wait until it ends")
     return ExamReport(folder, exam)
@@ -99,14 +87,14 @@ def exam_bundle(report: ExamReport, table: CodeTable) -> dict[str, Any]:
             "bodySite": {"text": site.name},
             "component": [{"code": concept(table, "seconds"), "valueQuantity": quantity(round(site.seconds, 1), "s")}],
         }
-    device, kind = _urn(report, "device"), "colonoscopy" if exam.protocol.organ == "colon" else "gastroscopy"
+    device, kind = urn(report.digest, "device"), "colonoscopy" if exam.protocol.organ == "colon" else "gastroscopy"
     head = {
         "resourceType": "DiagnosticReport",
         "identifier": [{"system": "urn:unmissed:result", "value": report.digest}],
         "status": "preliminary",
         "code": concept(table, kind),
         "effectiveDateTime": report.started.isoformat(),
-        "result": [{"reference": _urn(report, part)} for part in values],
+        "result": [{"reference": urn(report.digest, part)} for part in values],
         "conclusion": " ".join([_conclusion(exam), *exam.notes]),
     }
     entries = [
@@ -121,21 +109,9 @@ def exam_bundle(report: ExamReport, table: CodeTable) -> dict[str, Any]:
         }
         for part, fields in values.items()
     ]
-    software = [f"unmissed {version_of()}", f"protocol {exam.protocol.name}"]
-    models = [f"{one.role}: {one.name} {one.version}, SHA-256 {one.sha256}" for one in report.models]
-    maker = {
-        "resourceType": "Device",
-        "manufacturer": "Unmissed",
-        "version": [{"value": words} for words in software + models],
-    }
-    parts = zip(["report", *values, "device"], [head, *entries, maker], strict=True)
-    return {
-        "resourceType": "Bundle",
-        "type": "collection",
-        "identifier": {"system": "urn:unmissed:result", "value": report.digest},
-        "timestamp": report.started.isoformat(),
-        "entry": [{"fullUrl": _urn(report, part), "resource": resource} for part, resource in parts],
-    }
+    software = maker(report.models, f"protocol {exam.protocol.name}")
+    resources = {"report": head, **dict(zip(values, entries, strict=True)), "device": software}
+    return collection(report.digest, report.started, resources)
 
 
 def _caecum(exam: StoredExam, table: CodeTable) -> dict[str, Any]:
@@ -173,7 +149,3 @@ def _conclusion(exam: StoredExam) -> str:
         f"{exam.protocol.title}; sites not seen: {missing}. "
         "Preliminary: made by software, signed by nobody. Not a diagnosis."
     )
-
-
-def _urn(report: ExamReport, part: str) -> str:
-    return f"urn:uuid:{uuid_of(report.digest, f'fhir {part}')}"

@@ -3,13 +3,15 @@
 HL7's own pages of the three versions: https://hl7.org/fhir/R4/diagnosticreport.html, R4B, R5.
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.values import Finding
 from unmissed.inference.exchange.codes import Code, CodeTable
 from unmissed.inference.exchange.identity import uuid_of
-from unmissed.inference.exchange.report import SlideReport
+from unmissed.inference.exchange.report import Model, SlideReport
 
 MOST_FINDINGS = 200
 """That are written one by one; the others are in the counts, and all of them in the files of triage."""
@@ -39,7 +41,7 @@ def bundle(report: SlideReport, table: CodeTable) -> dict[str, Any]:
         **{name: {"valueQuantity": value} for name, value in count.items()},
     }
     findings = {f"finding {at}": _finding(one, table) for at, one in enumerate(result.findings[:MOST_FINDINGS])}
-    device = _urn(report, "device")
+    device = urn(report.digest, "device")
     entries = [
         {
             "resourceType": "Observation",
@@ -65,7 +67,7 @@ def bundle(report: SlideReport, table: CodeTable) -> dict[str, Any]:
         "issued": report.signature.at if report.signature else report.made.isoformat(),
         **({"resultsInterpreter": signer} if signer else {}),
         "specimen": [_specimen(report)],
-        "result": [{"reference": _urn(report, part)} for part in observations | findings],
+        "result": [{"reference": urn(report.digest, part)} for part in observations | findings],
         "conclusion": " ".join(
             [
                 f"{report.grade}; {result.adequacy.verdict}.",
@@ -76,20 +78,31 @@ def bundle(report: SlideReport, table: CodeTable) -> dict[str, Any]:
         ).strip(),
         "conclusionCode": [concept(table, report.grade)],
     }
+    resources = dict(zip(observations | findings, entries, strict=True))
+    return collection(report.digest, report.made, {"report": head, **resources, "device": maker(report.models)})
+
+
+def collection(digest: str, made: datetime, resources: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """A Bundle of resources by their part, which names each of them (``urn``)."""
     return {
         "resourceType": "Bundle",
         "type": "collection",
-        "identifier": {"system": "urn:unmissed:result", "value": report.digest},
-        "timestamp": report.made.isoformat(),
-        "entry": [
-            {"fullUrl": _urn(report, "report"), "resource": head},
-            *(
-                {"fullUrl": _urn(report, part), "resource": one}
-                for part, one in zip(observations | findings, entries, strict=True)
-            ),
-            {"fullUrl": device, "resource": _device(report)},
-        ],
+        "identifier": {"system": "urn:unmissed:result", "value": digest},
+        "timestamp": made.isoformat(),
+        "entry": [{"fullUrl": urn(digest, part), "resource": one} for part, one in resources.items()],
     }
+
+
+def urn(digest: str, part: str) -> str:
+    """The address of a part within a bundle, derived from what is told."""
+    return f"urn:uuid:{uuid_of(digest, f'fhir {part}')}"
+
+
+def maker(models: Sequence[Model], *more: str) -> dict[str, Any]:
+    """The Device that made a report: the program, its models with their hashes, and what else shaped it."""
+    named = [f"{one.role}: {one.name} {one.version}, SHA-256 {one.sha256}" for one in models]
+    words = [f"unmissed {version_of()}", *more, *named]
+    return {"resourceType": "Device", "manufacturer": "Unmissed", "version": [{"value": one} for one in words]}
 
 
 def concept(table: CodeTable, name: str) -> dict[str, Any]:
@@ -107,10 +120,6 @@ def _coding(code: Code) -> dict[str, str]:
     return {"system": code.url, "code": code.value, "display": code.meaning}
 
 
-def _urn(report: SlideReport, part: str) -> str:
-    return f"urn:uuid:{uuid_of(report.digest, f'fhir {part}')}"
-
-
 def _specimen(report: SlideReport) -> dict[str, Any]:
     return {"identifier": {"value": report.result.slide}, "display": report.result.slide}
 
@@ -125,9 +134,3 @@ def _finding(finding: Finding, table: CodeTable) -> dict[str, Any]:
         "valueCodeableConcept": concept(table, finding.class_id),
         "component": [{"code": concept(table, name), "valueQuantity": value} for name, value in numbers.items()],
     }
-
-
-def _device(report: SlideReport) -> dict[str, Any]:
-    software = [{"value": f"unmissed {version_of()}"}]
-    models = [{"value": f"{one.role}: {one.name} {one.version}, SHA-256 {one.sha256}"} for one in report.models]
-    return {"resourceType": "Device", "manufacturer": "Unmissed", "version": software + models}

@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.slides.formats.dicom_header import is_dicom
+from unmissed.inference.exchange.dicom.common import save
 from unmissed.inference.exchange.report import ExchangeError
 
 _TIMEOUT_S = (10, 300)  # to connect; between two pieces of an answer
@@ -82,8 +82,7 @@ class Archive:
                 continue
             with _explained(f"{moved} objects were fetched, and kept; {len(ids) - done} are left"):
                 data = self._client.retrieve_instance(study, one, instance, media_types=_DICOM)
-            with write_whole(path, "wb") as stream:
-                data.save_as(stream, enforce_file_format=True)
+            save(path, data)
             moved += 1
         return Moved(moved, len(ids) - moved)
 

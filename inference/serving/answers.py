@@ -1,5 +1,7 @@
 """What the scripts of the pages ask for, as JSON."""
 
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,6 +15,7 @@ from unmissed.inference.cytology.review.worklist import ListedSlide
 from unmissed.inference.serving.entering import desk_of, entered, readers_of
 
 _READINGS = ("first", "second")
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class _Looked(BaseModel):
@@ -64,10 +67,7 @@ async def record(request: Request) -> Response:
     session = entered(request)
     desk, round_ = desk_of(request), _round(request)
     listed = desk.slide(request.path_params["key"])
-    try:
-        new = NewEvent.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise HTTPException(400, f"the decision is invalid: {problems(error, 1)}") from error
+    new = await _told(request, NewEvent, "the decision is invalid")
     if new.kind == "assign":
         await run_in_threadpool(_check_giving, request, listed, round_, new.to)
     outcome = await run_in_threadpool(desk.record, listed, new, round_, session.account.name)
@@ -82,10 +82,7 @@ async def looked(request: Request) -> Response:
     session = entered(request)
     desk, round_ = desk_of(request), _round(request)
     listed = desk.slide(request.path_params["key"])
-    try:
-        new = _Looked.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise HTTPException(400, f"invalid: {problems(error, 1)}") from error
+    new = await _told(request, _Looked, "invalid")
     await run_in_threadpool(desk.store.look, listed.sha256, round_, session.account.name, new.cells)
     return JSONResponse({})
 
@@ -107,10 +104,7 @@ async def answer(request: Request) -> Response:
     """Keep an answer, and tell the truth."""
     session = entered(request)
     desk = desk_of(request)
-    try:
-        new = NewEvent.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise HTTPException(400, f"the answer is invalid: {problems(error, 1)}") from error
+    new = await _told(request, NewEvent, "the answer is invalid")
     listed = desk.slide(request.path_params["key"])
     return JSONResponse(await run_in_threadpool(desk.course.answer, listed, new, session.account.name))
 
@@ -121,12 +115,17 @@ async def contest(request: Request) -> Response:
     desk, name = desk_of(request), request.path_params["name"]
     if request.method == "GET":
         return JSONResponse(await run_in_threadpool(desk.contests.next_for, name, session.account.name))
-    try:
-        new = NewEvent.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise HTTPException(400, f"the answer is invalid: {problems(error, 1)}") from error
+    new = await _told(request, NewEvent, "the answer is invalid")
     listed = desk.slide(request.query_params.get("slide", ""))
     return JSONResponse(await run_in_threadpool(desk.contests.answer, name, listed, new, session.account.name))
+
+
+async def _told(request: Request, form: type[Form], otherwise: str) -> Form:
+    """What a page sends; 400 with the first fault when it has another form."""
+    try:
+        return form.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise HTTPException(400, f"{otherwise}: {problems(error, 1)}") from error
 
 
 def _check_giving(request: Request, listed: ListedSlide, round_: str, to: str) -> None:

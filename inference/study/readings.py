@@ -9,9 +9,10 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.words import one_line
 from unmissed.datasets.tables import read_table
 from unmissed.inference.cytology.certification.cases import POSITIVE
+from unmissed.inference.reports.agreement import kappa
 from unmissed.inference.study.accuracy import Rule
 from unmissed.inference.study.cohort import Cohort
-from unmissed.inference.study.numbers import Estimate, kappa, resampled, share
+from unmissed.inference.study.numbers import Estimate, resampled, share
 
 
 @dataclass(frozen=True)

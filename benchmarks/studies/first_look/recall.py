@@ -21,7 +21,7 @@ from unmissed.datasets.synthetic.slides.compose import MadeSlide
 from unmissed.datasets.synthetic.slides.fields import read_fields
 from unmissed.datasets.synthetic.slides.placements import LayoutSpec
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.screening.models import ScreenerModels
+from unmissed.inference.cytology.screening.models import HeatMapModel, ScreenerModels
 from unmissed.inference.cytology.screening.scan import scan
 from unmissed.inference.cytology.screening.settings import ScreenSettings, load_preset
 from unmissed.inference.cytology.screening.threads import Stopwatch
@@ -56,9 +56,12 @@ def main() -> None:
     runs = {name: Path(run) for name, run in (one.split("=", 1) for one in given.finders)}
     walked = {name: Walked({}) for name in runs}
     for fold in given.folds:
-        for slide, names in _slides(given, fold, next(iter(runs.values()))):
-            for name, run in runs.items():
-                _walk(walked[name], run, fold, slide, names)
+        slides = _slides(given, fold, next(iter(runs.values())))
+        for name, run in runs.items():
+            models = _models(run, fold)
+            for slide, names in slides:
+                _walk(walked[name], models.scanning, fold, slide, names)
+            models.close()
     _report(walked, make_folder(given.output))
 
 
@@ -71,16 +74,18 @@ def _slides(given: argparse.Namespace, fold: int, run: Path) -> list[tuple[MadeS
     return [(one, [library.fields[one.placements[n.placement].field].name for n in one.nuclei]) for one in made]
 
 
-def _walk(walked: Walked, run: Path, fold: int, slide: MadeSlide, names: list[str]) -> None:
+def _models(run: Path, fold: int) -> ScreenerModels:
     policy = load_policy("screening")
     named = {"finder": str(run / f"fold-{fold}" / "export"), "sample_share": 0.0}
     preset = load_preset("default").model_copy(update=named)
-    models = ScreenerModels.load(ScreenSettings(preset, policy.adequacy[Preparation.LIQUID], policy.grade))
+    return ScreenerModels.load(ScreenSettings(preset, policy.adequacy[Preparation.LIQUID], policy.grade))
+
+
+def _walk(walked: Walked, finder: HeatMapModel, fold: int, slide: MadeSlide, names: list[str]) -> None:
     watch = Stopwatch()
     with open_slide(slide.path) as source:
-        finder, grid = models.scanning, models.scanning.grid(source)
+        grid = finder.grid(source)
         seen = scan(grid, finder.session, finder.target, TileCache(2**28), 1, watch)
-    models.close()
     rows, columns, _ = find_peaks(seen.abnormal, finder.radius_cells, 0.001)
     places = (np.stack([columns, rows], axis=1) + 0.5) * grid.cell_px
     mm2 = (_SIDE_PX * _UM_PER_PX / 1000) ** 2

@@ -154,9 +154,7 @@ def _browser(address: str) -> None:
         weights["slide"] = sum(sizes)
         for key in ["ArrowRight"] * _JUMPS:
             page.keyboard.press(key)
-            page.wait_for_timeout(
-                400
-            )  # about as long as a very fast reader looks; the next places are fetched meanwhile
+            page.wait_for_timeout(400)  # as a very fast reader looks; the next places are fetched meanwhile
         _row(f"key to next finding painted, {FINDINGS} findings", _marks(page, "jump"))
         for _ in range(_JUMPS // 4):
             for key in ("3", "x", "5", "Space"):

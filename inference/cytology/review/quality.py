@@ -1,12 +1,15 @@
 """Where people and machine, and people among each other, differ; and how well they agree."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from unmissed.inference.cytology.results.bethesda import BETHESDA
 from unmissed.inference.cytology.review.events import SIGNED
 from unmissed.inference.cytology.review.settling import NORMAL, truth_of
+from unmissed.inference.reports import agreement
 
 if TYPE_CHECKING:
     from unmissed.inference.cytology.review.desk import Desk
@@ -16,18 +19,17 @@ _RANK = {name: rank for rank, name in enumerate(BETHESDA)}
 
 
 def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Cohen's kappa of two readers (Cohen 1960); None without pairs, or where both only ever said one thing.
+    """Cohen's kappa of two readers; None without pairs, or where both only ever said one thing.
 
     Args:
         pairs: what the first and the second said of each case.
     """
     if not pairs:
         return None
-    total = len(pairs)
-    seen = sum(one == other for one, other in pairs) / total
-    first, second = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
-    chance = sum(first[name] * second[name] for name in first) / total**2
-    return None if chance == 1 else (seen - chance) / (1 - chance)
+    names, said = np.unique(pairs, return_inverse=True)
+    first, second = said.reshape(-1, 2).T
+    value = agreement.kappa(first, second, len(names))
+    return None if np.isnan(value) else value
 
 
 def compare(desk: "Desk") -> dict[str, Any]:
@@ -35,8 +37,6 @@ def compare(desk: "Desk") -> dict[str, Any]:
 
     Slides whose grades differ, furthest apart first; findings that the AI proposed and a reader rejected or graded
     otherwise, or added, newest first; agreement by month and by reader; how far second readings are.
-
-    Findings that the AI proposed and a reader rejected or graded otherwise, or added; slides whose grades differ.
     """
     by_hash = {listed.sha256: listed for listed in desk.listed.values() if listed.sha256}
     first = {row["slide"]: row for row in desk.store.readings("first") if row["status"] in SIGNED}

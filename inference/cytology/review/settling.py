@@ -24,18 +24,9 @@ def settle(connection: Connection, event: Event) -> None:
     place = event.place
     if event.kind == "undo":
         place = connection.execute(select(EVENTS.c.place).where(EVENTS.c.id == event.undone)).scalar_one()
-        rows = connection.execute(
-            select(EVENTS)
-            .where((EVENTS.c.slide == event.slide) & (EVENTS.c.round == event.round) & (EVENTS.c.place == place))
-            .order_by(EVENTS.c.seq)
-        ).all()
-        taken_back = set(
-            connection.execute(
-                select(EVENTS.c.undone).where(
-                    (EVENTS.c.slide == event.slide) & (EVENTS.c.round == event.round) & (EVENTS.c.kind == "undo")
-                )
-            ).scalars()
-        )
+        here = (EVENTS.c.slide == event.slide) & (EVENTS.c.round == event.round)
+        rows = connection.execute(select(EVENTS).where(here & (EVENTS.c.place == place)).order_by(EVENTS.c.seq)).all()
+        taken_back = set(connection.execute(select(EVENTS.c.undone).where(here & (EVENTS.c.kind == "undo"))).scalars())
         left = [event_of(row) for row in rows if row.id not in taken_back and row.kind in (*MARKING, "note")]
         connection.execute(delete(MARKS).where(mine & (MARKS.c.place == place)))
         for each in left:

@@ -1,15 +1,18 @@
 """The form of exam.json; a record of another form is refused."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.reading import read_regular
+from unmissed.datasets.basis.words import cause_of, problems
 from unmissed.inference.endoscopy.exam.kpis import Kpi
 from unmissed.inference.endoscopy.values import ClockTimes, LesionLooks, Preparation, Seconds
 
 EXAM_FILE = "exam.json"
-
+_MOST_BYTES = 64 * 2**20
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -88,3 +91,18 @@ class StoredExam(_Strict):
     preparation: Preparation | None = None
     regions_seen: tuple[str, ...] | None = None
     score_parts: dict[str, Share | None] = {}
+
+
+def read_stored(folder: Path) -> StoredExam:
+    """Read the examination of a folder, finished or not.
+
+    Raises:
+        ExamError: When it is missing or damaged.
+    """
+    path = folder / EXAM_FILE
+    try:
+        return StoredExam.model_validate_json(read_regular(path, _MOST_BYTES))
+    except OSError as error:
+        raise ExamError(f"cannot read {path}: {cause_of(error)}") from error
+    except ValidationError as error:
+        raise ExamError(f"{path} is damaged: {problems(error, 1)}", fix="watch the recording again") from error

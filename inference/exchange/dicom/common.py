@@ -1,8 +1,10 @@
 """What all our DICOM objects share: names derived from the content, times of the result, who made them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.exchange.codes import Code, CodeTable
 from unmissed.inference.exchange.dicom.twin import Twin
@@ -117,3 +119,46 @@ def patient_and_study(data: "Dataset", source: "Dataset") -> None:
         *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
     ):
         setattr(data, name, source.get(name, "") or "")
+
+
+def blank(
+    like: "Dataset", sop_class: str, modality: str, *, uid: str, series: tuple[str, int], number: int = 1
+) -> "Dataset":
+    """An object without content: whose it is, of which series, what made it.
+
+    Args:
+        like: of the same patient and study.
+        uid: of the object.
+        series: UID and number of its series.
+        number: of the object in it.
+    """
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    data = Dataset()
+    patient_and_study(data, like)
+    data.SOPClassUID, data.SOPInstanceUID = sop_class, uid
+    data.SeriesInstanceUID, data.SeriesNumber = series
+    data.Modality, data.InstanceNumber = modality, number
+    data.Manufacturer, data.ManufacturerModelName, data.SoftwareVersions = "Unmissed", "unmissed", version_of()
+    data.BurnedInAnnotation = "YES"  # scanners and processors write names into pictures, and nobody has looked
+    data.Laterality = data.PatientOrientation = ""
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return data
+
+
+def enclose(data: "Dataset", pdf: bytes, title: str) -> None:
+    """Put a printed page into an Encapsulated PDF."""
+    data.DocumentTitle, data.MIMETypeOfEncapsulatedDocument = title, "application/pdf"
+    data.EncapsulatedDocumentLength, data.EncapsulatedDocument = len(pdf), pdf + b"\0" * (len(pdf) % 2)
+
+
+def save(path: Path, data: "Dataset") -> None:
+    """Write an object as a DICOM file, whole or not at all.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    with write_whole(path, "wb") as stream:
+        data.save_as(stream, enforce_file_format=True)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unmissed.datasets.basis.files import write_whole
 from unmissed.inference.exchange.codes import CodeTable
 from unmissed.inference.exchange.dicom.annotations import annotations
-from unmissed.inference.exchange.dicom.common import Source, stamp
+from unmissed.inference.exchange.dicom.common import Source, save, stamp
 from unmissed.inference.exchange.dicom.pictures import gallery, heat_map, page
 from unmissed.inference.exchange.dicom.report import structured_report
 from unmissed.inference.exchange.dicom.twin import find_twin
@@ -14,7 +13,7 @@ from unmissed.inference.exchange.printing import print_page
 from unmissed.inference.exchange.report import SlideReport
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    pass
 
 
 def write_objects(folder: Path, report: SlideReport, table: CodeTable, twin: Path | None = None) -> list[str]:
@@ -54,10 +53,5 @@ def write_objects(folder: Path, report: SlideReport, table: CodeTable, twin: Pat
         objects["page"] = page(source, pdf)
     for name, data in objects.items():
         if data is not None:
-            _write(folder / f"{name}.dcm", stamp(data, source))
+            save(folder / f"{name}.dcm", stamp(data, source))
     return left_out
-
-
-def _write(path: Path, data: "Dataset") -> None:
-    with write_whole(path, "wb") as stream:
-        data.save_as(stream, enforce_file_format=True)

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmissed.datasets.basis.versions import version_of
 from unmissed.inference.cytology.results.bethesda import colour_of
 from unmissed.inference.cytology.results.pictures import fitted
 from unmissed.inference.cytology.results.reading import HEATMAP_VALUES
 from unmissed.inference.cytology.values import HeatMap
-from unmissed.inference.exchange.dicom.common import Source, coded, patient_and_study
+from unmissed.inference.exchange.dicom.common import Source, blank, coded, enclose
 from unmissed.inference.exchange.report import ExchangeError
 
 if TYPE_CHECKING:
@@ -93,30 +92,23 @@ def page(source: Source, pdf: bytes) -> "Dataset":
     """
     data = _document(source, "page", 5, _ENCAPSULATED_PDF, "DOC")
     data.AcquisitionDateTime = source.report.made.strftime("%Y%m%d%H%M%S+0000")
-    data.DocumentTitle = f"Unmissed: {source.report.grade}"
     data.ConceptNameCodeSequence = [source.concept("report")]
-    data.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    data.EncapsulatedDocumentLength = len(pdf)
-    data.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+    enclose(data, pdf, f"Unmissed: {source.report.grade}")
     return data
 
 
 def _document(source: Source, part: str, number: int, sop_class: str, modality: str) -> "Dataset":
-    """What both kinds of secondary capture have: whose it is, of which series, what made it."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    data, identity = Dataset(), source.identity(part, number)
-    patient_and_study(data, source.twin.levels[0])
-    data.SOPClassUID, data.SOPInstanceUID = sop_class, identity["sop_instance_uid"]
-    data.SeriesInstanceUID, data.SeriesNumber = identity["series_instance_uid"], identity["series_number"]
-    data.Modality, data.ConversionType, data.InstanceNumber = modality, "WSD", 1
-    data.Manufacturer, data.ManufacturerModelName, data.SoftwareVersions = "Unmissed", "unmissed", version_of()
+    """What both kinds of secondary capture have."""
+    identity = source.identity(part, number)
+    data = blank(
+        source.twin.levels[0],
+        sop_class,
+        modality,
+        uid=identity["sop_instance_uid"],
+        series=(identity["series_instance_uid"], identity["series_number"]),
+    )
+    data.ConversionType = "WSD"
     data.ContentDate = data.ContentTime = ""
-    data.BurnedInAnnotation = "YES"
-    data.Laterality = data.PatientOrientation = ""
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return data
 
 

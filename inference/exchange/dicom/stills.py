@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmissed.datasets.basis.files import make_folder, write_whole
-from unmissed.datasets.basis.versions import version_of
-from unmissed.inference.exchange.dicom.common import patient_and_study
+from unmissed.datasets.basis.files import make_folder
+from unmissed.inference.exchange.dicom.common import blank, enclose, save
 from unmissed.inference.exchange.exams import ExamReport
 from unmissed.inference.exchange.identity import digest_of, uid_of
 from unmissed.inference.exchange.printing import print_page
@@ -52,37 +51,26 @@ def write_stills(folder: Path, report: ExamReport, study: Path | None) -> list[s
         data.LossyImageCompressionRatio = f"{image.size / len(picture):.1f}"
         data.PixelData = image[..., ::-1].tobytes() + b"\0" * (image.size % 2)
         data.AcquisitionContextSequence = []
-        _write(folder / f"{site.code}.dcm", data)
+        save(folder / f"{site.code}.dcm", data)
     pdf = print_page(report.folder / "report.html", report.started)
     if isinstance(pdf, str):
         return [f"no page: {pdf}"]
     data = _object(report, like, "page", _PDF, "DOC", 1)
-    data.DocumentTitle, data.MIMETypeOfEncapsulatedDocument = report.exam.protocol.title[:64], "application/pdf"
-    data.EncapsulatedDocumentLength, data.EncapsulatedDocument = len(pdf), pdf + b"\0" * (len(pdf) % 2)
+    enclose(data, pdf, report.exam.protocol.title[:64])
     data.ConceptNameCodeSequence = []
-    _write(folder / "page.dcm", data)
+    save(folder / "page.dcm", data)
     return []
 
 
 def _object(report: ExamReport, like: "Dataset", part: str, sop_class: str, modality: str, number: int) -> "Dataset":
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    data, digest = Dataset(), digest_of([report.digest, str(like.StudyInstanceUID)])
+    digest = digest_of([report.digest, str(like.StudyInstanceUID)])
+    series = uid_of(digest, f"series {modality}"), 20_001 + (modality == "DOC")
+    data = blank(like, sop_class, modality, uid=uid_of(digest, f"still {part}"), series=series, number=number)
     data.SpecificCharacterSet = "ISO_IR 192"
-    patient_and_study(data, like)
-    data.SOPClassUID, data.SOPInstanceUID = sop_class, uid_of(digest, f"still {part}")
-    data.SeriesInstanceUID, data.SeriesNumber = uid_of(digest, f"series {modality}"), 20_001 + (modality == "DOC")
-    data.Modality, data.InstanceNumber, data.Manufacturer = modality, number, "Unmissed"
-    data.ManufacturerModelName, data.SoftwareVersions = "unmissed", version_of()
     data.ContentDate, data.ContentTime = report.started.strftime("%Y%m%d"), report.started.strftime("%H%M%S")
     data.AcquisitionDateTime = report.started.strftime("%Y%m%d%H%M%S%z")
-    data.BurnedInAnnotation = "YES"  # processors write names into the picture, and nobody has looked
-    data.Laterality = data.PatientOrientation = ""
     if modality == "DOC":
         data.ConversionType = "WSD"
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return data
 
 
@@ -109,8 +97,3 @@ def _jpeg(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ExchangeError(f"{path} is missing", fix="watch the recording again") from error
-
-
-def _write(path: Path, data: "Dataset") -> None:
-    with write_whole(path, "wb") as stream:
-        data.save_as(stream, enforce_file_format=True)

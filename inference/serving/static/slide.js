@@ -98,7 +98,7 @@ async function start(slide) {
     findings.draw();
     drawCurrent();
     const all = list(), at = all.indexOf(one);
-    setTimeout(() => viewer.prefetch(all.slice(at + 1, at + 1 + AHEAD)), 0);
+    setTimeout(() => viewer.prefetch(all.slice(at + 1, at + 1 + AHEAD)), 100); // once this place is drawn
   };
   // For measuring: from the key to the frame in which every tile of the place is drawn.
   const painted = () => {

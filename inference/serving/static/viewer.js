@@ -17,6 +17,7 @@ export class Viewer {
     // The canvas drawer: where the graphics card is not used, WebGL is emulated and takes seconds a view.
     this.osd = new OpenSeadragon.Viewer({
       element, drawer: "canvas", showNavigationControl: false, showNavigator: false, animationTime: 0.3, springStiffness: 9, blendTime: 0,
+      maxTilesPerFrame: 32, immediateRender: true, // all tiles of a place at once, and none of the coarser levels before them
       maxZoomPixelRatio: 4, minZoomImageRatio: 0.7, visibilityRatio: 0.4, imageLoaderLimit: 8, timeout: 60000,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true }, gestureSettingsTouch: { clickToZoom: false },
       gestureSettingsPen: { clickToZoom: false }, zoomPerScroll: 1.3,

@@ -5,19 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from unmissed.datasets.basis.errors import DatasetError
-from unmissed.datasets.basis.reading import read_regular
 from unmissed.datasets.basis.words import one_line
 from unmissed.datasets.tables import TableRow, read_table
-from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
+from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, ExamError, StoredExam, read_stored
 
 CLOCKS = ("caecum_s", "withdrawal_s", "examination_s", "effective_s", "therapy_s", "frozen_s", "illegible_s")
 NONE = "none"
 """In a cell: no site was seen, the caecum was not reached."""
-
-_MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def read_exams(folder: Path) -> tuple[dict[str, StoredExam], list[str]]:
     found, damaged = {}, []
     for path in sorted(folder.glob(f"*/{EXAM_FILE}")):
         try:
-            found[path.parent.name] = StoredExam.model_validate_json(read_regular(path, _MOST_BYTES))
-        except (OSError, ValidationError):
+            found[path.parent.name] = read_stored(path.parent)
+        except ExamError:
             damaged.append(path.parent.name)
     return found, damaged

@@ -41,7 +41,7 @@ class DarknessFinder:
         n, height, width, _ = canvases.shape
         side = self.stride_px
         blocks = canvases.reshape(n, height // side, side, width // side, side, 3).mean(axis=(2, 4, 5))
-        dark = np.clip((200 - blocks) / 100, 0, 1).astype(np.float32)
+        dark = np.clip((200 - blocks) / 80, 0, 1).astype(np.float32)
         return np.stack([1 - dark, np.zeros_like(dark), dark], axis=1)
 
 

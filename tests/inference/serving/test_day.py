@@ -240,9 +240,10 @@ def test_decisions_wait_for_the_connection_and_count_once(run, tmp_path, browser
         page.context.set_offline(True)
         press(page, "x", "6", "Space")
         sync.expect(page.locator("#saved")).to_contain_text("3 waiting")
-        page.context.set_offline(False)
         trouble = {"error": {"found": "the database cannot grow: the disk is full", "expected": "", "fix": "free some"}}
+        # Before the page is online again: it sends at once.
         page.route("**/events*", lambda route: route.fulfill(status=503, json=trouble))
+        page.context.set_offline(False)
         page.reload()
         ready(page, "slide")
         sync.expect(page.locator("#message")).to_contain_text("the disk is full")

@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from unmissed.inference.study.numbers import area, exact, kappa, net_benefit, ratio, recalibration, share
+from unmissed.inference.reports.agreement import kappa
+from unmissed.inference.study.numbers import area, exact, net_benefit, ratio, recalibration, share
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies

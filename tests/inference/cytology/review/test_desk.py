@@ -18,6 +18,7 @@ from unmissed.inference.cytology.review.desk import Desk, UnknownSlideError
 from unmissed.inference.cytology.review.events import NewEvent
 from unmissed.inference.cytology.review.from_review import export, read_patients
 from unmissed.inference.cytology.review.quality import compare, kappa
+from unmissed.inference.exchange.report import read_reports
 
 _numbers = count()
 
@@ -287,3 +288,15 @@ def test_the_next_slide_is_one_that_nobody_else_has(desk):
     assert desk.around(first, "first", "ana")["next"] == third.key
     assert desk.around(first, "first", "ben")["next"] == second.key
     assert {row["slide"]: row["holder"] for row in desk.worklist("ana")}["A-2"] == "ben"
+
+
+def test_other_systems_get_the_signature_of_the_desk(run, tmp_path):
+    """``exchange.report`` reads the desk's file without this package: the real one has the tables that it asks for."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    desk = Desk(copy)
+    listed = named(desk, "A-1")
+    desk.record(listed, made("sign", class_id="ASC-H"), "first", "李医生")
+    found = {one.result.slide: one for one in read_reports(copy).slides}
+    desk.close()
+    assert (found["A-1"].is_final, found["A-1"].grade) == (True, "ASC-H")
+    assert found["A-1"].signature.reader == "李医生" and not found["A-2"].is_final
