@@ -60,11 +60,14 @@ def watch(
     port: Annotated[int, typer.Option(min=0, max=65535, help="With --live: 0 takes a free port.")] = 0,
     niceness: Annotated[
         int, typer.Option("--nice", min=0, max=19, help="With --live: by how much the AI gives way to other programs.")
-    ] = 5,
+    ] = 10,
     cores: Annotated[str, typer.Option(metavar="0,1", help="With --live: cores of the AI.", show_default="all")] = "",
     memory_mb: Annotated[
         int, typer.Option(min=300, help="With --live: the AI is started again when it holds more.")
     ] = 2000,
+    doctor: Annotated[
+        str, typer.Option(metavar="NAME", help="With --live: who examines, for quality over time.", show_default="none")
+    ] = "",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="With --live: do not open a browser.")] = False,
 ) -> None:
     """Watch an endoscopy: withdrawal speed, sites seen and missed, clocks, suspicious areas.
@@ -91,7 +94,7 @@ def watch(
                 fix="leave them out; every examination has a folder of its own",
             )
         ai = AiSettings(rules, niceness, _cores(cores))
-        settings = LiveSettings(source, output, ai, memory_mb=memory_mb, limit_s=limit_s)
+        settings = LiveSettings(source, output, ai, memory_mb=memory_mb, limit_s=limit_s, doctor=doctor)
         _live(settings, host, port, not no_browser)
         return
     video = open_video(source)

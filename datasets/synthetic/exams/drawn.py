@@ -64,7 +64,12 @@ def demo_script(seed: int) -> ExamScript:
 
 
 def scripted_gastroscopy(
-    seed: int, neighbours: Mapping[str, Sequence[str]], *, accuracy: float = 0.88, fps: float = 5.0
+    seed: int,
+    neighbours: Mapping[str, Sequence[str]],
+    *,
+    accuracy: float = 0.88,
+    fps: float = 5.0,
+    script: ExamScript | None = None,
 ) -> Iterator[ScriptedFrame]:
     """Draw a gastroscopy frame by frame; it begins and ends outside the body.
 
@@ -73,11 +78,12 @@ def scripted_gastroscopy(
         neighbours: site code -> sites that are mistaken for it, from a protocol.
         accuracy: share of the clear frames that the classifier names right.
         fps: frames a second.
+        script: what happens; without, that of the demonstration, which leaves some sites out.
 
     Yields:
         ScriptedFrame: uint8 (320, 400, 3) pictures in the order of time.
     """
-    script = demo_script(seed)
+    script = script or demo_script(seed)
     painter = _Painter(seed, script)
     before = round(_OUTSIDE_S * fps)
     times_s = np.arange(0, script.duration_s, 1 / fps)

@@ -39,7 +39,7 @@ class AiSettings:
     """
 
     protocol: Protocol
-    niceness: int = 5
+    niceness: int = 10
     cores: tuple[int, ...] = ()
     make_seeing: Callable[[Protocol], Seeing] = Seeing
 

@@ -11,9 +11,9 @@ from typing import Any
 from unmissed.datasets.basis.clock import local_now
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.files import json_line, output_error
-from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, StoredExam
+from unmissed.inference.endoscopy.exam.schema import EXAM_FILE, ExamError, StoredExam, read_stored
 from unmissed.inference.endoscopy.live.clips import BEFORE_S, CLIPS
-from unmissed.inference.endoscopy.live.examination import PHOTOS
+from unmissed.inference.endoscopy.live.examination import DOCTOR, PHOTOS
 from unmissed.inference.endoscopy.values import EventKind
 from unmissed.inference.endoscopy.watching.exam_folder import EVENTS_FILE
 
@@ -59,6 +59,11 @@ class PastExamination:
     def true_alerts(self) -> int:
         """Alerts that nobody called wrong."""
         return sum(self.edits.get(f"event {one['number']}", {}).get("verdict") != "wrong" for one in self.alerts)
+
+    @property
+    def doctor(self) -> str:
+        """Who examined; "" where nobody was named."""
+        return str(self.exam.provenance.get(DOCTOR, ""))
 
     def _verdict(self, code: str, seen: bool) -> str:
         return self.edits.get(f"site {code}", {}).get("verdict") or ("seen" if seen else "missed")
@@ -114,9 +119,8 @@ class Archive:
         """
         folder = self.folder(name)
         try:
-            exam = StoredExam.model_validate_json((folder / EXAM_FILE).read_text(encoding="utf-8"))
-            events = _lines(folder / EVENTS_FILE)
-        except (OSError, ValueError) as error:
+            exam, events = read_stored(folder), _lines(folder / EVENTS_FILE)
+        except (ExamError, OSError, ValueError) as error:
             raise UnknownExaminationError(f"the examination {name} is not there, or cannot be read") from error
         clips = {path.stem: f"{CLIPS}/{path.name}" for path in (folder / CLIPS).glob("*.mp4")}
         alerts = tuple(
@@ -168,31 +172,38 @@ class Archive:
         except OSError as error:
             raise output_error(path, error) from error
 
-    def quality(self, listed: list[PastExamination]) -> Quality:
-        """Over finished examinations."""
-        finished = [one for one in listed if one.exam.status == "finished" and one.exam.clocks]
-        clocks = [(one, one.exam.clocks) for one in finished if one.exam.clocks]
-        times = [
-            times.withdrawal_s
-            for one, times in clocks
-            if times.withdrawal_s is not None and not times.therapy_s and not one.true_alerts
-        ]
-        judged = [
-            times.caecum_s is not None if one.exam.protocol.organ == "colon" else not one.missing
-            for one, times in clocks
-            if one.exam.protocol.organ == "colon" or one.exam.missing is not None
-        ]
-        inside_s = sum(times.examination_s for _, times in clocks)
-        missing = Counter(code for one in finished if one.exam.missing is not None for code in one.missing)
-        return Quality(
-            examinations=len(finished),
-            normal=len(times),
-            withdrawal_s=sum(times) / len(times) if times else None,
-            judged=len(judged),
-            complete=sum(judged) / len(judged) if judged else None,
-            alerts_minute=60 * sum(len(one.alerts) for one in finished) / inside_s if inside_s else None,
-            missing=tuple(missing.most_common(_MOST_MISSING)),
-        )
+
+def quality(listed: list[PastExamination]) -> Quality:
+    """Over finished examinations."""
+    finished = [one for one in listed if one.exam.status == "finished" and one.exam.clocks]
+    clocks = [(one, one.exam.clocks) for one in finished if one.exam.clocks]
+    times = [
+        times.withdrawal_s
+        for one, times in clocks
+        if times.withdrawal_s is not None and not times.therapy_s and not one.true_alerts
+    ]
+    judged = [
+        times.caecum_s is not None if one.exam.protocol.organ == "colon" else not one.missing
+        for one, times in clocks
+        if one.exam.protocol.organ == "colon" or one.exam.missing is not None
+    ]
+    inside_s = sum(times.examination_s for _, times in clocks)
+    missing = Counter(code for one in finished if one.exam.missing is not None for code in one.missing)
+    return Quality(
+        examinations=len(finished),
+        normal=len(times),
+        withdrawal_s=sum(times) / len(times) if times else None,
+        judged=len(judged),
+        complete=sum(judged) / len(judged) if judged else None,
+        alerts_minute=60 * sum(len(one.alerts) for one in finished) / inside_s if inside_s else None,
+        missing=tuple(missing.most_common(_MOST_MISSING)),
+    )
+
+
+def quality_by_doctor(listed: list[PastExamination]) -> dict[str, Quality]:
+    """Over the finished examinations of each doctor who was named."""
+    names = sorted({one.doctor for one in listed} - {""})
+    return {name: quality([one for one in listed if one.doctor == name]) for name in names}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ class Capture(Closing):
             if self._closed.is_set():
                 return
             if not isinstance(item, Frame):
+                self._say("lost", item.reason)
                 continue
             if offset_s is None:
                 now_s = self._ring.now_s()

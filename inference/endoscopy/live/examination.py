@@ -23,6 +23,8 @@ from unmissed.inference.endoscopy.watching.following import Following
 from unmissed.inference.endoscopy.watching.seeing import SeeingFacts, Seen
 
 PHOTOS = "photos"
+DOCTOR = "doctor"
+"""Who examines, in the provenance of the results."""
 _MOST_WAITING = 100_000  # an hour of rows
 _CHECKPOINT_S = 10.0
 AI_OFF, AI_STARTED = "the AI was off", "the AI was not ready yet"
@@ -36,6 +38,7 @@ class LiveExamination:
         output: its folder.
         protocol: what it should contain.
         source: for the report.
+        doctor: who examines; "" where nobody was named.
 
     Attributes:
         not_written: why rows are not on the disk at the moment; "" while they are.
@@ -43,8 +46,8 @@ class LiveExamination:
         result: at the end.
     """
 
-    def __init__(self, output: Path, protocol: Protocol, source: str) -> None:
-        self.output, self._protocol = output, protocol
+    def __init__(self, output: Path, protocol: Protocol, source: str, doctor: str = "") -> None:
+        self.output, self._protocol, self._doctor = output, protocol, doctor
         self._following = Following(protocol, source)
         self._folder = ExamFolder(output, protocol, clocks=self._following.clocks, checkpoint_s=float("inf"))
         self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
@@ -62,7 +65,7 @@ class LiveExamination:
         return [site.code for site in self.result.coverage.sites if site.seen]
 
     def absent(self, reason: str) -> None:
-        """Why the next frame may come late."""
+        """Why frames are missing before the next one."""
         self._absence = reason
 
     def take(self, number: int, seen: Seen, image: Callable[[], np.ndarray | None]) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class LiveExamination:
             sight = replace(seen.signals.sight, scene=Scene.INSTRUMENT)
             seen = replace(seen, signals=replace(seen.signals, sight=sight))
         signals = seen.signals
-        if signals.time_s - self._last_s > SILENT_S or (self._analysed and self._absence == AI_OFF):
+        if signals.time_s - self._last_s > SILENT_S or (self._analysed and self._absence):
             self._following.gap(Gap(self._last_s, signals.time_s, self._absence or "no picture arrived"))
         self._absence, self._last_s = "", signals.time_s
         self._first_number = self._first_number or number
@@ -108,7 +111,7 @@ class LiveExamination:
             result = self._following.finish(self.facts, ended, dropped)
             packages = ("unmissed", "numpy", "opencv-python-headless", "av", "onnxruntime")
             provenance = {"stream": {"live": True}, "versions": package_versions(packages)}
-            provenance["machine"] = hardware.describe()
+            provenance |= {"machine": hardware.describe(), **({DOCTOR: self._doctor} if self._doctor else {})}
             self.result = replace(result, provenance={**result.provenance, **provenance})
         self._flush()
         if self.not_written:

@@ -50,7 +50,7 @@ class Recorder:
         name = f"{datetime.now():%Y%m%d-%H%M%S}"
         self.folder = make_folder(settings.output) / name
         self._settings, self._on_address = settings, on_address
-        self.examination = LiveExamination(self.folder, settings.ai.protocol, settings.source)
+        self.examination = LiveExamination(self.folder, settings.ai.protocol, settings.source, settings.doctor)
         self._clips = AlertClips(self.folder, self._clip_written)
         self._ring = FrameRing()
         self._plan = plan(settings.ai.protocol, name)
@@ -147,8 +147,8 @@ class Recorder:
             self._on_address(values[0])
         elif kind == "source":
             self._source_state = (values[0], values[1])
-            if values[0] != "ok":
-                self.examination.absent(values[1] or values[0])
+            if values[0] == "lost":
+                self.examination.absent(values[1])
             if values[0] == "end":
                 self._asked_to_end = values[1] or "end"
         elif not self.is_over:

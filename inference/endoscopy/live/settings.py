@@ -22,6 +22,7 @@ class LiveSettings:
         paced: a file is played at its own times.
         memory_mb: the AI is started again when it holds more.
         limit_s: it ends by itself after so much of the stream.
+        doctor: who examines; "" where nobody was named.
     """
 
     source: str
@@ -30,6 +31,7 @@ class LiveSettings:
     paced: bool = True
     memory_mb: int = 2000
     limit_s: float | None = None
+    doctor: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

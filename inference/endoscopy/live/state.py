@@ -1,6 +1,7 @@
 """What a live page is told: plain JSON values of a frame, of an event and of the examination as a whole."""
 
 from collections.abc import Iterable
+from time import time
 from typing import Any
 
 from unmissed.datasets.basis.files import plain_values
@@ -60,10 +61,11 @@ def frame_state(
 
 
 def event_state(number: int, event: Event) -> dict[str, Any]:
-    """An event; ``number`` counts them, so that a page that joins later hears none twice."""
+    """An event; ``number`` counts them, so that a page that joins later hears none twice; ``at`` is now, ms (UTC)."""
     return {
         "kind": "event",
         "number": number,
+        "at": round(time() * 1000),
         "t": event.time_s,
         "event": event.kind.value,
         "words": [event.text, event.text_zh],
@@ -84,6 +86,8 @@ def plan(protocol: Protocol, examination: str) -> dict[str, Any]:
         {
             "words": [view.word.en, view.word.zh],
             "height": view.height,
+            "inside": view.inside,
+            "outline": view.outline,
             "places": [
                 {"code": place.site.code, "path": place.path, "x": place.x, "y": place.y, "width": place.width}
                 for region in view.regions
@@ -105,6 +109,7 @@ def plan(protocol: Protocol, examination: str) -> dict[str, Any]:
         "examination": examination,
         "title": [protocol.title, protocol.title_zh],
         "organ": protocol.organ,
+        "speed": protocol.speed is not None,
         "minimum_s": protocol.minimum_s,
         "minimum_of": protocol.minimum_of,
         "aim_s": protocol.aim_s,

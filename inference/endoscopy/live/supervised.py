@@ -13,7 +13,7 @@ from unmissed.datasets.basis.closing import Closing
 from unmissed.inference.endoscopy.live.post import Post
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.0, 10.0
-_SETTLED_S = 20.0  # who lived so long is started again at once
+_SETTLED_S = 3.0  # who lived so long is started again at once
 _START = multiprocessing.get_context("forkserver")
 
 

@@ -8,6 +8,18 @@ from unmissed.inference.endoscopy.exam.schema import StoredExam, StoredSite
 from unmissed.inference.reports.words import Word
 
 RADIUS = 44.0
+_LESSER = (
+    "C200,50 206,86 236,104 C262,120 262,170 266,220 C270,272 262,300 232,302 C204,304 176,318 "
+    "150,322 C132,326 128,300 106,288 C74,272 40,286 36,324 L30,440"
+)
+_GREATER = (
+    "L92,366 C100,372 118,372 128,388 C150,420 204,440 262,430 C350,414 430,330 446,230 C460,140 "
+    "440,44 362,36 C314,32 288,66 268,78 C252,60 250,40 248,0"
+)
+INSIDE = f"M196,0 {_LESSER} L84,440 {_GREATER} Z"
+"""The drawn stomach with gullet and duodenum, as SVG writes it, on 520 by 440 units."""
+OUTLINE = f"M196,0 {_LESSER} M84,440 {_GREATER}"
+"""Its two curvatures, open at both ends."""
 
 _HOLE = 13.0
 _DOT = 36.0
@@ -103,6 +115,8 @@ class StomachView:
     regions: tuple[Region, ...]
     rest: tuple[MapSite, ...]
     height: int
+    inside: str = INSIDE
+    outline: str = OUTLINE
 
     @property
     def has_rings(self) -> bool:

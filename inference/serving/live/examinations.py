@@ -12,7 +12,13 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Route
 
 from unmissed.datasets.basis.clock import clock
-from unmissed.inference.endoscopy.live.archive import Archive, EditError, UnknownExaminationError
+from unmissed.inference.endoscopy.live.archive import (
+    Archive,
+    EditError,
+    UnknownExaminationError,
+    quality,
+    quality_by_doctor,
+)
 from unmissed.inference.serving.entering import entered, sessions_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -43,7 +49,7 @@ def routes(output: Path) -> list[BaseRoute]:
 
     def every(request: Request) -> Response:
         listed = archive.all()
-        return page(request, "examinations", listed=listed, quality=archive.quality(listed))
+        return page(request, "examinations", listed=listed, quality=quality(listed), doctors=quality_by_doctor(listed))
 
     def one(request: Request) -> Response:
         return page(request, "examination", exam=_found(archive, request))

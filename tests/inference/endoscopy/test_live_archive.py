@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from unmissed.datasets.video import Frame
-from unmissed.inference.endoscopy.live.archive import Archive, EditError, UnknownExaminationError
+from unmissed.inference.endoscopy.live.archive import (
+    Archive,
+    EditError,
+    UnknownExaminationError,
+    quality,
+    quality_by_doctor,
+)
 from unmissed.inference.endoscopy.live.examination import LiveExamination
 from unmissed.inference.endoscopy.protocol import ProtocolModels, load_protocol
 from unmissed.inference.endoscopy.values import Event, EventKind
@@ -15,8 +21,8 @@ from unmissed.inference.endoscopy.watching.seeing import Seeing, Seen
 BARE = load_protocol("gastroscopy-10").model_copy(update={"models": ProtocolModels()})
 
 
-def held(folder):
-    exam = LiveExamination(folder, BARE, "film")
+def held(folder, doctor=""):
+    exam = LiveExamination(folder, BARE, "film", doctor)
     with Seeing(BARE) as seeing:
         for index in range(5):
             seen = seeing.see(Frame(index, index / 25, np.full((48, 64, 3), 90 + index, np.uint8)))
@@ -64,5 +70,14 @@ def test_quality_counts_finished_examinations_and_leaves_out_what_is_damaged(tmp
     archive = Archive(tmp_path)
     listed = archive.all()
     assert [one.name for one in listed] == ["20260102-030405"]
-    quality = archive.quality(listed)
-    assert (quality.examinations, quality.normal, quality.withdrawal_s) == (1, 0, None)
+    found = quality(listed)
+    assert (found.examinations, found.normal, found.withdrawal_s) == (1, 0, None)
+
+
+def test_quality_is_told_for_each_doctor_who_was_named(tmp_path):
+    for number, doctor in enumerate(("Ana", "Ben", "Ana", "")):
+        held(tmp_path / f"20260102-03040{number}", doctor)
+    archive = Archive(tmp_path)
+    found = quality_by_doctor(archive.all())
+    assert {name: one.examinations for name, one in found.items()} == {"Ana": 2, "Ben": 1}
+    assert found["Ana"].alerts_minute > 0

@@ -7,7 +7,7 @@ const el = (id) => document.getElementById(id);
 const FULL_MS = 120, GONE_MS = 400; // age of a box: drawn in full, not drawn any more
 const SILENT_MS = 1000, TURN_MS = 100, AGAIN_MS = 300, HELD_MS = 400;
 const seconds = () => performance.now();
-const live = window.live = { latencies: [], painted: 0, gaps: [], tones: sound.latencies, boxAges: [], ai: null, aiChanges: [] };
+const live = window.live = { time: 0, latencies: [], painted: 0, gaps: [], tones: sound.latencies, boxAges: [], ai: null, aiChanges: [] };
 
 let socket = null, facts = { ai: false, source: ["", ""], not_written: "" }, header = null, state = null, plan = null;
 let frozen = false, paintedAt = 0, started = false, lock = null, heard = -1;
@@ -40,6 +40,7 @@ async function picture(data) {
 function paint(words, image) {
   const now = seconds();
   header = words;
+  live.time = words.t;
   if (paintedAt) live.gaps.push(now - paintedAt);
   paintedAt = now;
   live.painted++;
@@ -89,7 +90,7 @@ function told(words) {
     if (words.number <= heard) return;
     heard = words.number;
     panel.addEvent(words);
-    if (words.sound) sound.alarm(words.sound);
+    if (words.sound) sound.alarm(words.sound, words.at - performance.timeOrigin);
   } else if (words.kind === "past") { heard = words.events.at(-1)?.number ?? heard; panel.pastEvents(words.events); }
   else if (words.kind === "plan") { plan = words; panel.setPlan(words); document.querySelector("[data-command=caecum]").hidden = words.organ !== "colon"; }
   else if (words.kind === "facts") { facts = words; if (plan && words.over && words.seen) panel.setSeen(words.seen); signs(); }
@@ -97,7 +98,12 @@ function told(words) {
   else if (words.kind === "clip" && words.name) remark("clip_kept");
 }
 
-function sign(id, text, tone) { const one = el(id); if (one.textContent !== text) one.textContent = text; one.dataset.tone = tone; }
+function sign(id, text, tone, detail = "") { // the detail is what the system said, in its own words
+  const one = el(id);
+  if (one.textContent !== text) one.textContent = text;
+  one.dataset.tone = tone;
+  one.title = detail;
+}
 
 function signs() {
   const on = aiOn(), silent = seconds() - paintedAt;
@@ -106,9 +112,9 @@ function signs() {
   const isLost = paintedAt ? silent > SILENT_MS : facts.source[0] === "lost";
   if (!socket || socket.readyState > 1) sign("source", say("link"), "bad");
   else if (facts.over || facts.ending) sign("source", say(facts.over ? "over" : "ending"), "good");
-  else if (isLost) sign("source", say("lost", Math.round(paintedAt ? silent / 1000 : 0)) + (facts.source[1] ? `: ${facts.source[1]}` : ""), "bad");
+  else if (isLost) sign("source", paintedAt ? say("lost", Math.round(silent / 1000)) : say("none"), "bad", facts.source[1]);
   else sign("source", facts.source[0] === "black" ? say("black") : "", "warn");
-  sign("written", facts.not_written ? say("not_written", facts.not_written) : "", "bad");
+  sign("written", facts.not_written ? say("not_written") : "", "bad", facts.not_written);
   el("mute").textContent = say(!started ? "sound_not" : sound.muted ? "sound_off" : "sound_on");
   el("mute").dataset.tone = started && !sound.muted ? "good" : "warn";
   document.querySelector("[data-command=therapy]").classList.toggle("on", Boolean(facts.therapy));

@@ -4,7 +4,7 @@ import { clock, pick, say } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg";
 const el = (id) => document.getElementById(id);
 const COLOURS = { green: "#3fae6a", amber: "#e0a11b", red: "#e5484d", grey: "#4a5157", not_assessed: "#6b7780" };
-const MOST_EVENTS = 60, MARGIN = 56;
+const MOST_EVENTS = 60;
 
 let plan = null, places = new Map(), seen = new Set(), events = [], line = null, lastState = null, caecum = null;
 
@@ -12,6 +12,7 @@ export function setPlan(given) {
   if (plan) { plan = given; relabel(); return; }
   plan = given;
   places = new Map();
+  el("gauge").hidden = !plan.speed;
   const drawing = el("drawing");
   drawing.replaceChildren();
   for (const view of plan.views) drawing.append(drawn(view));
@@ -32,8 +33,8 @@ function node(name, attributes, text = "") {
 }
 
 function drawn(view) {
-  const xs = view.places.map((place) => place.x), ys = view.places.map((place) => place.y), left = Math.min(...xs) - MARGIN, top = Math.min(...ys) - MARGIN;
-  const drawing = node("svg", { viewBox: `${left} ${top} ${Math.max(...xs) + MARGIN - left} ${Math.max(...ys) + MARGIN - top}`, role: "img" });
+  const drawing = node("svg", { viewBox: `20 0 450 ${view.height}`, role: "img" });
+  drawing.append(node("path", { class: "inside", d: view.inside }), node("path", { class: "outline", d: view.outline }));
   for (const place of view.places) {
     const group = node("g", { class: "place" });
     group.append(place.path ? node("path", { d: place.path }) : node("rect", { x: place.x - place.width / 2, y: place.y - 15, width: place.width, height: 30, rx: 15 }));
@@ -74,7 +75,7 @@ export function relabel() {
 
 function showMissing() {
   if (plan.organ === "colon") { el("count").textContent = caecum === null ? "" : `${say("caecum")} ${clock(caecum)}`; el("missing").textContent = ""; return; }
-  if (!plan.assessed) { el("count").textContent = ""; el("missing").textContent = say("unassessed"); return; }
+  if (!plan.assessed && !seen.size) { el("count").textContent = ""; el("missing").textContent = say("unassessed"); return; }
   el("count").textContent = `${seen.size}/${plan.sites.length}`;
   const left = plan.sites.filter((site) => !seen.has(site.code)).map((site) => `${site.code} ${pick(site.words)}`);
   el("missing").textContent = left.length ? say("missing", left.join(" · ")) : say("complete");

@@ -6,7 +6,7 @@ document.getElementById("language").addEventListener("click", () => {
 });
 document.getElementById("find")?.addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();
-  for (const row of document.querySelectorAll("tbody tr")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  for (const row of document.querySelectorAll(".list tbody tr")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
 });
 for (const button of document.querySelectorAll("[data-verdict]")) button.addEventListener("click", async () => {
   const body = JSON.stringify({ target: button.parentElement.dataset.target, verdict: button.dataset.verdict });

@@ -47,10 +47,10 @@ def film(tmp_path_factory):
 
 
 @contextmanager
-def running(source, folder):
+def running(source, folder, *, memory_mb=2000, **ai):
     with listen("127.0.0.1", 0) as listening:
         addresses, stopped = [], threading.Event()
-        settings = LiveSettings(str(source), folder, AiSettings(BARE))
+        settings = LiveSettings(str(source), folder, AiSettings(BARE, **ai), memory_mb=memory_mb)
         recorder = Recorder(settings, listening, run_server, addresses.append)
         thread = threading.Thread(target=recorder.run, args=(stopped.is_set,))
         thread.start()
@@ -84,7 +84,7 @@ class Page:
         try:
             for message in self.socket:
                 if isinstance(message, str):
-                    words = json.loads(message)
+                    words = {**json.loads(message), "heard_s": time.monotonic()}
                     self.words.append(words)
                     if words["kind"] == "facts":
                         self.facts = words
@@ -121,7 +121,10 @@ def test_the_picture_goes_on_while_the_ai_is_killed_or_hangs(film, tmp_path):
             until(lambda: page.facts["ai_lives"] > lives and page.facts["ai"])  # noqa: B023
             until(lambda: page.pictures[-1][1]["ai"])
             shown = [(at_s - killed_s, header["ai"]) for at_s, header in page.pictures[before:]]
-            assert min(at_s for at_s, is_on in shown if not is_on) < 1.0
+            said = [at_s for at_s, is_on in shown if not is_on]
+            facts = [words for words in page.words if words["kind"] == "facts" and words["heard_s"] > killed_s]
+            said += [words["heard_s"] - killed_s for words in facts if not words["ai"]]
+            assert min(said) < 1.0
             assert max(b[0] - a[0] for a, b in itertools.pairwise(shown)) < 1.0
         page.socket.send("end")
         until(lambda: page.facts["over"])
@@ -187,3 +190,22 @@ def test_a_source_that_is_not_there_is_said(tmp_path):
         page = Page(*enter(address))
         until(lambda: page.facts.get("source", [""])[0] == "lost")
         assert "none.mp4" in page.facts["source"][1]
+
+
+def test_an_ai_that_holds_too_much_memory_is_started_again_and_the_picture_goes_on(film, tmp_path):
+    with running(film, tmp_path, memory_mb=1) as (recorder, address):
+        page = Page(*enter(address))
+        until(lambda: recorder.ai.lives > 2)
+        until(lambda: len(page.pictures) > 50)
+        assert recorder.server.lives == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no core can be chosen here")
+def test_the_ai_gives_way_and_keeps_to_its_core(film, tmp_path):
+    core = min(os.sched_getaffinity(0))
+    with running(film, tmp_path, niceness=7, cores=(core,)) as (recorder, address):
+        page = Page(*enter(address))
+        until(lambda: page.facts.get("ai"))
+        assert os.sched_getaffinity(recorder.ai.pid) == {core}
+        assert os.getpriority(os.PRIO_PROCESS, recorder.ai.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 7)
+        assert os.getpriority(os.PRIO_PROCESS, recorder.server.pid) == os.getpriority(os.PRIO_PROCESS, 0)
