@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +40,8 @@ def script(seed: int) -> ExamScript:
 def draw(seed: int, folder: Path) -> float:
     """Write film.mp4 and said.json (what a classifier would say of each frame); returns the seconds of the film."""
     neighbours = {site.code: site.neighbours for site in load_protocol(PROTOCOL).sites}
-    said, (width, height) = [], _SIZE_PX
+    said: list[dict[str, Any]] = []
+    width, height = _SIZE_PX
     with Film(folder / FILM, _FPS, (height, width, 3), threads=1) as film:
         for item in scripted_gastroscopy(seed, neighbours, accuracy=0.95, fps=_FPS, script=script(seed)):
             film.add(item.frame.time_s, cv2.resize(item.frame.image, _SIZE_PX, interpolation=cv2.INTER_CUBIC))
@@ -73,10 +75,9 @@ def main(words: Sequence[str] | None = None) -> None:
         ai = AiSettings(load_protocol(PROTOCOL), make_seeing=make)
         with chromium() as browser, examination(folder / FILM, folder / "out", ai) as (recorder, address):
             page = opened(browser, address)
-            for share in (0.5, 0.9):
-                until(lambda share=share: page.evaluate("live.time") > share * end_s, end_s)
-                if given.pictures:
-                    page.screenshot(path=given.pictures / f"live-{round(100 * share)}.png")
+            until(lambda: page.evaluate("live.time") > 0.9 * end_s, end_s)
+            if given.pictures:
+                page.screenshot(path=given.pictures / "live.png")
             until(lambda: recorder.is_over, end_s)
             page.wait_for_timeout(1000)
             shown = page.evaluate(_SEEN)

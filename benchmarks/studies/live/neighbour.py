@@ -1,4 +1,6 @@
-"""How a busy program beside a live examination fares, and the examination: python -m unmissed.benchmarks.studies.live.neighbour FILM
+"""How a busy program beside a live examination fares, and the examination beside it.
+
+python -m unmissed.benchmarks.studies.live.neighbour FILM
 
 Two processes count as fast as they can, alone and beside the examination in turn. The screen is a client that takes
 every picture and paints none (the second computer of the room), or Chromium on the same cores ("--browser").

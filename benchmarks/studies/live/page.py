@@ -18,6 +18,7 @@ import numpy as np
 from playwright.sync_api import Page
 
 from unmissed.benchmarks.studies.live.stage import CLEAR, chromium, delays, examination, memory, opened, shares, until
+from unmissed.inference.endoscopy.exam.schema import read_stored
 from unmissed.inference.endoscopy.live.ai import AiSettings
 from unmissed.inference.endoscopy.live.recorder import Recorder
 from unmissed.inference.endoscopy.protocol import load_protocol
@@ -86,12 +87,22 @@ def soak(recorder: Recorder, page: Page, seconds: float) -> Row:
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         page.wait_for_timeout(60_000)
-        print(
-            json.dumps({"minutes left": round((end_s - time.monotonic()) / 60), **memory(recorder, page)}), flush=True
-        )
+        left = round((end_s - time.monotonic()) / 60)
+        print(json.dumps({"minutes left": left, **memory(recorder, page)}), flush=True)
     after = memory(recorder, page)
     growth = {f"{name.removesuffix('_mb')}_growth": round(after[name] / before[name] - 1, 4) for name in before}
     return {**after, **growth, **delays(page)}
+
+
+def ended(recorder: Recorder, page: Page) -> dict[str, object]:
+    """End the examination; its clock, seconds without the AI or the picture, and events by kind."""
+    page.keyboard.press("e")
+    page.keyboard.press("Enter")
+    until(lambda: recorder.is_over)
+    exam = read_stored(recorder.folder)
+    gaps_s = sum((gap.end_s if gap.end_s is not None else gap.start_s) - gap.start_s for gap in exam.gaps)
+    clocks = {} if exam.clocks is None else {"examination_s": exam.clocks.examination_s}
+    return {"stream_s": exam.duration_s, **clocks, "gaps_s": round(gaps_s, 1), "events": exam.events}
 
 
 ROUNDS: Mapping[str, Callable[[Recorder, Page, float], Row]] = {
@@ -117,12 +128,10 @@ def main(words: Sequence[str] | None = None) -> None:
             chromium() as browser,
             examination(given.film, Path(folder), ai) as (recorder, address),
         ):
-            page = opened(browser, address)
-            load = round(os.getloadavg()[0], 2)
-            print(
-                json.dumps({"round": name, "load": load, **ROUNDS[name](recorder, page, 60 * given.minutes)}),
-                flush=True,
-            )
+            load, page = round(os.getloadavg()[0], 2), opened(browser, address)
+            row = ROUNDS[name](recorder, page, 60 * given.minutes)
+            told = {"round": name, "load": load, **row, **ended(recorder, page)}
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from unmissed.datasets.synthetic.exams.stills_film import FilmTruth
 from unmissed.datasets.video import Frame
 from unmissed.inference.endoscopy.protocol import Protocol
 from unmissed.inference.endoscopy.values import EventKind, ExamResult, FrameSignals
-from unmissed.inference.endoscopy.watching.watcher import Sighting, Watcher
+from unmissed.inference.endoscopy.watching.seeing import Sighting
+from unmissed.inference.endoscopy.watching.watcher import Watcher
 
 Exam = TypeVar("Exam")
 
