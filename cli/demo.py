@@ -39,6 +39,7 @@ def demo(
     typer.echo(f"{exams.frames} frames of two endoscopies watched in {exams.seconds:.1f} s")
     typer.echo(f"colonoscopy: {exams.colonoscopy.resolve().as_uri()}")
     typer.echo(f"gastroscopy: {exams.gastroscopy.resolve().as_uri()}")
+    typer.echo(f"live:   unmissed watch {exams.film} --live -o {output / 'live'}    # needs the extra app")
     proof = run_certificate_demo(output / "certificate")
     typer.echo(f"Not certified, as intended: {proof.refusal or 'yet it was'}.")
     typer.echo(

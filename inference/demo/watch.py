@@ -33,12 +33,14 @@ class WatchDemo:
     """What the demonstration left on the disk, and how it went.
 
     Attributes:
+        film: the drawn colonoscopy.
         colonoscopy, gastroscopy: the reports.
         frames: that were analysed.
         seconds: of the watching, without the drawing.
         ended: how the examinations ended.
     """
 
+    film: Path
     colonoscopy: Path
     gastroscopy: Path
     frames: int
@@ -67,6 +69,7 @@ def run_watch_demo(folder: Path) -> WatchDemo:
     colon = _watch_flight(flight.video, _caecum_s(flight.truth), folder / COLONOSCOPY)
     stomach = _watch_script(scripted, folder / GASTROSCOPY)
     return WatchDemo(
+        film=flight.video,
         colonoscopy=folder / COLONOSCOPY / "report.html",
         gastroscopy=folder / GASTROSCOPY / "report.html",
         frames=colon.frames["analysed"] + stomach.frames["analysed"],
