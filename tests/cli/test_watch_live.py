@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("websockets")
 
-from unmissed.cli import app as cli  # noqa: E402
+from unmissed.cli import app as cli
 
 NOBODY = ["--site-model", "none", "--lesion-model", "none", "--no-browser"]
 COMMAND = [sys.executable, "-m", "unmissed.cli.app", "watch"]
@@ -34,7 +34,8 @@ def exam_of(out):
 
 
 def test_an_examination_ends_at_its_limit_and_names_who_examined(film, tmp_path):
-    words = [*COMMAND, str(film), "--live", "-o", str(tmp_path / "out"), "--limit-s", "4", "--doctor", "Ana 王", *NOBODY]
+    named = ["--limit-s", "4", "--doctor", "Ana 王"]
+    words = [*COMMAND, str(film), "--live", "-o", str(tmp_path / "out"), *named, *NOBODY]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "http://127.0.0.1:" in done.stderr
