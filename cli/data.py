@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unmissed.cli.make.flights import make_flights
+from unmissed.cli.make.labels import convert_labels
 from unmissed.cli.make.slides import make_slides
 from unmissed.datasets.basis.errors import ExitCode
 from unmissed.datasets.basis.names import printable
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, check and fetch public datasets, or check your own pictures.", no_args_is_help=True)
 app.command("make-slides")(make_slides)
 app.command("make-flights")(make_flights)
+app.command("convert")(convert_labels)
 
-Name = Annotated[str, typer.Argument(help="Dataset name, see `unmissed data list`; `folder` or `csv` for your own.")]
+Name = Annotated[
+    str, typer.Argument(help="Dataset name, see `unmissed data list`; `folder`, `csv`, `coco` ... for your own.")
+]
 Root = Annotated[
     Path | None,
     typer.Option("--root", help="Folder of the dataset. Default: $UNMISSED_DATA/<name>.", show_default=False),

@@ -72,13 +72,14 @@ def fields_of(records: Iterable[Record], normal: Collection[str], um_per_px: flo
     """Gather the records of a dataset by picture, in the order in which the pictures first appear.
 
     Args:
-        records: of a set with labelled places, or with masks; records of whole pictures are left out.
+        records: of a set with labelled places, or with masks; of whole pictures only those without a label are taken,
+            in which nothing is marked.
         normal: labels that do not count as a lesion.
         um_per_px: of the dataset, for records that do not carry their own.
     """
     by_path: dict[Path, list[Record]] = {}
     for record in records:
-        if record.centre_px is not None or record.mask is not None:
+        if record.centre_px is not None or record.mask is not None or not record.label:
             by_path.setdefault(record.path, []).append(record)
     return [_field(path, marks, normal, um_per_px) for path, marks in by_path.items()]
 

@@ -22,7 +22,7 @@ class Record:
 
     Attributes:
         path: the image file.
-        label: class id; empty for pictures that only carry a mask.
+        label: class id; empty for pictures that only carry a mask, or in which nothing is marked.
         group: pictures of one group (source cluster, field, video, patient) are never on both sides of a split.
         fold: fold index of the dataset's official k-fold split, where it has one.
         split: "train", "validation" or "test" of the dataset's official split, where it has one.

@@ -14,6 +14,13 @@ log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "validation", "test"]
 
+PARTS: dict[str, SplitName] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What people and programs call the parts of a set."""
+
 
 @dataclass(frozen=True)
 class Split:

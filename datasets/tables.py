@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
@@ -101,6 +102,25 @@ def inside(root: Path, name: str, source: Path) -> Path:
     """
     paths = [_inside(root, text, source) for text in spellings(name)]
     return next((path for path in paths if is_file(path)), paths[0])
+
+
+def cell_number(row: TableRow, column: str, place: str) -> float | None:
+    """A cell as a number, None when it is empty.
+
+    Args:
+        place: where the row is, for the message.
+
+    Raises:
+        DatasetError: For anything else.
+    """
+    text = row.get(column, "").strip()
+    try:
+        number = float(text) if text else 0.0
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DatasetError(f"{place}: {column} is {text!r}", expected="a number, with a point for its fraction")
+    return number if text else None
 
 
 def spellings(name: str) -> list[str]:

@@ -71,19 +71,21 @@ def read_data(config: DataConfig) -> Data:
 
 
 def _labelled(records: list[Record], config: DataConfig) -> list[Record]:
-    """The records of the labels that the recipe names."""
+    """The records of the labels that the recipe names; a picture in which nothing is marked has none."""
     missing = sorted(set(config.labels) - {record.label for record in records})
     if missing:
         raise DatasetError(
             f"{config.dataset} has no picture of {', '.join(missing)}", fix="correct data.labels, or add the pictures"
         )
-    return [record for record in records if not config.labels or record.label in config.labels]
+    if config.labels:
+        return [record for record in records if record.label in config.labels]
+    return [record for record in records if record.label or record.mask is not None]
 
 
 def _joined(name: str, groups: str, others: Sequence[Record]) -> Data:
     """A further dataset of a classifier; where the others have official folds, its groups are spread over them."""
     dataset, root = get(name), dataset_root(name)
-    records = dataset.read(root)
+    records = [record for record in dataset.read(root) if record.label or record.mask is not None]
     classes = dataset.classes(records)
     if any(record.mask is not None for record in records) and len(classes) != 1:
         raise DatasetError(f"{name} has masks of {len(classes)} classes", expected="one class, in data.joined")

@@ -22,6 +22,10 @@ def convert(
             "--twin", metavar="FOLDER", help="DICOM copy of the slide; of an exam any DICOM file of its study."
         ),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="URL", help="Desk with the signatures.", show_default="RESULT/review"),
+    ] = None,
 ) -> None:
     """Write results as DICOM, FHIR, HL7 v2, OMOP or a QuPath project.
 
@@ -30,7 +34,7 @@ def convert(
     from unmissed.inference.exchange.convert import convert as run
     from unmissed.inference.exchange.convert import formats_of
 
-    show(run(result, formats_of(to), output, codes=codes, twin=twin), output)
+    show(run(result, formats_of(to), output, codes=codes, twin=twin, database=database), output)
 
 
 def show(done: "Converted", output: Path) -> None:

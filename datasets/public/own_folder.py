@@ -10,10 +10,10 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.paths import find_images
 from unmissed.datasets.basis.words import first_few
 from unmissed.datasets.locate import BY_NAME
-from unmissed.datasets.public.own_table import PARTS, check_labels, own_info
+from unmissed.datasets.public.own_table import check_labels, own_info
 from unmissed.datasets.records import Record
 from unmissed.datasets.registry import register
-from unmissed.datasets.splits import SplitName
+from unmissed.datasets.splits import PARTS, SplitName
 from unmissed.datasets.trees import check_classes, plain, require_folder
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """The user's own pictures in a table."""
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from unicodedata import normalize
@@ -11,17 +10,12 @@ from unmissed.datasets.basis.words import first_few
 from unmissed.datasets.locate import BY_NAME
 from unmissed.datasets.records import DatasetInfo, Record
 from unmissed.datasets.registry import register
-from unmissed.datasets.splits import SplitName
-from unmissed.datasets.tables import TableRow, inside, is_file, read_table, report_absent
+from unmissed.datasets.splits import PARTS
+from unmissed.datasets.tables import TableRow, cell_number, inside, is_file, read_table, report_absent
 from unmissed.datasets.trees import require_folder
 
 log = logging.getLogger(__name__)
 
-PARTS: dict[str, SplitName] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 _NO_LABEL = frozenset({"nan", "none", "null", "nil", "na", "n/a", "#n/a", "<na>"})  # as programs write an empty cell
 
 
@@ -122,10 +116,10 @@ def _record(root: Path, path: Path, row: TableRow, place: str) -> Record:
         )
     if part and part not in PARTS:
         raise DatasetError(f"{place} has the split {part!r}", expected="train, validation or test")
-    x, y = _number(row, "x_px", place), _number(row, "y_px", place)
+    x, y = cell_number(row, "x_px", place), cell_number(row, "y_px", place)
     if (x is None) != (y is None):
         raise DatasetError(f"{place} has only one of x_px and y_px", expected="both or none")
-    fold, um_per_px = _number(row, "fold", place), _number(row, "um_per_px", place)
+    fold, um_per_px = cell_number(row, "fold", place), cell_number(row, "um_per_px", place)
     if fold is not None and (fold < 0 or fold != int(fold)):
         raise DatasetError(f"{place}: fold is {fold:g}", expected="a whole number from 0")
     if um_per_px is not None and um_per_px <= 0:
@@ -139,14 +133,3 @@ def _record(root: Path, path: Path, row: TableRow, place: str) -> Record:
         centre_px=None if x is None or y is None else (x, y),
         um_per_px=um_per_px,
     )
-
-
-def _number(row: TableRow, column: str, place: str) -> float | None:
-    text = row.get(column, "").strip()
-    try:
-        number = float(text) if text else 0.0
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DatasetError(f"{place}: {column} is {text!r}", expected="a number, with a point for its fraction")
-    return number if text else None

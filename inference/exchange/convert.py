@@ -45,7 +45,13 @@ def formats_of(words: str) -> tuple[str, ...]:
 
 
 def convert(
-    place: Path, formats: Sequence[str], output: Path, *, codes: str = "default", twin: Path | None = None
+    place: Path,
+    formats: Sequence[str],
+    output: Path,
+    *,
+    codes: str = "default",
+    twin: Path | None = None,
+    database: str | None = None,
 ) -> Converted:
     """Write the slides of a run, or one slide, or watched examinations, for other systems.
 
@@ -58,16 +64,18 @@ def convert(
         codes: table of codes, by name or path.
         twin: for slides that are not DICOM the folder of a DICOM copy (or one with a folder for each slide, by name);
             for examinations any DICOM file of their study.
+        database: of the review desk, where it is not beside the results.
 
     Raises:
         ExchangeError: When there is no result.
+        DeskError: When there is no desk in the database, or it does not answer.
         ConfigError: When the codes are not valid.
         OutputError: When a file cannot be written.
     """
     table = CODES.load(codes)
     if exams := _exams(place):
         return _convert_exams(exams, formats, make_folder(output), table, twin)
-    found = read_reports(place)
+    found = read_reports(place, database)
     failed = {slide: str(error) for slide, error in found.failed.items()}
     left_out: dict[str, list[str]] = {}
     record = _read_record(make_folder(output) / RECORD)
@@ -140,8 +148,8 @@ def _check_signature(record: dict[str, Any], report: SlideReport) -> None:
     if _lost_signature(record, report):
         raise ExchangeError(
             f"{report.result.slide} was written here as signed, and the signature is not found now",
-            expected="the review desk of the run (review/desk.sqlite in its folder)",
-            fix="bring the desk back, or name another output folder; the signed files are kept",
+            expected="the review desk of the run (review/desk.sqlite in its folder, or --database)",
+            fix="name the desk, or name another output folder; the signed files are kept",
         )
 
 

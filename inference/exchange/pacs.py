@@ -1,19 +1,27 @@
 """To and from an archive over DICOMweb (QIDO, WADO, STOW); what has arrived stays, and a second call goes on."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from unmissed.datasets.basis.files import output_error
+from unmissed.datasets.basis.reading import read_regular
+from unmissed.datasets.basis.words import cause_of
 from unmissed.datasets.slides.formats.dicom_header import is_dicom
 from unmissed.inference.exchange.dicom.common import save
 from unmissed.inference.exchange.report import ExchangeError
 
 _TIMEOUT_S = (10, 300)  # to connect; between two pieces of an answer
 _STUDY, _SERIES, _INSTANCE = "0020000D", "0020000E", "00080018"
+_MOST_BYTES = 10_000_000  # of a worklist
+_UID = re.compile(r"[0-9]+(\.[0-9]+){3,}")
+_HEADERS = frozenset({"study", "studyinstanceuid", "study uid", "accession", "accessionnumber", "accession number"})
 _DICOM = (("application/dicom", "*"),)  # as it is stored, not transcoded
 OnProgress = Callable[[int, int], None]
 
@@ -24,6 +32,10 @@ class Moved:
 
     moved: int
     there: int = 0
+
+
+class NotInArchiveError(ExchangeError):
+    """The archive answers, and has nothing of the kind."""
 
 
 class Archive:
@@ -50,6 +62,8 @@ class Archive:
     ) -> Moved:
         """Bring the series of some studies, a folder for each, so that triage reads each as one slide.
 
+        A folder has a hidden name until it is complete: whoever watches ``output`` never sees a part of a slide.
+
         Args:
             output: folder; a file that is there already is not fetched again.
             wanted: what the studies have, by keyword: StudyInstanceUID, AccessionNumber, PatientID, StudyDate.
@@ -57,7 +71,7 @@ class Archive:
             on_progress: called with objects done and in all.
 
         Raises:
-            ExchangeError: When the archive does not answer or refuses, or has no such series.
+            ExchangeError: When the archive does not answer or refuses, or (``NotInArchiveError``) has no such series.
             OutputError: When a file cannot be written.
         """
         with _explained("fetched"):
@@ -71,19 +85,27 @@ class Archive:
                 )
             ]
         if not ids:
-            raise ExchangeError(
+            raise NotInArchiveError(
                 f"the archive has no series of modality {modality} like this", fix="check what was asked"
             )
-        moved = 0
-        for done, (study, one, instance) in enumerate(ids):
-            on_progress(done, len(ids))
-            path = output / _safe(one) / f"{_safe(instance)}.dcm"
-            if path.exists():
-                continue
-            with _explained(f"{moved} objects were fetched, and kept; {len(ids) - done} are left"):
-                data = self._client.retrieve_instance(study, one, instance, media_types=_DICOM)
-            save(path, data)
-            moved += 1
+        moved, series_done = 0, groupby(enumerate(ids), lambda one: one[1][:2])
+        for (study, one), instances in series_done:
+            folder, partial = output / _safe(one), output / f".{_safe(one)}.partial"
+            missing = [
+                (done, instance)
+                for done, (*_, instance) in instances
+                if not any((place / f"{_safe(instance)}.dcm").exists() for place in (folder, partial))
+            ]
+            if missing and folder.exists():  # the archive has got more of it
+                _rename(folder, partial)
+            for done, instance in missing:
+                on_progress(done, len(ids))
+                with _explained(f"{moved} objects were fetched, and kept; {len(ids) - done} are left"):
+                    data = self._client.retrieve_instance(study, one, instance, media_types=_DICOM)
+                save(partial / f"{_safe(instance)}.dcm", data)
+                moved += 1
+            if partial.exists():
+                _rename(partial, folder)
         return Moved(moved, len(ids) - moved)
 
     def store(self, paths: Sequence[Path], on_progress: OnProgress = lambda d, n: None) -> Moved:
@@ -111,6 +133,38 @@ class Archive:
                     f"the archive refused object {done + 1} of {len(files)}", fix="see the archive's log"
                 )
         return Moved(len(files))
+
+
+def read_worklist(path: Path) -> dict[int, dict[str, str]]:
+    """Line -> what study is wanted: its UID, or its accession number; what follows a comma or # is left out.
+
+    Raises:
+        ExchangeError: When the file cannot be read, or names nothing.
+    """
+    try:
+        lines = read_regular(path, _MOST_BYTES).decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = cause_of(error) if isinstance(error, OSError) else "it is not in UTF-8"
+        raise ExchangeError(
+            f"the worklist {path} cannot be read: {cause}", expected="text with a study UID or accession number a line"
+        ) from error
+    found: dict[int, dict[str, str]] = {}
+    for number, line in enumerate(lines, 1):
+        word = line.split("#")[0].split(",")[0].strip().strip('"')
+        if word and word.lower() not in _HEADERS:
+            if set(word) & set("*?\\"):
+                raise ExchangeError(f"line {number} of the worklist has a wildcard", fix="write one study a line")
+            found[number] = {"StudyInstanceUID" if _UID.fullmatch(word) else "AccessionNumber": word}
+    if not found:
+        raise ExchangeError(f"the worklist {path} names no study", expected="a study UID or accession number a line")
+    return found
+
+
+def _rename(folder: Path, target: Path) -> None:
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise output_error(target, error) from error
 
 
 @contextmanager

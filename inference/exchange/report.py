@@ -107,14 +107,20 @@ class Reports(NamedTuple):
     failed: dict[str, UnmissedError]
 
 
-def read_reports(place: Path) -> Reports:
+def read_reports(place: Path, database: str | None = None) -> Reports:
     """Read the slide's folder, or all slides of a triage run, in the order of their names.
 
     A run that was read at the review desk brings the signatures of first readings; one that two readers dispute has
     none.
 
+    Args:
+        place: of the results.
+        database: of the desk, as `unmissed review` is given it; None: the file beside the results.
+
     Raises:
         ExchangeError: When there is no result, or the desk's file cannot be read.
+        DeskError, ConfigError: When there is no desk in this database, or it does not answer.
+        ModuleNotFoundError: For a database without the extra app.
     """
     folders = [place] if (place / RESULT_FILE).is_file() else sorted(path.parent for path in _results(place))
     if not folders:
@@ -124,7 +130,7 @@ def read_reports(place: Path) -> Reports:
             fix="check the path; `unmissed triage` makes results",
         )
     run = folders[0].absolute().parents[1] if folders == [place] else place.absolute()
-    signatures = _signatures(run / _DESK)
+    signatures = _signatures(run / _DESK) if database is None else _signatures_in(database)
     reports, failed = [], {}
     for folder in folders:
         try:
@@ -155,3 +161,17 @@ def _signatures(desk: Path) -> dict[str, Signature]:
             f"the review desk {desk} cannot be read: {error}", fix="open it with `unmissed review`, then try again"
         ) from error
     return {slide: Signature(reader, grade, at) for slide, reader, grade, at in rows}
+
+
+def _signatures_in(database: str) -> dict[str, Signature]:
+    """The same from a desk that is kept elsewhere, such as on PostgreSQL."""
+    from unmissed.inference.cytology.review.database import Database
+    from unmissed.inference.cytology.review.store import DecisionStore
+
+    opened = Database(database, must_exist=True)
+    try:
+        rows = DecisionStore(opened).readings("first")
+    finally:
+        opened.close()
+    signed = (row for row in rows if row["status"] == "signed")
+    return {row["slide"]: Signature(row["reader"], row["grade"], row["signed_at"]) for row in signed}

@@ -39,15 +39,30 @@ class Database:
 
     Args:
         place: a folder, which then holds ``desk.sqlite``; a file; or a URL (``postgresql+psycopg://...``).
+        must_exist: to read only: nothing is made, and tables stay as they are.
 
     Raises:
-        DeskError: When it is locked, damaged, full, or of a newer version.
+        DeskError: When it is locked, damaged, full, or of a newer version; with ``must_exist`` also when it is of an
+            older one, or there is no desk.
         ConfigError: When the URL cannot be used.
     """
 
-    def __init__(self, place: str | Path) -> None:
+    def __init__(self, place: str | Path, *, must_exist: bool = False) -> None:
+        if must_exist and "://" not in str(place) and not _file(Path(place)).is_file():
+            raise DeskError(f"there is no desk in {place}", fix="name the database as `unmissed review` is given it")
         self.engine, self.path = _engine(place)
         self.shown = str(self.path) if self.path else self.engine.url.render_as_string(hide_password=True)
+        if must_exist:
+            with self.reading() as connection:
+                found = version_in(connection)
+            if found != VERSION:
+                self.close()
+                raise DeskError(
+                    f"{self.shown} holds " + (f"a desk of version {found}" if found else "no desk"),
+                    expected=f"a desk of version {VERSION}",
+                    fix="open it once with `unmissed review`",
+                )
+            return
         with self.writing() as connection:
             found = version_in(connection)
             if found > VERSION:
@@ -111,6 +126,11 @@ class Database:
         self.engine.dispose()
 
 
+def _file(place: Path) -> Path:
+    """The file of a desk that is kept at a place."""
+    return place if place.suffix == ".sqlite" else place / FILE
+
+
 def _engine(place: str | Path) -> tuple[Engine, Path | None]:
     if isinstance(place, str) and "://" in place:
         try:
@@ -127,9 +147,9 @@ def _engine(place: str | Path) -> tuple[Engine, Path | None]:
                 expected="postgresql+psycopg://USER@HOST/NAME",
                 fix="pip install 'psycopg[binary]', or leave the address out for a file beside the results",
             ) from error
-    path = Path(place)
-    if path.suffix != ".sqlite":
-        path = make_folder(path) / FILE
+    path = _file(Path(place))
+    if path != Path(place):
+        make_folder(path.parent)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_S, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

@@ -294,3 +294,79 @@ class TestFrames:
         path = write(tmp_path / "a.dcm", levels[0])
         write(tmp_path / "b.dcm", levels[0][:, :150])
         assert "differ in their proportions" in self.refused(path)
+
+
+def spread(source, folder, parts, order=None, layout="TILED_FULL"):
+    """The level in ``source`` as a concatenation of some files, its frames in another order where one is given."""
+    data = pydicom.dcmread(source)
+    frames = list(generate_frames(data.PixelData, number_of_frames=data.NumberOfFrames))
+    order = list(range(len(frames))) if order is None else order
+    data.DimensionOrganizationType, concatenation = layout, generate_uid()
+    paths, first, columns = [], 0, -(-data.TotalPixelMatrixColumns // TILE)
+    for number, part in enumerate(np.array_split(order, parts)):
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        if parts > 1:
+            data.ConcatenationUID, data.InConcatenationNumber = concatenation, number + 1
+            data.ConcatenationFrameOffsetNumber = first
+        data.NumberOfFrames = len(part)
+        if layout == "TILED_SPARSE":
+            data.PerFrameFunctionalGroupsSequence = [place(int(at) % columns, int(at) // columns) for at in part]
+        data.PixelData = encapsulate([frames[at] for at in part])
+        data["PixelData"].is_undefined_length = True
+        paths.append(folder / f"{source.stem}-{number}.dcm")
+        folder.mkdir(exist_ok=True)
+        data.save_as(paths[-1])
+        first += len(part)
+    return paths
+
+
+def place(column, row):
+    """Where a frame belongs."""
+    item, position = Dataset(), Dataset()
+    position.ColumnPositionInTotalImagePixelMatrix = column * TILE + 1
+    position.RowPositionInTotalImagePixelMatrix = row * TILE + 1
+    item.PlanePositionSlideSequence = [position]
+    return item
+
+
+class TestOneSlideHoweverItIsStored:
+    """The same three levels TILED_FULL, sparse in another order, and spread on files: the same pixels."""
+
+    @pytest.fixture
+    def whole(self, levels, tmp_path):
+        return write_slide(tmp_path / "whole", levels, "1.2.3")
+
+    @pytest.mark.parametrize("parts", [1, 3])
+    @pytest.mark.parametrize("layout", ["TILED_FULL", "TILED_SPARSE"])
+    def test_by_any_file_and_by_its_folder(self, whole, tmp_path, parts, layout):
+        folder, paths = tmp_path / "case", []
+        for level in sorted(whole.glob("level*")):
+            count = pydicom.dcmread(level, stop_before_pixels=True).NumberOfFrames
+            shuffled = np.random.default_rng(1).permutation(count) if layout == "TILED_SPARSE" else None
+            paths += spread(level, folder, min(parts, count), shuffled, layout)
+        for named in (folder, *paths):
+            found = find_slides([str(named)])
+            assert len(found.paths) == 1 and not found.problems, named
+            with open_slide(found.paths[0]) as slide, open_slide(whole / "level0.dcm") as expected:
+                assert slide.notes == ()
+                assert [(one.width_px, one.height_px) for one in slide.levels] == [(340, 212), (170, 106), (85, 53)]
+                for um, width, height in ((0.25, 340, 212), (0.5, 170, 106), (1.0, 85, 53)):
+                    here, there = (read_area(view_at(one, um), 0, 0, width, height) for one in (slide, expected))
+                    assert np.array_equal(here, there)
+        for path in paths:
+            with open_slide(path) as slide:  # a level that is named and opened itself
+                assert (slide.levels[0].width_px, slide.levels[0].height_px) == (340, 212)
+
+    def test_a_part_that_is_missing_is_said(self, whole, tmp_path):
+        paths = spread(whole / "level0.dcm", tmp_path / "case", 3)
+        paths[1].unlink()
+        with pytest.raises(SlideError, match="whose other files are missing"):
+            open_slide(find_slides([str(tmp_path / "case")]).paths[0])
+
+    def test_files_without_suffix_as_an_archive_gives_them(self, whole, tmp_path):
+        folder = tmp_path / "case"
+        for number, path in enumerate(spread(whole / "level0.dcm", folder, 2)):
+            path.rename(folder / f"1.2.840.{number}")
+        (slide,) = find_slides([str(folder)]).paths
+        with open_slide(slide) as opened:
+            assert opened.levels[0].width_px == 340

@@ -66,6 +66,26 @@ def test_a_reading_in_dispute_is_no_signature(make_run, sign):
     assert not read_reports(run).slides[0].is_final
 
 
+@pytest.mark.parametrize("kind", ["file", "postgresql"])
+def test_a_desk_elsewhere_brings_its_signature(make_run, tmp_path, kind, request):
+    from unmissed.inference.cytology.review.database import Database, DeskError
+    from unmissed.inference.cytology.review.events import NewEvent
+    from unmissed.inference.cytology.review.store import DecisionStore, Subject
+
+    run = make_run()
+    place = str(tmp_path / "desks") if kind == "file" else request.getfixturevalue("schema")
+    with pytest.raises(DeskError, match="no desk"):
+        read_reports(run, place)
+    database = Database(place)
+    assert not read_reports(run, place).slides[0].is_final
+    subject = Subject(slide="ab" * 32, name="A-12", round="first", reader="李医生", ai_visible=True, ai_grade="HSIL")
+    DecisionStore(database).record(NewEvent(id="event-00001", kind="sign", class_id="LSIL"), subject)
+    database.close()
+    report = read_reports(run, place).slides[0]
+    assert report.is_final and report.grade == "LSIL" and report.signature.reader == "李医生"
+    assert not read_reports(run).slides[0].is_final, "nothing lies beside the results"
+
+
 def test_the_message_comes_back_whatever_the_names_are(make_run):
     pytest.importorskip("hl7apy", reason="needs the extra dev")
     from hl7apy.parser import parse_message

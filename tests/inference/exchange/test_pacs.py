@@ -15,7 +15,7 @@ from unmissed.cli.app import main
 from unmissed.inference.exchange.report import ExchangeError
 
 pytest.importorskip("dicomweb_client", reason="needs the extra pacs")
-from unmissed.inference.exchange.pacs import Archive
+from unmissed.inference.exchange.pacs import Archive, Moved, read_worklist
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 STUDY = {"StudyInstanceUID": "1.2.826.0.1.3680043.10.1000"}
@@ -106,9 +106,44 @@ def test_an_archive_that_goes_away_in_the_middle_loses_nothing(dicom_slide, tmp_
     with pytest.raises(ExchangeError, match="1 objects were fetched, and kept; 2 are left") as caught:
         archive.fetch(tmp_path / "in", STUDY)
     assert "secret" not in str(caught.value) and "4711" not in str(caught.value)
+    from unmissed.datasets.slides.find import find_slides
+
+    assert not find_slides([str(tmp_path / "in")]).paths, "a hot folder sees no part of a slide"
     answers += [1, 1]
     assert archive.fetch(tmp_path / "in", STUDY).moved == 2
     assert not [path for path in (tmp_path / "in").rglob(".*")]
+    assert len(find_slides([str(tmp_path / "in")]).paths) == 1
+    next((tmp_path / "in").rglob("*.dcm")).unlink()
+    with pytest.raises(ExchangeError, match="0 objects were fetched"):
+        archive.fetch(tmp_path / "in", STUDY)
+    assert not find_slides([str(tmp_path / "in")]).paths, "what grew is hidden until it is complete again"
+    answers += [1]
+    assert archive.fetch(tmp_path / "in", STUDY) == Moved(1, 2)
+    assert len(list((tmp_path / "in").glob("*/*.dcm"))) == 3
+
+
+def test_a_worklist_goes_through_its_lines(orthanc, dicom_slide, tmp_path, capsys):
+    url, _ = orthanc
+    Archive(url).store([dicom_slide().parent])
+    listed = tmp_path / "today.csv"
+    listed.write_text("accession,name\nA12,x\n# later\nA99\n\n" + STUDY["StudyInstanceUID"] + "\n", "utf-8-sig")
+    assert list(read_worklist(listed)) == [2, 4, 6]
+    with pytest.raises(SystemExit) as left:
+        main(["pacs", "fetch", url, "--worklist", str(listed), "-o", str(tmp_path / "in")])
+    told = capsys.readouterr().err
+    assert left.value.code == 3 and "line 4 of the worklist" in told and "A99" not in told
+    assert "3 objects fetched, 3 were there" in told
+    with pytest.raises(SystemExit) as left:
+        main(["pacs", "fetch", url, "--worklist", str(listed), "--date", "20260101", "-o", str(tmp_path / "in")])
+    assert left.value.code == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"A*\n", b"\xff\xfe\x41", None])
+def test_a_worklist_that_names_nothing_or_everything(content, tmp_path):
+    if content is not None:
+        (tmp_path / "list").write_bytes(content)
+    with pytest.raises(ExchangeError, match="worklist"):
+        read_worklist(tmp_path / "list")
 
 
 def test_what_cannot_be(tmp_path, capsys):
