@@ -54,6 +54,16 @@ def triage(
     also: Annotated[
         str, typer.Option("--also", metavar="FORMATS", help="Write OUT/exchange, too: dicom, fhir, hl7, omop, qupath.")
     ] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for slides in a folder until SIGTERM.")] = False,
+    settle_s: Annotated[float, typer.Option(min=0.1, help="Follow: a slide is complete when unchanged so long.")] = 30,
+    give_up_s: Annotated[float, typer.Option(min=1, help="Follow: a row for what is unchanged, incomplete.")] = 600,
+    priority: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Follow: which slides come first: slide, priority (1 first).")
+    ] = None,
+    health_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Follow: /healthz and /metrics on 127.0.0.1.")
+    ] = None,
+    log_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Follow: messages, rotated at 10 MB.")] = None,
 ) -> None:
     """Rank slides by suspicion and report what to do with each.
 
@@ -77,7 +87,7 @@ def triage(
 
     carry_out = partial(
         run,
-        slides,
+        () if follow else slides,
         output,
         preset=preset,
         policy=policy,
@@ -95,7 +105,15 @@ def triage(
         no_hash=no_hash,
     )
     try:
-        outcome = _with_progress(carry_out)
+        if follow:
+            from unmissed.inference.cytology.follow.service import follow as until_stopped
+
+            if overwrite or um_per_px_table:
+                raise ConfigError("--follow goes with neither --overwrite nor --um-per-px-table", fix="use --um-per-px")
+            hot = {"settle_s": settle_s, "give_up_s": give_up_s, "um_per_px": um_per_px}
+            outcome = until_stopped(carry_out, slides, output, hot, priority, health_port, log_file)
+        else:
+            outcome = _with_progress(carry_out)
     except KeyboardInterrupt:
         log.warning("interrupted: finished slides are saved in %s; run the same command again to resume", output)
         raise

@@ -1,6 +1,6 @@
 """Messages between a run, its worker processes and the progress display."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.results.worklist import WorklistRow
+from unmissed.inference.cytology.run.state import SlideState
 from unmissed.inference.cytology.values import SlideResult
 
 
@@ -45,6 +46,19 @@ class SlideJob:
     problem: str = ""
     slide: str = ""
     notes: tuple[str, ...] = ()
+
+
+class Arrivals(Protocol):
+    """Slides that come while a run goes on."""
+
+    def known(self, states: Mapping[str, SlideState]) -> Sequence[SlideJob]:
+        """Slides of an earlier session of the run that are there as they were."""
+
+    def take(self, most: int, busy: Collection[Path]) -> Sequence[SlideJob] | None:
+        """The next slides, at most so many and none of the busy ones; None when no more will come.
+
+        Asked about once per second.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pi
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
 from unmissed.inference.cytology.run import loading
 from unmissed.inference.cytology.run.folder import models_of_run
-from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import Arrivals, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
 
+_MANY = 2**20  # slides of a run that has no end
 _WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
@@ -39,6 +40,7 @@ def triage(
     no_hash: bool = False,
     note: str = "",
     note_zh: str = "",
+    arrivals: Arrivals | None = None,
     on_progress: Callable[[TriageProgress], None] = lambda progress: None,
 ) -> TriageOutcome:
     """Rank slides by suspicion and assign a disposition to each; write worklist, results and pages.
@@ -63,6 +65,7 @@ def triage(
         overwrite: discard an earlier run in ``output``.
         no_hash: skip the SHA-256 of the files.
         note, note_zh: shown large on every page.
+        arrivals: slides that come while the run goes on, beside ``slides``; it ends when no more will come.
         on_progress: called about once per second.
 
     Returns:
@@ -88,8 +91,8 @@ def triage(
     policy = str(policy)
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
-    found = slide_inputs(names, um_per_px, um_per_px_table)
-    workers = workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
+    found = slide_inputs(names, um_per_px, um_per_px_table) if names or arrivals is None else TriageInputs(())
+    workers = workers or workers_for(_MANY if arrivals else len(found.jobs), physical_cores(), memory_bytes())
     threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
     earlier = {} if overwrite else models_of_run(output)
@@ -111,6 +114,7 @@ def triage(
         overwrite=overwrite,
         note=note,
         note_zh=note_zh,
+        arrivals=arrivals,
         arguments={
             "slides": names,
             "output": str(output),
