@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from unmissed.datasets.basis.files import output_error
 from unmissed.datasets.slides.formats.dicom_header import is_dicom
 from unmissed.inference.exchange.dicom.common import save
 from unmissed.inference.exchange.report import ExchangeError
@@ -50,6 +52,8 @@ class Archive:
     ) -> Moved:
         """Bring the series of some studies, a folder for each, so that triage reads each as one slide.
 
+        A folder has a hidden name until all of it is there, so that who follows ``output`` never sees a part of a slide.
+
         Args:
             output: folder; a file that is there already is not fetched again.
             wanted: what the studies have, by keyword: StudyInstanceUID, AccessionNumber, PatientID, StudyDate.
@@ -74,16 +78,24 @@ class Archive:
             raise ExchangeError(
                 f"the archive has no series of modality {modality} like this", fix="check what was asked"
             )
-        moved = 0
-        for done, (study, one, instance) in enumerate(ids):
-            on_progress(done, len(ids))
-            path = output / _safe(one) / f"{_safe(instance)}.dcm"
-            if path.exists():
-                continue
-            with _explained(f"{moved} objects were fetched, and kept; {len(ids) - done} are left"):
-                data = self._client.retrieve_instance(study, one, instance, media_types=_DICOM)
-            save(path, data)
-            moved += 1
+        moved = done = 0
+        for one, instances in groupby(ids, key=lambda uids: uids[1]):
+            folder = output / _safe(one)
+            place = folder if folder.exists() else output / f".{_safe(one)}.partial"
+            for study, _, instance in instances:
+                on_progress(done, len(ids))
+                path = place / f"{_safe(instance)}.dcm"
+                if not path.exists():
+                    with _explained(f"{moved} objects were fetched, and kept; {len(ids) - done} are left"):
+                        data = self._client.retrieve_instance(study, one, instance, media_types=_DICOM)
+                    save(path, data)
+                    moved += 1
+                done += 1
+            if place != folder:
+                try:
+                    place.rename(folder)
+                except OSError as error:
+                    raise output_error(folder, error) from error
         return Moved(moved, len(ids) - moved)
 
     def store(self, paths: Sequence[Path], on_progress: OnProgress = lambda d, n: None) -> Moved:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from unmissed.cli.app import main
+from unmissed.datasets.slides.find import find_slides
 from unmissed.inference.exchange.report import ExchangeError
 
 pytest.importorskip("dicomweb_client", reason="needs the extra pacs")
@@ -54,8 +55,6 @@ def orthanc(tmp_path):
 
 
 def test_a_slide_comes_back_the_same_and_is_one_slide(orthanc, dicom_slide, tmp_path, capsys):
-    from unmissed.datasets.slides.find import find_slides
-
     url, process = orthanc
     source = dicom_slide().parent
     for words in (["store", url, str(source)], ["fetch", url, "--accession", "A12", "-o", str(tmp_path / "in")]):
@@ -106,6 +105,7 @@ def test_an_archive_that_goes_away_in_the_middle_loses_nothing(dicom_slide, tmp_
     with pytest.raises(ExchangeError, match="1 objects were fetched, and kept; 2 are left") as caught:
         archive.fetch(tmp_path / "in", STUDY)
     assert "secret" not in str(caught.value) and "4711" not in str(caught.value)
+    assert not find_slides([str(tmp_path / "in")]).paths  # who follows the folder does not see a part of the slide
     answers += [1, 1]
     assert archive.fetch(tmp_path / "in", STUDY).moved == 2
     assert not [path for path in (tmp_path / "in").rglob(".*")]

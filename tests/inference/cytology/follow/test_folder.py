@@ -1,10 +1,12 @@
 """Slides in a followed folder: when they are complete, which comes first, what is not forgotten."""
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
 from time import monotonic, sleep
 
+import numpy as np
 import pytest
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
@@ -102,7 +104,7 @@ def test_parts_that_come_late_are_waited_for(hot, tmp_path):
     one = hot()
     folder = tmp_path / "in" / "m"
     folder.mkdir()
-    (folder / "Slidedat.ini").write_text("[DATAFILE]\nFILE_0 = Data0000.dat\nFILE_1 = Data0001.dat\nINDEXFILE = Index.dat\n")
+    (folder / "Slidedat.ini").write_text("FILE_0 = Data0000.dat\nFILE_1 = Data0001.dat\nINDEXFILE = Index.dat\n")
     (folder / "Data0000.dat").write_bytes(b"x")
     (tmp_path / "in" / "m.mrxs").write_bytes(b"x")
     assert given(one, most_s=3 * SETTLE_S) == []
@@ -174,3 +176,25 @@ def test_a_folder_that_goes_away_for_a_while_costs_nothing(hot, make_slide, tmp_
 def test_a_folder_that_is_not_there_is_said_at_once(tmp_path):
     with pytest.raises(ConfigError, match="is not a folder"):
         HotFolder(tmp_path / "none")
+
+
+def test_the_smaller_levels_of_a_dicom_slide_alone_are_not_a_slide(hot, tmp_path):
+    write = _dicom_writer()
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    folder = tmp_path / "in" / "case"
+    one = hot()
+    write(folder / "1.dcm", image[::2, ::2], um=0.5, ImageType=["DERIVED", "PRIMARY", "VOLUME", "RESAMPLED"])
+    assert given(one, most_s=3 * SETTLE_S) == []
+    assert [candidate.missing for candidate in one._candidates.values()] == [
+        f"the DICOM series of {folder / '1.dcm'} lacks its finest level; copy all files"
+    ]
+    write(folder / "0.dcm", image)
+    assert [(job.path.name, job.slide) for job in given(one)] == [("0.dcm", "case")]
+
+
+def _dicom_writer():
+    path = Path(__file__).parents[3] / "datasets" / "slides" / "test_dicom.py"
+    spec = importlib.util.spec_from_file_location("dicom_writer", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.write
