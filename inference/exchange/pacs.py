@@ -52,7 +52,7 @@ class Archive:
     ) -> Moved:
         """Bring the series of some studies, a folder for each, so that triage reads each as one slide.
 
-        A folder has a hidden name until all of it is there, so that who follows ``output`` never sees a part of a slide.
+        A folder has a hidden name until all of it is there, so that who follows ``output`` never sees half a slide.
 
         Args:
             output: folder; a file that is there already is not fetched again.
