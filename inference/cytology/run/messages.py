@@ -7,6 +7,7 @@ from typing import Protocol
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.slides.base import Slide
+from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.run.state import SlideState
 from unmissed.inference.cytology.values import SlideResult
@@ -38,6 +39,7 @@ class SlideJob:
         slide: its name in the run, once ``name_jobs`` has given it one; before, what it is to be called, if not after
             its file.
         notes: what of the slide was left out before it is opened; they become notes of its result.
+        scratch: where a slide that is in a store is copied to.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class SlideJob:
     problem: str = ""
     slide: str = ""
     notes: tuple[str, ...] = ()
+    scratch: Scratch | None = None
 
 
 class Arrivals(Protocol):

@@ -1,6 +1,7 @@
 """A whole triage: slides in, a folder with worklist, results and pages out; the same command resumes it."""
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,6 +111,8 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
             folder.clear()
         check_settings(record.get("settings"), settings, plan.output)
         folder.clean()
+        for scratch in {job.scratch.folder for job in plan.inputs if job.scratch}:
+            shutil.rmtree(scratch, ignore_errors=True)  # copies of a killed run
         exclusion = Exclusion.under(plan.policy)
         if exclusion.refusal:
             log.warning("no slide will be excluded: %s", exclusion.refusal)
