@@ -72,7 +72,9 @@ def s3(monkeypatch):
     remote._store.cache_clear()
     import requests
 
-    requests.put(f"http://127.0.0.1:{server.server_port}/lab", timeout=10).raise_for_status()
+    url = f"http://127.0.0.1:{server.server_port}"
+    requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()  # it is one for the whole process
+    requests.put(f"{url}/lab", timeout=10).raise_for_status()
     try:
         yield door
     finally:

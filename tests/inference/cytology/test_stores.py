@@ -4,7 +4,7 @@ import hashlib
 import shutil
 
 import pytest
-from stand_ins import Troubled
+from stand_ins import Local
 from stores import s3
 
 from unmissed.cli import app as cli
@@ -16,8 +16,10 @@ from unmissed.datasets.storage.remote import StoreError, about, below, fetch, li
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.mirror import claim, mirror
 from unmissed.inference.cytology.results.reading import read_slide_result
-from unmissed.inference.cytology.run import loading, plan
+from unmissed.inference.cytology.run import batch, loading, plan
 from unmissed.inference.cytology.run.state import fingerprint_of, read_states
+from unmissed.inference.cytology.run.worker_handle import Worker
+from unmissed.testing.quick_screener import QuickScreener
 
 OUT = "s3://lab/runs/night"
 
@@ -35,9 +37,10 @@ def go(monkeypatch, tmp_path):
     """``unmissed triage`` with a screener without models: its exit code."""
 
     def screener_for(preset, runtime, threads, max_crops, policy, preparation, variant, earlier):
-        return Troubled, {"preset": preset}
+        return QuickScreener, {"preset": preset}
 
     monkeypatch.setattr(loading, "screener_for", screener_for)
+    monkeypatch.setattr(batch, "Worker", Local)
 
     def run(*words):
         with pytest.raises(SystemExit) as leaving:
@@ -65,7 +68,8 @@ def test_an_address_is_a_path_with_its_own_text():
     assert str(remote("s3://lab/slides") / "x.svs") == "s3://lab/slides/x.svs"
 
 
-def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp_path):
+def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "Worker", Worker)  # processes, once
     paths = upload("a.tiff", "b.tiff", "c.tiff")
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 0
     for path in paths:
@@ -138,6 +142,10 @@ def test_credentials_that_expire_stop_the_run_and_nothing_is_lost(door, go, uplo
     assert {state.status for state in read_states(tmp_path / "out" / "state").values()} == {"done"}
 
 
+def _raise(error):
+    raise error
+
+
 def find_remote_unrefused(door):
     refused, door.refuse = door.refuse, {}
     found = listed(remote("s3://lab/slides"))
@@ -145,15 +153,13 @@ def find_remote_unrefused(door):
     return found
 
 
-def test_results_that_the_store_refuses_are_sent_by_the_next_run(door, go, upload, tmp_path, capsys):
+def test_results_that_the_store_refuses_are_sent_by_the_next_run(door, go, upload, monkeypatch, capsys):
     upload("a.tiff", "b.tiff")
     assert go("s3://lab/slides/a.tiff", "-o", OUT) == 0
-    original = mirror.put
-    try:
-        mirror.put = lambda *words, **more: (_ for _ in ()).throw(StoreError("the store does not answer"))
+    with monkeypatch.context() as broken:
+        broken.setattr(mirror, "put", lambda *words, **more: _raise(StoreError("the store does not answer")))
         assert go("s3://lab/slides/", "-o", OUT) == 2
-    finally:
-        mirror.put = original
+    assert "the store does not answer" in capsys.readouterr().err
     assert about(remote(f"{OUT}/slides/b/result.json")) is None
     assert go("s3://lab/slides/", "-o", OUT) == 0
     assert about(remote(f"{OUT}/slides/b/result.json")) and about(remote(f"{OUT}/slides/b/heatmap.png"))
