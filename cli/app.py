@@ -50,6 +50,7 @@ _EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {
     "psutil": "bench",
     "highdicom": "dicom",
     "dicomweb_client": "pacs",
+    "obstore": "storage",
 }
 _EXTRA_OF |= dict.fromkeys(("argon2", "sqlalchemy", "starlette", "uvicorn"), "app")
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

@@ -19,9 +19,11 @@ log = logging.getLogger(__name__)
 
 def triage(
     context: typer.Context,
-    slides: Annotated[list[str], typer.Argument(metavar="SLIDE...", help="Slides, folders or patterns.")],
+    slides: Annotated[
+        list[str], typer.Argument(metavar="SLIDE...", help="Slides, folders, patterns or s3://, gs://, az://.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Output folder.", show_default=False)
+        str | None, typer.Option("-o", "--output", metavar="OUT", help="Output folder.", show_default=False)
     ] = None,
     preset: Annotated[str, typer.Option(help="fast, default or thorough.")] = "default",
     policy: Annotated[str, typer.Option(help="Policy: a name or a YAML file.")] = "screening",
@@ -54,6 +56,17 @@ def triage(
     also: Annotated[
         str, typer.Option("--also", metavar="FORMATS", help="Write OUT/exchange, too: dicom, fhir, hl7, omop, qupath.")
     ] = "",
+    scratch_gb: Annotated[float, typer.Option(min=0.001, help="Disk for copies of slides from a store.")] = 50.0,
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for slides in a folder until SIGTERM.")] = False,
+    settle_s: Annotated[float, typer.Option(min=0.1, help="Follow: a slide is complete when unchanged so long.")] = 30,
+    give_up_s: Annotated[float, typer.Option(min=1, help="Follow: a row for what is unchanged, incomplete.")] = 600,
+    priority: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Follow: which slides come first: slide, priority (1 first).")
+    ] = None,
+    health_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Follow: /healthz and /metrics on 127.0.0.1.")
+    ] = None,
+    log_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Follow: messages, rotated at 10 MB.")] = None,
 ) -> None:
     """Rank slides by suspicion and report what to do with each.
 
@@ -70,15 +83,23 @@ def triage(
     if output is None:
         raise ConfigError("no output folder was given", fix="add -o OUT")
 
+    from unmissed.cli.convert import show
+    from unmissed.datasets.storage.remote import is_url
+    from unmissed.inference.cytology.follow.service import follow as until_stopped
+    from unmissed.inference.cytology.mirror.mirror import run_folder
     from unmissed.inference.cytology.run.plan import triage as run
-    from unmissed.inference.exchange.convert import formats_of
+    from unmissed.inference.exchange.convert import convert, formats_of
 
     formats = formats_of(also) if also else ()
+    if overwrite and is_url(output):
+        raise ConfigError("--overwrite does not reach into a store", fix="delete the folder there, or name another")
+    if follow and (overwrite or um_per_px_table):
+        raise ConfigError("--follow goes with neither --overwrite nor --um-per-px-table", fix="use --um-per-px")
 
+    converted = None
     carry_out = partial(
         run,
-        slides,
-        output,
+        () if follow else slides,
         preset=preset,
         policy=policy,
         preparation=preparation,
@@ -93,18 +114,24 @@ def triage(
         retry_failed=retry_failed,
         overwrite=overwrite,
         no_hash=no_hash,
+        scratch_gb=scratch_gb,
     )
     try:
-        outcome = _with_progress(carry_out)
+        with run_folder(output) as (folder, watched):
+            work = watched(partial(carry_out, output=folder))
+            if follow:
+                hot = {"settle_s": settle_s, "give_up_s": give_up_s, "um_per_px": um_per_px}
+                outcome = until_stopped(work, slides, folder, hot, priority, health_port, log_file)
+            else:
+                outcome = _with_progress(work)
+            _print_outcome(outcome, output)
+            if formats and any(not row.error for row in outcome.rows):
+                converted = convert(folder, formats, folder / "exchange")
     except KeyboardInterrupt:
         log.warning("interrupted: finished slides are saved in %s; run the same command again to resume", output)
         raise
-    _print_outcome(outcome, output)
-    if formats and any(not row.error for row in outcome.rows):
-        from unmissed.cli.convert import show
-        from unmissed.inference.exchange.convert import convert
-
-        show(convert(output, formats, output / "exchange"), output / "exchange")
+    if converted:
+        show(converted, f"{output}/exchange")
     if outcome.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -170,7 +197,7 @@ def _speed(progress: "TriageProgress") -> str:
     return f"{progress.slides_per_h:.0f} slides/h, {clock(progress.left_s)} left"
 
 
-def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
+def _print_outcome(outcome: "TriageOutcome", output: str) -> None:
     from collections import Counter
 
     from unmissed.datasets.basis.names import printable
@@ -180,7 +207,7 @@ def _print_outcome(outcome: "TriageOutcome", output: Path) -> None:
     slides = f"{len(outcome.rows)} slide{'s' * (len(outcome.rows) != 1)}"
     typer.echo(
         f"{slides} ({outcome.screened} in this run), {outcome.failed} failed: {parts}; "
-        f"{outcome.run.seconds:.1f} s -> {output / 'index.html'}",
+        f"{outcome.run.seconds:.1f} s -> {output}/index.html",
         err=True,
     )
     for note in outcome.run.notes:

@@ -40,7 +40,14 @@ LAYERS = {
         "pictures",
         "runtimes reports",
     ),
-    "inference/cytology": ("run", "pages screening certification review", "policy", "results", "values"),
+    "inference/cytology": (
+        "follow mirror",
+        "run",
+        "pages screening certification review",
+        "policy",
+        "results",
+        "values",
+    ),
     "inference/endoscopy": ("watching", "page", "exam", "monitors", "frame", "motion", "protocol", "values"),
 }
 TORCH = {"torch", "torchvision", "timm", "accelerate", "safetensors"}

@@ -37,7 +37,7 @@ def convert(
     show(run(result, formats_of(to), output, codes=codes, twin=twin, database=database), output)
 
 
-def show(done: "Converted", output: Path) -> None:
+def show(done: "Converted", output: Path | str) -> None:
     """Say what was written; leave with 3 when a slide failed."""
     from unmissed.datasets.basis.names import printable
 

@@ -1,6 +1,8 @@
 """Times as people read them, and the time of day as records keep it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 
 
 def clock(seconds: float) -> str:
@@ -24,3 +26,26 @@ def utc_now(timespec: str = "seconds") -> str:
 def local_now() -> str:
     """Local time of this machine, with its offset from UTC, ISO 8601 in seconds."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+class Paced:
+    """Work that is done when it is wanted, but so seldom that it takes at most a tenth of the time.
+
+    Args:
+        work: what is to be done.
+        every_s: the shortest time between the end of one and the begin of the next.
+    """
+
+    def __init__(self, work: Callable[[], None], every_s: float) -> None:
+        self._work, self._every_s = work, every_s
+        self._wanted, self._next = False, 0.0
+
+    def __call__(self, wanted: bool = True) -> None:
+        """Do it, if it is wanted now or was before, and its time has come."""
+        self._wanted |= wanted
+        begun = monotonic()
+        if self._wanted and begun >= self._next:
+            self._wanted = False
+            self._work()
+            took = monotonic() - begun
+            self._next = begun + took + max(self._every_s, 9 * took)

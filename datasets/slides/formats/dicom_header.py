@@ -47,6 +47,7 @@ class DicomFile:
         planes: frames for each tile, of other focal planes and optical paths.
         layout: TILED_FULL when the frames are all tiles in order; else each frame has a place, or this is not given.
         concatenation: UID that the files have in common on which a level is spread; empty for a level in one file.
+        is_resampled: it is a smaller level that was made from another.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class DicomFile:
     planes: int
     layout: str
     concatenation: str
+    is_resampled: bool = False
 
     @property
     def tiles(self) -> int:
@@ -108,7 +110,7 @@ def read_header(path: Path) -> DicomFile:
             )
             values = {name: found.get(tag) and found[tag].value for name, tag in _TAGS.items()}
             sop_class = pydicom.uid.UID(str(values["SOPClassUID"] or found.file_meta["MediaStorageSOPClassUID"].value))
-            kind = [str(part) for part in _listed(values["ImageType"])][2:3]
+            image_type = [str(part).upper() for part in _listed(values["ImageType"])]
             tile = _number(values["Columns"], 0), _number(values["Rows"], 0)
             size = tuple(_number(values[f"TotalPixelMatrix{side}"], 0) for side in ("Columns", "Rows"))
             width, height = (whole or part for whole, part in zip(size, tile, strict=True))
@@ -132,7 +134,7 @@ def read_header(path: Path) -> DicomFile:
         sop_class.name,
         str(values["SeriesInstanceUID"] or path),
         str(values["SOPInstanceUID"] or path),
-        "".join(kind).upper(),
+        "".join(image_type[2:3]),
         width,
         height,
         *tile,
@@ -140,6 +142,7 @@ def read_header(path: Path) -> DicomFile:
         paths * depths,
         str(values["DimensionOrganizationType"] or ""),
         str(values["ConcatenationUID"] or ""),
+        image_type[3:4] == ["RESAMPLED"],
     )
 
 

@@ -5,14 +5,23 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from multiprocessing.connection import wait
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.worklist import WorklistRow
+from unmissed.inference.cytology.run.entries import name_jobs
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import Done, Failed, MakeScreener, Message, SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import (
+    Arrivals,
+    Done,
+    Failed,
+    MakeScreener,
+    Message,
+    SlideJob,
+    TriageProgress,
+)
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
 from unmissed.inference.cytology.run.worker_handle import Worker
 
@@ -34,6 +43,7 @@ class Dispatcher:
         timeout_s: a slide that takes longer has failed.
         retry_failed: take slides that have failed before once more.
         hashed: put the SHA-256 of the whole file into the result.
+        arrivals: slides that come while the run goes on.
 
     Attributes:
         total: slides that this session has to do.
@@ -52,7 +62,9 @@ class Dispatcher:
         timeout_s: float = 1800.0,
         retry_failed: bool = False,
         hashed: bool = True,
+        arrivals: Arrivals | None = None,
     ) -> None:
+        self._arrivals = arrivals
         self._ledger, self._count, self._timeout_s = ledger, workers, timeout_s
         self._make_worker = partial(Worker, make_screener, dict(settings), hashed=hashed)
         self._fingerprints: dict[str, Fingerprint] = {}
@@ -79,7 +91,7 @@ class Dispatcher:
             KeyboardInterrupt: On Ctrl-C, once the run is tidy.
         """
         try:
-            while self._queue or any(worker.job for worker in self._workers):
+            while self._take_arrivals() or self._queue or any(worker.job for worker in self._workers):
                 self._assign_slides(report)
                 self._poll_workers(report)
             for worker in self._workers:
@@ -106,6 +118,22 @@ class Dispatcher:
 
     def _is_gone(self, slide: str) -> bool:
         return self._ledger.states[slide].status == "done" and not self._ledger.load_result(slide)
+
+    def _take_arrivals(self) -> bool:
+        """Queue what has arrived, no more than can be begun, so that what is urgent can still come first.
+
+        Returns:
+            Whether more may come.
+        """
+        if self._arrivals is None:
+            return False
+        busy = [job.path for job in (*self._queue, *(worker.job for worker in self._workers)) if job]
+        jobs = self._arrivals.take(max(0, self._count - len(busy)), busy)
+        if jobs:
+            taken = {name: state.path for name, state in self._ledger.states.items()}
+            self._queue.extend(name_jobs(jobs, taken))
+            self.total += len(jobs)
+        return jobs is not None
 
     def _start_workers(self) -> None:
         """Start workers, as many as have something to do."""
@@ -145,6 +173,9 @@ class Dispatcher:
 
     def _poll_workers(self, report: Callable[[TriageProgress], None]) -> None:
         if not self._workers:
+            if self._arrivals:
+                sleep(_LOOK_S)
+                report(self._progress())
             return
         if not wait([item for worker in self._workers for item in worker.waits_for], timeout=_LOOK_S):
             report(self._progress())

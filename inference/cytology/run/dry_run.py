@@ -7,6 +7,7 @@ from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.names import readable
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.opening import open_slide
+from unmissed.datasets.storage.remote import RemotePath
 from unmissed.inference.cytology.run.entries import name_jobs
 from unmissed.inference.cytology.run.messages import SlideJob
 
@@ -37,6 +38,8 @@ def describe(jobs: Sequence[SlideJob]) -> Iterator[Description]:
 
 
 def _opened(job: SlideJob) -> str:
+    if isinstance(job.path, RemotePath):
+        return f"in a store, not opened ({job.path})"
     with open_slide(job.path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source) as slide:
         level, pixel = slide.levels[0], slide.pixel_size
         if pixel is None:

@@ -40,12 +40,15 @@ class Ledger:
     Args:
         folder: of the run; locked by this process.
         policy, preparation: what the dispositions follow.
+        is_open: slides are still to come, so that nothing is excluded yet: quality control draws from all of them, and
+            they may drift.
 
     Attributes:
         states: slide -> state, also of slides that this session did not name.
     """
 
-    def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation) -> None:
+    def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, *, is_open: bool = False) -> None:
+        self._is_open = is_open
         self.folder = folder
         self.states = folder.load_states()
         self._policy, self._preparation = policy, preparation
@@ -166,6 +169,8 @@ class Ledger:
     def exclusion(self) -> Exclusion:
         """What the policy allows now, as a run may outlast it, unless the run has drifted from what was certified."""
         allowed = Exclusion.under(self._policy)
+        if self._is_open and not allowed.refusal:
+            return Exclusion(None, None, "the run is open: slides are still to come")
         return allowed.unless_drifted(self._drift_from(allowed))
 
     def _drift_from(self, allowed: Exclusion) -> tuple[Drift, ...]:

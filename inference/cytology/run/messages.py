@@ -1,13 +1,15 @@
 """Messages between a run, its worker processes and the progress display."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.slides.base import Slide
+from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.results.worklist import WorklistRow
+from unmissed.inference.cytology.run.state import SlideState
 from unmissed.inference.cytology.values import SlideResult
 
 
@@ -37,6 +39,7 @@ class SlideJob:
         slide: its name in the run, once ``name_jobs`` has given it one; before, what it is to be called, if not after
             its file.
         notes: what of the slide was left out before it is opened; they become notes of its result.
+        scratch: where a slide that is in a store is copied to.
     """
 
     path: Path
@@ -45,6 +48,20 @@ class SlideJob:
     problem: str = ""
     slide: str = ""
     notes: tuple[str, ...] = ()
+    scratch: Scratch | None = None
+
+
+class Arrivals(Protocol):
+    """Slides that come while a run goes on."""
+
+    def known(self, states: Mapping[str, SlideState]) -> Sequence[SlideJob]:
+        """Slides of an earlier session of the run that are there as they were."""
+
+    def take(self, most: int, busy: Collection[Path]) -> Sequence[SlideJob] | None:
+        """The next slides, at most so many and none of the busy ones; None when no more will come.
+
+        Asked about once per second.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,28 @@
 """Builds and runs a triage from the options of a user: slides, preset, policy and models by name."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from multiprocessing import current_process
 from pathlib import Path
+from tempfile import gettempdir
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import memory_bytes, physical_cores
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pixel_sizes
+from unmissed.datasets.storage.finding import find_remote
+from unmissed.datasets.storage.remote import RemotePath, is_url
+from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
 from unmissed.inference.cytology.run import loading
 from unmissed.inference.cytology.run.folder import models_of_run
-from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import Arrivals, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
 
+_MANY = 2**20  # slides of a run that has no end
 _WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
@@ -39,6 +46,8 @@ def triage(
     no_hash: bool = False,
     note: str = "",
     note_zh: str = "",
+    scratch_gb: float = 50.0,
+    arrivals: Arrivals | None = None,
     on_progress: Callable[[TriageProgress], None] = lambda progress: None,
 ) -> TriageOutcome:
     """Rank slides by suspicion and assign a disposition to each; write worklist, results and pages.
@@ -46,7 +55,7 @@ def triage(
     A slide that cannot be screened becomes a row with its error. The same call resumes an interrupted run.
 
     Args:
-        slides: files, folders and patterns.
+        slides: files, folders and patterns, or addresses in a store (s3://, gs://, az://, file://).
         output: folder of the run.
         preset: fast, default or thorough.
         policy: name or path of the policy.
@@ -63,6 +72,8 @@ def triage(
         overwrite: discard an earlier run in ``output``.
         no_hash: skip the SHA-256 of the files.
         note, note_zh: shown large on every page.
+        scratch_gb: disk that copies of slides from a store may take; every worker has one at a time.
+        arrivals: slides that come while the run goes on, instead of ``slides``; it ends when no more will come.
         on_progress: called about once per second.
 
     Returns:
@@ -81,15 +92,17 @@ def triage(
         )
     for name, value, least in (
         *(("um_per_px", um_per_px, 0.001), ("workers", workers, 1), ("threads", threads, 1)),
-        *(("max_crops", max_crops, 0), ("timeout_s", timeout_s, 1)),
+        *(("max_crops", max_crops, 0), ("timeout_s", timeout_s, 1), ("scratch_gb", scratch_gb, 0.001)),
     ):
         if value is not None and not value >= least:
             raise ConfigError(f"{name} is {value}", expected=f"at least {least:g}")
     policy = str(policy)
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
-    found = slide_inputs(names, um_per_px, um_per_px_table)
-    workers = workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
+    most = workers or workers_for(_MANY, physical_cores(), memory_bytes())
+    scratch = Scratch(_scratch_of(output), int(scratch_gb * 1e9 / most))
+    found = TriageInputs(()) if arrivals else slide_inputs(names, um_per_px, um_per_px_table, scratch)
+    workers = most if arrivals else workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
     threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
     earlier = {} if overwrite else models_of_run(output)
@@ -111,6 +124,7 @@ def triage(
         overwrite=overwrite,
         note=note,
         note_zh=note_zh,
+        arrivals=arrivals,
         arguments={
             "slides": names,
             "output": str(output),
@@ -141,6 +155,11 @@ class TriageInputs:
     notes: tuple[str, ...] = ()
 
 
+def _scratch_of(output: Path) -> Path:
+    """Where copies of the slides of a run go: always the same place, so that a killed run's are found."""
+    return Path(gettempdir()) / f"unmissed-scratch-{sha256(os.fsencode(output.absolute())).hexdigest()[:16]}"
+
+
 def workers_for(slides: int, cores: int, memory: int | None) -> int:
     """Slides that are best processed in parallel: what of a slide keeps one core busy overlaps with another slide.
 
@@ -153,21 +172,35 @@ def workers_for(slides: int, cores: int, memory: int | None) -> int:
     return max(1, min(slides, max(2, cores // 2) if cores > 1 else 1, fit))
 
 
-def slide_inputs(slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None) -> TriageInputs:
+def slide_inputs(
+    slides: Sequence[str], um_per_px: float | None = None, table: Path | None = None, scratch: Scratch | None = None
+) -> TriageInputs:
     """The slides with their pixel sizes; what is not a slide becomes an entry with its problem.
+
+    Args:
+        slides: files, folders and patterns, or addresses in a store.
+        um_per_px: pixel size at level 0; None asks the files.
+        table: of pixel sizes by slide.
+        scratch: where slides that are in a store are copied to.
 
     Raises:
         SlideError: When the table of pixel sizes is wrong, or does not fit the slides.
+        StoreError: When a store does not answer or refuses.
     """
-    found = find_slides(slides)
-    problems = [problem.path for problem in found.problems]
-    matched = match_pixel_sizes(read_pixel_sizes(table) if table else (), found.paths, found.names, problems)
-    jobs = [SlideJob(problem.path, problem=problem.error) for problem in found.problems]
-    for path in found.paths:
+    found = find_slides([name for name in slides if not is_url(name)])
+    away = [find_remote(name) for name in slides if is_url(name)]
+    paths = [*found.paths, *(path for one in away for path in one.slides)]
+    problems = {problem.path: problem.error for problem in found.problems}
+    problems |= {path: error for one in away for path, error in one.problems.items()}
+    matched = match_pixel_sizes(read_pixel_sizes(table) if table else (), paths, found.names, problems)
+    jobs = [SlideJob(path, problem=error) for path, error in problems.items()]
+    for path in paths:
         size, source = matched.sizes.get(path, um_per_px), "table" if path in matched.sizes else "command line"
         name, notes = found.names.get(path, ""), found.left_out.get(path, ())
-        jobs.append(SlideJob(path, size, source if size else "", slide=name, notes=notes))
+        where = scratch if isinstance(path, RemotePath) else None
+        jobs.append(SlideJob(path, size, source if size else "", slide=name, notes=notes, scratch=where))
     said = [*found.notes, *matched.notes]
-    if um_per_px is not None and found.paths and len(matched.sizes) == len(found.paths):
+    said += [f"left out: {one.others:,} objects of other kinds in the store" for one in away if one.others]
+    if um_per_px is not None and paths and len(matched.sizes) == len(paths):
         said.append(f"--um-per-px {um_per_px:g} has no effect: the table of pixel sizes has a row for every slide")
     return TriageInputs(tuple(jobs), tuple(said))

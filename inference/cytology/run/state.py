@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.reading import is_regular
 from unmissed.datasets.basis.words import one_line
+from unmissed.datasets.storage.remote import RemotePath, Stored
+from unmissed.datasets.storage.scratch import parts_of
 
 _EDGE_BYTES = 64 * 1024  # headers are at the start, the directories of TIFF files often at the end
 _MOST_BYTES = 2**24
@@ -77,11 +80,19 @@ class SlideState(_Part):
 
 def stored_path(path: Path) -> str:
     """The absolute path as UTF-8 can hold it, different for different files; links are not followed."""
+    if isinstance(path, RemotePath):
+        return str(path)
     return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
 
 
 def fingerprint_of(path: Path, um_per_px: float | None = None) -> Fingerprint:
-    """Look at a slide's size, time and edges; an input that cannot be read has an empty fingerprint."""
+    """Look at a slide's size, time and edges; an input that cannot be read has an empty fingerprint.
+
+    Raises:
+        StoreError: When a store does not answer or refuses.
+    """
+    if isinstance(path, RemotePath):
+        return _of_parts(parts_of(path), um_per_px)
     try:
         if path.is_dir():
             return _of_folder(path, um_per_px)
@@ -108,6 +119,19 @@ def _of_folder(path: Path, um_per_px: float | None) -> Fingerprint:
         newest = max(newest, about.st_mtime_ns)
         digest.update(os.fsencode(item.relative_to(path)) + f"\0{about.st_size}\0{about.st_mtime_ns}\0".encode())
     return Fingerprint(size_bytes=total, mtime_ns=newest, edges_sha256=digest.hexdigest(), um_per_px=um_per_px)
+
+
+def _of_parts(parts: Sequence[Stored], um_per_px: float | None) -> Fingerprint:
+    """Of what a store says: tags change with the content."""
+    if not parts:
+        return Fingerprint(um_per_px=um_per_px)
+    digest = hashlib.sha256("".join(f"{part.path}\0{part.size_bytes}\0{part.tag}\0" for part in parts).encode())
+    return Fingerprint(
+        size_bytes=sum(part.size_bytes for part in parts),
+        mtime_ns=max(part.mtime_ns for part in parts),
+        edges_sha256=digest.hexdigest(),
+        um_per_px=um_per_px,
+    )
 
 
 def read_states(folder: Path) -> dict[str, SlideState]:

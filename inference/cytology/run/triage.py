@@ -1,6 +1,7 @@
 """A whole triage: slides in, a folder with worklist, results and pages out; the same command resumes it."""
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis import hardware
+from unmissed.datasets.basis.clock import Paced
 from unmissed.datasets.basis.files import plain_values, write_json
 from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
@@ -16,7 +18,7 @@ from unmissed.inference.cytology.run.batch import Dispatcher
 from unmissed.inference.cytology.run.entries import name_jobs
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import MakeScreener, SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import Arrivals, MakeScreener, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.record import RunRecord, check_settings
 from unmissed.inference.reports.models import models_in_words
 
@@ -26,6 +28,7 @@ _PACKAGES = (
     *("unmissed", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "torch"),
     *("tifffile", "simplejpeg", "openslide-python", "openslide-bin"),
 )
+_PAGES_S = 5.0  # between two writings of the pages while slides arrive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class TriagePlan:
         arguments: what the user asked for, for the record.
         note, note_zh: shown large on every page.
         notes: what of the inputs was left out or taken for something else.
+        arrivals: slides that come while the run goes on; the pages are then kept current, and nothing is excluded.
     """
 
     output: Path
@@ -63,6 +67,7 @@ class TriagePlan:
     note: str = ""
     note_zh: str = ""
     notes: tuple[str, ...] = ()
+    arrivals: Arrivals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +111,40 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
             folder.clear()
         check_settings(record.get("settings"), settings, plan.output)
         folder.clean()
+        for scratch in {job.scratch.folder for job in plan.inputs if job.scratch}:
+            shutil.rmtree(scratch, ignore_errors=True)  # copies of a killed run
         exclusion = Exclusion.under(plan.policy)
         if exclusion.refusal:
             log.warning("no slide will be excluded: %s", exclusion.refusal)
         run_record = RunRecord(folder, record, settings, plan.arguments)
         run_record.save()
-        ledger = Ledger(folder, plan.policy, plan.preparation)
+        ledger = Ledger(folder, plan.policy, plan.preparation, is_open=plan.arrivals is not None)
+        known = plan.arrivals.known(ledger.states) if plan.arrivals else ()
         batch = Dispatcher(
             ledger,
-            name_jobs(plan.inputs, {name: state.path for name, state in ledger.states.items()}),
+            name_jobs([*plan.inputs, *known], {name: state.path for name, state in ledger.states.items()}),
             plan.make_screener,
             settings,
             workers=plan.workers,
             timeout_s=plan.timeout_s,
             retry_failed=plan.retry_failed,
             hashed=plan.hashed,
+            arrivals=plan.arrivals,
         )
+
+        def write_pages() -> None:
+            rows = ledger.rows()
+            _write_reports(folder.path, rows, _run_summary(plan, ledger, rows, run_record.seconds))
+
+        keep_pages = Paced(write_pages, _PAGES_S)
 
         def on_progress(progress: TriageProgress) -> None:
             if batch.first_ready is not None:
                 run_record.loaded(batch.first_ready)
             if progress.row:
                 run_record.count(batch.done, batch.failed)
+            if plan.arrivals:
+                keep_pages(wanted=progress.row is not None)
             report(progress)
 
         try:

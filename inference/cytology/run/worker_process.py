@@ -4,7 +4,9 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -14,6 +16,8 @@ from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import make_folder, sha256_of
+from unmissed.datasets.storage.remote import RemotePath, StoreError
+from unmissed.datasets.storage.scratch import Copy
 from unmissed.inference.cytology.run import messages
 from unmissed.inference.cytology.run.messages import Failed, MakeScreener, ScreenerProtocol, SlideJob
 from unmissed.inference.cytology.screening.settings import ScreenSettings
@@ -86,8 +90,8 @@ def _screen(
     started = perf_counter()
     try:
         _screen_into(screener, job, folder, settings, hashed)
-    except OutputError as error:
-        return Failed.from_error(error, stops_run=True)  # a full disk fails every slide
+    except (OutputError, StoreError) as error:
+        return Failed.from_error(error, stops_run=True)  # a full disk, and a store that is away, fail every slide
     except UnmissedError as error:
         return Failed.from_error(error, perf_counter() - started)
     except OSError as error:
@@ -106,22 +110,33 @@ def _screen(
     return messages.Done(perf_counter() - started)
 
 
+@contextmanager
+def _at_hand(job: SlideJob) -> Iterator[Copy]:
+    """The slide on this disk."""
+    if job.scratch is None:
+        yield Copy(job.path, None)
+    else:
+        with job.scratch.copy_of(RemotePath(job.path)) as copy:
+            yield copy
+
+
 def _screen_into(
     screener: ScreenerProtocol, job: SlideJob, folder: Path, settings: dict[str, Any], hashed: bool
 ) -> None:
     from unmissed.datasets.slides.opening import open_slide
     from unmissed.inference.cytology.results.writing import write_slide_result
 
+    sizes: Any = {"um_per_px": job.um_per_px, "um_per_px_source": job.um_per_px_source}
     started = perf_counter()
-    opened = open_slide(job.path, um_per_px=job.um_per_px, um_per_px_source=job.um_per_px_source)
-    with opened as slide, ThreadPoolExecutor(1) as pool:
+    with _at_hand(job) as copy, open_slide(copy.path, **sizes) as slide, ThreadPoolExecutor(1) as pool:
         slide.notes += job.notes
         # Beside the screening: hashing leaves the interpreter free, and the file is read from the disk once.
-        digest = pool.submit(sha256_of, job.path) if hashed and job.path.is_file() else None
+        own = hashed and not job.scratch and job.path.is_file()
+        digest = pool.submit(sha256_of, job.path) if own else None
         opened_s = perf_counter() - started
         result = screener.screen(slide, job.slide, str(job.path))
         screened = perf_counter()
-        sha256 = digest.result() if digest else None
+        sha256 = digest.result() if digest else copy.sha256
     now = perf_counter()
     result = replace(
         result,

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from scipy.stats import beta
@@ -65,7 +66,7 @@ def run(tmp_path, make_slide, monkeypatch):
     names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
     paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
 
-    def go(folder, rules="screening", screener=Certain):
+    def go(folder, rules="screening", screener=Certain, **more):
         plan = TriagePlan(
             output=tmp_path / folder,
             inputs=tuple(map(SlideJob, paths)),
@@ -73,6 +74,7 @@ def run(tmp_path, make_slide, monkeypatch):
             settings={"preset": "quick"},
             policy=load_policy(str(rules)),
             preparation=Preparation.LIQUID,
+            **more,
         )
         outcome = triage(plan, lambda progress: None)
         return {row.slide: row.disposition for row in outcome.rows}, outcome.run
@@ -100,6 +102,14 @@ def test_a_certified_run_excludes_negatives_only(run, certified, tmp_path):
     assert {one.state for one in about.drift} == {"steady"} and len(about.drift) == 4
     page = (tmp_path / "second" / "index.html").read_text("utf-8")
     assert "Drift from the certified slides" in page and page.count("<polyline") == 4
+
+
+def test_a_run_that_follows_a_folder_excludes_nothing_until_it_is_closed(run, certified):
+    following = SimpleNamespace(known=lambda states: (), take=lambda most, busy: None)
+    shown, report = run("hot", certified, arrivals=following)
+    assert set(shown.values()) == {"review"} and "slides are still to come" in report.no_certificate
+    closed, _ = run("hot", certified)
+    assert "no_further_review" in closed.values() and closed == run("at-once", certified)[0]
 
 
 def result_of(folder, slide):

@@ -1,0 +1,1 @@
+"""Studies of what is larger than one run on one machine."""
