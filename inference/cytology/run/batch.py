@@ -1,25 +1,31 @@
 """A run over many slides: workers get slides, their messages are recorded, and no failure stops the rest."""
 
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import partial
-from multiprocessing.connection import wait
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence, Set
 from time import monotonic
-from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import Done, Failed, MakeScreener, Message, SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import (
+    CrewProtocol,
+    Done,
+    Failed,
+    Message,
+    SlideJob,
+    TriageProgress,
+    WorkerProtocol,
+)
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
-from unmissed.inference.cytology.run.worker_handle import Worker
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0  # how often clocks are looked at while nothing happens
-_MOST_CRASHES = 2  # a worker may die once for other reasons; twice on the same slide is attributed to the slide
+_LIST_SHARE = 0.05  # of the time may go into keeping the worklist current, which takes longer the more slides there are
+_MOST_LOST = 10  # machines that a slide may take with it, or that were taken from it
 
 
 class Dispatcher:
@@ -28,12 +34,9 @@ class Dispatcher:
     Args:
         ledger: of the run.
         jobs: the slides that the user named.
-        make_screener: loads the models in a worker.
-        settings: what shapes a result; goes into its provenance.
-        workers: processes.
+        crew: where workers come from.
         timeout_s: a slide that takes longer has failed.
         retry_failed: take slides that have failed before once more.
-        hashed: put the SHA-256 of the whole file into the result.
 
     Attributes:
         total: slides that this session has to do.
@@ -45,28 +48,28 @@ class Dispatcher:
         self,
         ledger: Ledger,
         jobs: Sequence[SlideJob],
-        make_screener: MakeScreener,
-        settings: Mapping[str, Any],
+        crew: CrewProtocol,
         *,
-        workers: int = 1,
         timeout_s: float = 1800.0,
         retry_failed: bool = False,
-        hashed: bool = True,
     ) -> None:
-        self._ledger, self._count, self._timeout_s = ledger, workers, timeout_s
-        self._make_worker = partial(Worker, make_screener, dict(settings), hashed=hashed)
+        self._ledger, self._crew, self._timeout_s = ledger, crew, timeout_s
         self._fingerprints: dict[str, Fingerprint] = {}
-        self._workers: list[Worker] = []
-        self._crashes: Counter[str] = Counter()
-        self._crashes_in_a_row = 0
+        self._workers: list[WorkerProtocol] = []
+        self._failures: dict[str, list[tuple[str, Failed]]] = {}  # slide -> node and cause of what went wrong
+        self._again: list[SlideJob] = []  # with a failure, but not given up
+        self._deaths_in_a_row = 0
+        self._next_list = 0.0
         self.first_ready: float | None = None
         finished = [job for job in jobs if self._is_finished(job, retry_failed)]
         finished_slides = {job.slide for job in finished}
-        self._queue = deque(job for job in jobs if job.slide not in finished_slides)
+        left = [job for job in jobs if job.slide not in finished_slides]
+        self._problems = [job for job in left if job.problem]
+        self._queue = deque(job for job in left if not job.problem)
         # Started before anything heavy is imported or read here, so that loading the models overlaps with it.
         self._start_workers()
         self._load(finished, {job.slide for job in jobs})
-        self.total = len(self._queue)
+        self.total = len(self._queue) + len(self._problems)
         self.done = self.failed = 0
 
     def run(self, report: Callable[[TriageProgress], None]) -> None:
@@ -79,9 +82,14 @@ class Dispatcher:
             KeyboardInterrupt: On Ctrl-C, once the run is tidy.
         """
         try:
-            while self._queue or any(worker.job for worker in self._workers):
-                self._assign_slides(report)
+            self._fail_problems(report)
+            while self._queue or self._again or any(worker.job for worker in self._workers):
+                self._start_workers()
+                for worker in self._workers:
+                    if worker.is_ready and not worker.job and (job := self._next_for(worker)):
+                        self._assign(worker, job)
                 self._poll_workers(report)
+            self._ledger.is_complete = True
             for worker in self._workers:
                 worker.stop()
         finally:
@@ -95,11 +103,10 @@ class Dispatcher:
 
     def _load(self, finished: Iterable[SlideJob], named: Set[str]) -> None:
         """Read the results that are there; a slide whose result is gone or damaged is done again."""
-        self._queue.extend(job for job in finished if self._is_gone(job.slide))
-        for job in list(self._queue):
-            state = self._ledger.states.get(job.slide)
-            if state and state.fingerprint == self._fingerprints[job.slide] and self._ledger.recover(job.slide):
-                self._queue.remove(job)
+        gone = [job for job in finished if self._is_gone(job.slide)]
+        self._problems += [job for job in gone if job.problem]
+        self._queue.extend(job for job in gone if not job.problem)
+        self._queue = deque(job for job in self._queue if not self._recover(job.slide))
         for slide in self._ledger.states.keys() - named:
             if self._is_gone(slide):
                 log.warning("the result of %s is missing; pass its file again to screen it", slide)
@@ -107,46 +114,46 @@ class Dispatcher:
     def _is_gone(self, slide: str) -> bool:
         return self._ledger.states[slide].status == "done" and not self._ledger.load_result(slide)
 
+    def _recover(self, slide: str) -> bool:
+        state = self._ledger.states.get(slide)
+        return bool(state and state.fingerprint == self._fingerprints[slide] and self._ledger.recover(slide))
+
     def _start_workers(self) -> None:
         """Start workers, as many as have something to do."""
         busy = sum(worker.job is not None for worker in self._workers)
-        waiting = sum(not job.problem for job in self._queue)
-        while len(self._workers) < min(self._count, busy + waiting):
-            self._workers.append(self._make_worker())
+        self._workers += self._crew.start(self._workers, busy + len(self._queue) + len(self._again))
 
-    def _assign_slides(self, report: Callable[[TriageProgress], None]) -> None:
-        """Give a slide to every worker that waits for one."""
-        if any(job.problem for job in self._queue):
-            self._fail_problems(report)
-        self._start_workers()
-        for worker in self._workers:
-            if worker.is_ready and not worker.job and self._queue:
-                self._assign(worker, self._queue.popleft())
+    def _next_for(self, worker: WorkerProtocol) -> SlideJob | None:
+        """What has failed comes first, on a machine where it has not, as long as there is one."""
+        nodes = {one.node for one in self._workers}
+        for job in self._again:
+            tried = {node for node, _ in self._failures[job.slide]}
+            if worker.node not in tried or nodes <= tried:
+                self._again.remove(job)
+                return job
+        return self._queue.popleft() if self._queue else None
 
     def _fail_problems(self, report: Callable[[TriageProgress], None]) -> None:
         """Slides that cannot even be tried; there may be thousands, so the worklist is written once for all of them."""
-        problems = [job for job in self._queue if job.problem]
-        self._queue = deque(job for job in self._queue if not job.problem)
-        for job in problems:
+        self._next_list = math.inf
+        for job in self._problems:
             self._ledger.begin(job.slide, job.path, fingerprint_of(job.path, job.um_per_px))
             self._ledger.fail(job.slide, job.problem, 0.0)
-        self.failed += len(problems)
-        rows = {row.slide: row for row in self._ledger.write_worklist()}
-        for job in problems:
-            self.done += 1
-            report(self._progress(rows[job.slide]))
+        self.failed += len(self._problems)
+        if self._problems:
+            self._ledger.write_worklist()
+        for job in self._problems:
+            self._report(job.slide, report)
+        self._next_list = 0.0
 
-    def _assign(self, worker: Worker, job: SlideJob) -> None:
+    def _assign(self, worker: WorkerProtocol, job: SlideJob) -> None:
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
         self._fingerprints[job.slide] = fingerprint_of(job.path, job.um_per_px)
-        self._ledger.begin(job.slide, job.path, self._fingerprints[job.slide])
-        worker.assign(job, self._ledger.folder.partial(job.slide))
+        worker.assign(job, self._ledger.begin(job.slide, job.path, self._fingerprints[job.slide], worker.node))
 
     def _poll_workers(self, report: Callable[[TriageProgress], None]) -> None:
-        if not self._workers:
-            return
-        if not wait([item for worker in self._workers for item in worker.waits_for], timeout=_LOOK_S):
+        if not self._crew.wait(self._workers, _LOOK_S):
             report(self._progress())
         for worker in list(self._workers):
             message = worker.receive()
@@ -160,50 +167,54 @@ class Dispatcher:
             if message is not None:
                 self._handle(worker, message, report)
 
-    def _handle(self, worker: Worker, message: Message, report: Callable[[TriageProgress], None]) -> None:
+    def _handle(self, worker: WorkerProtocol, message: Message, report: Callable[[TriageProgress], None]) -> None:
         job, worker.job = worker.job, None
         if not isinstance(message, Failed):
-            self._crashes_in_a_row = 0
+            self._deaths_in_a_row = 0
             if isinstance(message, Done) and job:
-                self._accept(job, message.seconds, report)
-        elif message.worker_died:
-            self._handle_crash(worker, job, message, report)
-        elif message.stops_run:
-            if job:
-                self._ledger.interrupt(job.slide, message.found, message.seconds)
-            raise UnmissedError(message.found, expected=message.expected, fix=message.fix)
-        elif job:
-            self._fail(job.slide, str(message), message.seconds, report)
-
-    def _handle_crash(
-        self, worker: Worker, job: SlideJob | None, message: Failed, report: Callable[[TriageProgress], None]
-    ) -> None:
-        """A worker has died; ``_start_workers`` replaces it."""
-        self._drop_worker(worker)
+                self._accept(worker, job, message.seconds, report)
+            return
+        if message.worker_died or job is None:
+            self._drop_worker(worker)  # ``_start_workers`` replaces it
         if job is None:
-            self._crashes_in_a_row += 1
-            if self._crashes_in_a_row >= _MOST_CRASHES:
-                raise UnmissedError(
-                    message.found,
-                    fix="see its message above, or run `unmissed doctor`; if memory is short, use fewer --workers",
-                )
-            return
-        self._crashes[job.slide] += 1
-        if self._crashes[job.slide] >= _MOST_CRASHES:
-            self._fail(job.slide, str(message), message.seconds, report)
-            return
-        log.warning("%s: %s; retrying once", job.slide, message.found)
-        self._ledger.interrupt(job.slide, message.found, message.seconds)
-        self._queue.append(job)
+            self._deaths_in_a_row += message.worker_died and not message.node_lost
+            self._crew.refuse(message, worker.node, self._deaths_in_a_row)
+        elif message.stops_run:
+            self._ledger.interrupt(job.slide, message.found, message.seconds)
+            raise UnmissedError(message.found, expected=message.expected, fix=message.fix)
+        else:
+            self._try_again_or_fail(worker, job, message, report)
 
-    def _accept(self, job: SlideJob, seconds: float, report: Callable[[TriageProgress], None]) -> None:
+    def _try_again_or_fail(
+        self, worker: WorkerProtocol, job: SlideJob, message: Failed, report: Callable[[TriageProgress], None]
+    ) -> None:
+        failures = self._failures.setdefault(job.slide, [])
+        failures.append((worker.node, message))
+        deaths = sum(failure.worker_died and not failure.node_lost for _, failure in failures)
+        lost = sum(failure.node_lost for _, failure in failures)
+        if (
+            (message.worker_died or len(failures) - deaths - lost < self._crew.most_failures)
+            and deaths < self._crew.most_deaths
+            and lost < _MOST_LOST
+        ):
+            log.warning("%s: %s; retrying", job.slide, message.found)
+            self._ledger.interrupt(job.slide, message.found, message.seconds)
+            self._again.append(job)
+        else:
+            self._failures.pop(job.slide)
+            self._fail(job.slide, str(message), message.seconds, report)
+
+    def _accept(
+        self, worker: WorkerProtocol, job: SlideJob, seconds: float, report: Callable[[TriageProgress], None]
+    ) -> None:
         try:
             if fingerprint_of(job.path, job.um_per_px) != self._fingerprints[job.slide]:
                 raise ResultError(f"{job.path} changed while it was read", fix="run again when it is complete")
             self._ledger.finish(job.slide, seconds)
         except ResultError as error:
-            self._fail(job.slide, str(error), seconds, report)
+            self._try_again_or_fail(worker, job, Failed.from_error(error, seconds), report)
         else:
+            self._failures.pop(job.slide, None)
             self._report(job.slide, report)
 
     def _fail(self, slide: str, error: str, seconds: float, report: Callable[[TriageProgress], None]) -> None:
@@ -213,8 +224,12 @@ class Dispatcher:
 
     def _report(self, slide: str, report: Callable[[TriageProgress], None]) -> None:
         self.done += 1
-        rows = self._ledger.write_worklist()
-        report(self._progress(next(row for row in rows if row.slide == slide)))
+        self._fingerprints.pop(slide, None)
+        started = monotonic()
+        if started >= self._next_list:
+            self._ledger.write_worklist()
+            self._next_list = monotonic() + (monotonic() - started) / _LIST_SHARE
+        report(self._progress(self._ledger.row(slide)))
 
     def _progress(self, row: WorklistRow | None = None) -> TriageProgress:
         passed = 0.0 if self.first_ready is None else monotonic() - self.first_ready
@@ -224,7 +239,7 @@ class Dispatcher:
             self.done, self.total, 3600 * self.done / passed, passed / self.done * (self.total - self.done), row
         )
 
-    def _drop_worker(self, worker: Worker) -> None:
+    def _drop_worker(self, worker: WorkerProtocol) -> None:
         worker.kill()
         self._workers.remove(worker)
 
