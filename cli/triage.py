@@ -49,6 +49,11 @@ def triage(
         int | None, typer.Option(min=0, max=100_000, help="Maximum number of crops.", show_default="the preset's")
     ] = None,
     timeout_s: Annotated[float, typer.Option(min=1, help="Mark a slide as failed after this many seconds.")] = 1800.0,
+    engine: Annotated[str, typer.Option(help="local: this machine; ray: a cluster.")] = "local",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Head of the cluster.", show_default="this machine's")
+    ] = "auto",
+    gpus: Annotated[float, typer.Option(min=0, help="Share of a GPU that a slide takes in a cluster.")] = 0.0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry failed slides.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard an earlier run in OUT.")] = False,
     no_hash: Annotated[bool, typer.Option("--no-hash", help="Skip the SHA-256 of the files.")] = False,
@@ -115,6 +120,9 @@ def triage(
         overwrite=overwrite,
         no_hash=no_hash,
         scratch_gb=scratch_gb,
+        engine=engine,
+        address=address,
+        gpus=gpus,
     )
     try:
         with run_folder(output) as (folder, watched):

@@ -36,7 +36,7 @@ class Paced:
         every_s: the shortest time between the end of one and the begin of the next.
     """
 
-    def __init__(self, work: Callable[[], None], every_s: float) -> None:
+    def __init__(self, work: Callable[[], object], every_s: float) -> None:
         self._work, self._every_s = work, every_s
         self._wanted, self._next = False, 0.0
 

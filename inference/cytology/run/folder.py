@@ -1,7 +1,10 @@
 """The folder of a triage run: its layout, its lock, and the renames that prevent half-written files."""
 
+import errno
 import json
+import logging
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -15,6 +18,8 @@ from unmissed.datasets.basis.files import make_folder, output_error, plain_value
 from unmissed.datasets.basis.names import folder_name
 from unmissed.inference.cytology.run.state import SlideState, read_states
 
+log = logging.getLogger(__name__)
+
 _PARTIAL = ".partial"
 _LOCKED_BYTE = 2**20  # beyond the text of the lock file, which stays readable on systems that lock bytes
 
@@ -23,7 +28,9 @@ class RunFolder:
     """Where a run keeps everything.
 
     ``slides/NAME/`` holds a slide's result, moved into place by one rename; ``state/NAME.json`` its state, written
-    after that; ``run.json`` the settings and times; the rest is made from these and can be made again.
+    after that; ``run.json`` the settings and times; the rest is made from these and can be made again. Every attempt at
+    a slide has a folder of its own, and the first that is moved into place counts, so that a worker that was given up
+    and comes back changes nothing.
 
     Args:
         path: the folder; made when it is not there.
@@ -37,6 +44,8 @@ class RunFolder:
         self.slides = path / "slides"
         self.states = path / "state"
         self.record = path / "run.json"
+        self.lock = self.states / ".lock"
+        self._owner = ""
         make_folder(path)
         self.read_record()
         try:
@@ -66,14 +75,15 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Keep every other run out of the folder; the system frees the lock when this process ends, however it ends.
 
+        Some network file systems have no locks: there the run that started last has the folder, see ``check_owner``.
+
         Raises:
             OutputError: When another run works here.
         """
-        path = self.states / ".lock"
         try:
-            stream = path.open("a+", encoding="utf-8")
+            stream = self.lock.open("a+", encoding="utf-8")
         except OSError as error:
-            raise output_error(path, error) from error
+            raise output_error(self.lock, error) from error
         with stream:
             if not _lock(stream):
                 stream.seek(0)
@@ -82,9 +92,28 @@ class RunFolder:
                     fix="wait until it ends, stop it, or name another folder",
                 )
             stream.truncate(0)
-            stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            # Process numbers repeat, and machines in containers have the same name.
+            self._owner = f"process {os.getpid()} on {socket.gethostname()}, run {secrets.token_hex(8)}\n"
+            stream.write(self._owner)
             stream.flush()
             yield
+
+    def check_owner(self) -> None:
+        """Whether the folder is still this run's.
+
+        Raises:
+            OutputError: When another run has taken it, where the file system has no locks.
+        """
+        try:
+            owner = self.lock.read_text("utf-8")
+        except OSError as error:
+            raise output_error(self.lock, error) from error
+        if owner != self._owner:
+            raise OutputError(
+                f"another run is using {self.path}: {owner.strip()}",
+                expected="one run in a folder",
+                fix="leave it to the other run; this one has stopped, and what it had finished is kept",
+            )
 
     def clean(self) -> None:
         """Remove what a killed run left half-written."""
@@ -109,20 +138,27 @@ class RunFolder:
         """Folder of a slide's result."""
         return self.slides / folder_name(slide)
 
-    def partial(self, slide: str) -> Path:
-        """Where the result of a slide is written before it is complete."""
-        return self.slides / f".{folder_name(slide)}{_PARTIAL}"
+    def attempt(self, slide: str) -> Path:
+        """A new name for the folder in which an attempt writes the result of a slide."""
+        return self.slides / f".{folder_name(slide)}.{secrets.token_hex(4)}{_PARTIAL}"
 
-    def abandon(self, slide: str) -> None:
-        """Remove what an attempt has written of a slide's result."""
-        _remove(self.partial(slide))
+    def abandon(self, attempt: Path) -> None:
+        """Remove what an attempt has written; what a worker still adds meanwhile is removed by ``clean``."""
+        shutil.rmtree(attempt, ignore_errors=True)
 
-    def accept(self, slide: str) -> None:
-        """Move the complete result of a slide into its place."""
+    def accept(self, attempt: Path, slide: str) -> bool:
+        """Move the complete result of an attempt into its place.
+
+        Returns:
+            False when another attempt was first: a folder that holds something is never replaced by a rename.
+        """
         try:
-            self.partial(slide).rename(self.result(slide))
+            attempt.rename(self.result(slide))
         except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return False
             raise output_error(self.result(slide), error) from error
+        return True
 
     def discard(self, slide: str) -> None:
         """Remove a slide's result; it is gone at once or not at all."""
@@ -166,6 +202,7 @@ def _remove(path: Path) -> None:
 
 
 def _lock(stream: IO[str]) -> bool:
+    """Lock a file; False when another process has it, True also where the file system has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -176,8 +213,10 @@ def _lock(stream: IO[str]) -> bool:
             import fcntl
 
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            return False
+        log.warning("%s is on a file system without locks: take care that no other run writes there", stream.name)
     return True
 
 

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.clock import utc_now
+from unmissed.datasets.basis.files import json_line
 from unmissed.datasets.basis.names import readable
-from unmissed.inference.cytology.policy.certificates import mismatch
-from unmissed.inference.cytology.policy.dispositions import Case, decide
+from unmissed.inference.cytology.policy.certificates import ScreeningConditions, mismatch
+from unmissed.inference.cytology.policy.dispositions import Case, Decision, decide
 from unmissed.inference.cytology.policy.drift import compare, measures_of
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.drift import Drift
@@ -22,6 +23,9 @@ NORMAL = "NILM"  # findings of this class are shown, but not counted
 
 log = logging.getLogger(__name__)
 
+_INCOMPLETE = Exclusion(None, None, "the run is not complete")
+_CONDITIONS = ("models", "preset_values", "runtime", "settings", "scanner", "known_slide")  # what they are read from
+
 
 @dataclass(frozen=True, slots=True)
 class _Screened:
@@ -30,7 +34,6 @@ class _Screened:
     case: Case
     n_findings: int
     total_s: float
-    provenance: Mapping[str, Any]
     measures: Mapping[str, float]
 
 
@@ -45,6 +48,7 @@ class Ledger:
 
     Attributes:
         states: slide -> state, also of slides that this session did not name.
+        is_complete: there is nothing left to do; before, no slide is excluded: ranks and drift need all of them.
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, *, is_open: bool = False) -> None:
@@ -52,7 +56,11 @@ class Ledger:
         self.folder = folder
         self.states = folder.load_states()
         self._policy, self._preparation = policy, preparation
+        self.is_complete = False
         self._screened: dict[str, _Screened] = {}
+        self._attempts: dict[str, Path] = {}
+        self._provenance: Mapping[str, Any] = {}
+        self._conditions: dict[str, ScreeningConditions] = {}
 
     def is_finished(self, slide: str, fingerprint: Fingerprint, *, retry_failed: bool) -> bool:
         """Whether there is nothing to do for a slide: it was screened, or has failed, and the file is the same.
@@ -67,6 +75,8 @@ class Ledger:
             log.warning("%s can no longer be read; its result is kept", slide)
             return True
         if state.fingerprint != fingerprint:
+            if state.status == "done":
+                log.warning("%s is another file, or has another pixel size, than before: it is screened again", slide)
             return False
         return state.status == "done" or (state.status == "failed" and not retry_failed)
 
@@ -90,18 +100,24 @@ class Ledger:
         self._save(state.ended("done", utc_now("milliseconds"), self._screened[slide].total_s))
         return True
 
-    def begin(self, slide: str, path: Path, fingerprint: Fingerprint) -> None:
-        """A slide is given to a worker; what was known of it is out of date."""
+    def begin(self, slide: str, path: Path, fingerprint: Fingerprint, node: str = "") -> Path:
+        """A slide is given to a worker; what was known of it is out of date.
+
+        Returns:
+            The folder in which this attempt writes its result; it is not there yet.
+        """
+        self.folder.check_owner()
         # The old result goes before the state says so: a result beside the state "running" is always a new one.
         self._screened.pop(slide, None)
         self.folder.discard(slide)
-        self.folder.abandon(slide)
         state = self.states.get(slide) or SlideState(
             slide=slide, path=stored_path(path), status="running", fingerprint=fingerprint
         )
         if state.status == "running" and state.attempts:
             state = state.ended("interrupted", "", None, "the run was killed")
-        self._save(state.begun(utc_now("milliseconds"), fingerprint))
+        self._save(state.begun(utc_now("milliseconds"), fingerprint, node))
+        self._attempts[slide] = self.folder.attempt(slide)
+        return self._attempts[slide]
 
     def finish(self, slide: str, seconds: float) -> None:
         """The result of a slide is complete.
@@ -110,20 +126,24 @@ class Ledger:
             ResultError: When it is not.
             OutputError: When it cannot be moved into place.
         """
-        result = read_slide_result(self.folder.partial(slide))
-        self.folder.accept(slide)
+        attempt = self._attempts.pop(slide)
+        result = read_slide_result(attempt)
+        self.folder.check_owner()
+        if not self.folder.accept(attempt, slide):
+            self.folder.abandon(attempt)
+            result = read_slide_result(self.folder.result(slide))
         self._keep(result, slide)
         self._save(self.states[slide].ended("done", utc_now("milliseconds"), seconds))
 
     def fail(self, slide: str, error: str, seconds: float) -> None:
         """A slide could not be screened."""
         self._screened.pop(slide, None)
-        self.folder.abandon(slide)
+        self._abandon(slide)
         self._save(self.states[slide].ended("failed", utc_now("milliseconds"), seconds, readable(error)))
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
         """An attempt ended without a result for the slide; it will be retried."""
-        self.folder.abandon(slide)
+        self._abandon(slide)
         self._save(self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error)))
 
     def rows(self) -> list[WorklistRow]:
@@ -131,30 +151,36 @@ class Ledger:
         failed = {slide: state for slide, state in self.states.items() if state.status == "failed"}
         cases = [item.case for item in self._screened.values()]
         cases += [Case.failed(slide, state.error) for slide, state in failed.items()]
-        rows = []
-        for slide, decision in decide(cases, self._policy, self.exclusion()).items():
-            state, screened = self.states[slide], self._screened.get(slide)
-            case = screened.case if screened else Case.failed(slide, state.error)
-            rows.append(
-                WorklistRow(
-                    slide=slide,
-                    disposition=decision.disposition,
-                    rank=decision.rank,
-                    quintile=decision.quintile,
-                    score=case.score,
-                    grade=case.grade,
-                    adequacy=case.verdict or "",
-                    n_findings=screened.n_findings if screened else 0,
-                    seconds=state.seconds or 0.0,
-                    error=case.error,
-                    folder=f"slides/{self.folder.result(slide).name}" if screened else "",
-                    reasons=decision.reasons,
-                    path=state.path,
-                    unlike=case.unlike,
-                    doubts=case.doubts,
-                )
-            )
-        return rows
+        decisions = decide(cases, self._policy, self.exclusion() if self.is_complete else _INCOMPLETE)
+        return [self._row(slide, decision) for slide, decision in decisions.items()]
+
+    def row(self, slide: str) -> WorklistRow:
+        """One slide as long as the others are not known: without a rank, and never excluded."""
+        screened = self._screened.get(slide)
+        case = screened.case if screened else Case.failed(slide, self.states[slide].error)
+        decision = decide([case], self._policy, _INCOMPLETE)[slide]
+        return self._row(slide, replace(decision, rank=None, quintile=None))
+
+    def _row(self, slide: str, decision: Decision) -> WorklistRow:
+        state, screened = self.states[slide], self._screened.get(slide)
+        case = screened.case if screened else Case.failed(slide, state.error)
+        return WorklistRow(
+            slide=slide,
+            disposition=decision.disposition,
+            rank=decision.rank,
+            quintile=decision.quintile,
+            score=case.score,
+            grade=case.grade,
+            adequacy=case.verdict or "",
+            n_findings=screened.n_findings if screened else 0,
+            seconds=state.seconds or 0.0,
+            error=case.error,
+            folder=f"slides/{self.folder.result(slide).name}" if screened else "",
+            reasons=decision.reasons,
+            path=state.path,
+            unlike=case.unlike,
+            doubts=case.doubts,
+        )
 
     def write_worklist(self) -> list[WorklistRow]:
         """Write ``worklist.csv`` in its current state, and return its rows."""
@@ -189,7 +215,7 @@ class Ledger:
 
     def provenance(self) -> Mapping[str, Any]:
         """With what the slides were screened; that of the first one, because the settings of a run are the same."""
-        return next((item.provenance for item in self._screened.values()), {})
+        return self._provenance
 
     def _check_own(self, result: StoredResult, slide: str) -> None:
         """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade."""
@@ -201,8 +227,16 @@ class Ledger:
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)
+        # Nearly all slides of a run share their conditions: kept once, or 100,000 slides would take gigabytes.
+        key = json_line({name: result.provenance.get(name) for name in _CONDITIONS})
+        case = replace(case, conditions=self._conditions.setdefault(key, case.conditions))
+        self._provenance = self._provenance or result.provenance
         abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
-        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, result.provenance, measures_of(result))
+        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, measures_of(result))
+
+    def _abandon(self, slide: str) -> None:
+        if attempt := self._attempts.pop(slide, None):
+            self.folder.abandon(attempt)
 
     def _save(self, state: SlideState) -> None:
         self.folder.save_state(state)

@@ -25,6 +25,7 @@ def screener_for(
     preparation: Preparation,
     variant: str = "auto",
     earlier: Mapping[str, str] | None = None,
+    elsewhere: bool = False,
 ) -> tuple[MakeScreener, dict[str, Any]]:
     """What loads the models in a worker, and the settings that shape a result.
 
@@ -33,6 +34,7 @@ def screener_for(
     Args:
         earlier: model -> sha256 of the file that an earlier session of the run used; with "auto" it is used again, so
             that a measurement of milliseconds does not part a run in two.
+        elsewhere: the workers are on other machines, each of which has to find the files and compute them right.
 
     Raises:
         ConfigError: When no model of the preset has the variant.
@@ -57,6 +59,7 @@ def screener_for(
         runtime=runtime,
         threads=threads,
         chosen=chosen,
+        elsewhere=elsewhere,
     )
     shaping = {
         "unmissed": version_of(),

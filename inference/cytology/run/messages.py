@@ -80,7 +80,8 @@ class Done:
 class Failed:
     """A slide could not be screened, or with ``stops_run`` no slide can be.
 
-    ``worker_died`` says that the process itself ended, so that another try may go well.
+    ``worker_died`` says that the process itself ended, so that another try may go well; ``node_lost`` that its machine
+    is gone, which says nothing against the slide.
     """
 
     found: str
@@ -89,6 +90,7 @@ class Failed:
     seconds: float = 0.0
     stops_run: bool = False
     worker_died: bool = False
+    node_lost: bool = False
 
     @classmethod
     def from_error(cls, error: UnmissedError, seconds: float = 0.0, *, stops_run: bool = False) -> "Failed":
@@ -102,6 +104,63 @@ class Failed:
 Message = Ready | Done | Failed
 
 
+class WorkerProtocol(Protocol):
+    """Loads the models once and then screens one slide after the other; a death of it affects only its slide.
+
+    Attributes:
+        job: the slide it works on; None when it loads or waits.
+        is_ready: the models are loaded.
+        node: the machine that it works on; empty for this one.
+    """
+
+    job: SlideJob | None
+    is_ready: bool
+    node: str
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the slide was given."""
+
+    def assign(self, job: SlideJob, folder: Path) -> None:
+        """Hand over a slide, and the folder of its result."""
+
+    def receive(self) -> Message | None:
+        """What it has to say; None when nothing. Death is a ``Failed``."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def stop(self) -> None:
+        """Let an idle one free its models and end."""
+
+
+class CrewProtocol(Protocol):
+    """Where workers come from.
+
+    Attributes:
+        most: slides at the same time; None takes what is there.
+        most_deaths: a slide during which so many workers have died has failed.
+        most_failures: a slide that has failed so often for another reason is not tried again.
+    """
+
+    most: int | None
+    most_deaths: int
+    most_failures: int
+
+    def start(self, workers: Sequence[WorkerProtocol], wanted: int) -> list[WorkerProtocol]:
+        """New workers, so that with those that are there about as many work as are wanted."""
+
+    def wait(self, workers: Sequence[WorkerProtocol], timeout_s: float) -> bool:
+        """Wait until one of the workers has something to say; False when the time is over."""
+
+    def refuse(self, message: Failed, node: str, deaths: int) -> None:
+        """A worker of a node could not load the models, after so many deaths in a row.
+
+        Raises:
+            UnmissedError: When no other worker will do better.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class TriageProgress:
     """How far a run is.
@@ -110,7 +169,7 @@ class TriageProgress:
         done, total: slides of this session.
         slides_per_h: since the models were loaded; None before the first slide is done.
         left_s: seconds that the rest will take at that speed; None before the first slide is done.
-        row: the slide that has just ended, with its place among the others so far; None when time has passed only.
+        row: the slide that has just ended, without its place among the others; None when time has passed only.
     """
 
     done: int
@@ -118,3 +177,10 @@ class TriageProgress:
     slides_per_h: float | None = None
     left_s: float | None = None
     row: WorklistRow | None = None
+
+    @classmethod
+    def after(cls, seconds: float, done: int, total: int, row: WorklistRow | None) -> "TriageProgress":
+        """With the speed of so many seconds since the models were loaded."""
+        if not done or seconds <= 0:
+            return cls(done, total, row=row)
+        return cls(done, total, 3600 * done / seconds, seconds / done * (total - done), row)

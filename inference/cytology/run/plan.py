@@ -10,6 +10,7 @@ from tempfile import gettempdir
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import memory_bytes, physical_cores
+from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pixel_sizes
 from unmissed.datasets.storage.finding import find_remote
@@ -17,12 +18,15 @@ from unmissed.datasets.storage.remote import RemotePath, is_url
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
 from unmissed.inference.cytology.run import loading
+from unmissed.inference.cytology.run.cluster.connecting import connect
+from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.folder import models_of_run
 from unmissed.inference.cytology.run.messages import Arrivals, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
 
 _MANY = 2**20  # slides of a run that has no end
+ENGINES = ("local", "ray")
 _WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
@@ -44,6 +48,9 @@ def triage(
     retry_failed: bool = False,
     overwrite: bool = False,
     no_hash: bool = False,
+    engine: str = "local",
+    address: str = "auto",
+    gpus: float = 0.0,
     note: str = "",
     note_zh: str = "",
     scratch_gb: float = 50.0,
@@ -71,6 +78,9 @@ def triage(
         retry_failed: try failed slides of an earlier run again.
         overwrite: discard an earlier run in ``output``.
         no_hash: skip the SHA-256 of the files.
+        engine: "local", or "ray" for a cluster, on whose machines slides and output have the same paths.
+        address: of the cluster's head, "host:port"; "auto" is the cluster of this machine.
+        gpus: share of a GPU that a slide takes in a cluster.
         note, note_zh: shown large on every page.
         scratch_gb: disk that copies of slides from a store may take; every worker has one at a time.
         arrivals: slides that come while the run goes on, instead of ``slides``; it ends when no more will come.
@@ -92,22 +102,29 @@ def triage(
         )
     for name, value, least in (
         *(("um_per_px", um_per_px, 0.001), ("workers", workers, 1), ("threads", threads, 1)),
-        *(("max_crops", max_crops, 0), ("timeout_s", timeout_s, 1), ("scratch_gb", scratch_gb, 0.001)),
+        *(
+            ("max_crops", max_crops, 0),
+            ("timeout_s", timeout_s, 1),
+            ("gpus", gpus, 0),
+            ("scratch_gb", scratch_gb, 0.001),
+        ),
     ):
         if value is not None and not value >= least:
             raise ConfigError(f"{name} is {value}", expected=f"at least {least:g}")
+    cluster = _cluster(engine, address, gpus, threads)
     policy = str(policy)
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
     most = workers or workers_for(_MANY, physical_cores(), memory_bytes())
     scratch = Scratch(_scratch_of(output), int(scratch_gb * 1e9 / most))
     found = TriageInputs(()) if arrivals else slide_inputs(names, um_per_px, um_per_px_table, scratch)
-    workers = most if arrivals else workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
-    threads = threads or max(1, physical_cores() // workers)
+    if cluster is None:
+        workers = most if arrivals else workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
+        threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
     earlier = {} if overwrite else models_of_run(output)
     make_screener, settings = loading.screener_for(
-        preset, runtime, threads, max_crops, rules, prepared, variant, earlier
+        preset, runtime, threads or 1, max_crops, rules, prepared, variant, earlier, cluster is not None
     )
     plan = TriagePlan(
         output=output,
@@ -122,6 +139,7 @@ def triage(
         retry_failed=retry_failed,
         hashed=not no_hash,
         overwrite=overwrite,
+        cluster=cluster,
         note=note,
         note_zh=note_zh,
         arrivals=arrivals,
@@ -142,9 +160,19 @@ def triage(
             "retry_failed": retry_failed,
             "overwrite": overwrite,
             "no_hash": no_hash,
+            "engine": engine,
         },
     )
     return carry_out(plan, on_progress)
+
+
+def _cluster(engine: str, address: str, gpus: float, threads: int | None) -> Cluster | None:
+    if engine not in ENGINES:
+        raise unknown_name(ConfigError, "engine", engine, ENGINES)
+    if engine == "local":
+        return None
+    connect(address)  # before models are looked for
+    return Cluster(address, gpus, threads)
 
 
 @dataclass(frozen=True, slots=True)

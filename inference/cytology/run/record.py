@@ -32,6 +32,7 @@ class RunRecord:
             "finished": None,
             "seconds": 0.0,
             "load_s": None,
+            "slides": None,
             "screened": 0,
             "failed": 0,
             "load_average": hardware.load_average(),
@@ -50,6 +51,11 @@ class RunRecord:
         self._now["seconds"] = round(monotonic() - self._begun, 3)
         self._record |= more or {}
         self._folder.write_record(self._record)
+
+    def expect(self, slides: int) -> None:
+        """Put down how many slides this session has to do."""
+        self._now["slides"] = slides
+        self.save()
 
     def count(self, screened: int, failed: int) -> None:
         """Put down how many slides this session has done."""

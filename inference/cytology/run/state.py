@@ -39,12 +39,13 @@ class Fingerprint(_Part):
 
 
 class Attempt(_Part):
-    """One try to screen a slide; ``error`` is empty when it went well or is still going on."""
+    """One try to screen a slide; ``error`` is empty when it went well or goes on, ``node`` on this machine."""
 
     started: str
     finished: str = ""
     seconds: float | None = None
     error: str = ""
+    node: str = ""
 
 
 class SlideState(_Part):
@@ -67,9 +68,9 @@ class SlideState(_Part):
         """Wall time of the last attempt."""
         return self.attempts[-1].seconds if self.attempts else None
 
-    def begun(self, started: str, fingerprint: Fingerprint) -> "SlideState":
+    def begun(self, started: str, fingerprint: Fingerprint, node: str = "") -> "SlideState":
         """With a further attempt that has just begun."""
-        attempts = (*self.attempts, Attempt(started=started))
+        attempts = (*self.attempts, Attempt(started=started, node=node))
         return self.model_copy(update={"status": "running", "fingerprint": fingerprint, "attempts": attempts})
 
     def ended(self, status: SlideStatus, finished: str, seconds: float | None, error: str = "") -> "SlideState":

@@ -15,11 +15,13 @@ from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
 from unmissed.inference.cytology.run.batch import Dispatcher
+from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.entries import name_jobs
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import Arrivals, MakeScreener, SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import Arrivals, CrewProtocol, MakeScreener, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.record import RunRecord, check_settings
+from unmissed.inference.cytology.run.worker_handle import LocalCrew
 from unmissed.inference.reports.models import models_in_words
 
 log = logging.getLogger(__name__)
@@ -41,11 +43,12 @@ class TriagePlan:
         make_screener: loads the models in a worker; picklable.
         settings: what shapes a slide's result (preset, models ...); slides of one run share them.
         policy, preparation: what is demanded of a slide.
-        workers: processes.
+        workers: processes; with ``cluster`` the slides that are screened at the same time, and None as many as fit.
         timeout_s: a slide that takes longer has failed.
         retry_failed: take slides that have failed before once more.
         hashed: put the SHA-256 of the whole file into the results.
         overwrite: forget what the folder holds of an earlier run.
+        cluster: where the workers are; None for processes of this machine.
         arguments: what the user asked for, for the record.
         note, note_zh: shown large on every page.
         notes: what of the inputs was left out or taken for something else.
@@ -58,11 +61,12 @@ class TriagePlan:
     settings: Mapping[str, Any]
     policy: Policy
     preparation: Preparation
-    workers: int = 1
+    workers: int | None = 1
     timeout_s: float = 1800.0
     retry_failed: bool = False
     hashed: bool = True
     overwrite: bool = False
+    cluster: Cluster | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     note_zh: str = ""
@@ -123,14 +127,12 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         batch = Dispatcher(
             ledger,
             name_jobs([*plan.inputs, *known], {name: state.path for name, state in ledger.states.items()}),
-            plan.make_screener,
-            settings,
-            workers=plan.workers,
+            _crew(plan, settings, folder),
             timeout_s=plan.timeout_s,
             retry_failed=plan.retry_failed,
-            hashed=plan.hashed,
             arrivals=plan.arrivals,
         )
+        run_record.expect(batch.total)
 
         def write_pages() -> None:
             rows = ledger.rows()
@@ -152,10 +154,19 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         finally:
             run_record.end()
             rows = ledger.write_worklist()
+            folder.clean()
         run = _run_summary(plan, ledger, rows, run_record.seconds)
         _write_reports(folder.path, rows, run)
         run_record.save(_about(plan, ledger, rows))
     return TriageOutcome(tuple(rows), run, batch.done)
+
+
+def _crew(plan: TriagePlan, settings: Mapping[str, Any], folder: RunFolder) -> CrewProtocol:
+    if plan.cluster is None:
+        return LocalCrew(plan.make_screener, settings, plan.workers or 1, hashed=plan.hashed)
+    from unmissed.inference.cytology.run.cluster.crew import RayCrew  # needs the extra
+
+    return RayCrew(plan.cluster, plan.make_screener, settings, plan.workers, folder, hashed=plan.hashed)
 
 
 def _shared_settings(plan: TriagePlan) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """Starts and controls worker processes from the run's side: a crash, hang or kill affects only the worker's slide."""
 
 import signal
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from unmissed.inference.cytology.run.messages import Failed, MakeScreener, Message, SlideJob
+from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.inference.cytology.run.messages import Failed, MakeScreener, Message, SlideJob, WorkerProtocol
 from unmissed.inference.cytology.run.worker_process import worker_main
 
 _GRACE_S = 5.0  # for a worker that was asked to end
@@ -19,8 +23,11 @@ class Worker:
     Attributes:
         job: the slide it works on; None when it loads or waits.
         is_ready: the models are loaded.
+        node: always this machine.
         waits_for: what to wait for until ``receive`` has something to say.
     """
+
+    node = ""
 
     def __init__(self, make_screener: MakeScreener, settings: dict[str, Any], *, hashed: bool) -> None:
         # "spawn" starts clean on every system; a fork would copy the threads' locks in whatever state they are.
@@ -96,6 +103,42 @@ class Worker:
             self._connection.send(None)
         self._process.join(_GRACE_S)
         self.kill()
+
+
+class LocalCrew:
+    """Worker processes of this machine.
+
+    Args:
+        make_screener: loads the models in a worker.
+        settings: what shapes a result; goes into its provenance.
+        most: processes.
+        hashed: put the SHA-256 of the whole file into the result.
+    """
+
+    most_deaths = 2  # a worker may die once for other reasons; twice on the same slide is attributed to the slide
+    most_failures = 1  # here it would fail again
+
+    def __init__(self, make_screener: MakeScreener, settings: Mapping[str, Any], most: int, *, hashed: bool) -> None:
+        self._make = partial(Worker, make_screener, dict(settings), hashed=hashed)
+        self.most, self._most = most, most
+
+    def start(self, workers: Sequence[WorkerProtocol], wanted: int) -> list[WorkerProtocol]:
+        """As many processes as have something to do; see ``CrewProtocol``."""
+        return [self._make() for _ in range(min(self._most, wanted) - len(workers))]
+
+    def wait(self, workers: Sequence[WorkerProtocol], timeout_s: float) -> bool:
+        """Wait for a message or a death."""
+        return bool(wait([item for worker in workers for item in worker.waits_for], timeout=timeout_s))  # type: ignore[attr-defined]
+
+    def refuse(self, message: Failed, node: str, deaths: int) -> None:
+        """What one process cannot load the others cannot load; a death may be a chance, once."""
+        if not message.worker_died:
+            raise UnmissedError(message.found, expected=message.expected, fix=message.fix)
+        if deaths >= self.most_deaths:
+            raise UnmissedError(
+                message.found,
+                fix="see its message above, or run `unmissed doctor`; if memory is short, use fewer --workers",
+            )
 
 
 def _cause(code: int | None) -> str:

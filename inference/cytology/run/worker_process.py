@@ -69,7 +69,7 @@ def serve(connection: Connection, make_screener: MakeScreener, settings: dict[st
     try:
         while (task := connection.recv()) is not None:
             job, folder = task
-            connection.send(_screen(screener, job, folder, settings, hashed))
+            connection.send(screen_into_folder(screener, job, folder, settings, hashed))
     except (EOFError, OSError):
         return
     finally:
@@ -83,7 +83,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _screen(
+def screen_into_folder(
     screener: ScreenerProtocol, job: SlideJob, folder: Path, settings: dict[str, Any], hashed: bool
 ) -> messages.Message:
     """Screen one slide and write its result; whatever goes wrong becomes a message."""

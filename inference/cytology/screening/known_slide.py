@@ -47,6 +47,11 @@ class KnownSlide(Slide):
         return known_pictures.known_picture(_SEEDS[row * _TILES + column], _TILE_PX)
 
 
+def code_of_screening() -> str:
+    """Hash of the code that shapes a score."""
+    return answer_cache.code_of(*_CODE)
+
+
 def known_answers(screen: Callable[[Slide, str, str], SlideResult], about: list) -> tuple[float, ...]:
     """Score, and the highest finder scores and abnormal probabilities, of the known slide as screened here.
 
@@ -58,7 +63,7 @@ def known_answers(screen: Callable[[Slide, str, str], SlideResult], about: list)
     Returns:
         Numbers 0..1, always as many.
     """
-    key = answer_cache.digest([KNOWN_SLIDE, _FORMAT, about, *answer_cache.machine(), answer_cache.code_of(*_CODE)])
+    key = answer_cache.digest([KNOWN_SLIDE, _FORMAT, about, *answer_cache.machine(), code_of_screening()])
     stored = answer_cache.load_numbers(key)
     if stored is not None and len(stored) == 1 + 2 * _NUMBERS:
         return stored

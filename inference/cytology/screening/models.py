@@ -146,6 +146,8 @@ class ScreenerModels:
 
 def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
     choice = settings.chosen.get(name) or choose_model(name, settings.runtime)
+    if settings.elsewhere and name in settings.chosen:
+        choice = _same_here(name, choice, settings.runtime)
     # Chosen in another process, perhaps long ago: what is loaded here has to be the same file still.
     if sha256_of(choice.file.path) != choice.file.card.files[choice.file.variant].sha256:
         raise ModelError(f"{choice.file.path} was replaced during the run", fix="start the run again")
@@ -156,6 +158,20 @@ def _choose(name: str, task: str, settings: ScreenSettings) -> Choice:
             fix="correct the preset",
         )
     return choice
+
+
+def _same_here(name: str, wanted: Choice, runtime: str) -> Choice:
+    """The file that another machine chose, as this one has it."""
+    sha256 = wanted.file.card.files[wanted.file.variant].sha256
+    found = choose_model(name, runtime, wanted.file.variant, earlier=sha256)
+    here = found.file.card.files[found.file.variant].sha256
+    if here != sha256:
+        raise ModelError(
+            f"the model {name} is another file here ({here[:12]}...)",
+            expected=f"{wanted.file.path.name} with the hash {sha256[:12]}...",
+            fix="install the same models on all machines",
+        )
+    return found
 
 
 def choose_model(name: str, runtime: str, variant: str = "auto", earlier: str | None = None) -> Choice:

@@ -41,6 +41,8 @@ class ScreenSettings:
         threads: how many read and run at the same time; None takes all physical cores.
         chosen: model -> the file of it that was chosen for the whole run; other models are chosen where they are
             loaded.
+        elsewhere: models are loaded on another machine than the one that chose them: it looks for the files itself,
+            and asks them for their known answers.
     """
 
     preset: Preset
@@ -49,3 +51,4 @@ class ScreenSettings:
     runtime: str = "onnx-cpu"
     threads: int | None = None
     chosen: Mapping[str, Choice] = field(default_factory=dict)
+    elsewhere: bool = False

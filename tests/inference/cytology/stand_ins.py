@@ -24,6 +24,8 @@ class Troubled(QuickScreener):
                 os.kill(os.getpid(), signal.SIGKILL)
             if "hang" in name:
                 time.sleep(600)
+            if "slow" in name:
+                time.sleep(2)
             if "defect" in name:
                 raise ZeroDivisionError("a defect")
             if "full" in name:

@@ -14,7 +14,7 @@ from stand_ins import Dying, Local, Troubled, without_models
 from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import read_slide_result
-from unmissed.inference.cytology.run import batch, ledger
+from unmissed.inference.cytology.run import batch, ledger, worker_handle
 from unmissed.inference.cytology.run import triage as triage_module
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import SlideJob
@@ -50,7 +50,7 @@ def go(tmp_path):
 @pytest.fixture
 def local(monkeypatch):
     """Workers that are threads, and no pages: fast, for everything that does not need one to die."""
-    monkeypatch.setattr(batch, "Worker", Local)
+    monkeypatch.setattr(worker_handle, "Worker", Local)
     monkeypatch.setattr(triage_module, "_write_reports", lambda folder, rows, run: None)
 
 
@@ -77,7 +77,7 @@ def test_slides_become_results_states_and_a_worklist(go, make_slide):
 
 
 def test_the_page_names_the_preset_and_the_record_has_its_values(go, make_slide, monkeypatch):
-    monkeypatch.setattr(batch, "Worker", Local)
+    monkeypatch.setattr(worker_handle, "Worker", Local)
     values = load_preset("thorough").model_dump(mode="json")
     go(make_slide("a.tiff"), settings={"preset": values})
     page = (go.out / "index.html").read_text("utf-8")
@@ -206,7 +206,7 @@ class TestWholeRunFails:
 ACCEPT = RunFolder.accept
 
 
-def _disk_full(self, slide):
+def _disk_full(self, attempt, slide):
     raise OutputError("cannot write: the disk is full")
 
 

@@ -13,7 +13,7 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.inference.cytology.certification.certify import certify
 from unmissed.inference.cytology.policy import policy
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.run import batch
+from unmissed.inference.cytology.run import worker_handle
 from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
 from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict
@@ -62,7 +62,7 @@ class OfAnotherSpot(Certain):
 @pytest.fixture
 def run(tmp_path, make_slide, monkeypatch):
     """Triage 6 positive and 8 negative slides: ``run(folder, rules, screener)``."""
-    monkeypatch.setattr(batch, "Worker", Local)
+    monkeypatch.setattr(worker_handle, "Worker", Local)
     names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
     paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
 

@@ -1,0 +1,88 @@
+"""Triage over the nodes of a Ray cluster: results as of one machine, whatever dies."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from stand_ins import Troubled
+
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.run.cluster.values import Cluster
+from unmissed.inference.cytology.run.messages import SlideJob
+from unmissed.inference.cytology.run.state import read_states
+from unmissed.inference.cytology.run.triage import TriagePlan, triage
+
+ray = pytest.importorskip("ray", reason="needs the extra scale: pip install -e '.[scale]' -c constraints.txt")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head without processors, which this process is connected to; tests add nodes."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
+    from ray.cluster_utils import Cluster as Nodes
+
+    nodes = Nodes(
+        initialize_head=True,
+        connect=True,
+        head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 2**27},
+    )
+    yield nodes
+    ray.shutdown()
+    nodes.shutdown()
+    patch.undo()
+
+
+@pytest.fixture
+def two_nodes(cluster):
+    nodes = [cluster.add_node(num_cpus=1, object_store_memory=2**27) for _ in range(2)]
+    yield nodes
+    for node in nodes:
+        if node in cluster.list_all_nodes():
+            cluster.remove_node(node)
+
+
+def plan_for(out, slides, **changes):
+    plan = TriagePlan(
+        output=out,
+        inputs=tuple(SlideJob(path) for path in slides),
+        make_screener=Troubled,
+        settings={"preset": "quick"},
+        policy=load_policy("screening"),
+        preparation=Preparation.LIQUID,
+        cluster=Cluster(),
+        workers=None,
+        timeout_s=60,
+    )
+    return replace(plan, **changes)
+
+
+def test_two_nodes_give_what_one_machine_gives(two_nodes, make_slide, tmp_path):
+    slides = [make_slide(f"{name}.tiff", seed=seed) for name, seed in (("slow-a", 1), ("slow-b", 50), ("slow-c", 90))]
+    told = []
+    triage(plan_for(tmp_path / "many", slides), told.append)
+    triage(plan_for(tmp_path / "one", slides, cluster=None, workers=1), told.append)
+    assert files_of(tmp_path / "many") == files_of(tmp_path / "one")
+    states = read_states(tmp_path / "many" / "state")
+    assert {state.status for state in states.values()} == {"done"}
+    assert len({state.attempts[-1].node for state in states.values()}) == 2
+
+
+TIMES = {"times_s", "thread_s"}
+
+
+def files_of(out: Path) -> dict[str, bytes | dict]:
+    """Every result of a run by its path: bytes, but of JSON the values without times."""
+    found = {}
+    for path in sorted(out.glob("slides/*/**/*")):
+        if path.suffix == ".json":
+            found[str(path.relative_to(out))] = {
+                name: value for name, value in json.loads(path.read_bytes()).items() if name not in TIMES
+            }
+        elif path.is_file() and path.suffix != ".html":
+            found[str(path.relative_to(out))] = path.read_bytes()
+    table = (out / "worklist.csv").read_text().splitlines()
+    return found | {"worklist": [line.split(",")[:8] for line in table]}
