@@ -24,7 +24,7 @@ from unmissed.inference.endoscopy.live.recorder import Recorder
 from unmissed.inference.endoscopy.protocol import load_protocol
 
 _SETTLE_S = 120.0
-_KILL_EVERY_S = 11.0  # fifty in ten minutes
+_KILL_EVERY_S = 6.0  # fifty in less than ten minutes
 Row = dict[str, float]
 
 
