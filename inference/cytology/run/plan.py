@@ -105,8 +105,9 @@ def triage(
         threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
     earlier = {} if overwrite else models_of_run(output)
+    elsewhere = {"elsewhere": True} if cluster else {}
     make_screener, settings = loading.screener_for(
-        preset, runtime, threads or 1, max_crops, rules, prepared, variant, earlier, cluster is not None
+        preset, runtime, threads or 1, max_crops, rules, prepared, variant, earlier, **elsewhere
     )
     plan = TriagePlan(
         output=output,

@@ -1,7 +1,6 @@
 """Workers as actors of a Ray cluster: as many on every node as it has room for, and none on a node that is not fit."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
