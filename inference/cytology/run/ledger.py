@@ -46,7 +46,7 @@ class Ledger:
 
     Attributes:
         states: slide -> state, also of slides that this session did not name.
-        is_complete: there is nothing left to do; before, no slide is excluded, because ranks and drift need all of them.
+        is_complete: there is nothing left to do; before, no slide is excluded, because ranks and drift need all.
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation) -> None:

@@ -7,19 +7,17 @@ from pathlib import Path
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import memory_bytes, physical_cores
-from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pixel_sizes
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
 from unmissed.inference.cytology.run import loading
-from unmissed.inference.cytology.run.cluster.connecting import connect
+from unmissed.inference.cytology.run.cluster.connecting import connect, is_cluster
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.folder import models_of_run
 from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
 
-ENGINES = ("local", "ray")
 _WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
@@ -149,9 +147,7 @@ def triage(
 
 
 def _cluster(engine: str, address: str, gpus: float, threads: int | None) -> Cluster | None:
-    if engine not in ENGINES:
-        raise unknown_name(ConfigError, "engine", engine, ENGINES)
-    if engine == "local":
+    if not is_cluster(engine):
         return None
     connect(address)  # before models are looked for
     return Cluster(address, gpus, threads)

@@ -36,7 +36,7 @@ class Fingerprint(_Part):
 
 
 class Attempt(_Part):
-    """One try to screen a slide; ``error`` is empty when it went well or is still going on, ``node`` on this machine."""
+    """One try to screen a slide; ``error`` is empty when it went well or is still going on, ``node`` here."""
 
     started: str
     finished: str = ""

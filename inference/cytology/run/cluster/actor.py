@@ -1,4 +1,4 @@
-"""The code that runs on a node: it checks that the node is fit, loads the models, and screens one slide after the other."""
+"""The code that runs on a node: checks that it is fit, loads the models, and screens one slide after the other."""
 
 import os
 from collections.abc import Mapping

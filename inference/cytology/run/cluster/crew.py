@@ -113,8 +113,9 @@ class RayCrew:
         self._refused[node] = message.found
         log.warning("%s gets no slide: %s", node, UnmissedError(message.found, expected=message.expected))
         if self._most is None and self._nodes().keys() <= self._refused.keys():
+            reasons = "; ".join(f"{name}: {why}" for name, why in self._refused.items())
             raise UnmissedError(
-                f"no machine of the cluster can screen: {'; '.join(f'{name}: {why}' for name, why in self._refused.items())}",
+                f"no machine of the cluster can screen: {reasons}",
                 expected=message.expected,
                 fix=message.fix,
             )
