@@ -37,7 +37,7 @@ def make_slides(folder: Path, count: int, seeds: int = 7) -> list[Path]:
     """Small slides of a few different contents; names that repeat a content are links to it."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(20)
-    paths = []
+    paths: list[Path] = []
     for number in range(count):
         path = folder / f"s{number:06}.tiff"
         if number < seeds:
