@@ -1,15 +1,16 @@
-"""300 small slides over four nodes while 200 random things go wrong: is every slide there once, whole, as on one machine?
+"""300 small slides over four nodes, and 200 random things go wrong: is every slide there once, whole, and the same?
 
     python -m unmissed.benchmarks.studies.scale.chaos -o DIR [--slides 300] [--events 200] [--seed 0]
 
-Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while and goes on (also after
-it was given up), and a disk that is full for a moment. A run that ends with an error is started again, as a user would.
+Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while and goes on, and a
+disk that is full for a moment. A run that ends with an error is started again, as a user would.
 Nodes are those of ``ray.cluster_utils`` on this machine, so that a lost node is a killed raylet with its workers.
 """
 
 import argparse
 import json
 import logging
+import os
 import random
 import shutil
 import signal
@@ -22,23 +23,41 @@ from typing import Any
 
 import psutil
 
-from unmissed.benchmarks.studies.scale.parts import OBJECT_STORE_BYTES, make_slides, nodes_on_this_machine, plan_for
+from unmissed.benchmarks.studies.scale.parts import (
+    OBJECT_STORE_BYTES,
+    Sleeper,
+    make_slides,
+    nodes_on_this_machine,
+    plan_for,
+)
 from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
-from unmissed.datasets.basis.files import write_json
+from unmissed.datasets.basis.files import make_folder, write_json
+from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import TriageProgress
 from unmissed.inference.cytology.run.state import read_states
 from unmissed.inference.cytology.run.triage import triage
-from unmissed.testing.quick_screener import QuickScreener
+from unmissed.inference.cytology.values import SlideResult
 
 log = logging.getLogger(__name__)
 
 NODES = 4
 KINDS = {"kill worker": 10, "lose node": 1, "stop worker": 6, "full disk": 1}  # weights
-_PAUSE_S = 0.6  # between events, on average
+_PAUSE_S = 0.3  # between events, on average
 _STOP_S = 4.0  # a stopped worker goes on after up to so long
+
+
+class Counted(Sleeper):
+    """Writes down which slides it has screened to their end, so that what was screened twice can be counted."""
+
+    def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
+        """See ``Sleeper``."""
+        result = super().screen(slide, name, path)
+        with (Path(path).parents[1] / "screened" / str(os.getpid())).open("a") as stream:
+            stream.write(f"{name}\n")
+        return result
 
 
 class Chaos(threading.Thread):
@@ -107,9 +126,11 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
     """Run, disturb, and compare."""
     paths = make_slides(output / "slides", slides)
     one = output / "one"
-    triage(plan_for(one, paths, cluster=None, workers=2, make_screener=QuickScreener), lambda progress: None)
+    triage(plan_for(one, paths, cluster=None, workers=2, make_screener=Sleeper), lambda progress: None)
     many, sessions, started = output / "many", 0, monotonic()
-    shutil.rmtree(many, ignore_errors=True)
+    for folder in (many, output / "screened"):
+        shutil.rmtree(folder, ignore_errors=True)
+    make_folder(output / "screened")
     with nodes_on_this_machine(NODES, cpus=1) as (nodes, alive):
         chaos = Chaos(nodes, alive, events, seed)
         accept = RunFolder.accept
@@ -129,7 +150,7 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         while sessions < events:
             sessions += 1
             try:
-                outcome = triage(plan_for(many, paths, timeout_s=20.0), on_progress)
+                outcome = triage(plan_for(many, paths, timeout_s=20.0, make_screener=Counted), on_progress)
             except UnmissedError as error:
                 log.warning("session %d: %s", sessions, error)
                 continue
@@ -139,8 +160,7 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
     seconds = monotonic() - started
     states = read_states(many / "state")
     attempts = [attempt for state in states.values() for attempt in state.attempts]
-    wasted = sum(attempt.seconds or 0.0 for attempt in attempts if attempt.error)
-    useful = sum(attempt.seconds or 0.0 for attempt in attempts if not attempt.error)
+    screened = Counter(line for part in (output / "screened").iterdir() for line in part.read_text().split())
     results = {path.name for path in (many / "slides").iterdir() if not path.name.startswith(".")}
     return {
         "slides": slides,
@@ -149,12 +169,13 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         "seconds": round(seconds, 1),
         "lost": slides - len(results),
         "double": len(outcome.rows) - len({row.path for row in outcome.rows}),
-        "half": len(list((many / "slides").glob(".*.partial")))
-        + sum(not _is_whole(many / "slides" / n) for n in results),
+        "half": sum(not _is_whole(many / "slides" / name) for name in results),
+        "left_over": len(list((many / "slides").glob(".*.partial"))),
         "process_review": sum(bool(row.error) for row in outcome.rows),
         "different": sum(_without_times(one / "slides" / n) != _without_times(many / "slides" / n) for n in results),
         "attempts": len(attempts),
-        "work_done_twice": round(wasted / max(useful + wasted, 1e-9), 4),
+        "interrupted": sum(bool(attempt.error) for attempt in attempts),
+        "screened_twice": sum(count - 1 for count in screened.values()),
     }
 
 
