@@ -22,6 +22,7 @@ def block(page: str, language: str) -> str:
     return found[1]
 
 
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 # Of the custom resource ray.io/v1 (KubeRay 1.4): what the manifest uses, and nothing else, so that a wrong name fails.
 CONTAINER = {
     "type": "object",
@@ -34,9 +35,7 @@ CONTAINER = {
             "type": "object",
             "additionalProperties": False,
             "required": ["requests", "limits"],
-            "properties": dict.fromkeys(
-                ("requests", "limits"), {"type": "object", "additionalProperties": {"type": "string"}}
-            ),
+            "properties": {"requests": TEXTS, "limits": TEXTS},
         },
         "volumeMounts": {"type": "array", "items": {"type": "object", "required": ["name", "mountPath"]}},
     },
@@ -58,14 +57,14 @@ TEMPLATE = {
         }
     },
 }
-START = {"type": "object", "additionalProperties": {"type": "string"}}  # KubeRay refuses numbers and booleans here
+START = TEXTS  # KubeRay refuses numbers and booleans here
 GROUP = {
     "type": "object",
     "additionalProperties": False,
     "required": ["groupName", "minReplicas", "maxReplicas", "rayStartParams", "template"],
     "properties": {
         "groupName": {"type": "string"},
-        **dict.fromkeys(("replicas", "minReplicas", "maxReplicas"), {"type": "integer", "minimum": 0}),
+        **{name: {"type": "integer", "minimum": 0} for name in ("replicas", "minReplicas", "maxReplicas")},
         "rayStartParams": START,
         "template": TEMPLATE,
     },

@@ -69,6 +69,7 @@ class Chaos(threading.Thread):
         self._random = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.disk_is_full = False
+        self.nodes_to_lose = 0
         self.over = False
 
     def run(self) -> None:
@@ -97,10 +98,16 @@ class Chaos(threading.Thread):
         return worker is not None
 
     def lose_node(self) -> bool:
-        """Another one joins."""
-        self._nodes.remove_node(self._alive.pop(self._random.randrange(len(self._alive))), allow_graceful=False)
-        self._alive.append(self._nodes.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES))
+        """Left to ``replace_node``."""
+        self.nodes_to_lose += 1
         return True
+
+    def replace_node(self) -> None:
+        """Lose a node, and let another join: in the main thread, because Ray sets handlers of signals for a node."""
+        while self.nodes_to_lose:
+            self.nodes_to_lose -= 1
+            self._nodes.remove_node(self._alive.pop(self._random.randrange(len(self._alive))), allow_graceful=False)
+            self._alive.append(self._nodes.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES))
 
     def full_disk(self) -> bool:
         """The next result cannot be moved into place."""
@@ -144,8 +151,9 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         RunFolder.accept = sometimes_full  # type: ignore[method-assign]
 
         def on_progress(progress: TriageProgress) -> None:
-            if progress.row and not chaos.is_alive() and not chaos.over:
+            if progress.row and not chaos.ident:
                 chaos.start()
+            chaos.replace_node()
 
         while sessions < events:
             sessions += 1

@@ -44,7 +44,7 @@ def make_slides(folder: Path, count: int, seeds: int = 7) -> list[Path]:
             pixels = rng.integers(10 * number, 256, (256, 512, 3), dtype=np.uint8)
             size: Any = {"resolution": (4e4, 4e4), "resolutionunit": 3}
             tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="deflate", **size)
-        else:
+        elif not path.exists():
             path.hardlink_to(paths[number % seeds])
         paths.append(path)
     return paths

@@ -10,15 +10,8 @@ from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.inference.cytology.results.reading import ResultError
 from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import (
-    CrewProtocol,
-    Done,
-    Failed,
-    Message,
-    SlideJob,
-    TriageProgress,
-    WorkerProtocol,
-)
+from unmissed.inference.cytology.run.messages import CrewProtocol, Done, Failed, Message, SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import WorkerProtocol as Worker
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
 
 log = logging.getLogger(__name__)
@@ -55,7 +48,7 @@ class Dispatcher:
     ) -> None:
         self._ledger, self._crew, self._timeout_s = ledger, crew, timeout_s
         self._fingerprints: dict[str, Fingerprint] = {}
-        self._workers: list[WorkerProtocol] = []
+        self._workers: list[Worker] = []
         self._failures: dict[str, list[tuple[str, Failed]]] = {}  # slide -> node and cause of what went wrong
         self._again: list[SlideJob] = []  # with a failure, but not given up
         self._deaths_in_a_row = 0
@@ -124,7 +117,7 @@ class Dispatcher:
         busy = sum(worker.job is not None for worker in self._workers)
         self._workers += self._crew.start(self._workers, busy + len(self._queue) + len(self._again))
 
-    def _next_for(self, worker: WorkerProtocol) -> SlideJob | None:
+    def _next_for(self, worker: Worker) -> SlideJob | None:
         """What has failed comes first, on a machine where it has not, as long as there is one."""
         nodes = {one.node for one in self._workers}
         for job in self._again:
@@ -147,7 +140,7 @@ class Dispatcher:
             self._report(job.slide, report)
         self._next_list = 0.0
 
-    def _assign(self, worker: WorkerProtocol, job: SlideJob) -> None:
+    def _assign(self, worker: Worker, job: SlideJob) -> None:
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
         self._fingerprints[job.slide] = fingerprint_of(job.path, job.um_per_px)
@@ -168,7 +161,7 @@ class Dispatcher:
             if message is not None:
                 self._handle(worker, message, report)
 
-    def _handle(self, worker: WorkerProtocol, message: Message, report: Callable[[TriageProgress], None]) -> None:
+    def _handle(self, worker: Worker, message: Message, report: Callable[[TriageProgress], None]) -> None:
         job, worker.job = worker.job, None
         if not isinstance(message, Failed):
             self._deaths_in_a_row = 0
@@ -187,17 +180,14 @@ class Dispatcher:
             self._try_again_or_fail(worker, job, message, report)
 
     def _try_again_or_fail(
-        self, worker: WorkerProtocol, job: SlideJob, message: Failed, report: Callable[[TriageProgress], None]
+        self, worker: Worker, job: SlideJob, message: Failed, report: Callable[[TriageProgress], None]
     ) -> None:
         failures = self._failures.setdefault(job.slide, [])
         failures.append((worker.node, message))
         deaths = sum(failure.worker_died and not failure.node_lost for _, failure in failures)
         lost = sum(failure.node_lost for _, failure in failures)
-        if (
-            (message.worker_died or len(failures) - deaths - lost < self._crew.most_failures)
-            and deaths < self._crew.most_deaths
-            and lost < _MOST_LOST
-        ):
+        others = len(failures) - deaths - lost
+        if others < self._crew.most_failures and deaths < self._crew.most_deaths and lost < _MOST_LOST:
             log.warning("%s: %s; retrying", job.slide, message.found)
             self._ledger.interrupt(job.slide, message.found, message.seconds)
             self._again.append(job)
@@ -205,9 +195,7 @@ class Dispatcher:
             self._failures.pop(job.slide)
             self._fail(job.slide, str(message), message.seconds, report)
 
-    def _accept(
-        self, worker: WorkerProtocol, job: SlideJob, seconds: float, report: Callable[[TriageProgress], None]
-    ) -> None:
+    def _accept(self, worker: Worker, job: SlideJob, seconds: float, report: Callable[[TriageProgress], None]) -> None:
         try:
             if fingerprint_of(job.path, job.um_per_px) != self._fingerprints[job.slide]:
                 raise ResultError(f"{job.path} changed while it was read", fix="run again when it is complete")
@@ -240,7 +228,7 @@ class Dispatcher:
             self.done, self.total, 3600 * self.done / passed, passed / self.done * (self.total - self.done), row
         )
 
-    def _drop_worker(self, worker: WorkerProtocol) -> None:
+    def _drop_worker(self, worker: Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
 
