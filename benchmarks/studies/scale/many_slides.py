@@ -46,7 +46,7 @@ def make_run(output: Path, slides: list[Path]) -> None:
 
 def measure(output: Path, count: int) -> dict[str, float]:
     """List, resume, and write the worklist."""
-    slides = make_slides(output / "slides", count, seeds=1)
+    slides = make_slides(output / "slides", count)
     make_run(output / "run", slides)
     times: dict[str, float] = {"slides": count}
     started = monotonic()

@@ -65,7 +65,7 @@ def run(tmp_path, make_slide, monkeypatch):
     names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
     paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
 
-    def go(folder, rules="screening", screener=Certain):
+    def go(folder, rules="screening", screener=Certain, report=lambda progress: None):
         plan = TriagePlan(
             output=tmp_path / folder,
             inputs=tuple(map(SlideJob, paths)),
@@ -74,7 +74,7 @@ def run(tmp_path, make_slide, monkeypatch):
             policy=load_policy(str(rules)),
             preparation=Preparation.LIQUID,
         )
-        outcome = triage(plan, lambda progress: None)
+        outcome = triage(plan, report)
         return {row.slide: row.disposition for row in outcome.rows}, outcome.run
 
     return go
@@ -100,6 +100,23 @@ def test_a_certified_run_excludes_negatives_only(run, certified, tmp_path):
     assert {one.state for one in about.drift} == {"steady"} and len(about.drift) == 4
     page = (tmp_path / "second" / "index.html").read_text("utf-8")
     assert "Drift from the certified slides" in page and page.count("<polyline") == 4
+
+
+def test_no_part_of_a_run_excludes_a_slide(run, certified, tmp_path):
+    """Ranks, quality control and drift need all slides."""
+    lists, rows = [], []
+
+    def report(progress):
+        if progress.row:
+            lists.append((tmp_path / "second" / "worklist.csv").read_text("utf-8"))
+            rows.append(progress.row)
+
+    found, _ = run("second", certified, report=report)
+    assert "no_further_review" in found.values() and len(lists) == 14
+    assert not any("no_further_review" in text or "qc_review" in text for text in lists)
+    assert {(row.disposition, row.rank) for row in rows} == {("review", None)}
+    assert "the run is not complete" in rows[0].reasons[0]
+    assert "no_further_review" in (tmp_path / "second" / "worklist.csv").read_text("utf-8")
 
 
 def result_of(folder, slide):

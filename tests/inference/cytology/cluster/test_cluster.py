@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +9,12 @@ from pathlib import Path
 import pytest
 from stand_ins import Troubled, without_models
 
-from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
+from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
-from unmissed.inference.cytology.run.cluster.actor import SlideWorker, Task, software
-from unmissed.inference.cytology.run.cluster.connecting import connect
 from unmissed.inference.cytology.run.cluster.values import Cluster
-from unmissed.inference.cytology.run.folder import RunFolder
-from unmissed.inference.cytology.run.messages import Failed, Ready, SlideJob
-from unmissed.inference.cytology.run.plan import triage as run_plan
+from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.state import read_states
 from unmissed.inference.cytology.run.triage import TriagePlan, triage
-from unmissed.testing.quick_screener import QuickScreener
 
 ray = pytest.importorskip("ray", reason="needs the extra scale: pip install -e '.[scale]' -c constraints.txt")
 
@@ -131,39 +125,3 @@ def test_a_node_that_is_lost_gives_its_slide_back_and_one_that_joins_is_used(clu
 def test_a_node_without_the_models_is_refused(two_nodes, make_slide, tmp_path):
     with pytest.raises(UnmissedError, match=r"no machine of the cluster can screen: .*nucleus-finder"):
         triage(plan_for(tmp_path / "out", [make_slide("a.tiff")], make_screener=without_models), print)
-
-
-def test_an_actor_refuses_other_versions_and_another_folder(make_slide, tmp_path):
-    """What a node does before its first slide; without Ray, because here all nodes are one machine."""
-    lock = tmp_path / "state" / ".lock"
-    lock.parent.mkdir()
-    lock.write_text("process 1 on here, run 1\n")
-    task = Task(QuickScreener, {}, True, software(), lock, lock.read_text(), 1)
-    assert isinstance(SlideWorker().load(task), Ready)
-    other = SlideWorker().load(replace(task, software=software() | {"numpy": "1.0"}))
-    assert isinstance(other, Failed) and "numpy is" in other.found and "not 1.0" in other.found
-    apart = SlideWorker().load(replace(task, owner="process 1 on here, run 2\n"))
-    assert isinstance(apart, Failed) and "not the folder of the run here" in apart.found
-    assert [path.name for path in lock.parent.iterdir()] == [".lock"]
-
-
-def test_the_first_commit_wins_and_a_late_twin_changes_nothing(make_slide, tmp_path):
-    folder = RunFolder(tmp_path / "out")
-    with folder.locked():
-        attempts = [folder.attempt("a") for _ in range(2)]
-        for number, attempt in enumerate(attempts):
-            attempt.mkdir()
-            (attempt / "result.json").write_text(str(number))
-        assert folder.accept(attempts[1], "a") and not folder.accept(attempts[0], "a")
-        assert (folder.result("a") / "result.json").read_text() == "1"
-        folder.lock.write_text("process 2 on there, run 2\n")  # as on a file system without locks
-        with pytest.raises(OutputError, match=r"another run is using .*process 2 on there"):
-            folder.check_owner()
-
-
-def test_ray_is_needed_and_a_cluster(monkeypatch, make_slide):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UnmissedError, match="'ray' is not installed"):
-        connect("auto")
-    with pytest.raises(ConfigError, match="engine"):
-        run_plan([make_slide("a.tiff")], "out", engine="dask")
