@@ -26,6 +26,7 @@ VERBS = {
     "adapt": "Fit a classifier to another laboratory.",
     "predict": "Run a model over pictures; write a table and a page.",
     "triage": "Rank whole slides and report what to do with each.",
+    "status": "Say how far a triage is, from its folder alone.",
     "review": "Open the review desk: read, sign off, compare, teach.",
     "certify": "Prove what triage may exclude; show or revoke it.",
     "study": "Report how accurate a triage or watched exams are.",
@@ -51,6 +52,7 @@ _EXTRA_OF = dict.fromkeys(_TRAIN_PACKAGES.split(), "train") | {
     "highdicom": "dicom",
     "dicomweb_client": "pacs",
     "obstore": "storage",
+    "ray": "scale",
 }
 _EXTRA_OF |= dict.fromkeys(("argon2", "sqlalchemy", "starlette", "uvicorn"), "app")
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

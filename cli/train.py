@@ -1,9 +1,12 @@
 """`unmissed train`: from a recipe to a trained and evaluated model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from unmissed.training.recipes.config import TrainConfig
 
 
 def train(
@@ -17,6 +20,10 @@ def train(
         Path | None,
         typer.Option("--output", "-o", help="Run folder; default runs/<name>. An interrupted run resumes there."),
     ] = None,
+    engine: Annotated[str, typer.Option(help="local: this machine; ray: folds on a cluster.")] = "local",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Head of the cluster.", show_default="this machine's")
+    ] = "auto",
     restart: Annotated[
         bool, typer.Option("--restart", help="Start from scratch instead of resuming the run in the run folder.")
     ] = False,
@@ -52,12 +59,23 @@ def train(
 
     if restart:
         forget_checkpoints(folder)
+    if engine != "local":
+        _train_folds(config, folder, engine, address)
     console = Console(stderr=True, highlight=False)
     with LiveProgress() as progress:
         run(config, folder, progress)
     report = folder / "report.html"
     results = report if report.is_file() else folder
     console.print(f"Results: {results}", f"Next: unmissed export {folder}", sep="\n", markup=False, soft_wrap=True)
+
+
+def _train_folds(config: "TrainConfig", folder: Path, engine: str, address: str) -> None:
+    """Train the folds in a cluster; what is left, pooling and reports, is done here."""
+    from unmissed.inference.cytology.run.cluster.connecting import connect, is_cluster
+    from unmissed.training.cluster.folds import train_folds
+
+    if is_cluster(engine):
+        train_folds(connect(address), config, folder, lambda line: typer.echo(line, err=True))
 
 
 def _train_slide_score(recipe: Path, overrides: list[str], output: Path | None) -> None:

@@ -38,8 +38,7 @@ class Attempts:
         deaths = sum(one.worker_died and not one.node_lost for _, one in failures)
         lost = sum(one.node_lost for _, one in failures)
         others = len(failures) - deaths - lost
-        is_hopeless = not failure.worker_died and others >= self._crew.most_failures
-        if is_hopeless or deaths >= self._crew.most_deaths or lost >= _MOST_LOST:
+        if others >= self._crew.most_failures or deaths >= self._crew.most_deaths or lost >= _MOST_LOST:
             self.forget(job.slide)
             return True
         self.again.append(job)

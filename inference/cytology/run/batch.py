@@ -110,6 +110,7 @@ class Dispatcher:
         self._problems += [job for job in gone if job.problem]
         self._queue.extend(job for job in gone if not job.problem)
         self._queue = deque(job for job in self._queue if not self._recover(job.slide))
+        self._fingerprints.clear()  # a slide is looked at again when its turn comes
         for slide in self._ledger.states.keys() - named:
             if self._is_gone(slide):
                 log.warning("the result of %s is missing; pass its file again to screen it", slide)

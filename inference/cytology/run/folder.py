@@ -98,6 +98,16 @@ class RunFolder:
             stream.flush()
             yield
 
+    def owner(self) -> str:
+        """The process that works here; empty when the lock is free."""
+        try:
+            with self.lock.open("r+", encoding="utf-8") as stream:
+                return "" if _lock(stream) else stream.read(200).strip() or "it has just started"
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise output_error(self.lock, error) from error
+
     def check_owner(self) -> None:
         """Whether the folder is still this run's.
 

@@ -10,7 +10,6 @@ from tempfile import gettempdir
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import memory_bytes, physical_cores
-from unmissed.datasets.basis.words import unknown_name
 from unmissed.datasets.slides.find import find_slides
 from unmissed.datasets.slides.pixel_size_table import match_pixel_sizes, read_pixel_sizes
 from unmissed.datasets.storage.finding import find_remote
@@ -18,7 +17,7 @@ from unmissed.datasets.storage.remote import RemotePath, is_url
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.policy.policy import load_policy, preparation_named
 from unmissed.inference.cytology.run import loading
-from unmissed.inference.cytology.run.cluster.connecting import connect
+from unmissed.inference.cytology.run.cluster.connecting import connect, is_cluster
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.folder import models_of_run
 from unmissed.inference.cytology.run.messages import Arrivals, SlideJob, TriageProgress
@@ -26,7 +25,6 @@ from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
 
 _MANY = 2**20  # slides of a run that has no end
-ENGINES = ("local", "ray")
 _WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
@@ -123,8 +121,9 @@ def triage(
         threads = threads or max(1, physical_cores() // workers)
     rules, prepared = load_policy(policy), preparation_named(preparation)
     earlier = {} if overwrite else models_of_run(output)
+    elsewhere = {"elsewhere": True} if cluster else {}
     make_screener, settings = loading.screener_for(
-        preset, runtime, threads or 1, max_crops, rules, prepared, variant, earlier, cluster is not None
+        preset, runtime, threads or 1, max_crops, rules, prepared, variant, earlier, **elsewhere
     )
     plan = TriagePlan(
         output=output,
@@ -167,9 +166,7 @@ def triage(
 
 
 def _cluster(engine: str, address: str, gpus: float, threads: int | None) -> Cluster | None:
-    if engine not in ENGINES:
-        raise unknown_name(ConfigError, "engine", engine, ENGINES)
-    if engine == "local":
+    if not is_cluster(engine):
         return None
     connect(address)  # before models are looked for
     return Cluster(address, gpus, threads)

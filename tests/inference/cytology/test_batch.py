@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -222,12 +223,13 @@ class TestResume:
         assert go(*slides)[1] == []
         assert len(json.loads((go.out / "run.json").read_text())["sittings"]) == 3
 
-    def test_a_changed_file_or_pixel_size_is_done_again(self, go, make_slide):
+    def test_a_changed_file_or_pixel_size_is_done_again(self, go, make_slide, caplog):
         slide = make_slide("a.tiff")
         first = go(slide)[0]["a"].score
         make_slide("a.tiff", seed=90)
         rows, told = go(slide)
         assert told[-1].total == 1 and rows["a"].score != first
+        assert "a is another file, or has another pixel size, than before" in caplog.text
         _, told = go(SlideJob(slide, 0.5, "command line"))
         assert told[-1].total == 1
         assert read_slide_result(go.out / "slides" / "a").pixel_size.um_per_px == 0.5
@@ -245,6 +247,17 @@ class TestResume:
         rows, told = go(*(SlideJob(tmp_path / f"{number}.dcm", problem="it is damaged") for number in range(9)))
         assert written == [9, 9] and [progress.done for progress in told] == list(range(1, 10))
         assert {row.error for row in rows.values()} == {"it is damaged"} == {told[-1].row.error}
+
+    def test_a_long_worklist_is_not_written_for_every_slide(self, go, local, make_slide, monkeypatch):
+        written = []
+
+        def slowly(path, rows):
+            written.append(len(rows))
+            time.sleep(0.2)
+
+        monkeypatch.setattr(ledger, "write_worklist", slowly)
+        go(*(make_slide(f"{number}.tiff", seed=number) for number in range(8)))
+        assert written[-1] == 8 and len(written) <= 3
 
     def test_what_was_left_out_before_a_slide_is_opened_is_a_note(self, go, local, make_slide):
         class Noting(Troubled):

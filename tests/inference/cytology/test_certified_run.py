@@ -66,7 +66,7 @@ def run(tmp_path, make_slide, monkeypatch):
     names = [f"positive-{i}" for i in range(6)] + [f"negative-{i}" for i in range(8)]
     paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
 
-    def go(folder, rules="screening", screener=Certain, **more):
+    def go(folder, rules="screening", screener=Certain, report=lambda progress: None, **more):
         plan = TriagePlan(
             output=tmp_path / folder,
             inputs=tuple(map(SlideJob, paths)),
@@ -76,7 +76,7 @@ def run(tmp_path, make_slide, monkeypatch):
             preparation=Preparation.LIQUID,
             **more,
         )
-        outcome = triage(plan, lambda progress: None)
+        outcome = triage(plan, report)
         return {row.slide: row.disposition for row in outcome.rows}, outcome.run
 
     return go
@@ -110,6 +110,23 @@ def test_a_run_that_follows_a_folder_excludes_nothing_until_it_is_closed(run, ce
     assert set(shown.values()) == {"review"} and "slides are still to come" in report.no_certificate
     closed, _ = run("hot", certified)
     assert "no_further_review" in closed.values() and closed == run("at-once", certified)[0]
+
+
+def test_no_part_of_a_run_excludes_a_slide(run, certified, tmp_path):
+    """Ranks, quality control and drift need all slides."""
+    lists, rows = [], []
+
+    def report(progress):
+        if progress.row:
+            lists.append((tmp_path / "second" / "worklist.csv").read_text("utf-8"))
+            rows.append(progress.row)
+
+    found, _ = run("second", certified, report=report)
+    assert "no_further_review" in found.values() and len(lists) == 14
+    assert not any("no_further_review" in text or "qc_review" in text for text in lists)
+    assert {(row.disposition, row.rank) for row in rows} == {("review", None)}
+    assert "the run is not complete" in rows[0].reasons[0]
+    assert "no_further_review" in (tmp_path / "second" / "worklist.csv").read_text("utf-8")
 
 
 def result_of(folder, slide):

@@ -4,9 +4,18 @@ import logging
 import os
 from types import ModuleType
 
-from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, UnmissedError
+from unmissed.datasets.basis.words import unknown_name
 
+ENGINES = ("local", "ray")
 _START = "start one with `ray start --head --disable-usage-stats`, or name its head with --address HOST:6379"
+
+
+def is_cluster(engine: str) -> bool:
+    """Whether an engine is a cluster; ConfigError for a name that is none."""
+    if engine not in ENGINES:
+        raise unknown_name(ConfigError, "engine", engine, ENGINES)
+    return engine == "ray"
 
 
 def connect(address: str) -> ModuleType:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stand_ins import Troubled
+from stand_ins import Troubled, without_models
 
+from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.messages import SlideJob
@@ -86,3 +88,40 @@ def files_of(out: Path) -> dict[str, bytes | dict]:
             found[str(path.relative_to(out))] = path.read_bytes()
     table = (out / "worklist.csv").read_text().splitlines()
     return found | {"worklist": [line.split(",")[:8] for line in table]}
+
+
+def test_a_slide_that_kills_its_worker_costs_no_other_slide(two_nodes, make_slide, tmp_path):
+    slides = [make_slide(f"{name}.tiff", seed=seed) for seed, name in enumerate(("killed", "a", "b", "defect-once"))]
+    outcome = triage(plan_for(tmp_path / "out", slides), lambda progress: None)
+    rows = {row.slide: row for row in outcome.rows}
+    assert rows["killed"].disposition == "process_review" and "died" in rows["killed"].error
+    assert {name for name, row in rows.items() if row.error} == {"killed"}
+    states = read_states(tmp_path / "out" / "state")
+    attempts = states["killed"].attempts
+    assert len(attempts) == 3 and attempts[0].node != attempts[1].node
+    assert [len(states[name].attempts) for name in ("a", "b", "defect-once")] == [1, 1, 2]
+
+
+def test_a_node_that_is_lost_gives_its_slide_back_and_one_that_joins_is_used(cluster, make_slide, tmp_path):
+    first = cluster.add_node(num_cpus=1, object_store_memory=2**27)
+    slides = [make_slide(f"slow-{number}.tiff", seed=number) for number in range(4)]
+    added = []
+
+    def on_progress(progress):
+        if progress.row and not added:
+            added.append(cluster.add_node(num_cpus=1, object_store_memory=2**27))
+            cluster.remove_node(first, allow_graceful=False)
+
+    started = time.monotonic()
+    outcome = triage(plan_for(tmp_path / "out", slides), on_progress)
+    cluster.remove_node(added[0])
+    assert len(outcome.rows) == 4 and not any(row.error for row in outcome.rows)
+    states = read_states(tmp_path / "out" / "state")
+    assert len({attempt.node for state in states.values() for attempt in state.attempts}) == 2
+    assert sorted(len(state.attempts) for state in states.values()) == [1, 1, 1, 2]
+    assert time.monotonic() - started < 60
+
+
+def test_a_node_without_the_models_is_refused(two_nodes, make_slide, tmp_path):
+    with pytest.raises(UnmissedError, match=r"no machine of the cluster can screen: .*nucleus-finder"):
+        triage(plan_for(tmp_path / "out", [make_slide("a.tiff")], make_screener=without_models), print)

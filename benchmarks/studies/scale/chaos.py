@@ -1,0 +1,228 @@
+"""300 small slides over four nodes, and 200 random things go wrong: is every slide there once, whole, and the same?
+
+    python -m unmissed.benchmarks.studies.scale.chaos -o DIR [--slides 300] [--events 200] [--seed 0]
+
+Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while and goes on, and a
+disk that is full for a moment. A run that ends with an error is started again, as a user would.
+Nodes are those of ``ray.cluster_utils`` on this machine, so that a lost node is a killed raylet with its workers.
+"""
+
+import argparse
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import threading
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import psutil
+
+from unmissed.benchmarks.studies.scale.parts import (
+    OBJECT_STORE_BYTES,
+    Sleeper,
+    make_slides,
+    nodes_on_this_machine,
+    plan_for,
+)
+from unmissed.datasets.basis import hardware
+from unmissed.datasets.basis.errors import OutputError, UnmissedError
+from unmissed.datasets.basis.files import make_folder, write_json
+from unmissed.datasets.slides.base import Slide
+from unmissed.inference.cytology.results.reading import read_slide_result
+from unmissed.inference.cytology.run.folder import RunFolder
+from unmissed.inference.cytology.run.messages import TriageProgress
+from unmissed.inference.cytology.run.state import read_states
+from unmissed.inference.cytology.run.triage import triage
+from unmissed.inference.cytology.values import SlideResult
+
+log = logging.getLogger(__name__)
+
+NODES = 4
+KINDS = {"kill worker": 10, "lose node": 1, "stop worker": 6, "full disk": 1}  # weights
+_PAUSE_S = 0.3  # between events, on average
+_STOP_S = 4.0  # a stopped worker goes on after up to so long
+
+
+class Counted(Sleeper):
+    """Writes down which slides it has screened to their end, so that what was screened twice can be counted."""
+
+    def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
+        """See ``Sleeper``."""
+        result = super().screen(slide, name, path)
+        with (Path(path).parents[1] / "screened" / str(os.getpid())).open("a") as stream:
+            stream.write(f"{name}\n")
+        return result
+
+
+class Chaos(threading.Thread):
+    """Draws and carries out events until it has had its share or the run is over."""
+
+    def __init__(self, nodes: Any, started: list[Any], events: int, seed: int) -> None:
+        super().__init__(daemon=True)
+        self._nodes, self._alive, self._left = nodes, started, events
+        self._random = random.Random(seed)
+        self.counts: Counter[str] = Counter()
+        self.disk_is_full = False
+        self.nodes_to_lose = 0
+        self.over = False
+
+    def run(self) -> None:
+        """Carry out events."""
+        while self._left and not self.over:
+            sleep(self._random.expovariate(1 / _PAUSE_S))
+            kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
+            with suppress(psutil.Error, OSError):
+                if getattr(self, kind.replace(" ", "_"))():
+                    self.counts[kind] += 1
+                    self._left -= 1
+
+    def kill_worker(self) -> bool:
+        """SIGKILL."""
+        worker = self._worker()
+        if worker:
+            worker.send_signal(signal.SIGKILL)
+        return worker is not None
+
+    def stop_worker(self) -> bool:
+        """SIGSTOP, and SIGCONT later."""
+        worker = self._worker()
+        if worker:
+            worker.send_signal(signal.SIGSTOP)
+            threading.Timer(self._random.uniform(0.2, _STOP_S), _go_on, [worker]).start()
+        return worker is not None
+
+    def lose_node(self) -> bool:
+        """Left to ``replace_node``."""
+        self.nodes_to_lose += 1
+        return True
+
+    def replace_node(self) -> None:
+        """Lose a node, and let another join: in the main thread, because Ray sets handlers of signals for a node."""
+        while self.nodes_to_lose:
+            self.nodes_to_lose -= 1
+            self._nodes.remove_node(self._alive.pop(self._random.randrange(len(self._alive))), allow_graceful=False)
+            self._alive.append(self._nodes.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES))
+
+    def full_disk(self) -> bool:
+        """The next result cannot be moved into place."""
+        self.disk_is_full = True
+        return True
+
+    def _worker(self) -> psutil.Process | None:
+        found = [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if any("ray::SlideWorker" in word for word in process.info["cmdline"] or [])
+            and any(parent.pid == psutil.Process().pid for parent in [*process.parents()])
+        ]
+        return self._random.choice(found) if found else None
+
+
+def _go_on(process: psutil.Process) -> None:
+    with suppress(psutil.Error):
+        process.send_signal(signal.SIGCONT)
+
+
+def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]:
+    """Run, disturb, and compare."""
+    paths = make_slides(output / "slides", slides)
+    one = output / "one"
+    triage(plan_for(one, paths, cluster=None, workers=2, make_screener=Sleeper), lambda progress: None)
+    many, sessions, started = output / "many", 0, monotonic()
+    for folder in (many, output / "screened"):
+        shutil.rmtree(folder, ignore_errors=True)
+    make_folder(output / "screened")
+    with nodes_on_this_machine(NODES, cpus=1) as (nodes, alive):
+        chaos = Chaos(nodes, alive, events, seed)
+        accept = RunFolder.accept
+
+        def sometimes_full(folder: RunFolder, attempt: Path, slide: str) -> bool:
+            if chaos.disk_is_full:
+                chaos.disk_is_full = False
+                raise OutputError(f"cannot write {folder.path}: the disk is full", fix="free some space")
+            return accept(folder, attempt, slide)
+
+        RunFolder.accept = sometimes_full  # type: ignore[method-assign]
+
+        def on_progress(progress: TriageProgress) -> None:
+            if progress.row and not chaos.ident:
+                chaos.start()
+            chaos.replace_node()
+
+        while sessions < events:
+            sessions += 1
+            try:
+                outcome = triage(plan_for(many, paths, timeout_s=20.0, make_screener=Counted), on_progress)
+            except UnmissedError as error:
+                log.warning("session %d: %s", sessions, error)
+                continue
+            break
+        chaos.over = True
+        chaos.join(5)
+        killed_thrice = [row.slide for row in outcome.rows if row.error]
+        if killed_thrice:  # as a person would who finds them under process_review
+            outcome = triage(plan_for(many, paths, retry_failed=True, make_screener=Counted), lambda progress: None)
+    seconds = monotonic() - started
+    states = read_states(many / "state")
+    attempts = [attempt for state in states.values() for attempt in state.attempts]
+    screened = Counter(line for part in (output / "screened").iterdir() for line in part.read_text().split())
+    results = {path.name for path in (many / "slides").iterdir() if not path.name.startswith(".")}
+    return {
+        "slides": slides,
+        "events": dict(chaos.counts),
+        "sessions": sessions,
+        "seconds": round(seconds, 1),
+        "lost": slides - len(results),
+        "double": len(outcome.rows) - len({row.path for row in outcome.rows}),
+        "half": sum(not _is_whole(many / "slides" / name) for name in results),
+        "left_over": len(list((many / "slides").glob(".*.partial"))),
+        "process_review": len(killed_thrice),
+        "different": sum(_without_times(one / "slides" / n) != _without_times(many / "slides" / n) for n in results),
+        "attempts": len(attempts),
+        "interrupted": sum(bool(attempt.error) for attempt in attempts),
+        "screened_twice": sum(count - 1 for count in screened.values()),
+    }
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_slide_result(folder)
+    except UnmissedError:
+        return False
+    return True
+
+
+def _without_times(folder: Path) -> dict[str, Any]:
+    """Everything but pages, whose words have times, and the times in the result."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.name == "result.json":
+            values = json.loads(path.read_bytes())
+            found[path.name] = {k: v for k, v in values.items() if k not in ("times_s", "thread_s")}
+        elif path.is_file() and path.suffix != ".html":
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+def main() -> None:
+    """Measure and write ``chaos.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--slides", type=int, default=300)
+    parser.add_argument("--events", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    words = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    figures = measure(words.output, words.slides, words.events, words.seed) | {"machine": hardware.describe()}
+    write_json(words.output / "chaos.json", figures)
+    print(figures)
+
+
+if __name__ == "__main__":
+    main()

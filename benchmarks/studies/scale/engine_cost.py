@@ -1,0 +1,55 @@
+"""What the engine costs: stand-in slides of half a second over ten workers, against the ideal.
+
+python -m unmissed.benchmarks.studies.scale.engine_cost -o DIR [--slides 5000]
+"""
+
+import argparse
+from pathlib import Path
+from time import monotonic
+
+from unmissed.benchmarks.studies.scale.parts import STAND_IN_S, make_slides, nodes_on_this_machine, plan_for
+from unmissed.datasets.basis import hardware
+from unmissed.datasets.basis.files import write_json
+from unmissed.inference.cytology.run.messages import TriageProgress
+from unmissed.inference.cytology.run.triage import triage
+
+NODES, CPUS = 5, 3  # Ray's nodes are told of more processors than there are, because stand-ins sleep
+WORKERS = 10
+
+
+def measure(output: Path, slides: int) -> dict[str, float]:
+    """Run it; seconds from the first slide that was given to a worker to the last that is done."""
+    ends: list[float] = []
+    paths = make_slides(output / "slides", slides)
+
+    def on_progress(progress: TriageProgress) -> None:
+        if progress.row:
+            ends.append(monotonic())
+
+    with nodes_on_this_machine(NODES, CPUS):
+        triage(plan_for(output / "run", paths, workers=WORKERS), on_progress)
+    began = ends[0] - STAND_IN_S
+    ideal = slides * STAND_IN_S / WORKERS
+    seconds = ends[-1] - began
+    return {
+        "slides": slides,
+        "workers": WORKERS,
+        "seconds": round(seconds, 2),
+        "ideal_s": ideal,
+        "ratio": round(seconds / ideal, 4),
+    }
+
+
+def main() -> None:
+    """Measure and write ``engine_cost.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--slides", type=int, default=5000)
+    words = parser.parse_args()
+    figures = measure(words.output, words.slides) | {"machine": hardware.describe()}
+    write_json(words.output / "engine_cost.json", figures)
+    print(figures)
+
+
+if __name__ == "__main__":
+    main()

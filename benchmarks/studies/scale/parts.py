@@ -1,0 +1,82 @@
+"""What the studies of scale share: stand-in screeners, small slides, a cluster on this machine, a plan."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from unmissed.datasets.slides.base import Slide
+from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.run.cluster.values import Cluster
+from unmissed.inference.cytology.run.messages import SlideJob
+from unmissed.inference.cytology.run.triage import TriagePlan
+from unmissed.inference.cytology.values import SlideResult
+from unmissed.testing.quick_screener import QuickScreener
+
+STAND_IN_S = 0.5
+OBJECT_STORE_BYTES = 2**27  # the least that Ray takes comfortably; nothing of ours goes through it
+
+
+class Sleeper(QuickScreener):
+    """Takes half a second for every slide, whatever is on it."""
+
+    def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
+        """Look at the pixels, then sleep until half a second is over."""
+        started = time.perf_counter()
+        result = super().screen(slide, name, path)
+        time.sleep(max(0.0, STAND_IN_S - (time.perf_counter() - started)))
+        return result
+
+
+def make_slides(folder: Path, count: int, seeds: int = 7) -> list[Path]:
+    """Small slides of a few different contents; names that repeat a content are links to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(20)
+    paths: list[Path] = []
+    for number in range(count):
+        path = folder / f"s{number:06}.tiff"
+        if number < seeds:
+            pixels = rng.integers(10 * number, 256, (256, 512, 3), dtype=np.uint8)
+            size: Any = {"resolution": (4e4, 4e4), "resolutionunit": 3}
+            tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="deflate", **size)
+        elif not path.exists():
+            path.hardlink_to(paths[number % seeds])
+        paths.append(path)
+    return paths
+
+
+def plan_for(output: Path, slides: list[Path], **changes: Any) -> TriagePlan:
+    """A run of stand-ins on the cluster that is connected."""
+    values: dict[str, Any] = {
+        "output": output,
+        "inputs": tuple(SlideJob(path) for path in slides),
+        "make_screener": Sleeper,
+        "settings": {"preset": "stand-in"},
+        "policy": load_policy("screening"),
+        "preparation": Preparation.LIQUID,
+        "cluster": Cluster(),
+        "workers": None,
+        "timeout_s": 60.0,
+    }
+    return TriagePlan(**(values | changes))
+
+
+@contextmanager
+def nodes_on_this_machine(count: int, cpus: int) -> Iterator[tuple[Any, list[Any]]]:
+    """A head without processors, which this process is connected to, and nodes; all of them are gone afterwards."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+    from ray.cluster_utils import Cluster as Nodes
+
+    head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    nodes = Nodes(initialize_head=True, connect=True, head_node_args=head)
+    try:
+        yield nodes, [nodes.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES) for _ in range(count)]
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
