@@ -34,21 +34,18 @@ def copy_ndpi(source: Path, target: Path) -> list[str]:
         OutputError: When the copy cannot be written.
     """
     found = check_ndpi(source)
-    with TiffFile(source, _multifile=False) as tiff, source.open("rb") as stream:
-        with write_whole(target, "wb") as out:
-            out.write(struct.pack("<2sHQ", b"II", 42, 0))
-            link = 4  # where the place of the next directory belongs
-            for page in _levels(tiff, source):
-                place, count = _strip(page, source)
-                start = out.tell()
-                copy_bytes(stream, out, place, count)
-                for notes in notes_of(stream, [(place, count)]):
-                    blank(out, notes, start - place)
-                values = [
-                    (tag.code, int(tag.dtype), tag.count, _value(stream, tag)) for tag in page.tags if _is_kept(tag)
-                ]
-                values += [(_OFFSET, _LONG, 1, struct.pack("<I", start)), (_COUNT, _LONG, 1, struct.pack("<I", count))]
-                link = _directory(out, link, sorted(values))
+    with TiffFile(source, _multifile=False) as tiff, source.open("rb") as stream, write_whole(target, "wb") as out:
+        out.write(struct.pack("<2sHQ", b"II", 42, 0))
+        link = 4  # where the place of the next directory belongs
+        for page in _levels(tiff, source):
+            place, count = _strip(page, source)
+            start = out.tell()
+            copy_bytes(stream, out, place, count)
+            for notes in notes_of(stream, [(place, count)]):
+                blank(out, notes, start - place)
+            values = [(tag.code, int(tag.dtype), tag.count, _value(stream, tag)) for tag in page.tags if _is_kept(tag)]
+            values += [(_OFFSET, _LONG, 1, struct.pack("<I", start)), (_COUNT, _LONG, 1, struct.pack("<I", count))]
+            link = _directory(out, link, sorted(values))
     return found
 
 

@@ -20,7 +20,7 @@ COMMENT = b"\xff\xfe" + struct.pack(">H", len(WORD) + 2) + WORD
 
 def restarting(image, comment=b""):
     """One JPEG with a restart after every row of blocks, and where its pieces begin."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_RST_INTERVAL, image.shape[1] // 16]
+    options = [cv2.IMWRITE_JPEG_RST_INTERVAL, image.shape[1] // 8, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
     data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), options)[1].tobytes()
     data = data[:2] + comment + data[2:]
     scan = data.index(b"\xff\xda")
