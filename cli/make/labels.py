@@ -11,9 +11,7 @@ def convert_labels(
     source: Annotated[
         str, typer.Option("--from", metavar="FORMAT", help="asap, coco, csv, cvat, dsa, label-studio or yolo.")
     ],
-    target: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="The same; csv is what training needs least of.")
-    ],
+    target: Annotated[str, typer.Option("--to", metavar="FORMAT", help="The same.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="New folder of the set.")],
     field_px: Annotated[int, typer.Option(min=128, max=8192, help="Side of the fields cut out of slides.")] = 1024,
     um_per_px: Annotated[

@@ -18,6 +18,7 @@ from unmissed.datasets.basis.folders import walk
 from unmissed.datasets.basis.paths import OTHER_PICTURES, SUFFIXES
 from unmissed.datasets.basis.reading import read_regular
 from unmissed.datasets.basis.words import cause_of, first_few, one_line
+from unmissed.datasets.basis.xml_text import parse_xml
 from unmissed.datasets.labels.values import Mark
 from unmissed.datasets.pictures.images import size_of
 from unmissed.datasets.splits import PARTS, SplitName
@@ -213,15 +214,7 @@ def read_labels_json(path: Path) -> Any:
 
 def read_xml(path: Path) -> ElementTree.Element:
     """The root of an XML file; ValueError when it is none, is too long, or declares entities, which can explode."""
-    data = read_regular(path, _MOST_BYTES)
-    text = decoded(data, path)
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("it declares a document type or entities")
-    try:
-        # As text: the parser knows no GBK.
-        return ElementTree.fromstring(re.sub(r"\A\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL))  # noqa: S314
-    except ElementTree.ParseError as error:
-        raise ValueError(f"it is no XML: {error}") from error
+    return parse_xml(decoded(read_regular(path, _MOST_BYTES), path))
 
 
 def decoded(data: bytes, path: Path) -> str:

@@ -8,12 +8,14 @@ from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.files import make_folder, write_json
 from unmissed.datasets.slides.formats.dicom_header import is_dicom, read_header
 from unmissed.inference.deidentify.dicom import check_dicom, copy_dicom
+from unmissed.inference.deidentify.ndpi import check_ndpi, copy_ndpi
 from unmissed.inference.deidentify.tiff import check_tiff, copy_tiff
 from unmissed.inference.deidentify.values import DeidentifyError, Key
 from unmissed.inference.deidentify.video import SUFFIXES, copy_video, scan
 
 REPORT = "deidentified.json"
-_TIFF = frozenset({".tif", ".tiff", ".svs", ".btf"})
+_TIFF = frozenset({".tif", ".tiff", ".svs", ".btf", ".scn"})
+_NDPI = ".ndpi"
 _OURS = ("slide-", "video-")
 
 
@@ -116,6 +118,9 @@ def _copied(number: int, path: Path, output: Path, key: Key) -> Outcome:
     elif path.suffix.lower() in _TIFF:
         target = output / f"{key.name(original, 'slide')}.tif"
         found = copy_tiff(path, target)
+    elif path.suffix.lower() == _NDPI:
+        target = output / f"{key.name(original, 'slide')}{_NDPI}"
+        found = copy_ndpi(path, target)
     elif path.suffix.lower() in SUFFIXES:
         target = output / f"{key.name(original, 'video')}.mp4"
         found = copy_video(path, target)
@@ -130,6 +135,8 @@ def _check(path: Path) -> list[str]:
         return [*check_dicom(path), *name]
     if path.suffix.lower() in _TIFF:
         return [*check_tiff(path), *name]
+    if path.suffix.lower() == _NDPI:
+        return [*check_ndpi(path), *name]
     if path.suffix.lower() in SUFFIXES:
         return [*scan(path).found, *name]
     raise _unknown(path)
@@ -138,6 +145,6 @@ def _check(path: Path) -> list[str]:
 def _unknown(path: Path) -> DeidentifyError:
     return DeidentifyError(
         f"files of this kind ({path.suffix or 'no suffix'}) cannot be made anonymous safely",
-        expected="DICOM, tiled TIFF, Aperio SVS, or a video",
+        expected="DICOM, tiled TIFF, Aperio SVS, Hamamatsu NDPI, Leica SCN, or a video",
         fix="convert the slide to one of them first",
     )

@@ -9,8 +9,11 @@ from tifffile import TiffFile, TiffPage
 
 from unmissed.datasets.basis.files import write_whole
 from unmissed.datasets.slides.formats.tiff.layout import read_layout
-from unmissed.datasets.slides.formats.tiff.metadata import is_aperio, scale_of
+from unmissed.datasets.slides.formats.tiff.metadata import Scale, is_aperio, scale_of
 from unmissed.datasets.slides.formats.tiff.pages import find_slide_pages
+from unmissed.inference.deidentify.jpeg_notes import notes_of
+from unmissed.inference.deidentify.parts import anything_between, blank, copy_bytes
+from unmissed.inference.deidentify.scn import scn_levels
 from unmissed.inference.deidentify.values import DeidentifyError
 
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
@@ -20,7 +23,7 @@ _KEPT = frozenset({256, 257, 258, 259, 262, 277, 278, 284, 317, 322, 323, 339, 5
 _WRITTEN = frozenset({254, 282, 283, 296, _TABLES, _DESCRIPTION, *_OFFSETS, *_COUNTS}) | _KEPT
 _FORMATS = {1: "B", 3: "H", 4: "I", 5: "I", 16: "Q"}  # of the types that are written
 _APERIO = "Aperio Image Library"
-_PIECE = 2**24
+_JPEG = 7  # compression
 _Entry = tuple[int, int, int, bytes]  # tag, type, count, value
 
 
@@ -38,7 +41,7 @@ def copy_tiff(source: Path, target: Path) -> list[str]:
     found = check_tiff(source)
     with TiffFile(source, _multifile=False) as tiff, source.open("rb") as stream:
         levels = _levels(tiff, source)
-        scale = scale_of(levels[0], find_slide_pages(tiff, source).ome)
+        scale = _scale(tiff, levels[0], source)
         with write_whole(target, "wb") as out:
             out.write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0))
             link = 8  # where the place of the next directory belongs
@@ -57,9 +60,10 @@ def copy_tiff(source: Path, target: Path) -> list[str]:
                     entries.append(_text(_DESCRIPTION, f"{_APERIO}{power}{size}"))
                 tiles = page.is_tiled
                 places = []
-                for place, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+                for (place, count), notes in zip(_tiles(page), _notes(stream, page), strict=True):
                     places.append(out.tell() if count else 0)
-                    _copy(stream, out, place, count)
+                    copy_bytes(stream, out, place, count)
+                    blank(out, notes, places[-1] - place)
                 entries += [
                     _entry(_OFFSETS[not tiles], 16, places),
                     _entry(_COUNTS[not tiles], 16, page.databytecounts),
@@ -75,7 +79,7 @@ def check_tiff(path: Path) -> list[str]:
         SlideError, DeidentifyError: As of ``copy_tiff``.
     """
     found: list[str] = []
-    with TiffFile(path, _multifile=False) as tiff:
+    with TiffFile(path, _multifile=False) as tiff, path.open("rb") as stream:
         levels = {page.offset for page in _levels(tiff, path)}
         covered = [(0, 16 if tiff.is_bigtiff else 8)]
         for number, page in enumerate(tiff.pages):
@@ -93,7 +97,9 @@ def check_tiff(path: Path) -> list[str]:
             tables = page.tags.valueof(_TABLES)
             if tables and _plain_tables(tables) != tables:
                 found.append(f"page {number}: a comment in the JPEG tables")
-        if any(_between(path, covered)):
+            if page.offset in levels and (commented := sum(map(bool, _notes(stream, page)))):
+                found.append(f"page {number}: a comment in {commented} JPEG tiles")
+        if any(anything_between(path, covered)):
             found.append("bytes that belong to no page")
     return found
 
@@ -101,11 +107,30 @@ def check_tiff(path: Path) -> list[str]:
 def _levels(tiff: TiffFile, path: Path) -> list[TiffPage]:
     """The pages that the reader of slides shows as levels, whose pixels it has compared; finest first."""
     try:
+        if tiff.is_scn:
+            return scn_levels(tiff)[0]
         sizes = {(one.level.width_px, one.level.height_px) for one in read_layout(path).levels}
         pages = find_slide_pages(tiff, path)
-    except (TypeError, ValueError, IndexError, KeyError, struct.error) as error:
+    except (TypeError, ValueError, IndexError, KeyError, StopIteration, struct.error) as error:
         raise DeidentifyError(f"{path} cannot be read whole", fix="export the slide as a tiled TIFF") from error
     return [one for one in (pages.finest, *pages.smaller) if (one.imagewidth, one.imagelength) in sizes]
+
+
+def _scale(tiff: TiffFile, finest: TiffPage, path: Path) -> Scale:
+    if tiff.is_scn:
+        return Scale(scn_levels(tiff)[1], None, ())
+    return scale_of(finest, find_slide_pages(tiff, path).ome)
+
+
+def _tiles(page: TiffPage) -> list[tuple[int, int]]:
+    """Place and length of its tiles or strips."""
+    return list(zip(page.dataoffsets, page.databytecounts, strict=True))
+
+
+def _notes(stream: IO[bytes], page: TiffPage) -> Iterator[list[tuple[int, int]]]:
+    """Of each of its tiles, where comments are in it."""
+    tiles = _tiles(page)
+    return notes_of(stream, tiles) if page.compression == _JPEG else iter([[] for _ in tiles])
 
 
 def _kept(page: TiffPage) -> Iterator[_Entry]:
@@ -162,35 +187,11 @@ def _directory(out: IO[bytes], link: int, entries: Sequence[_Entry]) -> int:
     return end - 8
 
 
-def _copy(source: IO[bytes], out: IO[bytes], place: int, count: int) -> None:
-    source.seek(place)
-    while count and (piece := source.read(min(count, _PIECE))):
-        out.write(piece)
-        count -= len(piece)
-    if count:
-        raise DeidentifyError("the slide ends in the middle of a tile", fix="copy it again from the scanner")
-
-
 def _ranges(page: TiffPage, big: bool) -> Iterator[tuple[int, int]]:
     count, inline = len(page.tags), 8 if big else 4
     yield page.offset, page.offset + (16 + 20 * count if big else 6 + 12 * count)
     for tag in page.tags:
         if tag.valuebytecount > inline:
             yield tag.valueoffset, tag.valueoffset + tag.valuebytecount
-    for place, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+    for place, length in _tiles(page):
         yield place, place + length
-
-
-def _between(path: Path, covered: list[tuple[int, int]]) -> Iterator[bool]:
-    """Whether each stretch that belongs to nothing holds anything but zeros."""
-    end, size = 0, path.stat().st_size
-    with path.open("rb") as stream:
-        for start, stop in [*sorted(covered), (size, size)]:
-            if start > end:
-                stream.seek(end)
-                left = start - end
-                while left > 0 and (piece := stream.read(min(left, _PIECE))):
-                    left -= len(piece)
-                    # One byte before an odd place is padding.
-                    yield start - end > 1 and piece.strip(b"\0") != b""
-            end = max(end, stop)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from unmissed.datasets.basis.xml_text import name_of, parse_xml
 from unmissed.datasets.slides.pixel_size import parse_number
 
 _MAX_TEXT = 4_000_000  # an OME-XML of a slide is a few kilobytes, of one with a line for every tile a megabyte
@@ -54,12 +55,7 @@ def read_ome(description: str) -> tuple[OmeImage, ...]:
     """
     if len(description) > _MAX_TEXT:
         raise ValueError(f"it has more than {_MAX_TEXT:,} letters")
-    if "<!DOCTYPE" in description or "<!ENTITY" in description:
-        raise ValueError("it declares a document type or entities")
-    try:
-        root = ElementTree.fromstring(description.strip("\0 \r\n\t"))  # noqa: S314 - entities are refused above
-    except ElementTree.ParseError as error:
-        raise ValueError(f"it is no XML: {error}") from error
+    root = parse_xml(description)
     powers = {
         element.get("ID", ""): parse_number(element.get("NominalMagnification")) for element in _all(root, "Objective")
     }
@@ -94,7 +90,7 @@ def _image(image: ElementTree.Element, pixels: ElementTree.Element, powers: dict
 
 def _all(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
     """Elements of that name, whatever their namespace."""
-    return (one for one in element.iter() if isinstance(one.tag, str) and one.tag.rpartition("}")[2] == name)
+    return (one for one in element.iter() if name_of(one) == name)
 
 
 def _length_um(pixels: ElementTree.Element, axis: str) -> float | None:
