@@ -79,7 +79,6 @@ def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp
         assert door.out[path.name] <= 1.05 * path.stat().st_size
         about_one = [method for method, place in door.asked if place.endswith(path.name) and method != "PUT"]
         assert len(about_one) <= 5
-        print(path.name, door.out[path.name] / path.stat().st_size, about_one)
     assert not list((tmp_path / "scratch").rglob("*.tiff"))
     asked = len(door.asked)
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 0  # nothing is read again
