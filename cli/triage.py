@@ -100,6 +100,8 @@ def triage(
         raise ConfigError("--overwrite does not reach into a store", fix="delete the folder there, or name another")
     if follow and (overwrite or um_per_px_table):
         raise ConfigError("--follow goes with neither --overwrite nor --um-per-px-table", fix="use --um-per-px")
+    if not follow and (priority, health_port, log_file) != (None, None, None):
+        raise ConfigError("--priority, --health-port and --log-file go with --follow", fix="add --follow")
 
     converted = None
     carry_out = partial(

@@ -112,7 +112,7 @@ def plan(given: dict[str, Any], slides: int) -> tuple[Plan, Day]:
     }
     readers_s = 3600 * given["people"]["hours_a_day"]
     breaks = {
-        "people who read, of 100": slides * given["people"]["seconds_with_findings"] / readers_s / 100,
+        "100 people who read": slides * given["people"]["seconds_with_findings"] / readers_s / 100,
         "one cable of 1 Gbit/s": peak_gb_s / 0.117,
         "one file server": peak_gb_s / limits["file_server_gb_s"],
         "rows of one worklist": slides / limits["list_rows"],
@@ -183,7 +183,7 @@ def draw(plans: list[Plan], days: list[Day], path: Path) -> None:
         bottom += values
     for name, total in zip(names, bottom, strict=True):
         right.annotate(f"{total:.1f}", (name, total), ha="center", va="bottom")
-    right.set(xlabel="slides a day", ylabel="US cents a slide (assumed prices)", ylim=(0, 1.15 * bottom.max()))
+    right.set(xlabel="slides a day", ylabel="US cents a slide (assumed prices)", ylim=(0, 1.3 * bottom.max()))
     right.legend(frameon=False, loc="upper center", ncols=2)
     for one in (left, right):
         one.spines[["top", "right"]].set_visible(False)

@@ -106,8 +106,9 @@ class HotFolder:
         by_path = {state.path: state.fingerprint for state in states.values()}
         jobs = []
         for job in self._found():
-            then, now = by_path.get(stored_path(job.path)), fingerprint_of(job.path)
-            if then and (now.size_bytes, now.mtime_ns) == (then.size_bytes, then.mtime_ns):
+            then = by_path.get(stored_path(job.path))
+            now = fingerprint_of(job.path) if then else None
+            if then and now and (now.size_bytes, now.mtime_ns) == (then.size_bytes, then.mtime_ns):
                 self._taken[job.path] = _signature([job.path])
                 jobs.append(job)
         return jobs

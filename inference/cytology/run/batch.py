@@ -1,4 +1,4 @@
-"""A run over many slides: workers get slides, their messages are recorded, and no failure stops the rest."""
+"""A run over many slides (long: it is one loop): workers get slides, messages are recorded, no failure stops it."""
 
 import logging
 from collections import deque

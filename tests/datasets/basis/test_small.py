@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from unmissed.datasets.basis import clock as clock_module
 from unmissed.datasets.basis.clock import clock
 from unmissed.datasets.basis.errors import ConfigError, ExitCode, UnmissedError, run_main
 from unmissed.datasets.basis.jpeg import jpeg, jpeg_address
@@ -87,3 +88,22 @@ def test_what_help_loads_stays_light():
     code += "print({'pydantic', 'numpy', 'yaml', 'rich', 'simplejpeg'} & {name.split('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "set()\n"
+
+
+def test_paced_work_is_done_when_wanted_but_seldom(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(clock_module, "monotonic", lambda: now[0])
+    done = []
+
+    def work():
+        done.append(now[0])
+        now[0] += 2.0
+
+    paced = clock_module.Paced(work, 5.0)
+    paced(wanted=False)
+    assert done == []
+    for _ in range(100):
+        now[0] += 1.0
+        paced(wanted=False)
+        paced()
+    assert len(done) == 6  # two seconds of work each, a tenth of the time

@@ -117,5 +117,11 @@ def test_what_cannot_be_followed_is_said_before_anything_is_written(tmp_path, mo
     (tmp_path / "in").mkdir()
     with pytest.raises(SystemExit) as leaving:
         cli.main(["triage", "--follow", *words])
-    assert leaving.value.code == 2 and said in capsys.readouterr().err
+    assert leaving.value.code == 2 and said in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists() and list((tmp_path / "in").iterdir()) == []
+
+
+def test_options_of_following_are_not_taken_silently_without_it(tmp_path, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["triage", str(tmp_path), "-o", str(tmp_path / "out"), "--health-port", "0"])
+    assert leaving.value.code == 2 and "go with --follow" in capsys.readouterr().err
