@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 NODES = 4
 KINDS = {"kill worker": 10, "lose node": 1, "stop worker": 6, "full disk": 1}  # weights
-_PAUSE_S = 0.3  # between events, on average
+_PAUSE_S = 1.0  # between events, on average
 _STOP_S = 4.0  # a stopped worker goes on after up to so long
 
 

@@ -11,6 +11,7 @@ import json
 import resource
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from unmissed.benchmarks.studies.scale.parts import make_slides, plan_for
 from unmissed.datasets.basis import hardware
@@ -22,6 +23,7 @@ from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.ledger import Ledger
 from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.plan import slide_inputs
+from unmissed.inference.cytology.run.state import fingerprint_of
 from unmissed.inference.cytology.run.status import status_of
 from unmissed.inference.cytology.run.triage import triage
 from unmissed.inference.cytology.run.worker_handle import LocalCrew
@@ -34,13 +36,15 @@ def make_run(output: Path, slides: list[Path]) -> None:
     folder = RunFolder(output)
     result = json.loads((folder.result(slides[0].stem) / "result.json").read_text("utf-8"))
     state = json.loads((folder.states / f"{slides[0].stem}.json").read_text("utf-8"))
+    contents: dict[int, dict[str, Any]] = {}  # by inode: most names are links
     for path in slides[1:]:
         place = folder.result(path.stem)
         place.mkdir()
         (place / "result.json").write_text(json.dumps(result | {"slide": path.stem}), encoding="utf-8")
-        about = path.stat()
-        print_of = state["fingerprint"] | {"mtime_ns": about.st_mtime_ns}
-        told = state | {"slide": path.stem, "path": str(path.absolute()), "fingerprint": print_of}
+        inode = path.stat().st_ino
+        if inode not in contents:
+            contents[inode] = fingerprint_of(path).model_dump()
+        told = state | {"slide": path.stem, "path": str(path.absolute()), "fingerprint": contents[inode]}
         (folder.states / f"{path.stem}.json").write_text(json.dumps(told), encoding="utf-8")
 
 

@@ -242,6 +242,7 @@ class Dispatcher:
 
     def _stop(self) -> None:
         """Kill what still works and put its slides back."""
+        self._crew.close()
         for worker in self._workers:
             worker.kill()
             if worker.job:

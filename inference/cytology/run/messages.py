@@ -160,6 +160,9 @@ class CrewProtocol(Protocol):
             UnmissedError: When no other worker will do better.
         """
 
+    def close(self) -> None:
+        """No more workers are needed."""
+
 
 @dataclass(frozen=True, slots=True)
 class TriageProgress:

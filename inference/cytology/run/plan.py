@@ -167,6 +167,8 @@ def triage(
 
 def _cluster(engine: str, address: str, gpus: float, threads: int | None) -> Cluster | None:
     if not is_cluster(engine):
+        if gpus or address != "auto":
+            raise ConfigError("an address or a share of a GPU was given without a cluster", fix="add --engine ray")
         return None
     connect(address)  # before models are looked for
     return Cluster(address, gpus, threads)

@@ -140,6 +140,9 @@ class LocalCrew:
                 fix="see its message above, or run `unmissed doctor`; if memory is short, use fewer --workers",
             )
 
+    def close(self) -> None:
+        """Nothing is left once the processes have ended."""
+
 
 def _cause(code: int | None) -> str:
     if code is None or code >= 0:

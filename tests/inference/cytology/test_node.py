@@ -50,6 +50,8 @@ def test_ray_is_needed_and_a_cluster(monkeypatch, make_slide):
         connect("auto")
     with pytest.raises(ConfigError, match="engine"):
         run_plan([make_slide("a.tiff")], "out", engine="dask")
+    with pytest.raises(ConfigError, match="without a cluster"):
+        run_plan([make_slide("a.tiff")], "out", gpus=0.5)
 
 
 @pytest.mark.parametrize(

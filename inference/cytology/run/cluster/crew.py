@@ -56,10 +56,7 @@ class RayCrew:
         self._refused: dict[str, str] = {}  # node -> why
         self._next_look = 0.0
         self._is_told = False
-        if most:
-            from ray.autoscaler.sdk import request_resources
-
-            request_resources(bundles=[{"CPU": cluster.threads or 1, "GPU": cluster.gpus}] * most)
+        self._ask_for(most or 0)
 
     def start(self, workers: Sequence[WorkerProtocol], wanted: int) -> list[WorkerProtocol]:
         """Fill the nodes that are there now; one that joins is seen within a second or two.
@@ -119,6 +116,16 @@ class RayCrew:
                 expected=message.expected,
                 fix=message.fix,
             )
+
+    def close(self) -> None:
+        """A cluster that has grown may shrink again."""
+        self._ask_for(0)
+
+    def _ask_for(self, slides: int) -> None:
+        if self._most:
+            from ray.autoscaler.sdk import request_resources
+
+            request_resources(bundles=[{"CPU": self._cluster.threads or 1, "GPU": self._cluster.gpus}] * slides)
 
     def _nodes(self) -> dict[str, dict[str, Any]]:
         """Nodes that live and have processors, by a name that no two share: in containers hosts have the same."""
