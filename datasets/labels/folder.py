@@ -16,9 +16,8 @@ from unmissed.datasets.basis.errors import DatasetError, ImageError
 from unmissed.datasets.basis.files import read_json
 from unmissed.datasets.basis.folders import walk
 from unmissed.datasets.basis.paths import OTHER_PICTURES, SUFFIXES
-from unmissed.datasets.basis.reading import read_regular
+from unmissed.datasets.basis.reading import parse_xml, read_regular
 from unmissed.datasets.basis.words import cause_of, first_few, one_line
-from unmissed.datasets.basis.xml_text import parse_xml
 from unmissed.datasets.labels.values import Mark
 from unmissed.datasets.pictures.images import size_of
 from unmissed.datasets.splits import PARTS, SplitName

@@ -2,7 +2,7 @@
 
 from tifffile import TiffFile, TiffPage
 
-from unmissed.datasets.basis.xml_text import name_of, parse_xml
+from unmissed.datasets.basis.reading import name_of, parse_xml
 from unmissed.datasets.slides.base import StatedPixelSize
 from unmissed.inference.deidentify.values import DeidentifyError
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from unmissed.datasets.basis.xml_text import name_of, parse_xml
+from unmissed.datasets.basis.reading import name_of, parse_xml
 from unmissed.datasets.slides.pixel_size import parse_number
 
 _MAX_TEXT = 4_000_000  # an OME-XML of a slide is a few kilobytes, of one with a line for every tile a megabyte
