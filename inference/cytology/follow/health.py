@@ -101,7 +101,8 @@ def tell_systemd(words: str) -> None:
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+        to.setblocking(False)  # a manager that does not read must not stop the work
         try:
             to.sendto(words.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
         except OSError:
-            return  # it restarts; the next message comes in a second
+            return  # it restarts or is slow; the next message comes in a second
