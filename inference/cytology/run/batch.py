@@ -82,7 +82,7 @@ class Dispatcher:
                     if worker.is_ready and not worker.job and (job := self._next_for(worker)):
                         self._assign(worker, job)
                 self._poll_workers(report)
-            self._ledger.is_complete = True
+            self._ledger.is_complete = all(s.status in ("done", "failed") for s in self._ledger.states.values())
             for worker in self._workers:
                 worker.stop()
         finally:
