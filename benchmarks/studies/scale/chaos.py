@@ -148,7 +148,7 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
                 raise OutputError(f"cannot write {folder.path}: the disk is full", fix="free some space")
             return accept(folder, attempt, slide)
 
-        RunFolder.accept = sometimes_full  # type: ignore[method-assign]
+        RunFolder.accept = sometimes_full  # type: ignore[method-assign, assignment]
 
         def on_progress(progress: TriageProgress) -> None:
             if progress.row and not chaos.ident:
