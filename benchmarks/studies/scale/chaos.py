@@ -77,6 +77,8 @@ class Chaos(threading.Thread):
         while self._left and not self.over:
             sleep(self._random.expovariate(1 / _PAUSE_S))
             kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
+            if self._worker() is None:  # they are still starting: more events would only keep them from it
+                continue
             with suppress(psutil.Error, OSError):
                 if getattr(self, kind.replace(" ", "_"))():
                     self.counts[kind] += 1
