@@ -77,6 +77,8 @@ class Chaos(threading.Thread):
         while self._left and not self.over:
             sleep(self._random.expovariate(1 / _PAUSE_S))
             kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
+            if self._worker() is None:  # they are still starting: more events would only keep them from it
+                continue
             with suppress(psutil.Error, OSError):
                 if getattr(self, kind.replace(" ", "_"))():
                     self.counts[kind] += 1
@@ -148,7 +150,7 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
                 raise OutputError(f"cannot write {folder.path}: the disk is full", fix="free some space")
             return accept(folder, attempt, slide)
 
-        RunFolder.accept = sometimes_full  # type: ignore[method-assign]
+        RunFolder.accept = sometimes_full  # type: ignore[method-assign, assignment]
 
         def on_progress(progress: TriageProgress) -> None:
             if progress.row and not chaos.ident:

@@ -1,5 +1,6 @@
 """What the studies of scale share: stand-in screeners, small slides, a cluster on this machine, a plan."""
 
+import importlib
 import os
 import time
 from collections.abc import Iterator
@@ -70,11 +71,12 @@ def plan_for(output: Path, slides: list[Path], **changes: Any) -> TriagePlan:
 def nodes_on_this_machine(count: int, cpus: int) -> Iterator[tuple[Any, list[Any]]]:
     """A head without processors, which this process is connected to, and nodes; all of them are gone afterwards."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    import ray
     from ray.cluster_utils import Cluster as Nodes
 
+    ray: Any = importlib.import_module("ray")  # whose functions are untyped
+
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    nodes = Nodes(initialize_head=True, connect=True, head_node_args=head)
+    nodes: Any = Nodes(initialize_head=True, connect=True, head_node_args=head)
     try:
         yield nodes, [nodes.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES) for _ in range(count)]
     finally:

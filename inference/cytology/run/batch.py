@@ -92,7 +92,7 @@ class Dispatcher:
                 self._assign_slides()
                 self._poll_workers()
                 self._keep_list(wanted=False)
-            self._ledger.is_complete = True
+            self._ledger.is_complete = all(one.status in ("done", "failed") for one in self._ledger.states.values())
             for worker in self._workers:
                 worker.stop()
         finally:
@@ -149,11 +149,15 @@ class Dispatcher:
         self._workers += self._crew.start(self._workers, busy + len(self._queue) + len(self._attempts.again))
 
     def _fail_problems(self) -> None:
-        """Slides that cannot even be tried."""
-        while self._problems:
-            job = self._problems.pop()
+        """Slides that cannot even be tried; there may be thousands, so the worklist is written once for all of them."""
+        problems, self._problems = self._problems, []
+        for job in problems:
             self._ledger.begin(job.slide, job.path, fingerprint_of(job.path, job.um_per_px))
-            self._fail(job.slide, job.problem, 0.0)
+            self._ledger.fail(job.slide, job.problem, 0.0)
+        self.failed += len(problems)
+        self._keep_list(wanted=bool(problems))
+        for job in problems:
+            self._report(job.slide)
 
     def _assign_slides(self) -> None:
         """Give a slide to every worker that waits for one; what has failed comes first."""
@@ -219,17 +223,18 @@ class Dispatcher:
             self._try_again_or_fail(worker, job, Failed.from_error(error, seconds))
         else:
             self._attempts.forget(job.slide)
+            self._keep_list()
             self._report(job.slide)
 
     def _fail(self, slide: str, error: str, seconds: float) -> None:
         self._ledger.fail(slide, error, seconds)
         self.failed += 1
+        self._keep_list()
         self._report(slide)
 
     def _report(self, slide: str) -> None:
         self.done += 1
         self._fingerprints.pop(slide, None)
-        self._keep_list()
         self._tell(self._progress(self._ledger.row(slide)))
 
     def _progress(self, row: WorklistRow | None = None) -> TriageProgress:

@@ -151,7 +151,7 @@ class Ledger:
         failed = {slide: state for slide, state in self.states.items() if state.status == "failed"}
         cases = [item.case for item in self._screened.values()]
         cases += [Case.failed(slide, state.error) for slide, state in failed.items()]
-        decisions = decide(cases, self._policy, self.exclusion() if self.is_complete else _INCOMPLETE)
+        decisions = decide(cases, self._policy, self.exclusion())
         return [self._row(slide, decision) for slide, decision in decisions.items()]
 
     def row(self, slide: str) -> WorklistRow:
@@ -193,7 +193,12 @@ class Ledger:
         return self._drift_from(Exclusion.under(self._policy))
 
     def exclusion(self) -> Exclusion:
-        """What the policy allows now, as a run may outlast it, unless the run has drifted from what was certified."""
+        """What the policy allows now, as a run may outlast it, unless the run has drifted from what was certified.
+
+        Nothing as long as slides are missing.
+        """
+        if not self.is_complete:
+            return _INCOMPLETE
         allowed = Exclusion.under(self._policy)
         if self._is_open and not allowed.refusal:
             return Exclusion(None, None, "the run is open: slides are still to come")

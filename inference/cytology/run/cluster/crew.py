@@ -122,7 +122,7 @@ class RayCrew:
         self._ask_for(0)
 
     def _ask_for(self, slides: int) -> None:
-        if self._most:
+        if self.most:
             from ray.autoscaler.sdk import request_resources
 
             request_resources(bundles=[{"CPU": self._cluster.threads or 1, "GPU": self._cluster.gpus}] * slides)
