@@ -23,13 +23,14 @@ from unmissed.inference.endoscopy.live.ai import AiSettings
 from unmissed.inference.endoscopy.live.recorder import Recorder
 from unmissed.inference.endoscopy.protocol import load_protocol
 
-_SETTLE_S = 120.0
+_SETTLE_S = 180.0
 _KILL_EVERY_S = 6.0  # fifty in less than ten minutes
 Row = dict[str, float]
 
 
 def kept_pace(recorder: Recorder, page: Page, seconds: float) -> Row:
     """The delays of a screen, and what the processes cost."""
+    page.evaluate("live.most = 1e6")  # it keeps two minutes otherwise
     return {**shares(recorder, page, seconds), **delays(page)}
 
 

@@ -7,7 +7,7 @@ const el = (id) => document.getElementById(id);
 const FULL_MS = 120, GONE_MS = 400; // age of a box: drawn in full, not drawn any more
 const SILENT_MS = 1000, TURN_MS = 100, AGAIN_MS = 300, HELD_MS = 400;
 const seconds = () => performance.now();
-const live = window.live = { time: 0, latencies: [], painted: 0, gaps: [], tones: sound.latencies, boxAges: [], ai: null, aiChanges: [] };
+const live = window.live = { time: 0, most: 3000, latencies: [], painted: 0, gaps: [], tones: sound.latencies, boxAges: [], ai: null, aiChanges: [] };
 
 let socket = null, facts = { ai: false, source: ["", ""], not_written: "" }, header = null, state = null, plan = null;
 let frozen = false, paintedAt = 0, started = false, lock = null, heard = -1;
@@ -121,7 +121,7 @@ function signs() {
   document.body.classList.toggle("over", Boolean(facts.over));
   const recent = live.latencies.slice(-50).sort((a, b) => a - b), rate = live.gaps.slice(-25).reduce((sum, gap) => sum + gap, 0) / Math.min(25, live.gaps.length || 1);
   el("pace").textContent = recent.length ? say("pace", Math.round(1000 / rate), Math.round(recent[recent.length >> 1])) : "";
-  for (const list of [live.latencies, live.gaps, live.boxAges]) if (list.length > 60000) list.splice(0, 30000);
+  for (const list of [live.latencies, live.gaps, live.boxAges, live.tones]) if (list.length > live.most) list.splice(0, live.most / 2);
 }
 
 let remarkTimer = 0;
