@@ -120,7 +120,8 @@ class LocalCrew:
 
     def __init__(self, make_screener: MakeScreener, settings: Mapping[str, Any], most: int, *, hashed: bool) -> None:
         self._make = partial(Worker, make_screener, dict(settings), hashed=hashed)
-        self.most, self._most = most, most
+        self.most: int | None = most
+        self._most = most
 
     def start(self, workers: Sequence[WorkerProtocol], wanted: int) -> list[WorkerProtocol]:
         """As many processes as have something to do; see ``CrewProtocol``."""
