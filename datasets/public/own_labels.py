@@ -6,9 +6,11 @@ from pathlib import Path
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.labels.folder import is_slide
 from unmissed.datasets.labels.formats import FORMATS, read_labels
+from unmissed.datasets.locate import BY_NAME
 from unmissed.datasets.public.own_table import check_labels, own_info
 from unmissed.datasets.records import DatasetInfo, Record
 from unmissed.datasets.registry import register
+from unmissed.datasets.trees import require_folder
 
 
 def _read(root: Path, info: DatasetInfo) -> list[Record]:
@@ -17,6 +19,8 @@ def _read(root: Path, info: DatasetInfo) -> list[Record]:
     Raises:
         DatasetError: As of ``read_labels``, of ``check_labels``, or when the labels are of slides.
     """
+    if not root.is_file() and not any(require_folder(root, info).iterdir()):
+        raise DatasetError(f"{root} is empty", expected=info.layout, fix=f"name the folder of the set with {BY_NAME}")
     records, folder = [], root.parent if root.is_file() else root
     for picture in read_labels(info.name, root):
         if is_slide(picture.path):

@@ -125,7 +125,7 @@ def disturb(folder: Path, *, slides: int, restarts: int, models: bool, seed: int
         report.restarts += 1
         if report.restarts % 2:
             os.kill(process.pid, signal.SIGTERM)
-            if process.wait(120):
+            if process.wait(120) not in (0, -signal.SIGTERM):  # the second: it had not begun to listen
                 report.problems.append(f"SIGTERM left the exit code {process.returncode}")
         else:
             os.killpg(process.pid, signal.SIGKILL)
@@ -135,7 +135,9 @@ def disturb(folder: Path, *, slides: int, restarts: int, models: bool, seed: int
     writers.join()
     report.writing_s = monotonic() - begun
     until = monotonic() + 60 + slides
-    while _done(output) < slides and monotonic() < until and process.poll() is None:
+    while (
+        not (_done(output) == slides and _works(output, process.pid)) and monotonic() < until and process.poll() is None
+    ):
         sleep(2)
     report.seconds = monotonic() - begun
     os.kill(process.pid, signal.SIGTERM)
@@ -145,6 +147,12 @@ def disturb(folder: Path, *, slides: int, restarts: int, models: bool, seed: int
     begun_times = Counter(witness.read_text("utf-8").split())
     report.screenings = dict(sorted(Counter(begun_times.values()).items()))
     return report
+
+
+def _works(output: Path, pid: int) -> bool:
+    """Whether a process has the folder of the run, and listens to signals."""
+    lock = output / "state" / ".lock"
+    return lock.is_file() and lock.read_text("utf-8").startswith(f"process {pid} ")
 
 
 def _done(output: Path) -> int:

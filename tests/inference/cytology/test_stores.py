@@ -16,7 +16,7 @@ from unmissed.datasets.storage.remote import StoreError, about, below, fetch, li
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.mirror import claim, mirror
 from unmissed.inference.cytology.results.reading import read_slide_result
-from unmissed.inference.cytology.run import batch, loading, plan
+from unmissed.inference.cytology.run import loading, plan, worker_handle
 from unmissed.inference.cytology.run.state import fingerprint_of, read_states
 from unmissed.inference.cytology.run.worker_handle import Worker
 from unmissed.testing.quick_screener import QuickScreener
@@ -40,7 +40,7 @@ def go(monkeypatch, tmp_path):
         return QuickScreener, {"preset": preset}
 
     monkeypatch.setattr(loading, "screener_for", screener_for)
-    monkeypatch.setattr(batch, "Worker", Local)
+    monkeypatch.setattr(worker_handle, "Worker", Local)
 
     def run(*words):
         with pytest.raises(SystemExit) as leaving:
@@ -69,7 +69,7 @@ def test_an_address_is_a_path_with_its_own_text():
 
 
 def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "Worker", Worker)  # processes, once
+    monkeypatch.setattr(worker_handle, "Worker", Worker)  # processes, once
     paths = upload("a.tiff", "b.tiff", "c.tiff")
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 0
     for path in paths:
