@@ -119,7 +119,8 @@ def test_the_picture_goes_on_while_the_ai_is_killed_or_hangs(film, tmp_path):
             os.kill(recorder.ai.pid, number)
             killed_s = time.monotonic()
             until(lambda: page.facts["ai_lives"] > lives and page.facts["ai"])  # noqa: B023
-            until(lambda: page.pictures[-1][1]["ai"])
+            back_s = page.facts["heard_s"]
+            until(lambda: any(one["kind"] == "state" and one["heard_s"] > back_s for one in page.words))  # noqa: B023
             shown = [(at_s - killed_s, header["ai"]) for at_s, header in page.pictures[before:]]
             said = [at_s for at_s, is_on in shown if not is_on]
             facts = [words for words in page.words if words["kind"] == "facts" and words["heard_s"] > killed_s]
