@@ -26,11 +26,9 @@ import numpy as np
 import tifffile
 import typer
 
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import RESULT_FILE, ResultError, read_slide_result
-from unmissed.inference.cytology.run.messages import SlideJob
-from unmissed.inference.cytology.run.triage import TriagePlan, triage
-from unmissed.testing.quick_screener import QuickScreener
+from unmissed.inference.cytology.run.triage import triage
+from unmissed.testing.quick_plan import quick_plan
 
 log = logging.getLogger(__name__)
 
@@ -77,15 +75,7 @@ def make_slides(folder: Path, count: int) -> list[Path]:
 
 def triage_quickly(output: str, *slides: str) -> None:
     """Triage without models; what the killed process runs."""
-    plan = TriagePlan(
-        output=Path(output),
-        inputs=[SlideJob(Path(slide)) for slide in slides],
-        make_screener=QuickScreener,
-        settings={"preset": "quick"},
-        policy=load_policy("screening"),
-        preparation=Preparation.LIQUID,
-    )
-    triage(plan, lambda progress: None)
+    triage(quick_plan(Path(output), [Path(slide) for slide in slides]), lambda progress: None)
 
 
 def command(output: Path, slides: list[Path], *, models: bool) -> list[str]:

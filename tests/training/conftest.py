@@ -1,5 +1,6 @@
 """Tiny pictures, a tiny recipe, and runs of a second."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+sys.path.append(str(Path(__file__).parent))  # tests find tiny_finder.py there
 COLOURS = {"blue": (40, 60, 220), "green": (40, 200, 60), "red": (220, 50, 40)}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tiny_finder import TINY_FINDER
 
 from unmissed.datasets.basis.errors import ConfigError, DatasetError
 from unmissed.datasets.fields import MarkedField, Point
@@ -26,32 +27,10 @@ from unmissed.training.recipes.heatmaps import HeatmapConfig
 from unmissed.training.recipes.loading import load_recipe
 
 CLASSES = {"background": [], "normal": ["NILM"], "abnormal": ["HSIL"]}
-RECIPE = {
+RECIPE = TINY_FINDER | {
     "name": "tiny-finder",
-    "title": "Spots",
     "data": {"dataset": "csv", "test_fraction": 0.3, "validation_fraction": 0.3},
-    "input": {"size_px": 64, "cache_px": 80, "fit": "crop", "um_per_px": 1.0, "workers": 0},
-    "model": {
-        "backbone": "plain",
-        "stride": 8,
-        "head_width": 0,
-        "drop_rate": 0.0,
-        "layers": [{"width": 12, "kernel": 4, "stride": 4}, {"width": 16, "stride": 2}, {"width": 16}],
-    },
-    "heatmap": {
-        "classes": CLASSES,
-        "target": ["abnormal"],
-        "radius_um": 6.0,
-        "ignore_um": 10.0,
-        "nms_um": 12.0,
-        "crops": 96,
-        "canvas_px": 128,
-        "false_finds": [1.0, 15.0, 60.0],
-    },
-    "augment": [{"D4": {"p": 1.0}}],
-    "optimizer": {"lr": 0.02, "epochs": 4, "batch_size": 16},
-    "ema_decay": None,
-    "bootstrap": 100,
+    "heatmap": TINY_FINDER["heatmap"] | {"classes": CLASSES, "target": ["abnormal"]},
 }
 SPOTS = {"NILM": (120, 160, 220), "HSIL": (90, 20, 90)}
 

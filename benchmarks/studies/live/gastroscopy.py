@@ -17,6 +17,7 @@ import numpy as np
 from unmissed.benchmarks.studies.live.stage import chromium, examination, opened, until
 from unmissed.datasets.synthetic.exams.drawn import scripted_gastroscopy
 from unmissed.datasets.synthetic.exams.scripted import ExamScript, Habits, write_script
+from unmissed.inference.endoscopy.exam.schema import read_stored
 from unmissed.inference.endoscopy.live.ai import AiSettings
 from unmissed.inference.endoscopy.protocol import Protocol, load_protocol
 from unmissed.inference.endoscopy.values import FrameView, Scene, Sight
@@ -83,9 +84,9 @@ def main(words: Sequence[str] | None = None) -> None:
             shown = page.evaluate(_SEEN)
             if given.pictures:
                 page.screenshot(path=given.pictures / "live-over.png")
-        exam = json.loads((recorder.folder / "exam.json").read_text(encoding="utf-8"))
-        seen = sorted(site["code"] for site in exam["sites"] if site["seen"])
-        print(json.dumps({"shown": len(shown), "of": len(exam["sites"]), "as_in_exam_json": shown == seen}))
+        sites = read_stored(recorder.folder).sites
+        seen = sorted(site.code for site in sites if site.seen)
+        print(json.dumps({"shown": len(shown), "of": len(sites), "as_in_exam_json": shown == seen}))
 
 
 def _sites() -> list[str]:

@@ -10,65 +10,30 @@ import argparse
 import json
 import multiprocessing
 import os
-import struct
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from unmissed.benchmarks.studies.live.stage import CLEAR, chromium, delays, examination, opened, until
 from unmissed.inference.endoscopy.live.ai import AiSettings
 from unmissed.inference.endoscopy.protocol import load_protocol
+from unmissed.testing.live_screen import LiveScreen, enter
 
 _BUSY = 2
 _WARM_S = 5.0
 
 
-class Screen:
-    """Takes pictures and acknowledges them.
-
-    Args:
-        address: the link that works once.
-
-    Attributes:
-        arrived_s: when each picture came.
-        ai_on: whether the AI was on, of each picture.
-    """
-
-    def __init__(self, address: str) -> None:
-        where, path = address.removeprefix("http://").split("/", 1)
-        door = HTTPConnection(where)
-        door.request("GET", f"/{path}")
-        cookie = str(door.getresponse().getheader("set-cookie")).split(";")[0]
-        self.arrived_s, self.ai_on = list[float](), list[bool]()
-        origin: Any = f"http://{where}"
-        self._socket = connect(
-            f"ws://{where}/screen", additional_headers={"Cookie": cookie}, origin=origin, max_size=None
-        )
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        with suppress(OSError, ConnectionClosed):
-            for message in self._socket:
-                if isinstance(message, bytes):
-                    length = struct.unpack_from("<I", message)[0]
-                    self.ai_on.append(json.loads(message[4 : 4 + length])["ai"])
-                    self.arrived_s.append(time.monotonic())
-                    self._socket.send("painted")
-
-    def figures(self) -> dict[str, float]:
-        """Pictures a second, the longest gap, and the share of pictures with the AI on."""
-        gaps = np.diff(self.arrived_s)
-        row = {"fps": len(gaps) / gaps.sum(), "longest_gap_ms": 1000 * gaps.max(), "ai_on": np.mean(self.ai_on)}
-        return {name: round(float(value), 3) for name, value in row.items()}
+def figures(screen: LiveScreen) -> dict[str, float]:
+    """Pictures a second, the longest gap, and the share of pictures with the AI on."""
+    gaps = np.diff([at_s for at_s, _ in screen.pictures])
+    is_on = np.mean([header["ai"] for _, header in screen.pictures])
+    row = {"fps": len(gaps) / gaps.sum(), "longest_gap_ms": 1000 * gaps.max(), "ai_on": is_on}
+    return {name: round(float(value), 3) for name, value in row.items()}
 
 
 @contextmanager
@@ -112,14 +77,13 @@ def _beside(given: argparse.Namespace, niceness: int, seconds: float) -> dict[st
                     page.wait_for_timeout(1000 * seconds)
                     work = (count() - before) / (time.monotonic() - start_s)
                     return {"work": work, **delays(page)}
-        screen = Screen(address)
-        until(lambda: bool(screen.ai_on) and screen.ai_on[-1])
+        screen = LiveScreen(*enter(address))
+        until(lambda: bool(screen.pictures) and screen.pictures[-1][1]["ai"])
         with neighbour():
             time.sleep(_WARM_S)
-        screen.arrived_s.clear()
-        screen.ai_on.clear()
+        screen.pictures.clear()
         work = _work(seconds)
-        return {"work": work, **screen.figures()}
+        return {"work": work, **figures(screen)}
 
 
 def main(words: Sequence[str] | None = None) -> None:

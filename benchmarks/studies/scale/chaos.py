@@ -29,10 +29,10 @@ from unmissed.benchmarks.studies.scale.parts import (
     make_slides,
     nodes_on_this_machine,
     plan_for,
+    report,
 )
-from unmissed.datasets.basis import hardware
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
-from unmissed.datasets.basis.files import make_folder, write_json
+from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.run.folder import RunFolder
@@ -221,9 +221,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    figures = measure(words.output, words.slides, words.events, words.seed) | {"machine": hardware.describe()}
-    write_json(words.output / "chaos.json", figures)
-    print(figures)
+    report(words.output, "chaos", measure(words.output, words.slides, words.events, words.seed))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 python -m unmissed.benchmarks.studies.scale.engine_cost -o DIR [--slides 5000]
 """
 
-import argparse
 from pathlib import Path
 from time import monotonic
 
-from unmissed.benchmarks.studies.scale.parts import STAND_IN_S, make_slides, nodes_on_this_machine, plan_for
-from unmissed.datasets.basis import hardware
-from unmissed.datasets.basis.files import write_json
+from unmissed.benchmarks.studies.scale.parts import (
+    STAND_IN_S,
+    make_slides,
+    nodes_on_this_machine,
+    plan_for,
+    run_by_slides,
+)
 from unmissed.inference.cytology.run.messages import TriageProgress
 from unmissed.inference.cytology.run.triage import triage
 
@@ -42,13 +45,7 @@ def measure(output: Path, slides: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and write ``engine_cost.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--slides", type=int, default=5000)
-    words = parser.parse_args()
-    figures = measure(words.output, words.slides) | {"machine": hardware.describe()}
-    write_json(words.output / "engine_cost.json", figures)
-    print(figures)
+    run_by_slides(__doc__, "engine_cost", 5000, measure)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,11 @@ import typer
 from unmissed.benchmarks.studies.scale.writers import SETTLE_S, Writers
 from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.follow.service import follow
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.results.reading import ResultError, read_slide_result
 from unmissed.inference.cytology.run.state import read_states
-from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan, triage
+from unmissed.inference.cytology.run.triage import TriageOutcome, triage
 from unmissed.inference.cytology.values import SlideResult
+from unmissed.testing.quick_plan import quick_plan
 from unmissed.testing.quick_screener import QuickScreener
 
 
@@ -72,17 +72,7 @@ def follow_quickly(folder: str, output: str, **service: Any) -> None:
 
     def carry_out(**more: Any) -> TriageOutcome:
         report = more.pop("on_progress")
-        plan = TriagePlan(
-            output=Path(output),
-            inputs=(),
-            make_screener=Witness,
-            settings={"preset": "quick"},
-            policy=load_policy("screening"),
-            preparation=Preparation.LIQUID,
-            workers=2,
-            **more,
-        )
-        return triage(plan, report)
+        return triage(quick_plan(Path(output), make_screener=Witness, workers=2, **more), report)
 
     follow(carry_out, [folder], Path(output), {"settle_s": SETTLE_S, "um_per_px": 0.25}, **service)
 

@@ -6,16 +6,13 @@ The slides are listed, and all of them have been screened, as when a run of a mo
 those of a small slide, under other names. Nothing is screened.
 """
 
-import argparse
 import json
 import resource
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from unmissed.benchmarks.studies.scale.parts import make_slides, plan_for
-from unmissed.datasets.basis import hardware
-from unmissed.datasets.basis.files import write_json
+from unmissed.benchmarks.studies.scale.parts import make_slides, plan_for, run_by_slides
 from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run.batch import Dispatcher
 from unmissed.inference.cytology.run.entries import name_jobs
@@ -86,13 +83,7 @@ def _peak_mb() -> float:
 
 def main() -> None:
     """Measure and write ``many_slides.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--slides", type=int, default=100_000)
-    words = parser.parse_args()
-    figures = measure(words.output, words.slides) | {"machine": hardware.describe()}
-    write_json(words.output / "many_slides.json", figures)
-    print(figures)
+    run_by_slides(__doc__, "many_slides", 100_000, measure)
 
 
 if __name__ == "__main__":

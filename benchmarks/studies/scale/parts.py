@@ -1,9 +1,10 @@
 """What the studies of scale share: stand-in screeners, small slides, a cluster on this machine, a plan."""
 
+import argparse
 import importlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from unmissed.datasets.basis import hardware
+from unmissed.datasets.basis.files import write_json
 from unmissed.datasets.slides.base import Slide
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run.cluster.values import Cluster
-from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.triage import TriagePlan
 from unmissed.inference.cytology.values import SlideResult
+from unmissed.testing.quick_plan import quick_plan
 from unmissed.testing.quick_screener import QuickScreener
 
 STAND_IN_S = 0.5
@@ -53,18 +55,24 @@ def make_slides(folder: Path, count: int, seeds: int = 7) -> list[Path]:
 
 def plan_for(output: Path, slides: list[Path], **changes: Any) -> TriagePlan:
     """A run of stand-ins on the cluster that is connected."""
-    values: dict[str, Any] = {
-        "output": output,
-        "inputs": tuple(SlideJob(path) for path in slides),
-        "make_screener": Sleeper,
-        "settings": {"preset": "stand-in"},
-        "policy": load_policy("screening"),
-        "preparation": Preparation.LIQUID,
-        "cluster": Cluster(),
-        "workers": None,
-        "timeout_s": 60.0,
-    }
-    return TriagePlan(**(values | changes))
+    values: dict[str, Any] = {"make_screener": Sleeper, "cluster": Cluster(), "workers": None, "timeout_s": 60.0}
+    return quick_plan(output, slides, **(values | changes))
+
+
+def report(output: Path, name: str, figures: dict[str, Any]) -> None:
+    """Write the figures of a study, with the machine, as ``NAME.json``, and print them."""
+    figures = figures | {"machine": hardware.describe()}
+    write_json(output / f"{name}.json", figures)
+    print(figures)
+
+
+def run_by_slides(about: str | None, name: str, slides: int, measure: Callable[[Path, int], dict[str, float]]) -> None:
+    """The command line of a study whose only choice is the number of slides."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--slides", type=int, default=slides)
+    words = parser.parse_args()
+    report(words.output, name, measure(words.output, words.slides))
 
 
 @contextmanager

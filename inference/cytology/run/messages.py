@@ -138,14 +138,16 @@ class CrewProtocol(Protocol):
     """Where workers come from.
 
     Attributes:
-        most: slides at the same time; None takes what is there.
         most_deaths: a slide during which so many workers have died has failed.
         most_failures: a slide that has failed so often for another reason is not tried again.
     """
 
-    most: int | None
     most_deaths: int
     most_failures: int
+
+    @property
+    def most(self) -> int | None:
+        """Slides at the same time; None takes what is there."""
 
     def start(self, workers: Sequence[WorkerProtocol], wanted: int) -> list[WorkerProtocol]:
         """New workers, so that with those that are there about as many work as are wanted."""

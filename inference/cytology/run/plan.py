@@ -23,9 +23,9 @@ from unmissed.inference.cytology.run.folder import models_of_run
 from unmissed.inference.cytology.run.messages import Arrivals, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
+from unmissed.inference.cytology.run.worker_handle import WORKER_BYTES
 
 _MANY = 2**20  # slides of a run that has no end
-_WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 
 
 def triage(
@@ -195,7 +195,7 @@ def workers_for(slides: int, cores: int, memory: int | None) -> int:
         cores: physical ones.
         memory: of the machine, bytes; None where it is not known.
     """
-    fit = slides if memory is None else memory // _WORKER_BYTES
+    fit = slides if memory is None else memory // WORKER_BYTES
     return max(1, min(slides, max(2, cores // 2) if cores > 1 else 1, fit))
 
 

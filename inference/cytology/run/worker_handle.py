@@ -14,6 +14,7 @@ from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.cytology.run.messages import Failed, MakeScreener, Message, SlideJob, WorkerProtocol
 from unmissed.inference.cytology.run.worker_process import worker_main
 
+WORKER_BYTES = 2 * 2**30  # twice what a slide of 80,000 px takes
 _GRACE_S = 5.0  # for a worker that was asked to end
 
 
@@ -120,12 +121,11 @@ class LocalCrew:
 
     def __init__(self, make_screener: MakeScreener, settings: Mapping[str, Any], most: int, *, hashed: bool) -> None:
         self._make = partial(Worker, make_screener, dict(settings), hashed=hashed)
-        self.most: int | None = most
-        self._most = most
+        self.most = most
 
     def start(self, workers: Sequence[WorkerProtocol], wanted: int) -> list[WorkerProtocol]:
         """As many processes as have something to do; see ``CrewProtocol``."""
-        return [self._make() for _ in range(min(self._most, wanted) - len(workers))]
+        return [self._make() for _ in range(min(self.most, wanted) - len(workers))]
 
     def wait(self, workers: Sequence[WorkerProtocol], timeout_s: float) -> bool:
         """Wait for a message or a death."""

@@ -13,30 +13,23 @@ import pytest
 from stand_ins import Dying, Local, Troubled, without_models
 
 from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.policy.policy import Preparation
 from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.run import batch, ledger, worker_handle
 from unmissed.inference.cytology.run import triage as triage_module
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of, read_states
-from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.run.triage import triage
 from unmissed.inference.cytology.screening.settings import load_preset
+from unmissed.testing.quick_plan import quick_plan
 
 
 @pytest.fixture
 def go(tmp_path):
     """Triage slides into OUT: ``go(*paths, **changes_of_the_plan)`` gives rows by name, and what was reported."""
     out = tmp_path / "out"
-    plan = TriagePlan(
-        output=out,
-        inputs=(),
-        make_screener=Troubled,
-        settings={"preset": "quick"},
-        policy=load_policy("screening"),
-        preparation=Preparation.LIQUID,
-        timeout_s=30,
-    )
+    plan = quick_plan(out, make_screener=Troubled, timeout_s=30)
 
     def run(*paths, **changes):
         told = []
@@ -364,6 +357,7 @@ def test_progress_tells_speed_and_time_left(go, make_slide):
 
 UNGUARDED = """
 from unmissed.inference import triage
+from unmissed.testing.quick_plan import quick_plan
 triage({slide!r}, "out", preset="fast")
 """
 

@@ -12,13 +12,13 @@ from stand_ins import Local
 from unmissed.datasets.basis.errors import DatasetError
 from unmissed.inference.cytology.certification.certify import certify
 from unmissed.inference.cytology.policy import policy
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
+from unmissed.inference.cytology.policy.policy import load_policy
 from unmissed.inference.cytology.run import worker_handle
-from unmissed.inference.cytology.run.messages import SlideJob
-from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.run.triage import triage
 from unmissed.inference.cytology.values import Adequacy, AdequacyVerdict
 from unmissed.inference.study.cohort import read_cohort
 from unmissed.inference.study.study import rules_of, study_of
+from unmissed.testing.quick_plan import quick_plan
 from unmissed.testing.quick_screener import QuickScreener
 
 PROVENANCE = {
@@ -67,15 +67,7 @@ def run(tmp_path, make_slide, monkeypatch):
     paths = [make_slide(f"{name}.tif", seed=number) for number, name in enumerate(names)]
 
     def go(folder, rules="screening", screener=Certain, report=lambda progress: None, **more):
-        plan = TriagePlan(
-            output=tmp_path / folder,
-            inputs=tuple(map(SlideJob, paths)),
-            make_screener=screener,
-            settings={"preset": "quick"},
-            policy=load_policy(str(rules)),
-            preparation=Preparation.LIQUID,
-            **more,
-        )
+        plan = quick_plan(tmp_path / folder, paths, make_screener=screener, policy=load_policy(str(rules)), **more)
         outcome = triage(plan, report)
         return {row.slide: row.disposition for row in outcome.rows}, outcome.run
 

@@ -7,11 +7,10 @@ from stand_ins import Local, Troubled
 
 from unmissed.cli import app as cli
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run import worker_handle
-from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.status import status_of
-from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.run.triage import triage
+from unmissed.testing.quick_plan import quick_plan
 
 
 def test_a_run_in_the_middle_and_at_its_end(make_slide, tmp_path, monkeypatch, capsys):
@@ -23,15 +22,7 @@ def test_a_run_in_the_middle_and_at_its_end(make_slide, tmp_path, monkeypatch, c
         if progress.row and progress.done == 2:
             seen.append(status_of(out))
 
-    plan = TriagePlan(
-        output=out,
-        inputs=tuple(SlideJob(path) for path in slides),
-        make_screener=Troubled,
-        settings={"preset": "quick"},
-        policy=load_policy("screening"),
-        preparation=Preparation.LIQUID,
-    )
-    triage(plan, on_progress)
+    triage(quick_plan(out, slides, make_screener=Troubled), on_progress)
     (middle,) = seen
     assert middle.done == 2 and middle.owner.startswith("process ") and not middle.failed
     end = status_of(out)

@@ -14,10 +14,10 @@ from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.cluster.worker import RayWorker
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import Failed, MakeScreener, WorkerProtocol
+from unmissed.inference.cytology.run.worker_handle import WORKER_BYTES
 
 log = logging.getLogger(__name__)
 
-_WORKER_BYTES = 2 * 2**30  # as of a local worker
 _LOOK_S = 1.0  # how often the nodes are looked at
 _MOST_DEATHS = 10  # of workers that load the models, in a row
 
@@ -53,7 +53,7 @@ class RayCrew:
         self._cluster, self.most = cluster, most
         lock = folder.lock.absolute()
         self._task = Task(make_screener, settings, hashed, software(), lock, lock.read_text("utf-8"), threads=1)
-        self._refused: dict[str, str] = {}  # node -> why
+        self._refused: dict[str, Failed] = {}  # node -> why
         self._next_look = 0.0
         self._is_told = False
         self._ask_for(most or 0)
@@ -62,7 +62,7 @@ class RayCrew:
         """Fill the nodes that are there now; one that joins is seen within a second or two.
 
         Raises:
-            UnmissedError: When all nodes are too small for a slide.
+            UnmissedError: When all nodes are too small for a slide, or none of them is fit.
         """
         left = min(wanted, self.most or wanted) - len(workers)
         if left <= 0 or monotonic() < self._next_look:
@@ -97,7 +97,7 @@ class RayCrew:
         """A node that is not fit gets no slide; one that was lost, or whose worker died, may come back.
 
         Raises:
-            UnmissedError: When no node is left, or workers die everywhere.
+            UnmissedError: When workers die everywhere.
         """
         if message.worker_died:
             if deaths >= _MOST_DEATHS:
@@ -107,15 +107,8 @@ class RayCrew:
             return
         if node in self._refused:
             return
-        self._refused[node] = message.found
+        self._refused[node] = message
         log.warning("%s gets no slide: %s", node, UnmissedError(message.found, expected=message.expected))
-        if self.most is None and self._nodes().keys() <= self._refused.keys():
-            reasons = "; ".join(f"{name}: {why}" for name, why in self._refused.items())
-            raise UnmissedError(
-                f"no machine of the cluster can screen: {reasons}",
-                expected=message.expected,
-                fix=message.fix,
-            )
 
     def close(self) -> None:
         """A cluster that has grown may shrink again."""
@@ -133,11 +126,14 @@ class RayCrew:
         return {f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})": node for node in nodes}
 
     def _wait_for_nodes(self, nodes: Mapping[str, Mapping[str, Any]]) -> None:
-        if (
-            nodes
-            and self.most is None
-            and not any(room_of(node["Resources"], self._cluster)[0] for node in nodes.values())
-        ):
+        is_fixed = bool(nodes) and self.most is None  # no other machine is asked for
+        if is_fixed and nodes.keys() <= self._refused.keys():
+            last = self._refused[list(nodes)[-1]]
+            reasons = "; ".join(f"{name}: {why.found}" for name, why in self._refused.items())
+            raise UnmissedError(
+                f"no machine of the cluster can screen: {reasons}", expected=last.expected, fix=last.fix
+            )
+        if is_fixed and not any(room_of(node["Resources"], self._cluster)[0] for node in nodes.values()):
             raise UnmissedError(
                 "no machine of the cluster has room for a slide",
                 expected=f"{self._cluster.threads or 1} CPUs and {self._cluster.gpus:g} GPUs on one machine",
@@ -154,7 +150,7 @@ def room_of(resources: Mapping[str, float], cluster: Cluster) -> tuple[int, int]
     Its processors are those that Ray counted, which goes by the limits of the container.
     """
     cpus = int(resources.get("CPU", 0))
-    memory = int(resources.get("memory", 0) // _WORKER_BYTES) or 1
+    memory = int(resources.get("memory", 0) // WORKER_BYTES) or 1
     threads = cluster.threads or (2 if cpus > 3 else 1)
     room = min(cpus // threads, memory)
     if cluster.gpus:

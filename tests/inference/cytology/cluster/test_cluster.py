@@ -3,18 +3,16 @@
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from stand_ins import Troubled, without_models
 
 from unmissed.datasets.basis.errors import UnmissedError
-from unmissed.inference.cytology.policy.policy import Preparation, load_policy
 from unmissed.inference.cytology.run.cluster.values import Cluster
-from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.state import read_states
-from unmissed.inference.cytology.run.triage import TriagePlan, triage
+from unmissed.inference.cytology.run.triage import triage
+from unmissed.testing.quick_plan import quick_plan
 
 ray = pytest.importorskip("ray", reason="needs the extra scale: pip install -e '.[scale]' -c constraints.txt")
 
@@ -48,18 +46,8 @@ def two_nodes(cluster):
 
 
 def plan_for(out, slides, **changes):
-    plan = TriagePlan(
-        output=out,
-        inputs=tuple(SlideJob(path) for path in slides),
-        make_screener=Troubled,
-        settings={"preset": "quick"},
-        policy=load_policy("screening"),
-        preparation=Preparation.LIQUID,
-        cluster=Cluster(),
-        workers=None,
-        timeout_s=60,
-    )
-    return replace(plan, **changes)
+    values = {"make_screener": Troubled, "cluster": Cluster(), "workers": None, "timeout_s": 60}
+    return quick_plan(out, slides, **(values | changes))
 
 
 def test_two_nodes_give_what_one_machine_gives(two_nodes, make_slide, tmp_path):

@@ -4,27 +4,24 @@ import itertools
 import json
 import os
 import signal
-import struct
 import threading
 import time
 from contextlib import contextmanager
-from http.client import HTTPConnection
 
 import cv2
 import numpy as np
 import pytest
 
-websockets = pytest.importorskip("websockets.sync.client")
+pytest.importorskip("websockets.sync.client")
 
-from websockets.exceptions import ConnectionClosed  # noqa: E402
-
-from unmissed.inference.endoscopy.live.ai import AiSettings  # noqa: E402
-from unmissed.inference.endoscopy.live.clips import encode_h264  # noqa: E402
-from unmissed.inference.endoscopy.live.recorder import Recorder  # noqa: E402
-from unmissed.inference.endoscopy.live.settings import LiveSettings  # noqa: E402
-from unmissed.inference.endoscopy.protocol import ProtocolModels, load_protocol  # noqa: E402
-from unmissed.inference.serving.live.process import run_server  # noqa: E402
-from unmissed.inference.serving.serve import listen  # noqa: E402
+from unmissed.inference.endoscopy.live.ai import AiSettings
+from unmissed.inference.endoscopy.live.clips import encode_h264
+from unmissed.inference.endoscopy.live.recorder import Recorder
+from unmissed.inference.endoscopy.live.settings import LiveSettings
+from unmissed.inference.endoscopy.protocol import ProtocolModels, load_protocol
+from unmissed.inference.serving.live.process import run_server
+from unmissed.inference.serving.serve import listen
+from unmissed.testing.live_screen import LiveScreen, enter
 
 FPS, WAIT_S = 25, 30.0
 BARE = load_protocol("colonoscopy").model_copy(update={"models": ProtocolModels()})
@@ -69,50 +66,9 @@ def until(condition, seconds=WAIT_S):
         time.sleep(0.02)
 
 
-class Page:
-    """What a page does, without a browser: takes pictures and words, and acknowledges each picture."""
-
-    def __init__(self, where, cookie, **extra):
-        headers = {"Cookie": cookie} if cookie else {}
-        settings = {"origin": f"http://{where}", **extra}
-        connecting = websockets.connect(f"ws://{where}/screen", additional_headers=headers, max_size=None, **settings)
-        self.socket = connecting.__enter__()
-        self.words, self.pictures, self.facts = [], [], {}
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        try:
-            for message in self.socket:
-                if isinstance(message, str):
-                    words = {**json.loads(message), "heard_s": time.monotonic()}
-                    self.words.append(words)
-                    if words["kind"] == "facts":
-                        self.facts = words
-                else:
-                    length = struct.unpack_from("<I", message)[0]
-                    assert message[4 + length : 6 + length] == b"\xff\xd8"
-                    self.pictures.append((time.monotonic(), json.loads(message[4 : 4 + length])))
-                    self.socket.send("painted")
-        except (OSError, ConnectionClosed) as error:  # the server was killed
-            self.error = error
-
-    def events(self):
-        return [words["event"] for words in self.words if words["kind"] == "event"]
-
-
-def enter(address):
-    """(host and port, cookie) by the link that works once."""
-    where, path = address.removeprefix("http://").split("/", 1)
-    connection = HTTPConnection(where)
-    connection.request("GET", f"/{path}")
-    answer = connection.getresponse()
-    assert answer.status == 303
-    return where, answer.getheader("set-cookie").split(";")[0]
-
-
 def test_the_picture_goes_on_while_the_ai_is_killed_or_hangs(film, tmp_path):
     with running(film, tmp_path) as (recorder, address):
-        page = Page(*enter(address))
+        page = LiveScreen(*enter(address))
         until(lambda: page.facts.get("ai") and len(page.pictures) > 20)
         for number in (signal.SIGKILL, signal.SIGSTOP):
             lives, before = page.facts["ai_lives"], len(page.pictures)
@@ -140,7 +96,7 @@ def test_the_picture_goes_on_while_the_ai_is_killed_or_hangs(film, tmp_path):
 def test_a_server_that_is_killed_comes_back_with_the_same_examination(film, tmp_path):
     with running(film, tmp_path) as (recorder, address):
         where, cookie = enter(address)
-        page = Page(where, cookie)
+        page = LiveScreen(where, cookie)
         until(lambda: page.facts.get("ai") and len(page.pictures) > 5)
         page.socket.send("caecum")
         until(lambda: "caecum" in page.events())
@@ -148,7 +104,7 @@ def test_a_server_that_is_killed_comes_back_with_the_same_examination(film, tmp_
         before = page.pictures[-1][1]
         os.kill(recorder.server.pid, signal.SIGKILL)
         until(lambda: recorder.server.lives == 2)
-        again = Page(where, cookie)
+        again = LiveScreen(where, cookie)
         until(lambda: len(again.pictures) > 5)
         past = next(words for words in again.words if words["kind"] == "past")
         assert "caecum" in [event["event"] for event in past["events"]]
@@ -162,7 +118,7 @@ def test_a_server_that_is_killed_comes_back_with_the_same_examination(film, tmp_
 def test_two_pages_that_end_at_once_end_it_once_and_a_photo_is_kept(film, tmp_path):
     with running(film, tmp_path) as (recorder, address):
         where, cookie = enter(address)
-        pages = [Page(where, cookie), Page(where, cookie)]
+        pages = [LiveScreen(where, cookie), LiveScreen(where, cookie)]
         until(lambda: all(len(page.pictures) > 5 and page.facts.get("ai") for page in pages))
         until(lambda: any(words["kind"] == "state" for words in pages[0].words))
         pages[0].socket.send("photo")
@@ -183,19 +139,19 @@ def test_a_foreign_page_sees_nothing(film, tmp_path, odd):
         where, cookie = enter(address)
         cookie = odd.pop("cookie", cookie)
         with pytest.raises(Exception, match="403"):
-            Page(where, cookie, **odd)
+            LiveScreen(where, cookie, **odd)
 
 
 def test_a_source_that_is_not_there_is_said(tmp_path):
     with running(tmp_path / "none.mp4", tmp_path / "out") as (_, address):
-        page = Page(*enter(address))
+        page = LiveScreen(*enter(address))
         until(lambda: page.facts.get("source", [""])[0] == "lost")
         assert "none.mp4" in page.facts["source"][1]
 
 
 def test_an_ai_that_holds_too_much_memory_is_started_again_and_the_picture_goes_on(film, tmp_path):
     with running(film, tmp_path, memory_mb=1) as (recorder, address):
-        page = Page(*enter(address))
+        page = LiveScreen(*enter(address))
         until(lambda: recorder.ai.lives > 2)
         until(lambda: len(page.pictures) > 50)
         assert recorder.server.lives == 1
@@ -205,7 +161,7 @@ def test_an_ai_that_holds_too_much_memory_is_started_again_and_the_picture_goes_
 def test_the_ai_gives_way_and_keeps_to_its_core(film, tmp_path):
     core = min(os.sched_getaffinity(0))
     with running(film, tmp_path, niceness=7, cores=(core,)) as (recorder, address):
-        page = Page(*enter(address))
+        page = LiveScreen(*enter(address))
         until(lambda: page.facts.get("ai"))
         assert os.sched_getaffinity(recorder.ai.pid) == {core}
         assert os.getpriority(os.PRIO_PROCESS, recorder.ai.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 7)

@@ -12,7 +12,9 @@ import pytest
 
 pytest.importorskip("websockets.sync.client")
 
-from test_live_processes import Page, enter, running, until
+from test_live_processes import running, until
+
+from unmissed.testing.live_screen import LiveScreen, enter
 
 BRIGHT, BLACK = 130, 0
 
@@ -59,7 +61,7 @@ def camera(*calls, last=(((320, 240), BRIGHT, 2000),)):
 def test_black_pictures_and_a_camera_that_hangs_up_are_said_and_bridged(tmp_path):
     first = [((320, 240), BRIGHT, 100), ((320, 240), BLACK, 100)]
     with camera(first, last=[((480, 272), BRIGHT, 2000)]) as address, running(address, tmp_path) as (recorder, at):
-        page = Page(*enter(at))
+        page = LiveScreen(*enter(at))
         until(lambda: page.facts.get("source", [""])[0] == "black")
         until(lambda: page.facts["source"][0] == "ok")  # it was called again, and shows another size
         count = len(page.pictures)
@@ -77,7 +79,7 @@ def test_black_pictures_and_a_camera_that_hangs_up_are_said_and_bridged(tmp_path
 
 def test_a_camera_that_opens_and_gives_no_picture_is_said(tmp_path):
     with camera(last=()) as address, running(address, tmp_path) as (recorder, at):
-        page = Page(*enter(at))
+        page = LiveScreen(*enter(at))
         until(lambda: page.facts.get("source", [""])[0] == "lost")
         assert page.facts["source"][1]
         page.socket.send("end")
