@@ -29,15 +29,16 @@ def local_now() -> str:
 
 
 class Paced:
-    """Work that is done when it is wanted, but so seldom that it takes at most a tenth of the time.
+    """Work that is done when it is wanted, but so seldom that it takes only a share of the time.
 
     Args:
         work: what is to be done.
         every_s: the shortest time between the end of one and the begin of the next.
+        share: of the time that it takes at most.
     """
 
-    def __init__(self, work: Callable[[], object], every_s: float) -> None:
-        self._work, self._every_s = work, every_s
+    def __init__(self, work: Callable[[], object], every_s: float, share: float = 0.1) -> None:
+        self._work, self._every_s, self._rest = work, every_s, 1 / share - 1
         self._wanted, self._next = False, 0.0
 
     def __call__(self, wanted: bool = True) -> None:
@@ -48,4 +49,4 @@ class Paced:
             self._wanted = False
             self._work()
             took = monotonic() - begun
-            self._next = begun + took + max(self._every_s, 9 * took)
+            self._next = begun + took + max(self._every_s, self._rest * took)

@@ -8,6 +8,7 @@ those of a small slide, under other names. Nothing is screened.
 
 import json
 import resource
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -40,7 +41,7 @@ def make_run(output: Path, slides: list[Path]) -> None:
         (place / "result.json").write_text(json.dumps(result | {"slide": path.stem}), encoding="utf-8")
         inode = path.stat().st_ino
         if inode not in contents:
-            contents[inode] = fingerprint_of(path).model_dump()
+            contents[inode] = asdict(fingerprint_of(path))
         told = state | {"slide": path.stem, "path": str(path.absolute()), "fingerprint": contents[inode]}
         (folder.states / f"{path.stem}.json").write_text(json.dumps(told), encoding="utf-8")
 

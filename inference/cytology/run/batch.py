@@ -62,7 +62,8 @@ class Dispatcher:
         self._attempts = Attempts(crew)
         self._deaths_in_a_row = 0
         self._tell: Callable[[TriageProgress], None] = lambda progress: None
-        self._keep_list = Paced(ledger.write_worklist, 0.0)  # it takes longer the more slides there are
+        # It takes longer the more slides there are, and workers may wait meanwhile.
+        self._keep_list = Paced(ledger.write_worklist, 0.0, share=0.02)
         self.first_ready: float | None = None
         finished = [job for job in jobs if self._is_finished(job, retry_failed)]
         finished_slides = {job.slide for job in finished}
@@ -160,19 +161,21 @@ class Dispatcher:
             self._report(job.slide)
 
     def _assign_slides(self) -> None:
-        """Give a slide to every worker that waits for one; what has failed comes first."""
-        nodes = {one.node for one in self._workers}
+        """Give a slide to every worker that waits for one."""
         for worker in self._workers:
             if worker.is_ready and not worker.job:
-                job = self._attempts.next_for(worker.node, nodes)
-                if job or self._queue:
-                    self._assign(worker, job or self._queue.popleft())
+                self._assign(worker)
 
-    def _assign(self, worker: WorkerProtocol, job: SlideJob) -> None:
+    def _assign(self, worker: WorkerProtocol) -> None:
+        """Give a slide to a worker, if there is one; what has failed comes first."""
+        job = self._attempts.next_for(worker.node, {one.node for one in self._workers})
+        if not job and not self._queue:
+            return
+        job = job or self._queue.popleft()
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
-        self._fingerprints[job.slide] = fingerprint_of(job.path, job.um_per_px)
-        worker.assign(job, self._ledger.begin(job.slide, job.path, self._fingerprints[job.slide], worker.node))
+        now = fingerprint_of(job.path, job.um_per_px)
+        worker.assign(job, self._ledger.begin(job.slide, job.path, now, worker.node))
 
     def _poll_workers(self) -> None:
         if not self._crew.wait(self._workers, _LOOK_S):
@@ -193,12 +196,15 @@ class Dispatcher:
         job, worker.job = worker.job, None
         if not isinstance(message, Failed):
             self._deaths_in_a_row = 0
+            self._assign(worker)  # first, so that it does not wait for what is written about the last one
             if isinstance(message, Done) and job:
                 self._accept(worker, job, message.seconds)
             return
         if message.worker_died or job is None:
             self._drop_worker(worker)  # ``_start_workers`` replaces it
-        if job is None:
+        if job and not message.stops_run and self._ledger.has_result(job.slide):
+            self._accept(worker, job, message.seconds)
+        elif job is None:
             self._deaths_in_a_row += message.worker_died and not message.node_lost
             self._crew.refuse(message, worker.node, self._deaths_in_a_row)
         elif message.stops_run:
@@ -216,9 +222,7 @@ class Dispatcher:
 
     def _accept(self, worker: WorkerProtocol, job: SlideJob, seconds: float) -> None:
         try:
-            if fingerprint_of(job.path, job.um_per_px) != self._fingerprints[job.slide]:
-                raise ResultError(f"{job.path} changed while it was read", fix="run again when it is complete")
-            self._ledger.finish(job.slide, seconds)
+            self._ledger.finish(job.slide, seconds, fingerprint_of(job.path, job.um_per_px))
         except ResultError as error:
             self._try_again_or_fail(worker, job, Failed.from_error(error, seconds))
         else:
@@ -234,7 +238,6 @@ class Dispatcher:
 
     def _report(self, slide: str) -> None:
         self.done += 1
-        self._fingerprints.pop(slide, None)
         self._tell(self._progress(self._ledger.row(slide)))
 
     def _progress(self, row: WorklistRow | None = None) -> TriageProgress:

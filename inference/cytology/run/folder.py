@@ -10,12 +10,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import make_folder, output_error, plain_values, write_json
 from unmissed.datasets.basis.names import folder_name
+from unmissed.inference.cytology.results.reading import RESULT_FILE
 from unmissed.inference.cytology.run.state import SlideState, read_states
 
 log = logging.getLogger(__name__)
@@ -142,15 +144,20 @@ class RunFolder:
 
     def save_state(self, state: SlideState) -> None:
         """Write the state of a slide, whole or not at all."""
-        write_json(self.states / f"{folder_name(state.slide)}.json", state)
+        write_json(self.states / f"{folder_name(state.slide)}.json", asdict(state))
 
     def result(self, slide: str) -> Path:
         """Folder of a slide's result."""
         return self.slides / folder_name(slide)
 
-    def attempt(self, slide: str) -> Path:
-        """A new name for the folder in which an attempt writes the result of a slide."""
-        return self.slides / f".{folder_name(slide)}.{secrets.token_hex(4)}{_PARTIAL}"
+    def attempt(self, slide: str, token: str) -> Path:
+        """The folder in which the attempt with that token writes the result of a slide."""
+        return self.slides / f".{folder_name(slide)}.{token}{_PARTIAL}"
+
+    @staticmethod
+    def is_whole(attempt: Path) -> bool:
+        """Whether an attempt has come to its end: ``result.json`` is written last."""
+        return (attempt / RESULT_FILE).is_file()
 
     def abandon(self, attempt: Path) -> None:
         """Remove what an attempt has written; what a worker still adds meanwhile is removed by ``clean``."""

@@ -1,6 +1,7 @@
 """The state of every slide of a run, saved to disk after every change, and the worklist made from it."""
 
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from unmissed.inference.cytology.results.drift import Drift
 from unmissed.inference.cytology.results.reading import ResultError, StoredResult, read_slide_result
 from unmissed.inference.cytology.results.worklist import WorklistRow, write_worklist
 from unmissed.inference.cytology.run.folder import RunFolder
-from unmissed.inference.cytology.run.state import Fingerprint, SlideState, stored_path
+from unmissed.inference.cytology.run.state import Attempt, Fingerprint, SlideState, stored_path
 
 NORMAL = "NILM"  # findings of this class are shown, but not counted
 
@@ -34,7 +35,7 @@ class _Screened:
     case: Case
     n_findings: int
     total_s: float
-    measures: Mapping[str, float]
+    measures: Mapping[str, float]  # for drift; empty where nothing is ever excluded
 
 
 class Ledger:
@@ -49,6 +50,7 @@ class Ledger:
     Attributes:
         states: slide -> state, also of slides that this session did not name.
         is_complete: there is nothing left to do; before, no slide is excluded: ranks and drift need all of them.
+        provenance: with what the slides were screened; that of the first one, as the settings of a run are the same.
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, *, is_open: bool = False) -> None:
@@ -59,18 +61,15 @@ class Ledger:
         self.is_complete = False
         self._screened: dict[str, _Screened] = {}
         self._attempts: dict[str, Path] = {}
-        self._provenance: Mapping[str, Any] = {}
+        self.provenance: Mapping[str, Any] = {}
         self._conditions: dict[str, ScreeningConditions] = {}
 
     def is_finished(self, slide: str, fingerprint: Fingerprint, *, retry_failed: bool) -> bool:
-        """Whether there is nothing to do for a slide: it was screened, or has failed, and the file is the same.
+        """Whether a slide that the run knows was screened, or has failed, and the file is the same.
 
-        A slide that was screened keeps its result when its file cannot be read any more: a share that is not there
-        today must not cost the results of yesterday.
+        A share that is not there today must not cost the results of yesterday: they are kept.
         """
-        state = self.states.get(slide)
-        if state is None:
-            return False
+        state = self.states[slide]
         if state.status == "done" and fingerprint.size_bytes is None:
             log.warning("%s can no longer be read; its result is kept", slide)
             return True
@@ -81,7 +80,7 @@ class Ledger:
         return state.status == "done" or (state.status == "failed" and not retry_failed)
 
     def load_result(self, slide: str) -> bool:
-        """Read the stored result of a slide; False when it is missing, damaged or of another run: it is made again."""
+        """Read the result of a slide; False when it is missing, damaged or of another run: it is made again."""
         try:
             result = read_slide_result(self.folder.result(slide))
             self._check_own(result, slide)
@@ -93,19 +92,20 @@ class Ledger:
         return True
 
     def recover(self, slide: str) -> bool:
-        """Take over the complete result of a run that was killed just before it wrote so into the state."""
+        """Take over the complete result of an attempt whose run ended before it could be put down as done."""
         state = self.states.get(slide)
-        if state is None or state.status != "running" or not self.load_result(slide):
+        if not state or state.status in ("done", "failed") or not state.attempts:
+            return False
+        attempt = self.folder.attempt(slide, state.attempts[-1].token)
+        if self.folder.is_whole(attempt):
+            self.folder.accept(attempt, slide)
+        if not self.load_result(slide):
             return False
         self._save(state.ended("done", utc_now("milliseconds"), self._screened[slide].total_s))
         return True
 
     def begin(self, slide: str, path: Path, fingerprint: Fingerprint, node: str = "") -> Path:
-        """A slide is given to a worker; what was known of it is out of date.
-
-        Returns:
-            The folder in which this attempt writes its result; it is not there yet.
-        """
+        """A slide is given to a worker, with the name of a folder for its result; what was known of it is outdated."""
         self.folder.check_owner()
         # The old result goes before the state says so: a result beside the state "running" is always a new one.
         self._screened.pop(slide, None)
@@ -115,25 +115,36 @@ class Ledger:
         )
         if state.status == "running" and state.attempts:
             state = state.ended("interrupted", "", None, "the run was killed")
-        self._save(state.begun(utc_now("milliseconds"), fingerprint, node))
-        self._attempts[slide] = self.folder.attempt(slide)
+        attempt = Attempt(utc_now("milliseconds"), node=node, token=secrets.token_hex(4))
+        self._save(state.begun(attempt, fingerprint))
+        self._attempts[slide] = self.folder.attempt(slide, attempt.token)
         return self._attempts[slide]
 
-    def finish(self, slide: str, seconds: float) -> None:
-        """The result of a slide is complete.
+    def has_result(self, slide: str) -> bool:
+        """Whether the attempt at a slide has come to its end, whatever became of its worker then."""
+        return slide in self._attempts and self.folder.is_whole(self._attempts[slide])
+
+    def finish(self, slide: str, seconds: float, fingerprint: Fingerprint) -> None:
+        """The result of a slide is complete; its file looks like this now.
 
         Raises:
-            ResultError: When it is not.
+            ResultError: When it is not complete, or the file has changed.
             OutputError: When it cannot be moved into place.
         """
-        attempt = self._attempts.pop(slide)
-        result = read_slide_result(attempt)
+        attempt, state = self._attempts.pop(slide), self.states[slide]
+        try:
+            if fingerprint != state.fingerprint:
+                raise ResultError(f"{state.path} changed while it was read", fix="run again when it is complete")
+            result = read_slide_result(attempt)
+        except ResultError:
+            self.folder.abandon(attempt)
+            raise
         self.folder.check_owner()
         if not self.folder.accept(attempt, slide):
             self.folder.abandon(attempt)
             result = read_slide_result(self.folder.result(slide))
         self._keep(result, slide)
-        self._save(self.states[slide].ended("done", utc_now("milliseconds"), seconds))
+        self._save(state.ended("done", utc_now("milliseconds"), seconds))
 
     def fail(self, slide: str, error: str, seconds: float) -> None:
         """A slide could not be screened."""
@@ -142,28 +153,24 @@ class Ledger:
         self._save(self.states[slide].ended("failed", utc_now("milliseconds"), seconds, readable(error)))
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
-        """An attempt ended without a result for the slide; it will be retried."""
-        self._abandon(slide)
+        """An attempt was cut short, and will be tried again; a result that was just complete waits for ``recover``."""
+        if not self.has_result(slide):
+            self._abandon(slide)
         self._save(self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error)))
 
     def rows(self) -> list[WorklistRow]:
         """The worklist: every slide that was screened or has failed."""
-        failed = {slide: state for slide, state in self.states.items() if state.status == "failed"}
-        cases = [item.case for item in self._screened.values()]
-        cases += [Case.failed(slide, state.error) for slide, state in failed.items()]
-        decisions = decide(cases, self._policy, self.exclusion())
+        ended = [slide for slide, state in self.states.items() if state.status == "failed" or slide in self._screened]
+        decisions = decide([self._case(slide) for slide in ended], self._policy, self.exclusion())
         return [self._row(slide, decision) for slide, decision in decisions.items()]
 
     def row(self, slide: str) -> WorklistRow:
         """One slide as long as the others are not known: without a rank, and never excluded."""
-        screened = self._screened.get(slide)
-        case = screened.case if screened else Case.failed(slide, self.states[slide].error)
-        decision = decide([case], self._policy, _INCOMPLETE)[slide]
+        decision = decide([self._case(slide)], self._policy, _INCOMPLETE)[slide]
         return self._row(slide, replace(decision, rank=None, quintile=None))
 
     def _row(self, slide: str, decision: Decision) -> WorklistRow:
-        state, screened = self.states[slide], self._screened.get(slide)
-        case = screened.case if screened else Case.failed(slide, state.error)
+        state, screened, case = self.states[slide], self._screened.get(slide), self._case(slide)
         return WorklistRow(
             slide=slide,
             disposition=decision.disposition,
@@ -188,23 +195,18 @@ class Ledger:
         write_worklist(self.folder.path / "worklist.csv", rows)
         return rows
 
-    def drift(self) -> tuple[Drift, ...]:
-        """The slides of the run against those of the certificate; nothing without a certificate."""
-        return self._drift_from(Exclusion.under(self._policy))
-
     def exclusion(self) -> Exclusion:
-        """What the policy allows now, as a run may outlast it, unless the run has drifted from what was certified.
-
-        Nothing as long as slides are missing.
-        """
+        """What the policy allows now, as a run may outlast it: nothing as long as slides are missing, or may drift."""
         if not self.is_complete:
             return _INCOMPLETE
         allowed = Exclusion.under(self._policy)
         if self._is_open and not allowed.refusal:
             return Exclusion(None, None, "the run is open: slides are still to come")
-        return allowed.unless_drifted(self._drift_from(allowed))
+        return allowed.unless_drifted(self.drift(allowed))
 
-    def _drift_from(self, allowed: Exclusion) -> tuple[Drift, ...]:
+    def drift(self, allowed: Exclusion | None = None) -> tuple[Drift, ...]:
+        """The slides of the run against those of the certificate; nothing without a certificate."""
+        allowed = allowed or Exclusion.under(self._policy)
         if allowed.certificate is None:
             return ()
         return compare(allowed.certificate.reference, [item.measures for item in self._screened.values()])
@@ -212,15 +214,10 @@ class Ledger:
     def refusals(self) -> list[str]:
         """Why the certificate does not hold for slides of this run; empty when it holds for all."""
         exclusion = self.exclusion()
-        certificate = exclusion.certificate
-        if certificate is None:
+        if exclusion.certificate is None:
             return [exclusion.refusal]
-        reasons = (mismatch(certificate, item.case.conditions) for item in self._screened.values())
-        return sorted({reason for reason in reasons if reason})
-
-    def provenance(self) -> Mapping[str, Any]:
-        """With what the slides were screened; that of the first one, because the settings of a run are the same."""
-        return self._provenance
+        reasons = {mismatch(exclusion.certificate, item.case.conditions) for item in self._screened.values()}
+        return sorted(filter(None, reasons))
 
     def _check_own(self, result: StoredResult, slide: str) -> None:
         """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade."""
@@ -232,12 +229,17 @@ class Ledger:
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)
-        # Nearly all slides of a run share their conditions: kept once, or 100,000 slides would take gigabytes.
+        # Slides of a run share their conditions: kept once, or 100,000 slides would take gigabytes.
         key = json_line({name: result.provenance.get(name) for name in _CONDITIONS})
         case = replace(case, conditions=self._conditions.setdefault(key, case.conditions))
-        self._provenance = self._provenance or result.provenance
-        abnormal = sum(finding.class_id != NORMAL for finding in result.findings)
-        self._screened[slide] = _Screened(case, abnormal, result.times_s.total, measures_of(result))
+        self.provenance = self.provenance or result.provenance
+        measures = measures_of(result) if self._policy.operating_point else {}
+        n_findings = sum(finding.class_id != NORMAL for finding in result.findings)
+        self._screened[slide] = _Screened(case, n_findings, result.times_s.total, measures)
+
+    def _case(self, slide: str) -> Case:
+        screened = self._screened.get(slide)
+        return screened.case if screened else Case.failed(slide, self.states[slide].error)
 
     def _abandon(self, slide: str) -> None:
         if attempt := self._attempts.pop(slide, None):

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from unmissed.datasets.basis import hardware
-from unmissed.datasets.basis.clock import utc_now
+from unmissed.datasets.basis.clock import Paced, utc_now
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.inference.cytology.run.folder import RunFolder
 
@@ -38,6 +38,7 @@ class RunRecord:
             "load_average": hardware.load_average(),
             "arguments": dict(arguments),
         }
+        self._keep = Paced(self.save, 1.0)
         self._earlier_s = sum(float(item.get("seconds", 0.0)) for item in earlier)
         self._record = {"command": "triage", "settings": settings, "sittings": [*earlier, self._now]}
 
@@ -58,9 +59,11 @@ class RunRecord:
         self.save()
 
     def count(self, screened: int, failed: int) -> None:
-        """Put down how many slides this session has done."""
-        self._now |= {"screened": screened, "failed": failed}
-        self.save()
+        """Put down how many slides this session has done, within a second or so."""
+        counts = {"screened": screened, "failed": failed}
+        wanted = not counts.items() <= self._now.items()
+        self._now |= counts
+        self._keep(wanted)
 
     def loaded(self, at: float) -> None:
         """Put down when the models were loaded and the first slide was begun (``time.monotonic``)."""

@@ -3,10 +3,12 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.reading import is_regular
@@ -20,11 +22,12 @@ _MOST_BYTES = 2**24
 SlideStatus = Literal["running", "interrupted", "done", "failed"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+# Not models, which take three times the memory: a run may have 100,000 slides.
+_STRICT = ConfigDict(extra="forbid")
 
 
-class Fingerprint(_Part):
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Fingerprint:
     """Shows whether a slide is still the one that was screened, without reading all of it.
 
     ``edges_sha256`` covers the first and last 64 KiB; for a folder the names, sizes and times of what it holds. All are
@@ -38,25 +41,31 @@ class Fingerprint(_Part):
     """As given by the user; None when the file is asked."""
 
 
-class Attempt(_Part):
-    """One try to screen a slide; ``error`` is empty when it went well or goes on, ``node`` on this machine."""
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Attempt:
+    """One try to screen a slide; ``error`` is empty when it went well or goes on, ``node`` on this machine.
+
+    ``token`` is the part of the name of its folder that no two attempts share.
+    """
 
     started: str
     finished: str = ""
     seconds: float | None = None
     error: str = ""
     node: str = ""
+    token: Annotated[str, Field(pattern="^([0-9a-f]{8})?$")] = ""
 
 
-class SlideState(_Part):
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class SlideState:
     """Everything that a resumed run has to know of a slide."""
 
-    schema_version: Literal[1] = 1
     slide: str
     path: str
     status: SlideStatus
     fingerprint: Fingerprint
     attempts: tuple[Attempt, ...] = ()
+    schema_version: Literal[1] = 1
 
     @property
     def error(self) -> str:
@@ -68,15 +77,17 @@ class SlideState(_Part):
         """Wall time of the last attempt."""
         return self.attempts[-1].seconds if self.attempts else None
 
-    def begun(self, started: str, fingerprint: Fingerprint, node: str = "") -> "SlideState":
+    def begun(self, attempt: Attempt, fingerprint: Fingerprint) -> "SlideState":
         """With a further attempt that has just begun."""
-        attempts = (*self.attempts, Attempt(started=started, node=node))
-        return self.model_copy(update={"status": "running", "fingerprint": fingerprint, "attempts": attempts})
+        return replace(self, status="running", fingerprint=fingerprint, attempts=(*self.attempts, attempt))
 
     def ended(self, status: SlideStatus, finished: str, seconds: float | None, error: str = "") -> "SlideState":
         """With the end of the attempt that was going on."""
-        last = self.attempts[-1].model_copy(update={"finished": finished, "seconds": seconds, "error": error})
-        return self.model_copy(update={"status": status, "attempts": (*self.attempts[:-1], last)})
+        last = replace(self.attempts[-1], finished=finished, seconds=seconds, error=error)
+        return replace(self, status=status, attempts=(*self.attempts[:-1], last))
+
+
+_STATE = TypeAdapter(SlideState)
 
 
 def stored_path(path: Path) -> str:
@@ -145,7 +156,7 @@ def read_states(folder: Path) -> dict[str, SlideState]:
     for path in sorted(folder.glob("*.json")):
         try:
             with path.open("rb") as stream:
-                state = SlideState.model_validate_json(stream.read(_MOST_BYTES))
+                state = _STATE.validate_json(stream.read(_MOST_BYTES))
         except (OSError, ValidationError) as error:
             raise OutputError(
                 f"the state {path} cannot be read: {one_line(error)}",

@@ -114,7 +114,6 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
             record = {}
             folder.clear()
         check_settings(record.get("settings"), settings, plan.output)
-        folder.clean()
         for scratch in {job.scratch.folder for job in plan.inputs if job.scratch}:
             shutil.rmtree(scratch, ignore_errors=True)  # copies of a killed run
         exclusion = Exclusion.under(plan.policy)
@@ -132,6 +131,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
             retry_failed=plan.retry_failed,
             arrivals=plan.arrivals,
         )
+        folder.clean()
         run_record.expect(batch.total)
 
         def write_pages() -> None:
@@ -143,8 +143,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         def on_progress(progress: TriageProgress) -> None:
             if batch.first_ready is not None:
                 run_record.loaded(batch.first_ready)
-            if progress.row:
-                run_record.count(batch.done, batch.failed)
+            run_record.count(batch.done, batch.failed)
             if plan.arrivals:
                 keep_pages(wanted=progress.row is not None)
             report(progress)
@@ -154,7 +153,8 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         finally:
             run_record.end()
             rows = ledger.write_worklist()
-            folder.clean()
+            if ledger.is_complete:  # otherwise there may be results that the next session takes over
+                folder.clean()
         run = _run_summary(plan, ledger, rows, run_record.seconds)
         _write_reports(folder.path, rows, run)
         run_record.save(_about(plan, ledger, rows))
@@ -198,7 +198,7 @@ def _run_summary(plan: TriagePlan, ledger: Ledger, rows: Sequence[WorklistRow], 
             f"{point.name}: threshold {point.threshold:g}, sensitivity at least "
             f"{100 * certificate.sensitivity_bound:.6g} % with {100 * certificate.confidence:.6g} % confidence"
         )
-    provenance = ledger.provenance()
+    provenance = ledger.provenance
     return TriageRun(
         seconds=seconds,
         operating_point=words,
@@ -237,7 +237,7 @@ def _about(plan: TriagePlan, ledger: Ledger, rows: Iterable[WorklistRow]) -> dic
         "failed": sum(bool(row.error) for row in rows),
         "policy": plan.policy.model_dump(mode="json"),
         "exclusion": {"allowed": not ledger.exclusion().refusal, "refused_because": ledger.refusals()},
-        "models": ledger.provenance().get("models", {}),
+        "models": ledger.provenance.get("models", {}),
         "reasons": {row.slide: list(row.reasons) for row in rows},
         "machine": hardware.describe(),
         "versions": package_versions(_PACKAGES),
