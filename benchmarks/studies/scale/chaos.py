@@ -2,13 +2,15 @@
 
     python -m unmissed.benchmarks.studies.scale.chaos -o DIR [--slides 300] [--events 200] [--seed 0]
 
-Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while and goes on, and a
-disk that is full for a moment. A run that ends with an error is started again, as a user would.
+Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while and goes on, a disk
+that is full for a moment, and a store (of the slides) that answers 503 for some requests. A run that ends with an error
+is started again, as a user would. What is compared: results, tables, pictures and pages, times aside. Needs the extras
+scale, storage and dev.
 Nodes are those of ``ray.cluster_utils`` on this machine, so that a lost node is a killed raylet with its workers.
 """
 
 import argparse
-import json
+import csv
 import logging
 import os
 import random
@@ -23,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from unmissed.benchmarks.studies.scale.comparing import differing, is_whole
 from unmissed.benchmarks.studies.scale.parts import (
     OBJECT_STORE_BYTES,
     Sleeper,
@@ -34,28 +37,34 @@ from unmissed.benchmarks.studies.scale.parts import (
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.slides.base import Slide
-from unmissed.inference.cytology.results.reading import read_slide_result
+from unmissed.datasets.storage.remote import put, remote
+from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.run.folder import RunFolder
-from unmissed.inference.cytology.run.messages import TriageProgress
+from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
 from unmissed.inference.cytology.run.state import read_states
 from unmissed.inference.cytology.run.triage import triage
 from unmissed.inference.cytology.values import SlideResult
+from unmissed.testing.object_store import Door, object_store
 
 log = logging.getLogger(__name__)
 
 NODES = 4
-KINDS = {"kill worker": 10, "lose node": 1, "stop worker": 6, "full disk": 1}  # weights
+KINDS = {"kill worker": 8, "lose node": 1, "stop worker": 5, "full disk": 1, "busy store": 5}  # weights
 _PAUSE_S = 1.0  # between events, on average
 _STOP_S = 4.0  # a stopped worker goes on after up to so long
+_REFUSALS = 12  # requests in a row that a busy store refuses at most
+_WITNESS = "UNMISSED_WITNESS"
 
 
 class Counted(Sleeper):
     """Writes down which slides it has screened to their end, so that what was screened twice can be counted."""
 
+    seconds = 2.0
+
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
         """See ``Sleeper``."""
         result = super().screen(slide, name, path)
-        with (Path(path).parents[1] / "screened" / str(os.getpid())).open("a") as stream:
+        with (Path(os.environ[_WITNESS]) / str(os.getpid())).open("a") as stream:
             stream.write(f"{name}\n")
         return result
 
@@ -63,9 +72,9 @@ class Counted(Sleeper):
 class Chaos(threading.Thread):
     """Draws and carries out events until it has had its share or the run is over."""
 
-    def __init__(self, nodes: Any, started: list[Any], events: int, seed: int) -> None:
+    def __init__(self, nodes: Any, started: list[Any], door: Door, events: int, seed: int) -> None:
         super().__init__(daemon=True)
-        self._nodes, self._alive, self._left = nodes, started, events
+        self._nodes, self._alive, self._door, self._left = nodes, started, door, events
         self._random = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.disk_is_full = False
@@ -116,6 +125,11 @@ class Chaos(threading.Thread):
         self.disk_is_full = True
         return True
 
+    def busy_store(self) -> bool:
+        """The next requests are refused."""
+        self._door.refuse = {"busy": self._random.randint(1, _REFUSALS)}
+        return True
+
     def _worker(self) -> psutil.Process | None:
         found = [
             process
@@ -133,15 +147,54 @@ def _go_on(process: psutil.Process) -> None:
 
 def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]:
     """Run, disturb, and compare."""
-    paths = make_slides(output / "slides", slides)
-    one = output / "one"
-    triage(plan_for(one, paths, cluster=None, workers=2, make_screener=Sleeper), lambda progress: None)
-    many, sessions, started = output / "many", 0, monotonic()
-    for folder in (many, output / "screened"):
-        shutil.rmtree(folder, ignore_errors=True)
-    make_folder(output / "screened")
+    with object_store("slides") as (door, environment):
+        os.environ |= environment
+        jobs = [_stored(path) for path in make_slides(output / "slides", slides)]
+        one, many, witness = output / "one", output / "many", output / "screened"
+        for folder in (one, many, witness):
+            shutil.rmtree(folder, ignore_errors=True)
+        os.environ[_WITNESS] = str(make_folder(witness).absolute())
+        triage(plan_for(one, [], inputs=jobs, cluster=None, workers=8, make_screener=Counted), lambda progress: None)
+        shutil.rmtree(witness)
+        make_folder(witness)
+        started = monotonic()
+        chaos, sessions, twice_killed = _disturbed(many, jobs, door, events, seed)
+        seconds = monotonic() - started
+    states = read_states(many / "state")
+    attempts = [attempt for state in states.values() for attempt in state.attempts]
+    screened = Counter(line for part in witness.iterdir() for line in part.read_text().split())
+    results = {path.name for path in (many / "slides").iterdir() if not path.name.startswith(".")}
+    with (many / "worklist.csv").open(encoding="utf-8", newline="") as stream:
+        listed = Counter(row["slide"] for row in csv.DictReader(stream))
+    return {
+        "slides": slides,
+        "slide_s": Counted.seconds,
+        "events": dict(chaos.counts),
+        "sessions": sessions,
+        "seconds": round(seconds, 1),
+        "lost": len(states.keys() - results) + slides - len(states),
+        "double": sum(listed.values()) - slides,
+        "half": sum(not is_whole(many / "slides" / name) for name in results),
+        "left_over": len(list((many / "slides").glob(".*.partial"))),
+        "process_review": twice_killed,
+        "different": differing(one, many),
+        "attempts": len(attempts),
+        "interrupted": sum(bool(attempt.error) for attempt in attempts),
+        "screened_twice": sum(count - 1 for count in screened.values()),
+    }
+
+
+def _stored(path: Path) -> SlideJob:
+    """Put a slide into the store."""
+    address = remote(f"s3://slides/{path.name}")
+    put(address, path)
+    return SlideJob(address, scratch=Scratch(path.parents[1] / "scratch", 2**30))
+
+
+def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed: int) -> tuple[Chaos, int, int]:
+    """The run with its events, how many sessions it took, and how many slides had their worker killed too often."""
     with nodes_on_this_machine(NODES, cpus=1) as (nodes, alive):
-        chaos = Chaos(nodes, alive, events, seed)
+        chaos = Chaos(nodes, alive, door, events, seed)
         accept = RunFolder.accept
 
         def sometimes_full(folder: RunFolder, attempt: Path, slide: str) -> bool:
@@ -157,59 +210,21 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
                 chaos.start()
             chaos.replace_node()
 
-        while sessions < events:
+        sessions, rows = 0, None
+        while rows is None and sessions < events:
             sessions += 1
             try:
-                outcome = triage(plan_for(many, paths, timeout_s=20.0, make_screener=Counted), on_progress)
+                plan = plan_for(output, [], inputs=jobs, timeout_s=20.0, make_screener=Counted)
+                rows = triage(plan, on_progress).rows
             except UnmissedError as error:
                 log.warning("session %d: %s", sessions, error)
-                continue
-            break
         chaos.over = True
         chaos.join(5)
-        killed_thrice = [row.slide for row in outcome.rows if row.error]
-        if killed_thrice:  # as a person would who finds them under process_review
-            outcome = triage(plan_for(many, paths, retry_failed=True, make_screener=Counted), lambda progress: None)
-    seconds = monotonic() - started
-    states = read_states(many / "state")
-    attempts = [attempt for state in states.values() for attempt in state.attempts]
-    screened = Counter(line for part in (output / "screened").iterdir() for line in part.read_text().split())
-    results = {path.name for path in (many / "slides").iterdir() if not path.name.startswith(".")}
-    return {
-        "slides": slides,
-        "events": dict(chaos.counts),
-        "sessions": sessions,
-        "seconds": round(seconds, 1),
-        "lost": slides - len(results),
-        "double": len(outcome.rows) - len({row.path for row in outcome.rows}),
-        "half": sum(not _is_whole(many / "slides" / name) for name in results),
-        "left_over": len(list((many / "slides").glob(".*.partial"))),
-        "process_review": len(killed_thrice),
-        "different": sum(_without_times(one / "slides" / n) != _without_times(many / "slides" / n) for n in results),
-        "attempts": len(attempts),
-        "interrupted": sum(bool(attempt.error) for attempt in attempts),
-        "screened_twice": sum(count - 1 for count in screened.values()),
-    }
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        read_slide_result(folder)
-    except UnmissedError:
-        return False
-    return True
-
-
-def _without_times(folder: Path) -> dict[str, Any]:
-    """Everything but pages, whose words have times, and the times in the result."""
-    found: dict[str, Any] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.name == "result.json":
-            values = json.loads(path.read_bytes())
-            found[path.name] = {k: v for k, v in values.items() if k not in ("times_s", "thread_s")}
-        elif path.is_file() and path.suffix != ".html":
-            found[str(path.relative_to(folder))] = path.read_bytes()
-    return found
+        killed = sum(bool(row.error) for row in rows or ())
+        if killed:  # as a person would who finds them under process_review
+            plan = plan_for(output, [], inputs=jobs, retry_failed=True, make_screener=Counted)
+            triage(plan, lambda progress: None)
+    return chaos, sessions, killed
 
 
 def main() -> None:

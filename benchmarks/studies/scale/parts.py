@@ -28,11 +28,13 @@ OBJECT_STORE_BYTES = 2**27  # the least that Ray takes comfortably; nothing of o
 class Sleeper(QuickScreener):
     """Takes half a second for every slide, whatever is on it."""
 
+    seconds = STAND_IN_S
+
     def screen(self, slide: Slide, name: str, path: str) -> SlideResult:
-        """Look at the pixels, then sleep until half a second is over."""
+        """Look at the pixels, then sleep until the time is over."""
         started = time.perf_counter()
         result = super().screen(slide, name, path)
-        time.sleep(max(0.0, STAND_IN_S - (time.perf_counter() - started)))
+        time.sleep(max(0.0, self.seconds - (time.perf_counter() - started)))
         return result
 
 

@@ -1,6 +1,5 @@
 """Triage over the nodes of a Ray cluster: results as of one machine, whatever dies."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 from stand_ins import Troubled, without_models
 
+from unmissed.benchmarks.studies.scale.comparing import differing
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.state import read_states
@@ -55,27 +55,10 @@ def test_two_nodes_give_what_one_machine_gives(two_nodes, make_slide, tmp_path):
     told = []
     triage(plan_for(tmp_path / "many", slides), told.append)
     triage(plan_for(tmp_path / "one", slides, cluster=None, workers=1), told.append)
-    assert files_of(tmp_path / "many") == files_of(tmp_path / "one")
+    assert differing(tmp_path / "many", tmp_path / "one") == []
     states = read_states(tmp_path / "many" / "state")
     assert {state.status for state in states.values()} == {"done"}
     assert len({state.attempts[-1].node for state in states.values()}) == 2
-
-
-TIMES = {"times_s", "thread_s"}
-
-
-def files_of(out: Path) -> dict[str, bytes | dict]:
-    """Every result of a run by its path: bytes, but of JSON the values without times."""
-    found = {}
-    for path in sorted(out.glob("slides/*/**/*")):
-        if path.suffix == ".json":
-            found[str(path.relative_to(out))] = {
-                name: value for name, value in json.loads(path.read_bytes()).items() if name not in TIMES
-            }
-        elif path.is_file() and path.suffix != ".html":
-            found[str(path.relative_to(out))] = path.read_bytes()
-    table = (out / "worklist.csv").read_text().splitlines()
-    return found | {"worklist": [line.split(",")[:8] for line in table]}
 
 
 def test_a_slide_that_kills_its_worker_costs_no_other_slide(two_nodes, make_slide, tmp_path):
