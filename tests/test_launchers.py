@@ -31,6 +31,7 @@ CONTAINER = {
     "properties": {
         "name": {"type": "string"},
         "image": {"const": "IMAGE"},
+        "env": {"type": "array", "items": TEXTS | {"required": ["name", "value"]}},
         "resources": {
             "type": "object",
             "additionalProperties": False,
