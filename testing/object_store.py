@@ -1,6 +1,7 @@
 """An S3 store on this machine: moto's server behind a door that counts what goes through, and that can refuse it."""
 
 import importlib
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ def object_store(bucket: str) -> Iterator[tuple[Door, dict[str, str]]]:
     moto: Any = importlib.import_module("moto.server")
     requests: Any = importlib.import_module("requests")
     serving: Any = importlib.import_module("werkzeug.serving")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it names every request otherwise
     door = Door(moto.DomainDispatcherApplication(moto.create_backend_app))
     server = serving.make_server("127.0.0.1", 0, door, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

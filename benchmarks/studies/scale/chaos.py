@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 
@@ -153,12 +154,10 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         one, many, witness = output / "one", output / "many", output / "screened"
         for folder in (one, many, witness):
             shutil.rmtree(folder, ignore_errors=True)
+        triage(plan_for(one, [], inputs=jobs, cluster=None, workers=8), lambda progress: None)
         os.environ[_WITNESS] = str(make_folder(witness).absolute())
-        triage(plan_for(one, [], inputs=jobs, cluster=None, workers=8, make_screener=Counted), lambda progress: None)
-        shutil.rmtree(witness)
-        make_folder(witness)
         started = monotonic()
-        chaos, sessions, twice_killed = _disturbed(many, jobs, door, events, seed)
+        chaos, sessions, killed = _disturbed(many, jobs, door, events, seed)
         seconds = monotonic() - started
     states = read_states(many / "state")
     attempts = [attempt for state in states.values() for attempt in state.attempts]
@@ -176,7 +175,7 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         "double": sum(listed.values()) - slides,
         "half": sum(not is_whole(many / "slides" / name) for name in results),
         "left_over": len(list((many / "slides").glob(".*.partial"))),
-        "process_review": twice_killed,
+        "process_review": killed,
         "different": differing(one, many),
         "attempts": len(attempts),
         "interrupted": sum(bool(attempt.error) for attempt in attempts),
@@ -203,8 +202,6 @@ def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed
                 raise OutputError(f"cannot write {folder.path}: the disk is full", fix="free some space")
             return accept(folder, attempt, slide)
 
-        RunFolder.accept = sometimes_full  # type: ignore[method-assign, assignment]
-
         def on_progress(progress: TriageProgress) -> None:
             if progress.row and not chaos.ident:
                 chaos.start()
@@ -213,9 +210,10 @@ def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed
         sessions, rows = 0, None
         while rows is None and sessions < events:
             sessions += 1
+            plan = plan_for(output, [], inputs=jobs, timeout_s=20.0, make_screener=Counted)
             try:
-                plan = plan_for(output, [], inputs=jobs, timeout_s=20.0, make_screener=Counted)
-                rows = triage(plan, on_progress).rows
+                with patch.object(RunFolder, "accept", sometimes_full):
+                    rows = triage(plan, on_progress).rows
             except UnmissedError as error:
                 log.warning("session %d: %s", sessions, error)
         chaos.over = True
