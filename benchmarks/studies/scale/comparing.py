@@ -7,7 +7,7 @@ from typing import Any
 
 from unmissed.inference.cytology.results.reading import ResultError, read_slide_result
 
-_HAS_TIMES = ('data-key="seconds"', 'class="bar"', "slides/h", "<time")  # lines of a page
+_HAS_TIMES = (" UTC", " s</td>", " s</dd>", 'data-key="seconds"', 'class="bar"', "slides/h")  # lines of a page
 _OF_THE_RUN = ("run.json", "summary.json")
 
 
