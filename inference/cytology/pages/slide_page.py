@@ -31,11 +31,11 @@ class _Crop:
 
 
 class SlidePages:
-    """Writes the slide pages of a run; each leads to the one before and after it on the worklist.
+    """Writes the slide pages of a run; each leads to the one before and after it.
 
     Args:
         run: what is reported about the run.
-        rows: the slides that have a page, in the order of the worklist.
+        rows: the slides that lead to each other, in the order of the worklist.
     """
 
     def __init__(self, run: TriageRun, rows: Sequence[WorklistRow]) -> None:
@@ -86,8 +86,8 @@ class SlidePages:
         write_text(path, page)
 
     def _link(self, row: WorklistRow, step: int) -> str:
-        """Address of the page that many places further; empty at the ends of the worklist."""
-        place = self._places[row.slide] + step
+        """Address of the page that many places further; empty at the ends of the worklist, and off it."""
+        place = self._places.get(row.slide, -len(self._rows) - 1) + step
         return _way(row.folder, f"{self._rows[place].folder}/index.html") if 0 <= place < len(self._rows) else ""
 
 

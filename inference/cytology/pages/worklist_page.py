@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,21 +34,33 @@ class _Line:
     """
 
     row: WorklistRow
-    place: str
+    place: str = ""
     link: str = ""
     previews: tuple[tuple[str, str], ...] = ()
     problem: str = ""
 
 
-def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
+Written = dict[str, tuple[WorklistRow, _Line]]  # by slide
+
+
+def write_pages(
+    folder: Path,
+    rows: Sequence[WorklistRow],
+    run: TriageRun,
+    written: Written | None = None,
+) -> None:
     """Write ``index.html`` and a page into every slide's folder, from what is stored there.
 
     A stored result that is missing or damaged is named on the worklist and does not stop the rest.
+
+    While slides still arrive, every slide changes the ranks and neighbours of others: the pages of slides then have
+    none, so that each is written once.
 
     Args:
         folder: of the run; ``WorklistRow.folder`` is relative to it.
         rows: all slides of the run, in any order.
         run: what is reported about the run.
+        written: of an open run, kept by the caller between calls: the slides that have their page, and how they were.
 
     Raises:
         OutputError: When a page cannot be written.
@@ -56,9 +68,10 @@ def write_pages(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> No
     """
     _check_exclusion(rows, run)
     ordered = in_order(rows)
-    pages = SlidePages(run, [row for row in ordered if row.folder])
+    pages = SlidePages(run, [row for row in ordered if row.folder and written is None])
     places = _places(ordered)
-    lines = [_line(folder, row, pages, places.get(row.path, "")) for row in ordered]
+    lines = [_line(folder, row, pages, written) for row in ordered]
+    lines = [replace(line, place=places.get(line.row.path, "")) for line in lines]
     figures = summarise(rows, run)
     code = script(HERE / "worklist.js")
     page = (
@@ -104,18 +117,25 @@ def _places(rows: Sequence[WorklistRow]) -> dict[str, str]:
     return found
 
 
-def _line(folder: Path, row: WorklistRow, pages: SlidePages, place_of_file: str) -> _Line:
+def _line(folder: Path, row: WorklistRow, pages: SlidePages, written: Written | None) -> _Line:
     if not row.folder:
-        return _Line(row, place_of_file)
+        return _Line(row)
+    page = row if written is None else replace(row, rank=None, quintile=None)
+    before, line = (written or {}).get(row.slide, (None, None))
+    if line and before == page:
+        return replace(line, row=row)
     try:
         place = _inside(folder, row.folder)
         result = read_slide_result(place)
     except ResultError as error:
         log.warning("no page for %s: %s", row.slide, error)
-        return _Line(row, place_of_file, problem=str(error))
-    pages.write(place / PAGE, row, result)
+        return _Line(row, problem=str(error))
+    pages.write(place / PAGE, page, result)
     base = quote(row.folder)
-    return _Line(row, place_of_file, f"{base}/{PAGE}", _previews(base, result))
+    line = _Line(row, link=f"{base}/{PAGE}", previews=_previews(base, result))
+    if written is not None:
+        written[row.slide] = page, line
+    return line
 
 
 def _previews(base: str, result: StoredResult) -> tuple[tuple[str, str], ...]:

@@ -134,9 +134,11 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
         folder.clean()
         run_record.expect(batch.total)
 
+        written: Any = {}
+
         def write_pages() -> None:
             rows = ledger.rows()
-            _write_reports(folder.path, rows, _run_summary(plan, ledger, rows, run_record.seconds))
+            _write_reports(folder.path, rows, _run_summary(plan, ledger, rows, run_record.seconds), written)
 
         keep_pages = Paced(write_pages, _PAGES_S)
 
@@ -221,13 +223,13 @@ def _name_of(preset: Any) -> str:
     return str(preset.get("name", "")) if isinstance(preset, Mapping) else str(preset)
 
 
-def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun) -> None:
+def _write_reports(folder: Path, rows: Sequence[WorklistRow], run: TriageRun, written: Any = None) -> None:
     # Pages bring a template engine, which the workers' start should not wait for.
     from unmissed.inference.cytology.pages.worklist_page import write_pages
     from unmissed.inference.cytology.results.summary import summarise
 
     write_json(folder / "summary.json", summarise(rows, run))
-    write_pages(folder, rows, run)
+    write_pages(folder, rows, run, written)
 
 
 def _about(plan: TriagePlan, ledger: Ledger, rows: Iterable[WorklistRow]) -> dict[str, Any]:

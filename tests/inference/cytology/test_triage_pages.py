@@ -317,6 +317,24 @@ def test_pages_can_be_made_again(triaged):
     assert [page.read_bytes() for page in pages(folder)] == first
 
 
+def test_pages_of_slides_are_written_once_while_slides_arrive(triaged):
+    folder, rows = triaged
+    first, second = [row for row in rows if row.folder][:2]
+    pages = {row.slide: folder / row.folder / "index.html" for row in (first, second)}
+    written = {}
+    write_pages(folder, [replace(first, rank=1)], RUN, written)
+    assert not re.search(r"rank \d|Next slide", read(pages[first.slide])[1])
+    pages[first.slide].write_text("as it was")
+    write_pages(folder, [replace(first, rank=2), replace(second, rank=1), FAILED], RUN, written)
+    assert pages[first.slide].read_text() == "as it was"
+    links = (folder / "index.html").read_text("utf-8")
+    assert all(row.folder.rpartition("/")[2] in links for row in (first, second)) and "broken" in links
+    write_pages(folder, [replace(first, seconds=99.0), second], RUN, written)  # screened again
+    assert pages[first.slide].read_text() != "as it was"
+    write_pages(folder, rows, RUN)
+    assert "rank " in read(pages[second.slide])[1]
+
+
 def test_no_slides(tmp_path):
     write_pages(tmp_path, [], RUN)
     assert "No slides." in read(tmp_path / "index.html")[1]
