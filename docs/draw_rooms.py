@@ -21,6 +21,11 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py") if path.is_file())
 
 
+def name_of(path: Path) -> str:
+    """Path from the root of the project, with slashes."""
+    return path.relative_to(ROOT).as_posix()
+
+
 def package_of(path: Path) -> str:
     """Dotted name of the package that a file lies in."""
     return ".".join(("unmissed", *path.relative_to(ROOT).parent.parts))

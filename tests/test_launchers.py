@@ -22,89 +22,70 @@ def block(page: str, language: str) -> str:
     return found[1]
 
 
-TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+def part(required: str, **properties: Any) -> dict[str, Any]:
+    """The schema of an object with these properties and no others."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required.split(),
+        "properties": properties,
+    }
+
+
+def some(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": items}
+
+
+def open_part(required: str) -> dict[str, Any]:
+    return {"type": "object", "required": required.split()}
+
+
+TEXT, NUMBER, COUNT = {"type": "string"}, {"type": "integer"}, {"type": "integer", "minimum": 0}
+TEXTS = {"type": "object", "additionalProperties": TEXT}  # KubeRay refuses numbers and booleans as start parameters
 # Of the custom resource ray.io/v1 (KubeRay 1.4): what the manifest uses, and nothing else, so that a wrong name fails.
-CONTAINER = {
-    "type": "object",
-    "required": ["name", "image", "resources", "volumeMounts"],
-    "additionalProperties": False,
-    "properties": {
-        "name": {"type": "string"},
-        "image": {"const": "IMAGE"},
-        "env": {"type": "array", "items": TEXTS | {"required": ["name", "value"]}},
-        "resources": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["requests", "limits"],
-            "properties": {"requests": TEXTS, "limits": TEXTS},
-        },
-        "volumeMounts": {"type": "array", "items": {"type": "object", "required": ["name", "mountPath"]}},
-    },
-}
-TEMPLATE = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["spec"],
-    "properties": {
-        "spec": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["containers", "volumes"],
-            "properties": {
-                "containers": {"type": "array", "minItems": 1, "items": CONTAINER},
-                "volumes": {"type": "array", "items": {"type": "object", "required": ["name"]}},
-                "terminationGracePeriodSeconds": {"type": "integer"},
-            },
-        }
-    },
-}
-START = TEXTS  # KubeRay refuses numbers and booleans here
-GROUP = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["groupName", "minReplicas", "maxReplicas", "rayStartParams", "template"],
-    "properties": {
-        "groupName": {"type": "string"},
-        **{name: {"type": "integer", "minimum": 0} for name in ("replicas", "minReplicas", "maxReplicas")},
-        "rayStartParams": START,
-        "template": TEMPLATE,
-    },
-}
-RAY_JOB: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["apiVersion", "kind", "metadata", "spec"],
-    "properties": {
-        "apiVersion": {"const": "ray.io/v1"},
-        "kind": {"const": "RayJob"},
-        "metadata": {"type": "object", "required": ["name"]},
-        "spec": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["entrypoint", "rayClusterSpec"],
-            "properties": {
-                "entrypoint": {"type": "string"},
-                "shutdownAfterJobFinishes": {"type": "boolean"},
-                "backoffLimit": {"type": "integer"},
-                "rayClusterSpec": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["headGroupSpec", "workerGroupSpecs"],
-                    "properties": {
-                        "enableInTreeAutoscaling": {"type": "boolean"},
-                        "headGroupSpec": {
-                            "type": "object",
-                            "additionalProperties": False,
-                            "required": ["rayStartParams", "template"],
-                            "properties": {"rayStartParams": START, "template": TEMPLATE},
-                        },
-                        "workerGroupSpecs": {"type": "array", "minItems": 1, "items": GROUP},
-                    },
-                },
-            },
-        },
-    },
-}
+CONTAINER = part(
+    "name image resources volumeMounts",
+    name=TEXT,
+    image={"const": "IMAGE"},
+    env=some(part("name value", name=TEXT, value=TEXT)),
+    resources=part("requests limits", requests=TEXTS, limits=TEXTS),
+    volumeMounts={"type": "array", "items": open_part("name mountPath")},
+)
+PODS = part(
+    "containers volumes",
+    containers=some(CONTAINER),
+    volumes={"type": "array", "items": open_part("name")},
+    terminationGracePeriodSeconds=NUMBER,
+)
+GROUP = {"rayStartParams": TEXTS, "template": part("spec", spec=PODS)}
+WORKERS = part(
+    "groupName minReplicas maxReplicas rayStartParams template",
+    groupName=TEXT,
+    replicas=COUNT,
+    minReplicas=COUNT,
+    maxReplicas=COUNT,
+    **GROUP,
+)
+CLUSTER = part(
+    "headGroupSpec workerGroupSpecs",
+    enableInTreeAutoscaling={"type": "boolean"},
+    headGroupSpec=part("rayStartParams template", **GROUP),
+    workerGroupSpecs=some(WORKERS),
+)
+JOB = part(
+    "entrypoint rayClusterSpec",
+    entrypoint=TEXT,
+    shutdownAfterJobFinishes={"type": "boolean"},
+    backoffLimit=NUMBER,
+    rayClusterSpec=CLUSTER,
+)
+RAY_JOB = part(
+    "apiVersion kind metadata spec",
+    apiVersion={"const": "ray.io/v1"},
+    kind={"const": "RayJob"},
+    metadata=open_part("name"),
+    spec=JOB,
+)
 
 
 def test_the_kubernetes_manifest_is_a_rayjob() -> None:

@@ -78,16 +78,20 @@ def triage_quickly(output: str, *slides: str) -> None:
     triage(quick_plan(Path(output), [Path(slide) for slide in slides]), lambda progress: None)
 
 
-def command(output: Path, slides: list[Path], *, models: bool) -> list[str]:
-    """The command that is killed."""
+def command(output: Path, slides: list[Path], instead: str, *options: str) -> list[str]:
+    """The triage that is killed.
+
+    Args:
+        output: of the run.
+        slides: files or folders.
+        instead: "module:function" that is called with output and slides in place of the real command; empty for that.
+        options: of the real command.
+    """
     words = [str(output), *map(str, slides)]
-    if models:
-        return [sys.executable, "-m", "unmissed.cli.app", "triage", "-o", *words]
-    code = (
-        "import sys; from unmissed.benchmarks.studies.kill_and_resume import triage_quickly; "
-        "triage_quickly(*sys.argv[1:])"
-    )
-    return [sys.executable, "-c", code, *words]
+    if not instead:
+        return [sys.executable, "-m", "unmissed.cli.app", "triage", *options, "-o", *words]
+    code = "import pkgutil, sys; pkgutil.resolve_name(sys.argv[1])(*sys.argv[2:])"
+    return [sys.executable, "-c", code, instead, *words]
 
 
 def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) -> KillReport:
@@ -102,8 +106,9 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
     """
     moments = random.Random(seed)
     paths = make_slides(folder / "slides", slides)
+    instead = "" if models else "unmissed.benchmarks.studies.kill_and_resume:triage_quickly"
     begun = monotonic()
-    process = _start(command(folder / "undisturbed", paths, models=models))
+    process = _start(command(folder / "undisturbed", paths, instead))
     if process.wait():
         raise typer.BadParameter(f"the undisturbed run left with exit code {process.returncode}")
     usual_s = monotonic() - begun
@@ -113,7 +118,7 @@ def disturb(folder: Path, *, runs: int, slides: int, models: bool, seed: int) ->
     # A kill may come before there is anything to resume; at least one run has to come to its end.
     while report.kills < runs or output.exists() or not report.completed:
         is_fresh, begun = not output.exists(), monotonic()
-        process = _start(command(output, paths, models=models))
+        process = _start(command(output, paths, instead))
         if report.kills < runs and not _ended(process, moments.uniform(0, usual_s)):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

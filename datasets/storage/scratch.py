@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.basis.paths import suffix_of
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.find import find_slides
@@ -24,15 +25,20 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """A folder for copies.
+    """A private folder for the copies of a run, on whichever machine it is asked for.
 
     Attributes:
-        folder: made when it is not there.
+        run: the output of the run; a later call of the same run finds what a killed one has left.
         most_bytes: of one copy; as there is one copy for each process, the budget of a machine is divided among them.
     """
 
-    folder: Path
+    run: str
     most_bytes: int
+
+    @property
+    def folder(self) -> Path:
+        """Made when it is not there; OutputError where another user could reach into it."""
+        return private_folder("copies", self.run)
 
     @contextmanager
     def copy_of(self, slide: RemotePath) -> Iterator[Copy]:
@@ -41,7 +47,7 @@ class Scratch:
         Raises:
             SlideError: When it is not in the store, larger than the budget, or not one slide.
             StoreError: When the store does not answer or refuses.
-            OutputError: When the disk is full.
+            OutputError: When the disk is full, or another user could reach into the folder.
         """
         parts = parts_of(slide)
         if not parts:
@@ -52,7 +58,7 @@ class Scratch:
                 f"{slide} has {needed / 1e9:.2f} GB; a copy may have {self.most_bytes / 1e9:.2f} GB",
                 fix="raise --scratch-gb, which all --workers share",
             )
-        folder = Path(tempfile.mkdtemp(dir=make_folder(self.folder)))
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         try:
             hashes = [fetch(part.path, _inside(folder, slide, part)) for part in parts]
             if len(parts) == 1 and parts[0].path == slide:

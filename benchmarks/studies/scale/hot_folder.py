@@ -15,7 +15,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unmissed.benchmarks.studies.kill_and_resume import command
 from unmissed.benchmarks.studies.scale.writers import SETTLE_S, Writers
 from unmissed.datasets.slides.base import Slide
 from unmissed.inference.cytology.follow.service import follow
@@ -67,7 +67,7 @@ class Witness(QuickScreener):
         return super().screen(slide, name, path)
 
 
-def follow_quickly(folder: str, output: str, **service: Any) -> None:
+def follow_quickly(output: str, folder: str, **service: Any) -> None:
     """Follow a folder without models; what the ended process runs."""
 
     def carry_out(**more: Any) -> TriageOutcome:
@@ -75,18 +75,6 @@ def follow_quickly(folder: str, output: str, **service: Any) -> None:
         return triage(quick_plan(Path(output), make_screener=Witness, workers=2, **more), report)
 
     follow(carry_out, [folder], Path(output), {"settle_s": SETTLE_S, "um_per_px": 0.25}, **service)
-
-
-def _command(folder: Path, output: Path, *, models: bool) -> list[str]:
-    words = [str(folder), "-o", str(output)]
-    if models:
-        options = ["--follow", "--settle-s", str(SETTLE_S), "--um-per-px", "0.25"]
-        return [sys.executable, "-m", "unmissed.cli.app", "triage", *words, *options]
-    code = (
-        "import sys; from unmissed.benchmarks.studies.scale.hot_folder import follow_quickly; "
-        "follow_quickly(sys.argv[1], sys.argv[3])"
-    )
-    return [sys.executable, "-c", code, *words]
 
 
 def disturb(folder: Path, *, slides: int, restarts: int, models: bool, seed: int) -> Report:
@@ -104,7 +92,9 @@ def disturb(folder: Path, *, slides: int, restarts: int, models: bool, seed: int
     witness.touch()
     os.environ["UNMISSED_WITNESS"] = str(witness)
     chance, report = random.Random(seed), Report(slides=slides)
-    start = partial(subprocess.Popen, _command(inputs, output, models=models), start_new_session=True, cwd=folder)
+    instead = "" if models else "unmissed.benchmarks.studies.scale.hot_folder:follow_quickly"
+    words = command(output, [inputs], instead, "--follow", "--settle-s", str(SETTLE_S), "--um-per-px", "0.25")
+    start = partial(subprocess.Popen, words, start_new_session=True, cwd=folder)
     log = (folder / "log").open("wb")
     process = start(stdout=log, stderr=log)
     writers, begun = Writers(inputs, slides, seed), monotonic()

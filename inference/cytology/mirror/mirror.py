@@ -5,14 +5,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, TypeVar
 
 from unmissed.datasets.basis.clock import Paced
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.basis.names import folder_name
 from unmissed.datasets.storage.remote import RemotePath, below, fetch, is_url, listed, put, remote
 from unmissed.inference.cytology.mirror.claim import Claim
@@ -128,15 +127,15 @@ def run_folder(output: str) -> Iterator[tuple[Path, Callable[[Callable[..., T]],
         The folder, and what is to be put around the function that works in it and reports by ``on_progress``.
 
     Raises:
-        OutputError: When another run writes there.
+        OutputError: When another run writes there, or another user could reach into the folder here.
         StoreError: When the store does not answer or refuses.
     """
     if not is_url(output):
         yield Path(output), lambda work: work
         return
     folder = remote(output)
-    local = Path(gettempdir()) / f"unmissed-{sha256(str(folder).encode()).hexdigest()[:16]}"
-    mirror = Mirror(folder, make_folder(local))
+    local = private_folder("run", str(folder))
+    mirror = Mirror(folder, local)
 
     def around(work: Callable[..., T]) -> Callable[..., T]:
         def mirrored(on_progress: Callable[[TriageProgress], None], **more: Any) -> T:

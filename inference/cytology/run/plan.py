@@ -1,12 +1,9 @@
 """Builds and runs a triage from the options of a user: slides, preset, policy and models by name."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from multiprocessing import current_process
 from pathlib import Path
-from tempfile import gettempdir
 
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.datasets.basis.hardware import memory_bytes, physical_cores
@@ -114,7 +111,7 @@ def triage(
     names = [str(slide) for slide in ([slides] if isinstance(slides, str | Path) else slides)]
     output = Path(output)
     most = workers or workers_for(_MANY, physical_cores(), memory_bytes())
-    scratch = Scratch(_scratch_of(output), int(scratch_gb * 1e9 / most))
+    scratch = Scratch(str(output.absolute()), int(scratch_gb * 1e9 / most))
     found = TriageInputs(()) if arrivals else slide_inputs(names, um_per_px, um_per_px_table, scratch)
     if cluster is None:
         workers = most if arrivals else workers or workers_for(len(found.jobs), physical_cores(), memory_bytes())
@@ -180,11 +177,6 @@ class TriageInputs:
 
     jobs: tuple[SlideJob, ...]
     notes: tuple[str, ...] = ()
-
-
-def _scratch_of(output: Path) -> Path:
-    """Where copies of the slides of a run go: always the same place, so that a killed run's are found."""
-    return Path(gettempdir()) / f"unmissed-scratch-{sha256(os.fsencode(output.absolute())).hexdigest()[:16]}"
 
 
 def workers_for(slides: int, cores: int, memory: int | None) -> int:

@@ -1,6 +1,7 @@
 """Slides made for the tests: TIFF pyramids with every colour encoding that occurs, from a drawn picture."""
 
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,8 @@ import simplejpeg
 import tifffile
 
 from unmissed.testing.readers import picture_levels
+
+sys.path.append(str(Path(__file__).parent))  # tests find dicom_files.py there
 
 TILE = 64
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import tempfile
 
 import pytest
 from stand_ins import Local
@@ -9,6 +10,7 @@ from stores import s3
 
 from unmissed.cli import app as cli
 from unmissed.datasets.basis.errors import OutputError
+from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.storage import remote as module
 from unmissed.datasets.storage.finding import find_remote
@@ -16,7 +18,7 @@ from unmissed.datasets.storage.remote import StoreError, about, below, fetch, li
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.mirror import claim, mirror
 from unmissed.inference.cytology.results.reading import read_slide_result
-from unmissed.inference.cytology.run import loading, plan, worker_handle
+from unmissed.inference.cytology.run import loading, worker_handle
 from unmissed.inference.cytology.run.state import fingerprint_of, read_states
 from unmissed.inference.cytology.run.worker_handle import Worker
 from unmissed.testing.quick_screener import QuickScreener
@@ -25,10 +27,18 @@ OUT = "s3://lab/runs/night"
 
 
 @pytest.fixture
-def door(monkeypatch, tmp_path):
+def here(monkeypatch, tmp_path):
+    """The folder for temporary files, of this process and its children."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is remembered there
+    return folder
+
+
+@pytest.fixture
+def door(monkeypatch, here):
     with s3(monkeypatch) as one:
-        monkeypatch.setattr(mirror, "gettempdir", lambda: str(tmp_path / "here"))
-        monkeypatch.setattr(plan, "gettempdir", lambda: str(tmp_path / "scratch"))
         yield one
 
 
@@ -68,7 +78,7 @@ def test_an_address_is_a_path_with_its_own_text():
     assert str(remote("s3://lab/slides") / "x.svs") == "s3://lab/slides/x.svs"
 
 
-def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp_path, monkeypatch):
+def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, here, tmp_path, monkeypatch):
     monkeypatch.setattr(worker_handle, "Worker", Worker)  # processes, once
     paths = upload("a.tiff", "b.tiff", "c.tiff")
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 0
@@ -79,7 +89,7 @@ def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp
         assert door.out[path.name] <= 1.05 * path.stat().st_size
         about_one = [method for method, place in door.asked if place.endswith(path.name) and method != "PUT"]
         assert len(about_one) <= 5
-    assert not list((tmp_path / "scratch").rglob("*.tiff"))
+    assert not list(here.rglob("*.tiff"))
     asked = len(door.asked)
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 0  # nothing is read again
     assert "GET" not in {method for method, place in door.asked[asked:] if place.endswith(".tiff")}
@@ -88,10 +98,11 @@ def test_slides_in_a_store_are_screened_with_one_read_each(door, go, upload, tmp
     assert read_states(tmp_path / "out" / "state")["b"].attempts[1].error == ""
 
 
-def test_a_run_in_a_store_goes_on_on_another_machine(door, go, upload, tmp_path):
+def test_a_run_in_a_store_goes_on_on_another_machine(door, go, upload, here, tmp_path):
     paths = upload("a.tiff", "b.tiff")
     assert go("s3://lab/slides/a.tiff", "-o", OUT) == 0
-    shutil.rmtree(tmp_path / "here")  # another machine
+    for folder in here.iterdir():  # another machine
+        shutil.rmtree(folder)
     door.asked.clear()
     assert go("s3://lab/slides/", "-o", OUT) == 0
     assert "GET" not in {method for method, place in door.asked if place.endswith("a.tiff")}
@@ -103,11 +114,10 @@ def test_a_run_in_a_store_goes_on_on_another_machine(door, go, upload, tmp_path)
     assert len((tmp_path / "worklist.csv").read_text().splitlines()) == 1 + len(paths)
 
 
-def test_the_first_result_wins(door, go, upload, tmp_path, caplog):
+def test_the_first_result_wins(door, go, upload, tmp_path):
     upload("a.tiff")
     assert go("s3://lab/slides/", "-o", OUT) == 0
     fetch(remote(f"{OUT}/slides/a/result.json"), tmp_path / "first.json")
-    shutil.rmtree(tmp_path / "here")
     for one in listed(remote(f"{OUT}/state")):
         module.delete(one.path)
     late = mirror.Mirror(remote(OUT), tmp_path / "late")
@@ -203,13 +213,14 @@ def test_what_is_a_slide_is_told_by_names(door):
     assert "holds no slides" in "".join(find_remote("s3://lab/none").problems.values())
 
 
-def test_a_folder_of_tiles_is_copied_whole(door, tmp_path):
+def test_a_folder_of_tiles_is_copied_whole(door):
     for x in range(2):
         put(remote(f"s3://lab/t/case/{x}_0.png"), _png(x))
     before = fingerprint_of(remote("s3://lab/t/case"))
-    with Scratch(tmp_path, 10**6).copy_of(remote("s3://lab/t/case")) as copy:
+    scratch = Scratch("out", 10**6)
+    with scratch.copy_of(remote("s3://lab/t/case")) as copy:
         assert copy.path.name == "case" and len(list(copy.path.iterdir())) == 2 and copy.sha256 is None
-    assert not list(tmp_path.iterdir())
+    assert not list(scratch.folder.iterdir())
     put(remote("s3://lab/t/case/1_0.png"), _png(5))
     assert fingerprint_of(remote("s3://lab/t/case")) != before
 
@@ -221,13 +232,35 @@ def _png(grey):
     return cv2.imencode(".png", np.full((16, 16, 3), grey, np.uint8))[1].tobytes()
 
 
-def test_the_budget_of_the_disk_is_kept(door, tmp_path):
+def test_the_budget_of_the_disk_is_kept(door, here):
     put(remote("s3://lab/big.svs"), b"x" * 1000)
-    with pytest.raises(SlideError, match="scratch-gb"), Scratch(tmp_path, 999).copy_of(remote("s3://lab/big.svs")):
+    scratch = Scratch("out", 999)
+    with pytest.raises(SlideError, match="scratch-gb"), scratch.copy_of(remote("s3://lab/big.svs")):
         pass
-    with pytest.raises(SlideError, match="does not exist"), Scratch(tmp_path, 999).copy_of(remote("s3://lab/no.svs")):
+    with pytest.raises(SlideError, match="does not exist"), scratch.copy_of(remote("s3://lab/no.svs")):
         pass
-    assert not list(tmp_path.rglob("*.svs"))
+    assert not list(here.rglob("*.svs"))
+
+
+def test_copies_of_a_killed_run_are_removed_by_its_next_call(door, go, upload, tmp_path):
+    upload("a.tiff")
+    left = Scratch(str(tmp_path / "out"), 0).folder / "killed"
+    left.mkdir()
+    assert go("s3://lab/slides/", "-o", tmp_path / "out") == 0 and not left.exists()
+
+
+def test_a_folder_that_another_user_has_made_first_is_not_used(door, go, upload, tmp_path, capsys):
+    upload("a.tiff")
+    own = private_folder("run", OUT).parent
+    shutil.rmtree(own)
+    (tmp_path / "trap").mkdir(0o700)
+    own.symlink_to(tmp_path / "trap")
+    for output in (OUT, tmp_path / "out"):  # the folder of the run, and that of copies
+        assert go("s3://lab/slides/", "-o", output) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "is a link" in said and "TMPDIR" in said
+    assert not list((tmp_path / "trap").iterdir())
+    assert go(upload("b.tiff")[0], "-o", tmp_path / "out") == 0  # which needs neither
 
 
 def test_a_share_is_a_store_too(tmp_path, monkeypatch):

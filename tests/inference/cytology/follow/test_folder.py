@@ -1,7 +1,7 @@
 """Slides in a followed folder: when they are complete, which comes first, what is not forgotten."""
 
-import importlib.util
 import os
+import runpy
 import shutil
 from pathlib import Path
 from time import monotonic, sleep
@@ -181,7 +181,7 @@ def test_a_folder_that_is_not_there_is_said_at_once(tmp_path):
 
 
 def test_the_smaller_levels_of_a_dicom_slide_alone_are_not_a_slide(hot, tmp_path):
-    write = _dicom_writer()
+    write = runpy.run_path(str(Path(__file__).parents[3] / "datasets" / "slides" / "dicom_files.py"))["write"]
     image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     folder = tmp_path / "in" / "case"
     one = hot()
@@ -192,11 +192,3 @@ def test_the_smaller_levels_of_a_dicom_slide_alone_are_not_a_slide(hot, tmp_path
     ]
     write(folder / "0.dcm", image)
     assert [(job.path.name, job.slide) for job in given(one)] == [("0.dcm", "case")]
-
-
-def _dicom_writer():
-    path = Path(__file__).parents[3] / "datasets" / "slides" / "test_dicom.py"
-    spec = importlib.util.spec_from_file_location("dicom_writer", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.write

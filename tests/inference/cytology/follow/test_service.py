@@ -53,7 +53,7 @@ def test_a_service_tells_its_supervisor(tmp_path, make_slide):
             "from unmissed.benchmarks.studies.scale.hot_folder import follow_quickly; "
             "follow_quickly(sys.argv[1], sys.argv[2], health_port=int(sys.argv[3]), log_file=Path(sys.argv[4]))"
         )
-        words = [tmp_path / "in", tmp_path / "out", port, tmp_path / "log" / "triage.log"]
+        words = [tmp_path / "out", tmp_path / "in", port, tmp_path / "log" / "triage.log"]
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, words)],
             env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "UNMISSED_WITNESS": str(tmp_path / "seen")},
