@@ -32,8 +32,11 @@ class TrainingTask(Protocol, Generic[R]):
 
     records: list[Record]
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> R:
-        """Train one split, leave everything about it in the folder, and return what pooling needs."""
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress, *, test: bool) -> R:
+        """Train one split, leave everything about it in the folder, and return what pooling needs.
+
+        Without ``test`` the pictures of the test part are not read.
+        """
 
     def pool(self, folder: Path, results: dict[str, R]) -> None:
         """Evaluate the test parts of several folds together; the names of the folds are those of their folders."""
