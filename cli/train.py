@@ -100,19 +100,18 @@ def _train_sweep(plan: "Sweep", folder: Path, engine: str, address: str, restart
     from unmissed.training.progress import LiveProgress
     from unmissed.training.sweeps.sweep import forget_sweep, run_sweep, train_here
 
-    is_remote = is_cluster(engine)
+    ray = connect(address) if is_cluster(engine) else None
     if restart:
         forget_sweep(plan, folder)
     with LiveProgress() as progress:
-        if is_remote:
-            results = run_sweep(plan, folder, partial(train_jobs, connect(address), say=progress.say))
-        else:
-            results = run_sweep(plan, folder, partial(train_here, progress=progress, say=progress.say))
+        here = partial(train_here, progress=progress, say=progress.say)
+        results = run_sweep(plan, folder, here if ray is None else partial(train_jobs, ray, say=progress.say))
     _print_sweep(plan, results)
     chosen, data = folder / results[0].combination.name, plan.recipe.data
     typer.echo(f"Results: {folder / 'sweep.csv'}\nChosen: {chosen}", err=True)
     if data.folds or data.test_fraction or data.leave_out:
-        typer.echo("Next, to measure it once on its test part; nothing is trained again:", err=True)
+        helped = ", some of whose pictures helped to choose it, in other folds" if data.folds else ""
+        typer.echo(f"Next, to measure it once on its test part{helped}; nothing is trained again:", err=True)
         typer.echo(f"unmissed train {quote(str(chosen / 'config.yaml'))} -o {quote(str(chosen))}", err=True)
     else:
         typer.echo(f"Next: unmissed export {quote(str(chosen))}", err=True)

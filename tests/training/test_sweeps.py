@@ -15,7 +15,7 @@ from unmissed.training.sweeps.sweep import forget_sweep, run_sweep, train_here
 LR = "optimizer.lr=0.005,1e-5"
 
 
-class Silent:
+class Listener:
     """Remembers the epochs that are trained and what is read; stops after so many epochs."""
 
     def __init__(self, stop=None):
@@ -42,7 +42,7 @@ def sweep(recipe, tmp_path):
     """Sweep the tiny recipe on this machine: ``sweep(fields, overrides)`` gives results and what was told."""
 
     def go(fields, overrides=(), *, output=tmp_path / "out", name=recipe, stop=None):
-        progress, lines = Silent(stop), []
+        progress, lines = Listener(stop), []
         plan = plan_sweep(str(name), overrides, fields)
         results = run_sweep(plan, output, lambda jobs: train_here(jobs, progress, lines.append))
         return results, progress, lines

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from unmissed.cli.app import main
 from unmissed.datasets.basis.errors import ConfigError
 from unmissed.training.cluster import tasks
 from unmissed.training.cluster.folds import train_folds
@@ -99,6 +100,19 @@ def test_a_sweep_outlives_workers_and_nodes_and_is_that_of_one_machine(cluster, 
     assert sum("its worker died; it goes on from its last epoch" in line for line in told) >= 2
     assert sum(line.endswith(": done") for line in told) == 4
     assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+
+
+def test_the_command_sweeps_in_the_cluster(cluster, recipe, tmp_path, capsys):
+    words = ["train", str(recipe), "optimizer.epochs=1", "--sweep", "optimizer.lr=0.005,1e-6", "--engine", "ray"]
+    with pytest.raises(SystemExit) as leaving:
+        main([*words, "-o", str(tmp_path)])
+    told = capsys.readouterr()
+    assert leaving.value.code == 0, told.err
+    assert "1-optimizer.lr=0.005: done" in told.err
+    assert {path.parent.name for path in tmp_path.glob("*/run.json")} == {
+        "1-optimizer.lr=0.005",
+        "2-optimizer.lr=1e-06",
+    }
 
 
 def test_a_recipe_without_folds_is_refused(recipe, tmp_path):
