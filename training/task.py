@@ -83,10 +83,10 @@ def weights_of(config: TrainConfig) -> Any:
 
 
 def write_facts(folder: Path, config: TrainConfig, calibration: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Write calibration.json, run.json and config.yaml of a finished split."""
+    """Write config.yaml, calibration.json and run.json of a finished split; the last says that it is finished."""
+    write_text(folder / "config.yaml", save_recipe(config))
     write_json(folder / "calibration.json", calibration)
     write_json(folder / "run.json", facts)
-    write_text(folder / "config.yaml", save_recipe(config))
 
 
 def shown(config: TrainConfig) -> dict[str, Any]:

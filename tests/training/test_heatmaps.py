@@ -16,7 +16,7 @@ from unmissed.datasets.fields import MarkedField, Point
 from unmissed.inference.pictures.find import FindPipeline
 from unmissed.models import zoo
 from unmissed.training.augment import Augmenter
-from unmissed.training.cluster.tasks import _Silent
+from unmissed.training.cluster.tasks import Silent
 from unmissed.training.evaluation.finds import load_finds
 from unmissed.training.export import export_run
 from unmissed.training.heatmaps.crops import FieldCrops, anchors
@@ -349,7 +349,7 @@ class TestRuns:
     def test_a_sweep_chooses_by_recall_and_leaves_the_test_part_alone(self, go, recipe_file, tmp_path):
         words = ["choose_by=recall", "optimizer.epochs=2", "heatmap.crops=32"]
         plan = plan_sweep(str(recipe_file), words, ["optimizer.lr=1e-6,0.02"])
-        best, other = run_sweep(plan, tmp_path, lambda jobs: train_here(jobs, _Silent(), print))
+        best, other = run_sweep(plan, tmp_path, lambda jobs: train_here(jobs, Silent(), print))
         assert best.value > other.value
         folder = tmp_path / best.combination.name
         assert json.loads((folder / "run.json").read_text())["fields"]["test"] == []

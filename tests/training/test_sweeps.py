@@ -213,6 +213,20 @@ def test_a_stopped_sweep_goes_on_and_ends_as_if_it_had_never_stopped(sweep, tmp_
     assert (told.trained, lines) == ([], [])
 
 
+def test_a_stop_in_the_last_writes_of_a_fold_is_not_taken_for_its_end(sweep, tmp_path, monkeypatch):
+    def stopped(path, text):
+        raise KeyboardInterrupt
+
+    words = ["data.folds=2", "optimizer.epochs=1"]
+    monkeypatch.setattr("unmissed.training.task.write_text", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        sweep([LR], words)
+    monkeypatch.undo()
+    sweep([LR], words)
+    for name in ("config.yaml", "calibration.json", "run.json"):
+        assert len(list((tmp_path / "out").glob(f"*/fold-*/{name}"))) == 4
+
+
 def test_the_folder_of_something_else_is_refused(sweep, go, recipe, tmp_path):
     sweep([LR], ["optimizer.epochs=1"])
     before = (tmp_path / "out" / "sweep.csv").read_bytes()

@@ -58,7 +58,7 @@ def jobs_of(config: TrainConfig, output: Path, name: str = "", *, test: bool = T
     ]
 
 
-class _Silent:
+class Silent:
     """A node has no terminal; what a job leaves is in its folder."""
 
     def step(self, epoch: int, pictures: int, loss: float) -> None:
@@ -82,7 +82,7 @@ def train_job(job: Job) -> UnmissedError | None:
         What is wrong, as a value: another attempt would not do better.
     """
     try:
-        run(job.config, job.output, _Silent(), test=job.test)
+        run(job.config, job.output, Silent(), test=job.test)
     except UnmissedError as error:
         return error
     return None

@@ -94,8 +94,7 @@ def plan_sweep(recipe: str, overrides: Sequence[str], fields: Sequence[str]) -> 
         same = combinations.setdefault(changed.model_dump_json(), Combination(name, values, changed))
         if same.name != name:
             raise ConfigError(
-                f"two combinations are the same recipe: {same.name} and {name}",
-                expected="every value once",
+                f"two combinations are the same recipe: {same.name} and {name}", expected="every value once"
             )
     return Sweep(config, varied, tuple(combinations.values()))
 
@@ -127,6 +126,6 @@ def _check_may_vary(key: str, config: TrainConfig) -> None:
             advice = " with choose_by=recall it may vary" if fixed not in _SAME else ""
             raise ConfigError(
                 f"{key} may not vary in a sweep: figures are then not of the same pictures, or mean something else",
-                expected=f"fields that only decide how is trained, {_AS_IN}",
+                expected=f"fields that only say how it is trained, {_AS_IN}",
                 fix=f"give {fixed} one value, as an override;{advice}".rstrip(";"),
             )

@@ -137,7 +137,7 @@ def _claim(sweep: Sweep, output: Path) -> None:
 
 
 def _record(job: Job) -> Path:
-    """What a job leaves at its very end."""
+    """What a job that leaves the test part alone writes last."""
     return job.folder / "run.json"
 
 
@@ -152,7 +152,7 @@ def _words(job: Job, problem: Exception) -> str:
     cause = getattr(problem, "cause", problem)  # Ray's error has the one of the task
     words = one_line(cause if known else f"{type(cause).__name__}: {cause}")
     log.error("%s failed: %s", job.name, words, exc_info=None if known else problem)
-    return words
+    return words if job.folder == job.output else f"{job.folder.name}: {words}"
 
 
 def _write_table(sweep: Sweep, results: Sequence[Result], path: Path) -> None:
