@@ -21,7 +21,11 @@ def train(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Run folder; default runs/<name>. An interrupted run resumes there."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Run folder; default runs/<name>, of a sweep runs/<name>-sweep. An interrupted run resumes there.",
+        ),
     ] = None,
     sweep: Annotated[
         list[str] | None,
