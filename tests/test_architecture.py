@@ -27,7 +27,17 @@ ALLOWED = {
 # Folder -> its parts from top to bottom: a part may import what stands below it, and nothing above.
 LAYERS = {
     "": ("cli", "benchmarks", "testing", "inference", "training", "models", "datasets", "configs"),
-    "training": ("adapting", "renew", "export", "run", "classifiers heatmaps slide_scores", "exporting", "evaluation"),
+    "training": (
+        "sweeps",
+        "cluster",
+        "adapting",
+        "renew",
+        "export",
+        "run",
+        "classifiers heatmaps slide_scores",
+        "exporting",
+        "evaluation",
+    ),
     "inference": (
         "api serving",
         "demo doctor",

@@ -18,6 +18,9 @@ from unmissed.training.history import Epoch, write_history
 from unmissed.training.recipes.config import TrainConfig
 from unmissed.training.recipes.loading import load_recipe
 
+SWEEP = "sweep.json"
+"""In the folder of a sweep, what is swept."""
+
 # What torch raises on damaged files, and what files of another kind lead to.
 _DAMAGE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError, ValueError, AttributeError)
 
@@ -37,7 +40,7 @@ class Checkpoint:
     def __init__(self, folder: Path, config: TrainConfig, model: nn.Module, average: ModelEmaV3 | None, optimizer: Any):
         self._path, self.best = folder / "checkpoint.pt", folder / "best.safetensors"
         self._history = folder / "history.csv"
-        self._recipe = _identity(config)
+        self._recipe = identity(config)
         self._model, self._average, self._optimizer = model, average, optimizer
 
     def save(self, state: State, history: list[Epoch], best: nn.Module | None) -> None:
@@ -85,23 +88,26 @@ def forget_checkpoints(run: Path) -> None:
 
 
 def check_same_recipe(folder: Path, config: TrainConfig) -> None:
-    """Refuse a run folder whose epochs or folds were trained by another recipe, before anything is written there.
+    """Refuse the folder of a sweep, and one whose epochs or folds were trained by another recipe, before anything is
+    written there.
 
     Raises:
         ConfigError: Says what to do.
     """
+    if (folder / SWEEP).is_file():
+        raise ConfigError(f"{folder} holds a sweep", fix="choose another --output, or one of the folders in it")
     written = folder / "config.yaml"
     if written.is_file() and any((*folder.glob("checkpoint.pt"), *folder.glob("fold-*/checkpoint.pt"))):
         try:
-            earlier = _identity(load_recipe(str(written)))
+            earlier = identity(load_recipe(str(written)))
         except ConfigError:  # written by another version
             earlier = ""
-        if earlier != _identity(config):
+        if earlier != identity(config):
             raise _another_recipe(folder)
 
 
-def _identity(config: TrainConfig) -> str:
-    """All that decides the weights."""
+def identity(config: TrainConfig) -> str:
+    """All of a recipe that decides the weights, as JSON."""
     return json.dumps(
         config.model_dump(mode="json", exclude={"bootstrap": True, "data": {"root", "only_folds"}}), sort_keys=True
     )

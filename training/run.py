@@ -18,13 +18,15 @@ from unmissed.training.remarks import Remarks
 from unmissed.training.task import TrainingTask
 
 
-def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
+def run(config: TrainConfig, output: Path, progress: RunProgress, *, test: bool = True) -> Path:
     """Carry out a recipe.
 
     Args:
         config: the validated recipe.
         output: run folder; finished folds and epochs found there are not done again.
         progress: receives what happens.
+        test: False leaves the test part alone, so that something may still be chosen; the same call with True then
+            measures what was trained. A few-shot recipe has nothing else to measure.
 
     Returns:
         Path: The run folder, with ``report.html``; k-fold runs hold one folder a fold.
@@ -32,10 +34,10 @@ def run(config: TrainConfig, output: Path, progress: RunProgress) -> Path:
     with Remarks(dataset_root(config.data.dataset, config.data.root), output) as remarks:
         if config.few_shot is not None:
             return learn_few_shot(config, config.few_shot, output, remarks, progress)
-        return _run(config, output, remarks, progress)
+        return _run(config, output, remarks, progress, test)
 
 
-def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgress) -> Path:
+def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgress, test: bool) -> Path:
     task: TrainingTask[Any] = (
         ClassifierTask(config, remarks, progress)
         if config.heatmap is None
@@ -45,7 +47,7 @@ def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgr
     check_same_recipe(output, config)
     write_text(output / "config.yaml", save_recipe(config))
     if config.data.folds is None:
-        task.train(one_split(task.records, config.data), output, config.name, progress)
+        task.train(one_split(task.records, config.data), output, config.name, progress, test=test)
         return output
     outside = set(config.data.only_folds or ()) - set(range(config.data.folds))
     if outside:
@@ -55,7 +57,7 @@ def _run(config: TrainConfig, output: Path, remarks: Remarks, progress: RunProgr
     results: dict[str, Any] = {}
     for index in chosen:
         name = f"fold-{index}"
-        results[name] = task.train(splits[index], output / name, f"{config.name} {name}", progress)
-    if len(results) > 1:
+        results[name] = task.train(splits[index], output / name, f"{config.name} {name}", progress, test=test)
+    if test and len(results) > 1:
         task.pool(output, results)
     return output

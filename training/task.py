@@ -32,8 +32,11 @@ class TrainingTask(Protocol, Generic[R]):
 
     records: list[Record]
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> R:
-        """Train one split, leave everything about it in the folder, and return what pooling needs."""
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress, *, test: bool) -> R:
+        """Train one split, leave everything about it in the folder, and return what pooling needs.
+
+        Without ``test`` the pictures of the test part are not read.
+        """
 
     def pool(self, folder: Path, results: dict[str, R]) -> None:
         """Evaluate the test parts of several folds together; the names of the folds are those of their folders."""
@@ -80,10 +83,10 @@ def weights_of(config: TrainConfig) -> Any:
 
 
 def write_facts(folder: Path, config: TrainConfig, calibration: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Write calibration.json, run.json and config.yaml of a finished split."""
+    """Write config.yaml, calibration.json and run.json of a finished split; the last says that it is finished."""
+    write_text(folder / "config.yaml", save_recipe(config))
     write_json(folder / "calibration.json", calibration)
     write_json(folder / "run.json", facts)
-    write_text(folder / "config.yaml", save_recipe(config))
 
 
 def shown(config: TrainConfig) -> dict[str, Any]:

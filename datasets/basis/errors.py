@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 from enum import IntEnum
+from functools import partial
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -36,6 +38,9 @@ class UnmissedError(Exception):
         self.expected = expected
         self.fix = fix
         super().__init__(found, expected, fix)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # so that it can be sent from one process to another
+        return partial(type(self), expected=self.expected, fix=self.fix), (self.found,)
 
     def __str__(self) -> str:
         parts = [self.found]

@@ -174,6 +174,56 @@ def test_a_file_that_cannot_be_written_to_its_end(recipe, trained, capsys, limit
     stays(folder, weights, error)
 
 
+SWEEP = (*SHORT, "--sweep", "optimizer.lr=0.001,1e-7")
+
+
+def test_a_sweep_prints_the_best_first_and_what_comes_next(recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert code_of(recipe, "optimizer.epochs=8", *SWEEP[2:]) == 0
+    captured = capsys.readouterr()
+    assert "validation loss (lower is better)" in captured.out
+    assert captured.out.index(" 0.001 ") < captured.out.index(" 1e-07 ")
+    chosen = Path("runs/shade-sweep/1-optimizer.lr=0.001")
+    assert f"Chosen: {chosen}\n" in captured.err
+    following = captured.err.splitlines()[-1].split()
+    assert following == ["unmissed", "train", str(chosen / "config.yaml"), "-o", str(chosen)]
+    assert not (chosen / "report.html").exists()
+    assert code_of(*following[2:]) == 0
+    assert (chosen / "report.html").is_file()
+
+
+def test_a_sweep_without_a_test_part_is_exported_next(recipe, tmp_path, capsys):
+    assert code_of(recipe, *SWEEP, "-o", tmp_path / "out") == 0
+    assert f"Next: unmissed export {tmp_path / 'out'}" in capsys.readouterr().err
+
+
+def test_the_exit_code_says_that_a_combination_failed(recipe, tmp_path, capsys):
+    words = (recipe, *SHORT, "--sweep", "model.backbone=test_efficientnet,no_such", "-o", tmp_path / "out")
+    assert code_of(*words) == 3
+    captured = capsys.readouterr()
+    assert "failed: model.backbone" in captured.out
+    assert "Chosen" in captured.err
+
+
+def test_a_wrong_sweep_is_one_message_and_trains_nothing(recipe, tmp_path, capsys):
+    assert code_of(recipe, "--sweep", "optimizer.lr=0.1,fast", "-o", tmp_path / "out") == 2
+    assert "optimizer.lr=fast" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert code_of(recipe, *SWEEP, "--check", "-o", tmp_path / "out") == 0
+    assert capsys.readouterr().out == "1-optimizer.lr=0.001\n2-optimizer.lr=1e-07\n"
+    assert not (tmp_path / "out").exists()
+    assert code_of("slide-score", "--sweep", "seed=1,2") == 2
+    assert "takes no overrides" in capsys.readouterr().err
+
+
+def test_a_sweep_begins_anew_with_restart(recipe, tmp_path, capsys):
+    assert code_of(recipe, *SWEEP, "-o", tmp_path) == 0
+    assert code_of(recipe, "seed=1", *SWEEP, "-o", tmp_path) == 2
+    assert "--restart" in capsys.readouterr().err
+    assert code_of(recipe, "seed=1", *SWEEP, "-o", tmp_path, "--restart") == 0
+    assert load_recipe(str(tmp_path / "1-optimizer.lr=0.001" / "config.yaml")).seed == 1
+
+
 def test_fields_lists_the_recipe(capsys):
     assert code_of("--fields") == 0
     assert "| `optimizer.lr` | `0.002` |" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from unmissed.datasets.fields import MarkedField, Point
 from unmissed.inference.pictures.find import FindPipeline
 from unmissed.models import zoo
 from unmissed.training.augment import Augmenter
+from unmissed.training.cluster.tasks import Silent
 from unmissed.training.evaluation.finds import load_finds
 from unmissed.training.export import export_run
 from unmissed.training.heatmaps.crops import FieldCrops, anchors
@@ -25,6 +26,8 @@ from unmissed.training.heatmaps.objective import HeatmapObjective, cell_loss, ce
 from unmissed.training.loading import EpochSampler
 from unmissed.training.recipes.heatmaps import HeatmapConfig
 from unmissed.training.recipes.loading import load_recipe
+from unmissed.training.sweeps.plan import plan_sweep
+from unmissed.training.sweeps.sweep import run_sweep, train_here
 
 CLASSES = {"background": [], "normal": ["NILM"], "abnormal": ["HSIL"]}
 RECIPE = TINY_FINDER | {
@@ -342,6 +345,17 @@ class TestRuns:
         pooled = json.loads((tmp_path / "metrics.json").read_text())
         assert pooled["fields"] == 20
         assert (tmp_path / "fold-1" / "report.html").is_file()
+
+    def test_a_sweep_chooses_by_recall_and_leaves_the_test_part_alone(self, go, recipe_file, tmp_path):
+        words = ["choose_by=recall", "optimizer.epochs=2", "heatmap.crops=32"]
+        plan = plan_sweep(str(recipe_file), words, ["optimizer.lr=1e-6,0.02"])
+        best, other = run_sweep(plan, tmp_path, lambda jobs: train_here(jobs, Silent(), print))
+        assert best.value > other.value
+        folder = tmp_path / best.combination.name
+        assert json.loads((folder / "run.json").read_text())["fields"]["test"] == []
+        assert not list(tmp_path.rglob("test_finds.json"))
+        assert go(folder, name=folder / "config.yaml").steps == []
+        assert (folder / "test_finds.json").is_file()
 
     def test_masks_are_learned_too_with_further_datasets(self, go, tmp_path, monkeypatch):
         for name, first in (("kvasir-seg", 0), ("polypgen", 20)):

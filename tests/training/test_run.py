@@ -14,10 +14,12 @@ from unmissed.datasets.registry import get
 from unmissed.models.architectures import Scaled, build, input_scaling
 from unmissed.models.export import torch_probabilities
 from unmissed.training.classifiers.classifier import architecture_of
+from unmissed.training.cluster.tasks import Silent
 from unmissed.training.evaluation.calibration import fit_temperature
 from unmissed.training.evaluation.predictions import load_predictions
 from unmissed.training.loading import load_pictures
 from unmissed.training.recipes.loading import load_recipe
+from unmissed.training.run import run
 
 NO_TEST = ("data.test_fraction=0", "optimizer.epochs=1")
 
@@ -115,6 +117,16 @@ def test_folds_are_trained_pooled_and_summarised(go, tmp_path):
     assert summary["pooled"]["images"] == 30
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "fold-1" / "report.html").is_file()
+
+
+def test_test_parts_can_be_left_alone_and_measured_later(go, recipe, tmp_path):
+    words = ("data.folds=2", "optimizer.epochs=1")
+    run(load_recipe(str(recipe), words), tmp_path, Silent(), test=False)
+    assert len(list(tmp_path.glob("fold-*/validation_predictions.csv"))) == 2
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert not left & {"test_predictions.csv", "metrics.json", "summary.json", "report.html"}
+    assert go(tmp_path, *words).steps == []
+    assert json.loads((tmp_path / "summary.json").read_text())["pooled"]["images"] == 30
 
 
 def test_a_single_fold_and_one_that_is_not_there(go, tmp_path):

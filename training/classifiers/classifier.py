@@ -47,9 +47,13 @@ class ClassifierTask:
         self._more = [] if table is None else read_more_places(table, self.records)
         _check_fit(config, self._data)
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> ClassifierTestResult:
+    def train(
+        self, split: Split, folder: Path, title: str, progress: RunProgress, *, test: bool
+    ) -> ClassifierTestResult:
         """Train one split and write its results; without a test part no report is written."""
         config, data = self._config, only_split(self._data, split)
+        if not test:
+            split = replace(split, test=())
         if config.data.none_share:
             data = replace(data, classes=with_none(data.classes))
         accelerator = begin(config, data.records, split, folder, title)

@@ -1,1 +1,1 @@
-"""Folds of a run on the machines of a Ray cluster."""
+"""Trainings on the machines of a Ray cluster."""

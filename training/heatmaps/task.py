@@ -1,6 +1,7 @@
 """Train a heat-map model: its parts of a split, its network, and what it leaves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,11 @@ class HeatmapTask:
         keep_apart(self._sources, [*self._also, *self._negatives], progress)
         self.records = [record for source in self._sources for record in source.records]
 
-    def train(self, split: Split, folder: Path, title: str, progress: RunProgress) -> list[FieldFinds]:
+    def train(self, split: Split, folder: Path, title: str, progress: RunProgress, *, test: bool) -> list[FieldFinds]:
         """Train one split, write its results and return the finds; without a test part no report is written."""
         config, heatmap = self._config, self._heatmap
+        if not test:
+            split = replace(split, test=())
         accelerator = begin(config, self.records, split, folder, title)
         names = ("train", "validation", "test")
         chosen = [{name: self._part(source, getattr(split, name)) for name in names} for source in self._sources]

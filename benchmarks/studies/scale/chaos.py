@@ -187,7 +187,7 @@ def _stored(path: Path) -> SlideJob:
     """Put a slide into the store."""
     address = remote(f"s3://slides/{path.name}")
     put(address, path)
-    return SlideJob(address, scratch=Scratch(path.parents[1] / "scratch", 2**30))
+    return SlideJob(address, scratch=Scratch(str(path.parents[1]), 2**30))
 
 
 def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed: int) -> tuple[Chaos, int, int]:

@@ -1,5 +1,6 @@
 """Closest names, cells of tables, clocks, exit codes, JPEG."""
 
+import pickle
 import re
 import subprocess
 import sys
@@ -24,6 +25,11 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "exit-codes.md"
 def test_case_does_not_hide_a_name():
     assert closest("gastrohun", ["GastroHUN", "kvasir"]) == ["GastroHUN"]
     assert closest("zzz", ["GastroHUN", "kvasir"]) == []
+
+
+def test_an_error_passes_from_one_process_to_another():
+    error = pickle.loads(pickle.dumps(ConfigError("found", expected="expected", fix="fix")))
+    assert (type(error), error.found, error.expected, error.fix) == (ConfigError, "found", "expected", "fix")
 
 
 def test_a_very_long_list_is_not_told():
