@@ -127,7 +127,7 @@ def triage(
         gpus=gpus,
     )
     try:
-        with run_folder(output) as (folder, watched):
+        with run_folder(output, is_cluster=engine != "local") as (folder, watched):
             work = watched(partial(carry_out, output=folder))
             if follow:
                 hot = {"settle_s": settle_s, "give_up_s": give_up_s, "um_per_px": um_per_px}

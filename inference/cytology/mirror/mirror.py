@@ -15,6 +15,7 @@ from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.basis.names import folder_name
 from unmissed.datasets.storage.remote import RemotePath, below, fetch, is_url, listed, put, remote
 from unmissed.inference.cytology.mirror.claim import Claim
+from unmissed.inference.cytology.mirror.delivery import AT_ONCE, StoreDelivery
 from unmissed.inference.cytology.results.reading import RESULT_FILE
 from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.run.messages import TriageProgress
@@ -22,7 +23,6 @@ from unmissed.inference.cytology.run.messages import TriageProgress
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 8  # transfers
 _PAGES_S = 60.0  # between two uploads of worklist and pages
 
 
@@ -49,19 +49,26 @@ class Mirror:
             if folder.parent.name == "slides":
                 shutil.rmtree(folder, ignore_errors=True)  # of an older result
             make_folder(folder)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda name: fetch(stored[name].path, self._local / name), wanted))
         self._tags = {name: stored[name].tag for name in wanted if name.endswith(RESULT_FILE)}
         self._sent = {name: _stamp(self._local / name) for name in wanted}
 
-    def ended(self, row: WorklistRow) -> None:
+    def ended(self, row: WorklistRow, *, delivered: bool = False) -> None:
         """A slide has ended: its files go to the store, the result last, and then its state.
+
+        Args:
+            row: of the slide.
+            delivered: its worker has sent the files.
 
         Raises:
             OutputError: When another run has taken over.
             StoreError: When the store does not answer or refuses; what is here stays here.
         """
-        if row.folder:
+        if row.folder and delivered:
+            path = self._local / row.folder / RESULT_FILE
+            self._sent[self._name(path)] = _stamp(path)
+        elif row.folder:
             self._commit(self._local / row.folder)
         self._send([f"state/{folder_name(row.slide)}.json"])
         self._upload()
@@ -109,7 +116,7 @@ class Mirror:
             put(below(self._folder, name), self._local / name)
             self._sent[name] = stamp
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send, changed))
 
     def _name(self, path: Path) -> str:
@@ -117,11 +124,14 @@ class Mirror:
 
 
 @contextmanager
-def run_folder(output: str) -> Iterator[tuple[Path, Callable[[Callable[..., T]], Callable[..., T]]]]:
+def run_folder(
+    output: str, *, is_cluster: bool = False
+) -> Iterator[tuple[Path, Callable[[Callable[..., T]], Callable[..., T]]]]:
     """The folder of a run on this disk: the one that was named, or one whose twin is in a store.
 
     Args:
         output: a path, or the address of a folder in a store.
+        is_cluster: workers are on other machines, and send their results to the store themselves.
 
     Yields:
         The folder, and what is to be put around the function that works in it and reports by ``on_progress``.
@@ -141,10 +151,11 @@ def run_folder(output: str) -> Iterator[tuple[Path, Callable[[Callable[..., T]],
         def mirrored(on_progress: Callable[[TriageProgress], None], **more: Any) -> T:
             def tell(progress: TriageProgress) -> None:
                 if progress.row:
-                    mirror.ended(progress.row)
+                    mirror.ended(progress.row, delivered=is_cluster)
                 on_progress(progress)
 
-            return work(on_progress=tell, **more)
+            delivery = {"delivery": StoreDelivery(folder)} if is_cluster else {}
+            return work(on_progress=tell, **delivery, **more)
 
         return mirrored
 

@@ -104,6 +104,19 @@ class Failed:
 Message = Ready | Done | Failed
 
 
+class DeliveryProtocol(Protocol):
+    """How results come from workers of other machines where the folder of the run is not shared."""
+
+    def check(self) -> None:
+        """Whether results can be sent from this machine; StoreError when not."""
+
+    def order(self, slide: str) -> Callable[[Path], None]:
+        """What the worker of a slide calls with the folder of its result, to send it; picklable."""
+
+    def take(self, slide: str, folder: Path) -> None:
+        """Bring what the run needs of a result that was sent into a folder here."""
+
+
 class WorkerProtocol(Protocol):
     """Loads the models once and then screens one slide after the other; a death of it affects only its slide.
 

@@ -17,7 +17,7 @@ from unmissed.inference.cytology.run import loading
 from unmissed.inference.cytology.run.cluster.connecting import connect, is_cluster
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.folder import models_of_run
-from unmissed.inference.cytology.run.messages import Arrivals, SlideJob, TriageProgress
+from unmissed.inference.cytology.run.messages import Arrivals, DeliveryProtocol, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.triage import TriageOutcome, TriagePlan
 from unmissed.inference.cytology.run.triage import triage as carry_out
 from unmissed.inference.cytology.run.worker_handle import WORKER_BYTES
@@ -50,6 +50,7 @@ def triage(
     note_zh: str = "",
     scratch_gb: float = 50.0,
     arrivals: Arrivals | None = None,
+    delivery: DeliveryProtocol | None = None,
     on_progress: Callable[[TriageProgress], None] = lambda progress: None,
 ) -> TriageOutcome:
     """Rank slides by suspicion and assign a disposition to each; write worklist, results and pages.
@@ -79,6 +80,7 @@ def triage(
         note, note_zh: shown large on every page.
         scratch_gb: disk that copies of slides from a store may take; every worker has one at a time.
         arrivals: slides that come while the run goes on, instead of ``slides``; it ends when no more will come.
+        delivery: brings the results of a cluster here; None where it shares ``output``.
         on_progress: called about once per second.
 
     Returns:
@@ -139,6 +141,7 @@ def triage(
         note=note,
         note_zh=note_zh,
         arrivals=arrivals,
+        delivery=delivery,
         arguments={
             "slides": names,
             "output": str(output),

@@ -14,12 +14,12 @@ from unmissed.datasets.basis.files import plain_values, write_json
 from unmissed.datasets.basis.versions import package_versions
 from unmissed.inference.cytology.policy.policy import Exclusion, Policy, Preparation
 from unmissed.inference.cytology.results.worklist import TriageRun, WorklistRow
+from unmissed.inference.cytology.run import messages
 from unmissed.inference.cytology.run.batch import Dispatcher
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.entries import name_jobs
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.ledger import Ledger
-from unmissed.inference.cytology.run.messages import Arrivals, CrewProtocol, MakeScreener, SlideJob, TriageProgress
 from unmissed.inference.cytology.run.record import RunRecord, check_settings
 from unmissed.inference.cytology.run.worker_handle import LocalCrew
 from unmissed.inference.reports.models import models_in_words
@@ -52,12 +52,13 @@ class TriagePlan:
         arguments: what the user asked for, for the record.
         note, note_zh: shown large on every page.
         notes: what of the inputs was left out or taken for something else.
+        delivery: brings the results of a cluster here; None where it shares ``output``.
         arrivals: slides that come while the run goes on; the pages are then kept current, and nothing is excluded.
     """
 
     output: Path
-    inputs: Sequence[SlideJob]
-    make_screener: MakeScreener
+    inputs: Sequence[messages.SlideJob]
+    make_screener: messages.MakeScreener
     settings: Mapping[str, Any]
     policy: Policy
     preparation: Preparation
@@ -71,7 +72,8 @@ class TriagePlan:
     note: str = ""
     note_zh: str = ""
     notes: tuple[str, ...] = ()
-    arrivals: Arrivals | None = None
+    arrivals: messages.Arrivals | None = None
+    delivery: messages.DeliveryProtocol | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class TriageOutcome:
         return sum(bool(row.error) for row in self.rows)
 
 
-def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> TriageOutcome:
+def triage(plan: TriagePlan, report: Callable[[messages.TriageProgress], None]) -> TriageOutcome:
     """Screen all slides that are not finished yet and write worklist, summary, record and pages.
 
     Args:
@@ -142,7 +144,7 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
 
         keep_pages = Paced(write_pages, _PAGES_S)
 
-        def on_progress(progress: TriageProgress) -> None:
+        def on_progress(progress: messages.TriageProgress) -> None:
             if batch.first_ready is not None:
                 run_record.loaded(batch.first_ready)
             run_record.count(batch.done, batch.failed)
@@ -163,12 +165,13 @@ def triage(plan: TriagePlan, report: Callable[[TriageProgress], None]) -> Triage
     return TriageOutcome(tuple(rows), run, batch.done)
 
 
-def _crew(plan: TriagePlan, settings: Mapping[str, Any], folder: RunFolder) -> CrewProtocol:
+def _crew(plan: TriagePlan, settings: Mapping[str, Any], folder: RunFolder) -> messages.CrewProtocol:
     if plan.cluster is None:
         return LocalCrew(plan.make_screener, settings, plan.workers or 1, hashed=plan.hashed)
     from unmissed.inference.cytology.run.cluster.crew import RayCrew  # needs the extra
 
-    return RayCrew(plan.cluster, plan.make_screener, settings, plan.workers, folder, hashed=plan.hashed)
+    make, most = plan.make_screener, plan.workers
+    return RayCrew(plan.cluster, make, settings, most, folder, hashed=plan.hashed, delivery=plan.delivery)
 
 
 def _shared_settings(plan: TriagePlan) -> dict[str, Any]:

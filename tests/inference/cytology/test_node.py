@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
-from unmissed.inference.cytology.run.cluster.actor import SlideWorker, Task, software
+from unmissed.inference.cytology.run.cluster.actor import SharedFolder, SlideWorker, Task, software
 from unmissed.inference.cytology.run.cluster.connecting import connect
 from unmissed.inference.cytology.run.cluster.crew import room_of
 from unmissed.inference.cytology.run.cluster.values import Cluster
@@ -21,11 +21,11 @@ def test_an_actor_refuses_other_versions_and_another_folder(make_slide, tmp_path
     lock = tmp_path / "state" / ".lock"
     lock.parent.mkdir()
     lock.write_text("process 1 on here, run 1\n")
-    task = Task(QuickScreener, {}, True, software(), lock, lock.read_text(), 1)
+    task = Task(QuickScreener, {}, True, software(), SharedFolder(lock, lock.read_text()), 1)
     assert isinstance(SlideWorker().load(task), Ready)
     other = SlideWorker().load(replace(task, software=software() | {"numpy": "1.0"}))
     assert isinstance(other, Failed) and "numpy is" in other.found and "not 1.0" in other.found
-    apart = SlideWorker().load(replace(task, owner="process 1 on here, run 2\n"))
+    apart = SlideWorker().load(replace(task, place=SharedFolder(lock, "process 1 on here, run 2\n")))
     assert isinstance(apart, Failed) and "not the folder of the run here" in apart.found
     assert [path.name for path in lock.parent.iterdir()] == [".lock"]
 
@@ -33,7 +33,7 @@ def test_an_actor_refuses_other_versions_and_another_folder(make_slide, tmp_path
 def test_the_first_commit_wins_and_a_late_twin_changes_nothing(make_slide, tmp_path):
     folder = RunFolder(tmp_path / "out")
     with folder.locked():
-        attempts = [folder.attempt("a") for _ in range(2)]
+        attempts = [folder.attempt("a", token) for token in ("00000000", "11111111")]
         for number, attempt in enumerate(attempts):
             attempt.mkdir()
             (attempt / "result.json").write_text(str(number))

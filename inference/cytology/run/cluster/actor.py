@@ -1,18 +1,20 @@
 """The code that runs on a node: it checks that the node is fit, loads the models, and screens slides."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.basis.versions import package_versions
+from unmissed.datasets.storage.remote import StoreError
 from unmissed.inference.cytology.run import messages
-from unmissed.inference.cytology.run.messages import MakeScreener, Message, ScreenerProtocol, SlideJob
+from unmissed.inference.cytology.run.messages import DeliveryProtocol, MakeScreener, Message, ScreenerProtocol, SlideJob
 from unmissed.inference.cytology.run.worker_process import screen_into_folder
 from unmissed.inference.cytology.screening.known_slide import code_of_screening
 
@@ -37,7 +39,7 @@ class Task:
         settings: what shapes a result; goes into its provenance.
         hashed: put the SHA-256 of the whole file into the result.
         software: of the machine that started the run.
-        lock, owner: a file of the run's folder, and what it holds: a node that reads something else has another folder.
+        place: where results go; a node that does not reach it is not fit.
         threads: that a slide gets.
     """
 
@@ -45,9 +47,36 @@ class Task:
     settings: Mapping[str, Any]
     hashed: bool
     software: Mapping[str, str]
+    place: "DeliveryProtocol | SharedFolder"
+    threads: int
+
+
+@dataclass(frozen=True)
+class SharedFolder:
+    """The folder of a run, under the same path on all machines.
+
+    Attributes:
+        lock, owner: a file in it, and what that holds: a node that reads something else has another folder.
+    """
+
     lock: Path
     owner: str
-    threads: int
+
+    def check(self) -> None:
+        """Whether it is the folder of the run here, and can be written; OutputError when not."""
+        try:
+            shared = self.lock.read_text("utf-8") == self.owner
+        except OSError:
+            shared = False
+        if not shared:
+            raise OutputError(
+                f"{self.lock.parents[1]} is not the folder of the run here",
+                expected="the folder under the same path on all machines",
+                fix="mount the share under the same path, then run the same command again; or let OUT be in a store",
+            )
+        probe = self.lock.with_name(f".{os.urandom(8).hex()}.partial")
+        write_text(probe, "")
+        probe.unlink()
 
 
 class SlideWorker:
@@ -69,11 +98,22 @@ class SlideWorker:
             )
         return messages.Ready()
 
-    def screen(self, job: SlideJob, folder: Path) -> Message:
-        """Screen a slide into a folder."""
+    def screen(self, job: SlideJob, folder: Path, send: Callable[[Path], None] | None) -> Message:
+        """Screen a slide into a folder, or into one of this machine from which it is sent."""
         if self._screener is None:
             raise UnmissedError("no models are loaded")
-        return screen_into_folder(self._screener, job, folder, dict(self._task.settings), self._task.hashed)
+        settings, hashed = dict(self._task.settings), self._task.hashed
+        if send is None:
+            return screen_into_folder(self._screener, job, folder, settings, hashed)
+        with TemporaryDirectory() as place:
+            here = Path(place) / "result"
+            message = screen_into_folder(self._screener, job, here, settings, hashed)
+            if isinstance(message, messages.Done):
+                try:
+                    send(here)
+                except UnmissedError as error:
+                    return messages.Failed.from_error(error, message.seconds, stops_run=isinstance(error, StoreError))
+            return message
 
     @staticmethod
     def _check(task: Task) -> None:
@@ -85,19 +125,7 @@ class SlideWorker:
         ]
         if other:
             raise UnmissedError("; ".join(other), fix="install the same version of Unmissed on all machines")
-        try:
-            shared = task.lock.read_text("utf-8") == task.owner
-        except OSError:
-            shared = False
-        if not shared:
-            raise OutputError(
-                f"{task.lock.parents[1]} is not the folder of the run here",
-                expected="the folder under the same path on all machines",
-                fix="mount the share under the same path, then run the same command again",
-            )
-        probe = task.lock.with_name(f".{os.urandom(8).hex()}.partial")
-        write_text(probe, "")
-        probe.unlink()
+        task.place.check()
 
 
 def _with_threads(task: Task) -> MakeScreener:

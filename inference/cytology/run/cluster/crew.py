@@ -8,12 +8,12 @@ from time import monotonic, sleep
 from typing import Any
 
 from unmissed.datasets.basis.errors import UnmissedError
-from unmissed.inference.cytology.run.cluster.actor import Task, software
+from unmissed.inference.cytology.run.cluster.actor import SharedFolder, Task, software
 from unmissed.inference.cytology.run.cluster.connecting import connect
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.cluster.worker import RayWorker
 from unmissed.inference.cytology.run.folder import RunFolder
-from unmissed.inference.cytology.run.messages import Failed, MakeScreener, WorkerProtocol
+from unmissed.inference.cytology.run.messages import DeliveryProtocol, Failed, MakeScreener, WorkerProtocol
 from unmissed.inference.cytology.run.worker_handle import WORKER_BYTES
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ class RayCrew:
         most: slides at the same time, for which a cluster that can grow is asked to grow; None takes what is there.
         folder: of the run, locked.
         hashed: put the SHA-256 of the whole file into the result.
+        delivery: how results come here; None where the nodes share the folder.
 
     Raises:
         UnmissedError: When there is no cluster at the address.
@@ -48,11 +49,14 @@ class RayCrew:
         folder: RunFolder,
         *,
         hashed: bool,
+        delivery: DeliveryProtocol | None = None,
     ) -> None:
         self._ray = connect(cluster.address)
         self._cluster, self.most = cluster, most
         lock = folder.lock.absolute()
-        self._task = Task(make_screener, settings, hashed, software(), lock, lock.read_text("utf-8"), threads=1)
+        place = delivery or SharedFolder(lock, lock.read_text("utf-8"))
+        self._task = Task(make_screener, settings, hashed, software(), place, threads=1)
+        self._delivery = delivery
         self._refused: dict[str, Failed] = {}  # node -> why
         self._next_look = 0.0
         self._is_told = False
@@ -75,7 +79,7 @@ class RayCrew:
             room, threads = room_of(node["Resources"], self._cluster)
             for _ in range(min(room - taken[name], left - len(started)) if name not in self._refused else 0):
                 task = replace(self._task, threads=threads)
-                started.append(RayWorker(self._ray, name, node["NodeID"], self._cluster.gpus, task))
+                started.append(RayWorker(self._ray, name, node["NodeID"], self._cluster.gpus, task, self._delivery))
         if not workers and not started:
             self._wait_for_nodes(nodes)
         return started

@@ -5,8 +5,10 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
+from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.storage.remote import StoreError
 from unmissed.inference.cytology.run.cluster.actor import SlideWorker, Task
-from unmissed.inference.cytology.run.messages import Failed, Message, SlideJob
+from unmissed.inference.cytology.run.messages import DeliveryProtocol, Done, Failed, Message, SlideJob
 
 
 class RayWorker:
@@ -17,16 +19,26 @@ class RayWorker:
         node, node_id: where it works: for people, and for Ray.
         gpus: share of a GPU.
         task: what it needs to know of the run.
+        delivery: how results come here; None where the node shares the folder.
 
     Attributes:
         answer: what it was last asked, as a reference of Ray; None when it waits.
         answered: the answer is there.
     """
 
-    def __init__(self, ray: ModuleType, node: str, node_id: str, gpus: float, task: Task) -> None:
+    def __init__(
+        self,
+        ray: ModuleType,
+        node: str,
+        node_id: str,
+        gpus: float,
+        task: Task,
+        delivery: DeliveryProtocol | None = None,
+    ) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self.node, self._ray, self._node_id = node, ray, node_id
+        self._delivery, self._folder = delivery, Path()
         self.job: SlideJob | None = None
         self.is_ready = self.answered = False
         self._started = monotonic()
@@ -43,8 +55,9 @@ class RayWorker:
 
     def assign(self, job: SlideJob, folder: Path) -> None:
         """Hand over a slide and the folder of its result; nothing of its picture goes through Ray."""
-        self.job, self._started = job, monotonic()
-        self.answer = self._actor.screen.remote(job, folder.absolute())
+        self.job, self._folder, self._started = job, folder.absolute(), monotonic()
+        send = self._delivery.order(job.slide) if self._delivery else None
+        self.answer = self._actor.screen.remote(job, self._folder, send)
 
     def receive(self) -> Message | None:
         """The answer, once it is there; the death of the actor or of its node is ``Failed``."""
@@ -58,13 +71,22 @@ class RayWorker:
         except self._ray.exceptions.RayError as error:  # the call could not even be read
             return self._unfit(error)
         self.is_ready = True
-        return message
+        return self._taken(message)
 
     def kill(self) -> None:
         """End the actor at once; one that is stopped ends when it goes on."""
         self._ray.kill(self._actor)
 
     stop = kill
+
+    def _taken(self, message: Message) -> Message:
+        """Bring here what was delivered elsewhere."""
+        if isinstance(message, Done) and self._delivery and self.job:
+            try:
+                self._delivery.take(self.job.slide, self._folder)
+            except UnmissedError as error:
+                return Failed.from_error(error, self.seconds, stops_run=isinstance(error, StoreError))
+        return message
 
     def _unfit(self, error: Exception) -> Failed:
         words = str(error).strip().splitlines() or [type(error).__name__]

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from stand_ins import Troubled, without_models
+from stores import s3
 
 from unmissed.benchmarks.studies.scale.comparing import differing
 from unmissed.datasets.basis.errors import UnmissedError
+from unmissed.datasets.storage.remote import fetch, listed, remote
+from unmissed.inference.cytology.mirror.mirror import run_folder
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.state import read_states
 from unmissed.inference.cytology.run.triage import triage
@@ -91,6 +94,27 @@ def test_a_node_that_is_lost_gives_its_slide_back_and_one_that_joins_is_used(clu
     assert len({attempt.node for state in states.values() for attempt in state.attempts}) == 2
     assert sorted(len(state.attempts) for state in states.values()) == [1, 1, 1, 2]
     assert time.monotonic() - started < 60
+
+
+def test_results_in_a_store_need_no_shared_folder(monkeypatch, cluster, make_slide, tmp_path):
+    slides = [make_slide(f"{name}.tiff", seed=seed) for seed, name in enumerate(("a", "b", "killed-once"))]
+    out = "s3://lab/out"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with s3(monkeypatch):
+        node = cluster.add_node(num_cpus=1, object_store_memory=2**27)  # whose workers know the store
+        with run_folder(out, is_cluster=True) as (folder, around):
+            work = around(
+                lambda on_progress, delivery: triage(plan_for(folder, slides, delivery=delivery), on_progress)
+            )
+            assert not any(row.error for row in work(on_progress=print).rows)
+            assert {path.name for path in (folder / "slides" / "a").iterdir()} == {"result.json", "index.html"}
+        cluster.remove_node(node)
+        triage(plan_for(tmp_path / "one", slides, cluster=None, workers=1), print)
+        for one in listed(remote(out)):
+            target = tmp_path / "stored" / one.path.relative_to(remote(out))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fetch(one.path, target)
+    assert differing(tmp_path / "one", tmp_path / "stored") == []
 
 
 def test_a_node_without_the_models_is_refused(two_nodes, make_slide, tmp_path):
