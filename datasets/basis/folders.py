@@ -82,7 +82,7 @@ def private_folder(use: str, key: str) -> Path:
         about = own.lstat()
     except OSError as error:
         raise output_error(own, error) from error
-    if user is not None and (problem := _not_private(about, user)):
+    if user is not None and (problem := _why_not_private(about, user)):
         raise OutputError(
             f"{own} {problem}",
             expected="a folder of your own that nobody else can enter",
@@ -91,7 +91,7 @@ def private_folder(use: str, key: str) -> Path:
     return make_folder(own / f"{use}-{sha256(os.fsencode(key)).hexdigest()[:16]}")
 
 
-def _not_private(about: os.stat_result, user: int) -> str:
+def _why_not_private(about: os.stat_result, user: int) -> str:
     if not stat.S_ISDIR(about.st_mode):
         return "is a link" if stat.S_ISLNK(about.st_mode) else "is not a folder"
     if about.st_uid != user:

@@ -1,11 +1,18 @@
-"""Small slides, and the way for worker processes to find the screeners of these tests."""
+"""Small slides, a triage of them, and the way for worker processes to find the screeners of these tests."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+
+from unmissed.inference.cytology.run import triage as triage_module
+from unmissed.inference.cytology.run import worker_handle
+from unmissed.inference.cytology.run.messages import SlideJob
+from unmissed.inference.cytology.run.triage import triage
+from unmissed.testing.quick_plan import quick_plan
 
 sys.path.append(str(Path(__file__).parent))  # worker processes find stand_ins.py there
 
@@ -26,3 +33,30 @@ def make_slide(tmp_path):
         return path
 
     return make
+
+
+@pytest.fixture
+def go(tmp_path):
+    """Triage slides into OUT: ``go(*paths, **changes_of_the_plan)`` gives rows by name, and what was reported."""
+    from stand_ins import Troubled
+
+    out = tmp_path / "out"
+    plan = quick_plan(out, make_screener=Troubled, timeout_s=30)
+
+    def run(*paths, **changes):
+        told = []
+        inputs = tuple(path if isinstance(path, SlideJob) else SlideJob(path) for path in paths)
+        outcome = triage(replace(plan, inputs=inputs, **changes), told.append)
+        return {row.slide: row for row in outcome.rows}, told
+
+    run.out = out
+    return run
+
+
+@pytest.fixture
+def local(monkeypatch):
+    """Workers that are threads, and no pages: fast, for everything that does not need one to die."""
+    from stand_ins import Local
+
+    monkeypatch.setattr(worker_handle, "Worker", Local)
+    monkeypatch.setattr(triage_module, "_write_reports", lambda folder, rows, run: None)
