@@ -1,17 +1,11 @@
-"""Walking through folders, hidden names left out, every folder once; patterns of paths; a folder of one user."""
+"""Walking through folders, hidden names left out, every folder once; patterns of paths."""
 
 import os
-import stat
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import suppress
 from fnmatch import fnmatch
-from hashlib import sha256
 from pathlib import Path
 
-from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.files import make_folder, output_error
 from unmissed.datasets.basis.words import cause_of
 
 Trouble = Callable[[Path, str], None]
@@ -56,47 +50,6 @@ def walk(root: Path, trouble: Trouble) -> Iterator[tuple[Path, list[str], list[s
 def with_name_of_its_own(folder: Path) -> Path:
     """The folder itself, or its absolute path where it is written as ``.`` or ``..``."""
     return folder if folder.name not in ("", "..") else Path(os.path.abspath(folder))  # noqa: PTH100 - links stay
-
-
-def private_folder(use: str, key: str) -> Path:
-    """A folder among the temporary files that no other user can enter, and that the same words find again.
-
-    Temporary files of all users lie together: who makes a name first could read or replace what is put under it. What
-    has the name is therefore used only when it is a folder of this user that is closed to others.
-
-    Args:
-        use: what it is for, part of its name.
-        key: what tells it from others of that use.
-
-    Returns:
-        The folder, made when it is not there.
-
-    Raises:
-        OutputError: When the name is taken by another user, a file or a link, or the folder is open to others.
-    """
-    user = os.geteuid() if hasattr(os, "geteuid") else None  # Windows has a temporary folder for each user
-    own = Path(tempfile.gettempdir()) / ("unmissed" if user is None else f"unmissed-{user}")
-    try:
-        with suppress(FileExistsError):
-            own.mkdir(0o700)
-        about = own.lstat()
-    except OSError as error:
-        raise output_error(own, error) from error
-    if user is not None and (problem := _why_not_private(about, user)):
-        raise OutputError(
-            f"{own} {problem}",
-            expected="a folder of your own that nobody else can enter",
-            fix="remove it, or let TMPDIR name another folder for temporary files",
-        )
-    return make_folder(own / f"{use}-{sha256(os.fsencode(key)).hexdigest()[:16]}")
-
-
-def _why_not_private(about: os.stat_result, user: int) -> str:
-    if not stat.S_ISDIR(about.st_mode):
-        return "is a link" if stat.S_ISLNK(about.st_mode) else "is not a folder"
-    if about.st_uid != user:
-        return "belongs to another user"
-    return f"is open to other users (mode {stat.S_IMODE(about.st_mode):o})" if about.st_mode & 0o077 else ""
 
 
 def _listed(folder: Path, trouble: Trouble) -> tuple[list[str], list[str], set[str]]:

@@ -1,17 +1,15 @@
 """Local copies of slides that are in a store: read once, hashed on the way, gone when the slide is done."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from unmissed.datasets.basis.files import make_folder
-from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.basis.paths import suffix_of
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.slides.find import find_slides
+from unmissed.datasets.storage.private import private_folder, working_folder
 from unmissed.datasets.storage.remote import RemotePath, Stored, about, fetch, listed
 
 
@@ -58,15 +56,12 @@ class Scratch:
                 f"{slide} has {needed / 1e9:.2f} GB; a copy may have {self.most_bytes / 1e9:.2f} GB",
                 fix="raise --scratch-gb, which all --workers share",
             )
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        try:
+        with working_folder(self.folder) as folder:
             hashes = [fetch(part.path, _inside(folder, slide, part)) for part in parts]
             if len(parts) == 1 and parts[0].path == slide:
                 yield Copy(folder / slide.name, hashes[0])
             else:
                 yield Copy(_whole(folder, slide), None)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def parts_of(slide: RemotePath) -> list[Stored]:

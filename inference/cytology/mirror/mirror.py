@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from unmissed.datasets.basis.clock import Paced
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import make_folder
-from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.basis.names import folder_name
+from unmissed.datasets.storage.private import private_folder
 from unmissed.datasets.storage.remote import RemotePath, below, fetch, is_url, listed, put, remote
 from unmissed.inference.cytology.mirror.claim import Claim
 from unmissed.inference.cytology.mirror.delivery import AT_ONCE, StoreDelivery

@@ -72,7 +72,11 @@ def test_a_worker_sends_its_result_and_leaves_nothing(out, make_slide, tmp_path,
     assert isinstance(worker.load(Task(QuickScreener, {}, True, software(), out, 1)), Ready)
     job, elsewhere = SlideJob(slide, slide="a"), tmp_path / "not" / "here"
     assert isinstance(worker.screen(job, elsewhere, out.order("a")), Done)
-    assert about(remote(f"{PLACE}/heatmap.png")) and not elsewhere.exists() and not any((tmp_path / "tmp").iterdir())
+    assert (
+        about(remote(f"{PLACE}/heatmap.png"))
+        and not elsewhere.exists()
+        and not any(path.is_file() for path in (tmp_path / "tmp").rglob("*"))
+    )
     damaged = tmp_path / "damaged.tiff"
     damaged.write_bytes(slide.read_bytes()[:200])
     assert isinstance(worker.screen(SlideJob(damaged, slide="b"), elsewhere, out.order("b")), Failed)

@@ -10,10 +10,10 @@ from stores import s3
 
 from unmissed.cli import app as cli
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.folders import private_folder
 from unmissed.datasets.slides.base import SlideError
 from unmissed.datasets.storage import remote as module
 from unmissed.datasets.storage.finding import find_remote
+from unmissed.datasets.storage.private import private_folder
 from unmissed.datasets.storage.remote import StoreError, about, below, fetch, listed, put, remote
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.mirror import claim, mirror

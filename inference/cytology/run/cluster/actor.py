@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError, UnmissedError
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.hardware import physical_cores
 from unmissed.datasets.basis.versions import package_versions
+from unmissed.datasets.storage.private import private_folder, working_folder
 from unmissed.datasets.storage.remote import StoreError
 from unmissed.inference.cytology.run import messages
 from unmissed.inference.cytology.run.messages import DeliveryProtocol, MakeScreener, Message, ScreenerProtocol, SlideJob
@@ -105,8 +105,7 @@ class SlideWorker:
         settings, hashed = dict(self._task.settings), self._task.hashed
         if send is None:
             return screen_into_folder(self._screener, job, folder, settings, hashed)
-        with TemporaryDirectory() as place:
-            here = Path(place) / "result"
+        with working_folder(private_folder("results", folder.parent.as_posix())) as here:
             message = screen_into_folder(self._screener, job, here, settings, hashed)
             if isinstance(message, messages.Done):
                 try:

@@ -1,13 +1,17 @@
 """A folder among the temporary files of all users: the same one again, and nobody else's."""
 
+import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 import tempfile
 
 import pytest
 
 from unmissed.datasets.basis.errors import OutputError
-from unmissed.datasets.basis.folders import private_folder
+from unmissed.datasets.storage.private import private_folder, working_folder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has a temporary folder for each user")
 
@@ -69,3 +73,37 @@ def test_without_a_folder_for_temporary_files_it_is_said(own, monkeypatch, tmp_p
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(OutputError, match="cannot write"):
         private_folder("run", "x")
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from unmissed.datasets.storage.private import working_folder
+with working_folder(Path(sys.argv[1])) as folder:
+    (folder / "copy").write_text("pixels")
+    print(folder.name, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_process_has_left_goes_and_what_a_living_one_has_stays(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    theirs = tmp_path / process.stdout.readline().strip()
+    with working_folder(tmp_path) as mine:
+        assert {path.name for path in tmp_path.iterdir()} == {mine.name, theirs.name} and (theirs / "copy").exists()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert theirs.exists()
+    with working_folder(tmp_path) as mine:
+        assert list(tmp_path.iterdir()) == [mine] and not list(mine.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_room_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "mkdtemp", _full)
+    with pytest.raises(OutputError, match="the disk is full"), working_folder(tmp_path):
+        pass
+
+
+def _full(dir):
+    raise OSError(errno.ENOSPC, "No space left on device")
