@@ -1,12 +1,11 @@
 """300 small slides over four nodes, and 200 random things go wrong: is every slide there once, whole, and the same?
 
-    python -m unmissed.benchmarks.studies.scale.chaos -o DIR [--slides 300] [--events 200] [--seed 0]
+    python -m unmissed.benchmarks.studies.scale.chaos -o DIR [--slides 300] [--events 200] [--seed 0] [--store]
 
-Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while and goes on, a disk
-that is full for a moment, and a store (of the slides) that answers 503 for some requests. A run that ends with an error
-is started again, as a user would. What is compared: results, tables, pictures and pages, times aside. Needs the extras
-scale, storage and dev.
-Nodes are those of ``ray.cluster_utils`` on this machine, so that a lost node is a killed raylet with its workers.
+Events: SIGKILL of a worker, loss of a node (another joins), a worker that is stopped for a while, a disk that is full
+for a moment, a store that answers 503 for some requests. Slides are in that store; with --store, OUT is, too. A run
+that ends with an error is started again, as a user would. Results, tables, pictures and pages are compared with those
+of one machine. Nodes are those of ``ray.cluster_utils``: a lost one is a killed raylet. Needs the extras scale and dev.
 """
 
 import argparse
@@ -18,6 +17,7 @@ import shutil
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -26,7 +26,7 @@ from unittest.mock import patch
 
 import psutil
 
-from unmissed.benchmarks.studies.scale.comparing import differing, is_whole
+from unmissed.benchmarks.studies.scale.comparing import bring, differing, is_whole
 from unmissed.benchmarks.studies.scale.parts import (
     OBJECT_STORE_BYTES,
     Sleeper,
@@ -40,6 +40,8 @@ from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.storage.remote import put, remote
 from unmissed.datasets.storage.scratch import Scratch
+from unmissed.inference.cytology.mirror.mirror import run_folder
+from unmissed.inference.cytology.results.worklist import WorklistRow
 from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import SlideJob, TriageProgress
 from unmissed.inference.cytology.run.state import read_states
@@ -87,32 +89,26 @@ class Chaos(threading.Thread):
         while self._left and not self.over:
             sleep(self._random.expovariate(1 / _PAUSE_S))
             kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
-            if self._worker() is None:  # they are still starting: more events would only keep them from it
+            workers = self._workers()
+            if not workers:  # they are still starting: more events would only keep them from it
                 continue
             with suppress(psutil.Error, OSError):
-                if getattr(self, kind.replace(" ", "_"))():
-                    self.counts[kind] += 1
-                    self._left -= 1
+                getattr(self, kind.replace(" ", "_"))(self._random.choice(workers))
+                self.counts[kind] += 1
+                self._left -= 1
 
-    def kill_worker(self) -> bool:
+    def kill_worker(self, worker: psutil.Process) -> None:
         """SIGKILL."""
-        worker = self._worker()
-        if worker:
-            worker.send_signal(signal.SIGKILL)
-        return worker is not None
+        worker.send_signal(signal.SIGKILL)
 
-    def stop_worker(self) -> bool:
+    def stop_worker(self, worker: psutil.Process) -> None:
         """SIGSTOP, and SIGCONT later."""
-        worker = self._worker()
-        if worker:
-            worker.send_signal(signal.SIGSTOP)
-            threading.Timer(self._random.uniform(0.2, _STOP_S), _go_on, [worker]).start()
-        return worker is not None
+        worker.send_signal(signal.SIGSTOP)
+        threading.Timer(self._random.uniform(0.2, _STOP_S), _go_on, [worker]).start()
 
-    def lose_node(self) -> bool:
+    def lose_node(self, _: psutil.Process) -> None:
         """Left to ``replace_node``."""
         self.nodes_to_lose += 1
-        return True
 
     def replace_node(self) -> None:
         """Lose a node, and let another join: in the main thread, because Ray sets handlers of signals for a node."""
@@ -121,24 +117,22 @@ class Chaos(threading.Thread):
             self._nodes.remove_node(self._alive.pop(self._random.randrange(len(self._alive))), allow_graceful=False)
             self._alive.append(self._nodes.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES))
 
-    def full_disk(self) -> bool:
+    def full_disk(self, _: psutil.Process) -> None:
         """The next result cannot be moved into place."""
         self.disk_is_full = True
-        return True
 
-    def busy_store(self) -> bool:
+    def busy_store(self, _: psutil.Process) -> None:
         """The next requests are refused."""
         self._door.refuse = {"busy": self._random.randint(1, _REFUSALS)}
-        return True
 
-    def _worker(self) -> psutil.Process | None:
-        found = [
+    @staticmethod
+    def _workers() -> list[psutil.Process]:
+        return [
             process
             for process in psutil.process_iter(["name", "cmdline"])
             if any("ray::SlideWorker" in word for word in process.info["cmdline"] or [])
             and any(parent.pid == psutil.Process().pid for parent in [*process.parents()])
         ]
-        return self._random.choice(found) if found else None
 
 
 def _go_on(process: psutil.Process) -> None:
@@ -146,7 +140,7 @@ def _go_on(process: psutil.Process) -> None:
         process.send_signal(signal.SIGCONT)
 
 
-def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]:
+def measure(output: Path, slides: int, events: int, seed: int, *, in_store: bool) -> dict[str, Any]:
     """Run, disturb, and compare."""
     with object_store("slides") as (door, environment):
         os.environ |= environment
@@ -157,14 +151,17 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         triage(plan_for(one, [], inputs=jobs, cluster=None, workers=8), lambda progress: None)
         os.environ[_WITNESS] = str(make_folder(witness).absolute())
         started = monotonic()
-        chaos, sessions, killed = _disturbed(many, jobs, door, events, seed)
+        out = "s3://slides/out" if in_store else str(many)
+        chaos, sessions, killed = _disturbed(out, jobs, door, events, seed)
         seconds = monotonic() - started
+        if in_store:
+            bring(remote(out), many)
     states = read_states(many / "state")
     attempts = [attempt for state in states.values() for attempt in state.attempts]
     screened = Counter(line for part in witness.iterdir() for line in part.read_text().split())
     results = {path.name for path in (many / "slides").iterdir() if not path.name.startswith(".")}
     with (many / "worklist.csv").open(encoding="utf-8", newline="") as stream:
-        listed = Counter(row["slide"] for row in csv.DictReader(stream))
+        rows = Counter(row["slide"] for row in csv.DictReader(stream))
     return {
         "slides": slides,
         "slide_s": Counted.seconds,
@@ -172,7 +169,7 @@ def measure(output: Path, slides: int, events: int, seed: int) -> dict[str, Any]
         "sessions": sessions,
         "seconds": round(seconds, 1),
         "lost": len(states.keys() - results) + slides - len(states),
-        "double": sum(listed.values()) - slides,
+        "double": sum(rows.values()) - slides,
         "half": sum(not is_whole(many / "slides" / name) for name in results),
         "left_over": len(list((many / "slides").glob(".*.partial"))),
         "process_review": killed,
@@ -190,7 +187,7 @@ def _stored(path: Path) -> SlideJob:
     return SlideJob(address, scratch=Scratch(str(path.parents[1]), 2**30))
 
 
-def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed: int) -> tuple[Chaos, int, int]:
+def _disturbed(output: str, jobs: list[SlideJob], door: Door, events: int, seed: int) -> tuple[Chaos, int, int]:
     """The run with its events, how many sessions it took, and how many slides had their worker killed too often."""
     with nodes_on_this_machine(NODES, cpus=1) as (nodes, alive):
         chaos = Chaos(nodes, alive, door, events, seed)
@@ -202,6 +199,14 @@ def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed
                 raise OutputError(f"cannot write {folder.path}: the disk is full", fix="free some space")
             return accept(folder, attempt, slide)
 
+        def run(on_progress: Callable[[TriageProgress], None], **changes: Any) -> tuple[WorklistRow, ...]:
+            def work(on_progress: Callable[[TriageProgress], None], **more: Any) -> tuple[WorklistRow, ...]:
+                plan = plan_for(folder, [], inputs=jobs, timeout_s=20.0, make_screener=Counted, **changes, **more)
+                return triage(plan, on_progress).rows
+
+            with run_folder(output, is_cluster=True) as (folder, around):
+                return around(work)(on_progress=on_progress)
+
         def on_progress(progress: TriageProgress) -> None:
             if progress.row and not chaos.ident:
                 chaos.start()
@@ -210,18 +215,16 @@ def _disturbed(output: Path, jobs: list[SlideJob], door: Door, events: int, seed
         sessions, rows = 0, None
         while rows is None and sessions < events:
             sessions += 1
-            plan = plan_for(output, [], inputs=jobs, timeout_s=20.0, make_screener=Counted)
             try:
                 with patch.object(RunFolder, "accept", sometimes_full):
-                    rows = triage(plan, on_progress).rows
+                    rows = run(on_progress)
             except UnmissedError as error:
                 log.warning("session %d: %s", sessions, error)
         chaos.over = True
         chaos.join(5)
         killed = sum(bool(row.error) for row in rows or ())
         if killed:  # as a person would who finds them under process_review
-            plan = plan_for(output, [], inputs=jobs, retry_failed=True, make_screener=Counted)
-            triage(plan, lambda progress: None)
+            run(lambda progress: None, retry_failed=True)
     return chaos, sessions, killed
 
 
@@ -232,9 +235,10 @@ def main() -> None:
     parser.add_argument("--slides", type=int, default=300)
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", action="store_true", help="OUT in the store")
     words = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    report(words.output, "chaos", measure(words.output, words.slides, words.events, words.seed))
+    report(words.output, "chaos", measure(words.output, words.slides, words.events, words.seed, in_store=words.store))
 
 
 if __name__ == "__main__":

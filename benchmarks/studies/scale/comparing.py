@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.storage.remote import RemotePath, fetch, listed
 from unmissed.inference.cytology.results.reading import ResultError, read_slide_result
 
 _HAS_TIMES = (" UTC", " s</td>", " s</dd>", 'data-key="seconds"', 'class="bar"', "slides/h")  # lines of a page
@@ -24,6 +26,13 @@ def differing(one: Path, other: Path) -> list[str]:
     """The files of results, tables, pictures and pages that two runs do not share, or not with the same content."""
     first, second = _without_times(one), _without_times(other)
     return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+
+
+def bring(run: RemotePath, folder: Path) -> None:
+    """Copy a run out of a store."""
+    for one in listed(run):
+        target = folder / one.path.relative_to(run)
+        fetch(one.path, make_folder(target.parent) / target.name)
 
 
 def _without_times(run: Path) -> dict[str, Any]:

@@ -38,12 +38,16 @@ class Mirror:
         self._folder, self._local = folder, local
         self._sent: dict[str, tuple[int, int]] = {}
         self._tags: dict[str, str] = {}
+        self._is_there = local / ".sent"  # what the store has once had is not sent again
         self._claim = Claim(folder)
         self._upload = Paced(self._send_rest, _PAGES_S)
 
     def bring(self) -> None:
         """Bring what a run goes on from: its record, the states and the results; pictures stay in the store."""
         stored = {one.path.relative_to(self._folder).as_posix(): one for one in listed(self._folder)}
+        if "run.json" not in stored and self._is_there.exists():  # somebody has deleted the run there
+            shutil.rmtree(self._local)
+            make_folder(self._local)
         wanted = [name for name in stored if _is_needed(name)]
         for folder in {(self._local / name).parent for name in wanted}:
             if folder.parent.name == "slides":
@@ -105,6 +109,8 @@ class Mirror:
             and not any(part.startswith(".") for part in path.relative_to(self._local).parts)
             and not (name := self._name(path)).endswith(f"/{RESULT_FILE}")
         )
+
+        self._is_there.touch()
 
     def _send(self, names: Iterable[str]) -> None:
         if self._claim.lost:

@@ -132,6 +132,18 @@ def test_the_first_result_wins(door, go, upload, tmp_path):
     assert (tmp_path / "late/slides/a/result.json").read_bytes() == (tmp_path / "first.json").read_bytes()
 
 
+def test_a_run_that_was_deleted_in_the_store_begins_anew(door, go, upload, tmp_path):
+    upload("a.tiff")
+    assert go("s3://lab/slides/", "-o", OUT) == 0
+    for one in listed(remote(OUT)):
+        module.delete(one.path)
+    asked = len(door.asked)
+    assert go("s3://lab/slides/", "-o", OUT) == 0
+    assert "GET" in {method for method, place in door.asked[asked:] if place.endswith("a.tiff")}  # screened again
+    fetch(remote(f"{OUT}/state/a.json"), tmp_path / "state.json")
+    assert (tmp_path / "state.json").read_text().count("started") == 1
+
+
 def test_a_store_that_is_busy_for_a_while_costs_nothing(door, go, upload, tmp_path):
     upload("a.tiff", "b.tiff")
     door.refuse = {"busy": 8}

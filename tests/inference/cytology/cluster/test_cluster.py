@@ -8,9 +8,9 @@ import pytest
 from stand_ins import Troubled, without_models
 from stores import s3
 
-from unmissed.benchmarks.studies.scale.comparing import differing
+from unmissed.benchmarks.studies.scale.comparing import bring, differing
 from unmissed.datasets.basis.errors import UnmissedError
-from unmissed.datasets.storage.remote import fetch, listed, remote
+from unmissed.datasets.storage.remote import remote
 from unmissed.inference.cytology.mirror.mirror import run_folder
 from unmissed.inference.cytology.run.cluster.values import Cluster
 from unmissed.inference.cytology.run.state import read_states
@@ -110,10 +110,7 @@ def test_results_in_a_store_need_no_shared_folder(monkeypatch, cluster, make_sli
             assert {path.name for path in (folder / "slides" / "a").iterdir()} == {"result.json", "index.html"}
         cluster.remove_node(node)
         triage(plan_for(tmp_path / "one", slides, cluster=None, workers=1), print)
-        for one in listed(remote(out)):
-            target = tmp_path / "stored" / one.path.relative_to(remote(out))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fetch(one.path, target)
+        bring(remote(out), tmp_path / "stored")
     assert differing(tmp_path / "one", tmp_path / "stored") == []
 
 
