@@ -68,9 +68,10 @@ def deliver(place: RemotePath, replaced: str | None, folder: Path) -> None:
 
 
 def _is_of_the_same(result: RemotePath, folder: Path) -> bool:
-    """Whether a result in the store is of the same file as the one in a folder: then it is as good."""
+    """Whether a result in the store is of the same file and pixel size as the one in a folder: it is as good then."""
     with TemporaryDirectory() as place:
         theirs = Path(place) / RESULT_FILE
         fetch(result, theirs)
-        hashes = [json.loads(path.read_bytes())["sha256"] for path in (theirs, folder / RESULT_FILE)]
-    return hashes[0] is not None and hashes[0] == hashes[1]
+        results = [json.loads(path.read_bytes()) for path in (theirs, folder / RESULT_FILE)]
+    of = [(result["sha256"], result["provenance"].get("fingerprint")) for result in results]
+    return of[0] == of[1] and of[0][1] is not None

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import replace
 from time import monotonic
 
 from unmissed.datasets.basis.clock import Paced
@@ -175,7 +176,8 @@ class Dispatcher:
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
         now = fingerprint_of(job.path, job.um_per_px)
-        worker.assign(job, self._ledger.begin(job.slide, job.path, now, worker.node))
+        folder = self._ledger.begin(job.slide, job.path, now, worker.node)
+        worker.assign(replace(job, fingerprint=now), folder)
 
     def _poll_workers(self) -> None:
         if not self._crew.wait(self._workers, _LOOK_S):

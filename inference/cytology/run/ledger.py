@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +80,9 @@ class Ledger:
         return state.status == "done" or (state.status == "failed" and not retry_failed)
 
     def load_result(self, slide: str) -> bool:
-        """Read the result of a slide; False when it is missing, damaged or of another run: it is made again."""
+        """Read the result of a slide; False when it is missing, damaged or of another file or run: it is made again."""
         try:
-            result = read_slide_result(self.folder.result(slide))
-            self._check_own(result, slide)
+            result = self._own_result(self.folder.result(slide), slide)
             self._keep(result, slide)
         except ResultError as error:
             if self.states[slide].status == "done":
@@ -135,14 +134,14 @@ class Ledger:
         try:
             if fingerprint != state.fingerprint:
                 raise ResultError(f"{state.path} changed while it was read", fix="run again when it is complete")
-            result = read_slide_result(attempt)
+            result = self._own_result(attempt, slide)
         except ResultError:
             self.folder.abandon(attempt)
             raise
         self.folder.check_owner()
         if not self.folder.accept(attempt, slide):
             self.folder.abandon(attempt)
-            result = read_slide_result(self.folder.result(slide))
+            result = self._own_result(self.folder.result(slide), slide)
         self._keep(result, slide)
         self._save(state.ended("done", utc_now("milliseconds"), seconds))
 
@@ -219,13 +218,23 @@ class Ledger:
         reasons = {mismatch(exclusion.certificate, item.case.conditions) for item in self._screened.values()}
         return sorted(filter(None, reasons))
 
-    def _check_own(self, result: StoredResult, slide: str) -> None:
-        """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade."""
-        where = self.folder.result(slide)
+    def _own_result(self, where: Path, slide: str) -> StoredResult:
+        """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade; a
+        store those of other files: there the result of an earlier one stays until the next is complete.
+
+        Raises:
+            ResultError: When it is missing, damaged, or not of the file that the state names.
+        """
+        result, state = read_slide_result(where), self.states[slide]
         if result.slide != slide:
             raise ResultError(f"{where} holds the result of {result.slide}")
+        made_of = result.provenance.get("fingerprint")
+        # Results of before did not say it; they count where the state says that they were complete.
+        if made_of != asdict(state.fingerprint) and (made_of or state.status != "done"):
+            raise ResultError(f"the result in {where} is of another file, or has another pixel size")
         if other := self._policy.other_rules(result.provenance.get("settings"), self._preparation):
             raise ResultError(f"the result in {where} was made under other rules ({', '.join(other)})")
+        return result
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)

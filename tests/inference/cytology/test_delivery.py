@@ -27,11 +27,12 @@ def out(door):
     return StoreDelivery(remote("s3://lab/out"))
 
 
-def made(folder, sha256, picture=b"1"):
+def made(folder, sha256, size=1, picture=b"1"):
     """A folder with a result of a file."""
     (folder / "gallery").mkdir(parents=True)
     (folder / "gallery" / "1.jpg").write_bytes(picture)
-    (folder / "result.json").write_text(json.dumps({"sha256": sha256, "by": folder.name}))
+    about_it = {"fingerprint": size and {"size_bytes": size}}
+    (folder / "result.json").write_text(json.dumps({"sha256": sha256, "by": folder.name, "provenance": about_it}))
     return folder
 
 
@@ -52,13 +53,15 @@ def test_the_first_result_of_a_file_stays(out, door, tmp_path):
     assert by_whom(tmp_path) == "three"
 
 
-@pytest.mark.parametrize("sha256", ["e" * 64, None])
-def test_a_result_of_another_file_is_not_taken_for_its_own(out, tmp_path, sha256):
+@pytest.mark.parametrize(
+    ("old", "new"), [(("f" * 64, 1), ("e" * 64, 1)), (("f" * 64, 1), ("f" * 64, 2)), ((None, None), (None, None))]
+)
+def test_a_result_of_another_file_is_not_taken_for_its_own(out, tmp_path, old, new):
     given_up, now = out.order("a"), out.order("a")
-    given_up(made(tmp_path / "old", "f" * 64 if sha256 else None))
+    given_up(made(tmp_path / "old", *old))
     with pytest.raises(UnmissedError, match="was replaced while the slide was screened"):
-        now(made(tmp_path / "new", sha256))
-    out.order("a")(made(tmp_path / "again", sha256))
+        now(made(tmp_path / "new", *new))
+    out.order("a")(made(tmp_path / "again", *new))
     assert by_whom(tmp_path) == "again"
     with pytest.raises(UnmissedError, match="was replaced"):
         given_up(made(tmp_path / "late", "d" * 64))
