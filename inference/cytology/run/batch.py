@@ -23,7 +23,7 @@ from unmissed.inference.cytology.run.messages import (
     TriageProgress,
     WorkerProtocol,
 )
-from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
+from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of, stored_path
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ class Dispatcher:
         jobs = self._arrivals.take(max(0, (self._crew.most or len(self._workers) + 1) - len(busy)), busy)
         if jobs:
             taken = {name: state.path for name, state in self._ledger.states.items()}
+            taken |= {job.slide: stored_path(job.path) for job in self._queue}  # of which the run knows nothing yet
             named = name_jobs(jobs, taken)
             self._problems += [job for job in named if job.problem]
             self._queue.extend(job for job in named if not job.problem)
