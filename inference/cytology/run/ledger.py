@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,7 @@ class Ledger:
     def load_result(self, slide: str) -> bool:
         """Read the result of a slide; False when it is missing, damaged or of another file or run: it is made again."""
         try:
-            result = self._own_result(self.folder.result(slide), slide)
-            self._keep(result, slide)
+            self._keep(self._own_result(self.folder.result(slide), slide), slide)
         except ResultError as error:
             if self.states[slide].status == "done":
                 log.warning("%s is screened again: %s", slide, error.found)
@@ -91,7 +90,7 @@ class Ledger:
         return True
 
     def recover(self, slide: str) -> bool:
-        """Take over the complete result of an attempt whose run ended before it could be put down as done."""
+        """Take over a complete result whose run ended before it was put down as done."""
         state = self.states.get(slide)
         if not state or state.status in ("done", "failed") or not state.attempts:
             return False
@@ -104,14 +103,12 @@ class Ledger:
         return True
 
     def begin(self, slide: str, path: Path, fingerprint: Fingerprint, node: str = "") -> Path:
-        """A slide is given to a worker, with the name of a folder for its result; what was known of it is outdated."""
+        """A slide is given to a worker, with the name of a folder for its result; what was known is outdated."""
         self.folder.check_owner()
         # The old result goes before the state says so: a result beside the state "running" is always a new one.
         self._screened.pop(slide, None)
         self.folder.discard(slide)
-        state = self.states.get(slide) or SlideState(
-            slide=slide, path=stored_path(path), status="running", fingerprint=fingerprint
-        )
+        state = self.states.get(slide) or SlideState(slide, stored_path(path), "running", fingerprint)
         if state.status == "running" and state.attempts:
             state = state.ended("interrupted", "", None, "the run was killed")
         attempt = Attempt(utc_now("milliseconds"), node=node, token=secrets.token_hex(4))
@@ -153,9 +150,11 @@ class Ledger:
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
         """An attempt was cut short, and will be tried again; a result that was just complete waits for ``recover``."""
+        state = self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error))
         if not self.has_result(slide):
             self._abandon(slide)
-        self._save(self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error)))
+            state = state.without_token()  # a worker that comes back may still complete what is left of the folder
+        self._save(state)
 
     def rows(self) -> list[WorklistRow]:
         """The worklist: every slide that was screened or has failed."""
@@ -215,22 +214,14 @@ class Ledger:
         exclusion = self.exclusion()
         if exclusion.certificate is None:
             return [exclusion.refusal]
-        reasons = {mismatch(exclusion.certificate, item.case.conditions) for item in self._screened.values()}
-        return sorted(filter(None, reasons))
+        return sorted({mismatch(exclusion.certificate, one.case.conditions) for one in self._screened.values()} - {""})
 
     def _own_result(self, where: Path, slide: str) -> StoredResult:
-        """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade; a
-        store those of other files: there the result of an earlier one stays until the next is complete.
-
-        Raises:
-            ResultError: When it is missing, damaged, or not of the file that the state names.
-        """
+        """A folder that was copied in brings results of other slides or under other rules, a store of other files."""
         result, state = read_slide_result(where), self.states[slide]
         if result.slide != slide:
             raise ResultError(f"{where} holds the result of {result.slide}")
-        made_of = result.provenance.get("fingerprint")
-        # Results of before did not say it; they count where the state says that they were complete.
-        if made_of != asdict(state.fingerprint) and (made_of or state.status != "done"):
+        if not state.owns(result.provenance):
             raise ResultError(f"the result in {where} is of another file, or has another pixel size")
         if other := self._policy.other_rules(result.provenance.get("settings"), self._preparation):
             raise ResultError(f"the result in {where} was made under other rules ({', '.join(other)})")
@@ -238,7 +229,7 @@ class Ledger:
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)
-        # Slides of a run share their conditions: kept once, or 100,000 slides would take gigabytes.
+        # Slides of a run share them: kept once, or 100,000 slides would take gigabytes.
         key = json_line({name: result.provenance.get(name) for name in _CONDITIONS})
         case = replace(case, conditions=self._conditions.setdefault(key, case.conditions))
         self.provenance = self.provenance or result.provenance
