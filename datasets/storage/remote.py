@@ -233,7 +233,8 @@ def _in_words(path: RemotePath, error: Exception) -> StoreError:
 
     said = one_line(str(error).partition("Debug source")[0])
     code = re.search(r"<Code>(\w+)</Code>", said)
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "ExpiredToken" in said:
+    expired = "ExpiredToken" in said or "400 Bad Request" in said  # the answer to a HEAD has no words
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or expired:
         why, fix = "the store refuses", "renew the credentials, then run the same command again: nothing is lost"
     else:
         why, fix = "the store does not answer", "run the same command again later: nothing is lost"

@@ -36,15 +36,23 @@ class Mirror:
 
     def __init__(self, folder: RemotePath, local: Path) -> None:
         self._folder, self._local = folder, local
+        self._was_sent = local / "state" / ".sent"  # the store has, or had, something of the run
         self._sent: dict[str, tuple[int, int]] = {}
         self._tags: dict[str, str] = {}
         self._claim = Claim(folder)
         self._upload = Paced(self._send_rest, _PAGES_S)
 
     def bring(self) -> None:
-        """Bring what a run goes on from: its record, the states and the results; pictures stay in the store."""
+        """Bring what a run goes on from: its record, the states and the results; pictures stay in the store.
+
+        What was in a store that is empty now was deleted there, and is forgotten here.
+        """
         stored = {one.path.relative_to(self._folder).as_posix(): one for one in listed(self._folder)}
         wanted = [name for name in stored if _is_needed(name)]
+        if not wanted and self._was_sent.exists():
+            log.warning("%s has been emptied: the run begins anew", self._folder)
+            shutil.rmtree(self._local)
+            make_folder(self._local)
         for folder in {(self._local / name).parent for name in wanted}:
             if folder.parent.name == "slides":
                 shutil.rmtree(folder, ignore_errors=True)  # of an older result
@@ -118,6 +126,8 @@ class Mirror:
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send, changed))
+        make_folder(self._was_sent.parent)
+        self._was_sent.touch()
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._local).as_posix()

@@ -67,6 +67,26 @@ def test_a_result_of_another_file_is_not_taken_for_its_own(out, tmp_path, old, n
         given_up(made(tmp_path / "late", "d" * 64))
 
 
+def test_a_late_twin_of_another_file_does_not_change_pictures(out, tmp_path):
+    given_up, now = out.order("a"), out.order("a")
+    now(made(tmp_path / "now", "f" * 64, 1, b"now"))
+    with pytest.raises(UnmissedError, match="was replaced"):
+        given_up(made(tmp_path / "late", "e" * 64, 1, b"late"))
+    fetch(remote(f"{PLACE}/gallery/1.jpg"), tmp_path / "picture")
+    assert (tmp_path / "picture").read_bytes() == b"now"
+
+
+def test_a_machine_on_which_results_cannot_wait_gets_no_slide(out, make_slide, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    worker, task = SlideWorker(), Task(QuickScreener, {}, True, software(), out, 1)
+    unfit = worker.load(task)
+    assert isinstance(unfit, Failed) and "cannot write" in unfit.found
+    monkeypatch.setattr(out, "check", lambda: None)  # it was there when the models were loaded
+    worker.load(task)
+    said = worker.screen(SlideJob(make_slide("a.tiff"), slide="a"), tmp_path / "x", print)
+    assert isinstance(said, Failed) and said.stops_run and "cannot write" in said.found
+
+
 def test_a_worker_sends_its_result_and_leaves_nothing(out, make_slide, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
@@ -94,7 +114,7 @@ def test_a_store_that_is_away_stops_the_run_and_fails_no_slide(out, door, make_s
     said = worker.screen(SlideJob(make_slide("a.tiff"), slide="a"), tmp_path / "x", send)
     assert isinstance(said, Failed) and said.stops_run and "renew the credentials" in said.fix
     unfit = SlideWorker().load(task)
-    assert isinstance(unfit, Failed) and "the store does not answer" in unfit.found  # a HEAD has no words
+    assert isinstance(unfit, Failed) and "the store refuses" in unfit.found
     door.refuse = {}
     put(remote("s3://lab/out/run.json"), b"{}")
     monkeypatch.setattr(module, "fetch", _gone)

@@ -114,6 +114,15 @@ def test_a_run_in_a_store_goes_on_on_another_machine(door, go, upload, here, tmp
     assert len((tmp_path / "worklist.csv").read_text().splitlines()) == 1 + len(paths)
 
 
+def test_a_run_that_was_deleted_in_the_store_begins_anew(door, go, upload):
+    upload("a.tiff", "b.tiff")
+    assert go("s3://lab/slides/", "-o", OUT, "--preset", "fast") == 0
+    for one in listed(remote(OUT)):
+        module.delete(one.path)
+    assert go("s3://lab/slides/a.tiff", "-o", OUT) == 0  # with other settings, and without the other slide
+    assert {one.path.name for one in listed(remote(f"{OUT}/state"))} == {"a.json"}
+
+
 def test_the_first_result_wins(door, go, upload, tmp_path):
     upload("a.tiff")
     assert go("s3://lab/slides/", "-o", OUT) == 0
