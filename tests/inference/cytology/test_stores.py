@@ -184,6 +184,25 @@ def test_results_that_the_store_refuses_are_sent_by_the_next_run(door, go, uploa
     assert about(remote(f"{OUT}/slides/b/result.json")) and about(remote(f"{OUT}/slides/b/heatmap.png"))
 
 
+def test_an_answer_that_is_lost_is_not_taken_for_another_run(door, monkeypatch):
+    app, lost = door._app, []
+
+    def loses_one(environ, start_response):
+        if environ["REQUEST_METHOD"] != "PUT" or lost:
+            return app(environ, start_response)
+        lost.append(b"".join(app(environ, lambda *words: None)))
+        start_response("503 Refused", [("Content-Length", "0")])
+        return [b""]
+
+    for expected in (None, put(remote("s3://lab/claim"), b"earlier")):
+        lost.clear()
+        monkeypatch.setattr(door, "_app", loses_one)
+        path = remote("s3://lab/claim" if expected else "s3://lab/new")
+        tag = put(path, b"mine", expected=expected)
+        assert lost and tag == about(path).tag
+        assert put(path, b"theirs", expected=expected) is None
+
+
 def test_two_runs_do_not_write_into_one_folder(door, monkeypatch):
     monkeypatch.setattr(claim, "_DEAD_S", 0.5)
     monkeypatch.setattr(claim, "_BEAT_S", 0.1)
