@@ -1,6 +1,7 @@
 """OUT in a store: what it has comes here first, every result goes there when it is complete, and the first one wins."""
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -154,7 +155,8 @@ def run_folder(
         yield Path(output), lambda work: work
         return
     folder = remote(output)
-    local = private_folder("run", str(folder))
+    # The same address is another store elsewhere.
+    local = private_folder("run", f"{folder} {os.environ.get('AWS_ENDPOINT_URL', '')}")
     mirror = Mirror(folder, local)
 
     def around(work: Callable[..., T]) -> Callable[..., T]:

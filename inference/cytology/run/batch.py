@@ -94,7 +94,7 @@ class Dispatcher:
                 self._assign_slides()
                 self._poll_workers()
                 self._keep_list(wanted=False)
-            self._ledger.is_complete = all(one.status in ("done", "failed") for one in self._ledger.states.values())
+            self._ledger.is_complete = len(self._ledger.ended()) == len(self._ledger.states)
             for worker in self._workers:
                 worker.stop()
         finally:

@@ -44,8 +44,7 @@ class Ledger:
     Args:
         folder: of the run; locked by this process.
         policy, preparation: what the dispositions follow.
-        is_open: slides are still to come, so that nothing is excluded yet: quality control draws from all of them, and
-            they may drift.
+        is_open: slides are still to come, so that nothing is excluded yet: quality control and drift need all.
 
     Attributes:
         states: slide -> state, also of slides that this session did not name.
@@ -54,11 +53,9 @@ class Ledger:
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, *, is_open: bool = False) -> None:
-        self._is_open = is_open
-        self.folder = folder
-        self.states = folder.load_states()
+        self.folder, self.states = folder, folder.load_states()
         self._policy, self._preparation = policy, preparation
-        self.is_complete = False
+        self._is_open, self.is_complete = is_open, False
         self._screened: dict[str, _Screened] = {}
         self._attempts: dict[str, Path] = {}
         self.provenance: Mapping[str, Any] = {}
@@ -105,7 +102,6 @@ class Ledger:
     def begin(self, slide: str, path: Path, fingerprint: Fingerprint, node: str = "") -> Path:
         """A slide is given to a worker, with the name of a folder for its result; what was known is outdated."""
         self.folder.check_owner()
-        # The old result goes before the state says so: a result beside the state "running" is always a new one.
         self._screened.pop(slide, None)
         self.folder.discard(slide)
         state = self.states.get(slide) or SlideState(slide, stored_path(path), "running", fingerprint)
@@ -158,8 +154,7 @@ class Ledger:
 
     def rows(self) -> list[WorklistRow]:
         """The worklist: every slide that was screened or has failed."""
-        ended = [slide for slide, state in self.states.items() if state.status == "failed" or slide in self._screened]
-        decisions = decide([self._case(slide) for slide in ended], self._policy, self.exclusion())
+        decisions = decide([self._case(slide) for slide in self.ended()], self._policy, self.exclusion())
         return [self._row(slide, decision) for slide, decision in decisions.items()]
 
     def row(self, slide: str) -> WorklistRow:
@@ -218,10 +213,10 @@ class Ledger:
 
     def _own_result(self, where: Path, slide: str) -> StoredResult:
         """A folder that was copied in brings results of other slides or under other rules, a store of other files."""
-        result, state = read_slide_result(where), self.states[slide]
+        result = read_slide_result(where)
         if result.slide != slide:
             raise ResultError(f"{where} holds the result of {result.slide}")
-        if not state.owns(result.provenance):
+        if not self.states[slide].owns(result.provenance):
             raise ResultError(f"the result in {where} is of another file, or has another pixel size")
         if other := self._policy.other_rules(result.provenance.get("settings"), self._preparation):
             raise ResultError(f"the result in {where} was made under other rules ({', '.join(other)})")
@@ -233,13 +228,18 @@ class Ledger:
         key = json_line({name: result.provenance.get(name) for name in _CONDITIONS})
         case = replace(case, conditions=self._conditions.setdefault(key, case.conditions))
         self.provenance = self.provenance or result.provenance
-        measures = measures_of(result) if self._policy.operating_point else {}
-        n_findings = sum(finding.class_id != NORMAL for finding in result.findings)
-        self._screened[slide] = _Screened(case, n_findings, result.times_s.total, measures)
+        n_findings, measured = sum(one.class_id != NORMAL for one in result.findings), self._policy.operating_point
+        self._screened[slide] = _Screened(
+            case, n_findings, result.times_s.total, measures_of(result) if measured else {}
+        )
 
     def _case(self, slide: str) -> Case:
         screened = self._screened.get(slide)
         return screened.case if screened else Case.failed(slide, self.states[slide].error)
+
+    def ended(self) -> list[str]:
+        """The slides with a result that can be read, or a failure."""
+        return [slide for slide, state in self.states.items() if state.status == "failed" or slide in self._screened]
 
     def _abandon(self, slide: str) -> None:
         if attempt := self._attempts.pop(slide, None):

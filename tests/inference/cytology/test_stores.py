@@ -1,6 +1,8 @@
 """Slides and results in a store: read once, first commit wins, and a store that refuses costs nothing."""
 
 import hashlib
+import os
+import re
 import shutil
 import tempfile
 
@@ -121,6 +123,15 @@ def test_a_run_that_was_deleted_in_the_store_begins_anew(door, go, upload):
         module.delete(one.path)
     assert go("s3://lab/slides/a.tiff", "-o", OUT) == 0  # with other settings, and without the other slide
     assert {one.path.name for one in listed(remote(f"{OUT}/state"))} == {"a.json"}
+
+
+def test_the_same_address_in_another_store_has_another_folder_here(door, monkeypatch):
+    folders = set()
+    for host in ("127.0.0.1", "localhost"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", re.sub("//.*:", f"//{host}:", os.environ["AWS_ENDPOINT_URL"]))
+        with mirror.run_folder(OUT) as (folder, _):
+            folders.add(folder)
+    assert len(folders) == 2
 
 
 def test_the_first_result_wins(door, go, upload, tmp_path):
