@@ -24,6 +24,7 @@ from unmissed.inference.cytology.run.messages import TriageProgress
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_RECORD = "run.json"
 _PAGES_S = 60.0  # between two uploads of worklist and pages
 
 
@@ -125,6 +126,8 @@ class Mirror:
             put(below(self._folder, name), self._local / name)
             self._sent[name] = stamp
 
+        if changed and _RECORD not in self._sent:  # without its settings others would take results for theirs
+            send(_RECORD)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send, changed))
         make_folder(self._was_sent.parent)
@@ -187,7 +190,7 @@ def _is_needed(name: str) -> bool:
     if any(part in ("", "..") or part.startswith(".") for part in parts):
         return False
     return (
-        name == "run.json"
+        name == _RECORD
         or (len(parts) == 2 and parts[0] == "state" and name.endswith(".json"))
         or (len(parts) == 3 and parts[0] == "slides" and parts[2] == RESULT_FILE)
     )

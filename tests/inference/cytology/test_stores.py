@@ -116,6 +116,17 @@ def test_a_run_in_a_store_goes_on_on_another_machine(door, go, upload, here, tmp
     assert len((tmp_path / "worklist.csv").read_text().splitlines()) == 1 + len(paths)
 
 
+def test_no_result_is_in_a_store_before_the_settings_that_it_was_made_with(door, go, upload, here, monkeypatch, capsys):
+    upload("a.tiff")
+    with monkeypatch.context() as broken:
+        broken.setattr(mirror.Mirror, "_send_rest", lambda self: _raise(StoreError("the store does not answer")))
+        assert go("s3://lab/slides/", "-o", OUT) == 2
+    assert about(remote(f"{OUT}/state/a.json"))
+    shutil.rmtree(next(here.iterdir()))  # another machine
+    assert go("s3://lab/slides/", "-o", OUT, "--preset", "fast") == 2
+    assert "holds a run with other settings" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_run_that_was_deleted_in_the_store_begins_anew(door, go, upload):
     upload("a.tiff", "b.tiff")
     assert go("s3://lab/slides/", "-o", OUT, "--preset", "fast") == 0
