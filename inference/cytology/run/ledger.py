@@ -42,7 +42,7 @@ class Ledger:
     """The states and results of a run's slides.
 
     Args:
-        folder: of the run; locked by this process.
+        folder: of the run; locked by this process, and with the record of its settings.
         policy, preparation: what the dispositions follow.
         is_open: slides are still to come, so that nothing is excluded yet: quality control and drift need all.
 
@@ -54,7 +54,7 @@ class Ledger:
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, *, is_open: bool = False) -> None:
         self.folder, self.states = folder, folder.load_states()
-        self._policy, self._preparation = policy, preparation
+        self._policy, self._preparation, self._settings = policy, preparation, folder.read_record().get("settings")
         self._is_open, self.is_complete = is_open, False
         self._screened: dict[str, _Screened] = {}
         self._attempts: dict[str, Path] = {}
@@ -212,14 +212,14 @@ class Ledger:
         return sorted({mismatch(exclusion.certificate, one.case.conditions) for one in self._screened.values()} - {""})
 
     def _own_result(self, where: Path, slide: str) -> StoredResult:
-        """A folder that was copied in brings results of other slides or under other rules, a store of other files."""
+        """A folder that was copied in brings results of other slides or settings, a store of other files."""
         result = read_slide_result(where)
         if result.slide != slide:
             raise ResultError(f"{where} holds the result of {result.slide}")
         if not self.states[slide].owns(result.provenance):
             raise ResultError(f"the result in {where} is of another file, or has another pixel size")
-        if other := self._policy.other_rules(result.provenance.get("settings"), self._preparation):
-            raise ResultError(f"the result in {where} was made under other rules ({', '.join(other)})")
+        if self._settings is not None and result.provenance.get("settings") != self._settings:
+            raise ResultError(f"the result in {where} was made with other settings")
         return result
 
     def _keep(self, result: StoredResult, slide: str) -> None:

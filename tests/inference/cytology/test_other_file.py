@@ -1,4 +1,4 @@
-"""A result of another file, or of another pixel size, is never taken over, wherever it lies and whoever left it."""
+"""A result of another file, pixel size or settings is never taken over, wherever it lies and whoever left it."""
 
 import json
 import shutil
@@ -65,3 +65,13 @@ def test_a_result_of_another_pixel_size_is_made_again(make_slide, tmp_path, monk
     outcome = triage(quick_plan(out, inputs=[SlideJob(slide, 0.5, "command line")]), print)
     assert outcome.screened == 1
     assert read_slide_result(out / "slides" / "a").pixel_size.um_per_px == 0.5
+
+
+def test_a_result_of_another_preset_in_a_merged_folder_is_made_again(make_slide, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker_handle, "Worker", Local)
+    slide, out = make_slide("a.tiff"), tmp_path / "out"
+    triage(quick_plan(out, [slide], settings={"preset": "fast"}), print)
+    triage(quick_plan(tmp_path / "other", [slide]), print)
+    shutil.copy(tmp_path / "other" / "run.json", out)
+    assert triage(quick_plan(out, [slide]), print).screened == 1
+    assert read_slide_result(out / "slides" / "a").provenance["settings"]["preset"] == "quick"

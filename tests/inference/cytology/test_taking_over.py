@@ -101,6 +101,7 @@ def test_a_worker_that_was_given_up_and_comes_back_leaves_nothing_to_take_over(s
     screen(slide)
     whole = tmp_path / "out" / "slides" / "a"
     plan, folder = quick_plan(tmp_path / "again"), RunFolder(tmp_path / "again")
+    folder.write_record(RunFolder(tmp_path / "out").read_record())
     with folder.locked():
         ledger = Ledger(folder, plan.policy, plan.preparation)
         given = ledger.begin("a", slide, read_states(tmp_path / "out" / "state")["a"].fingerprint)
