@@ -71,11 +71,7 @@ def working_folder(parent: Path) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
             os.close(handle)
     try:
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        handle = _locked(folder)
-        while not folder.exists():  # taken for a left one before it was locked
-            folder = Path(tempfile.mkdtemp(dir=parent))
-            handle = _locked(folder)
+        folder, handle = _made(parent)
     except OSError as error:
         raise output_error(parent, error) from error
     try:
@@ -86,7 +82,18 @@ def working_folder(parent: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def _locked(folder: Path) -> int | None:
+def _made(parent: Path) -> tuple[Path, int | None]:
+    """A new folder with its lock; whoever took it for a left one, before it had one, is waited for: then it is gone."""
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    handle = _locked(folder, wait=True)
+    if folder.exists():
+        return folder, handle
+    if handle is not None:
+        os.close(handle)
+    return _made(parent)
+
+
+def _locked(folder: Path, *, wait: bool = False) -> int | None:
     """A handle that holds the lock of a folder; None when another process has it, or there are no locks."""
     if sys.platform == "win32":
         return None
@@ -95,7 +102,7 @@ def _locked(folder: Path) -> int | None:
     handle = None
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         if handle is not None:
             os.close(handle)

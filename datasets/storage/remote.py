@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -144,7 +145,7 @@ def put(path: RemotePath, data: bytes | Path, *, expected: str | None = "") -> s
             has that tag.
 
     Returns:
-        Its tag; None when something else than expected was there.
+        Its tag; None when something else than expected, and other than these bytes, was there.
 
     Raises:
         StoreError: When the store does not answer or refuses.
@@ -157,7 +158,11 @@ def put(path: RemotePath, data: bytes | Path, *, expected: str | None = "") -> s
         mode: Any = {"": "overwrite", None: "create"}.get(expected, {"e_tag": expected})
         try:
             return obstore.put(store, key, data, mode=mode)["e_tag"] or ""
-        except (AlreadyExistsError, PreconditionError):
+        except (AlreadyExistsError, PreconditionError):  # or it was written, and the answer was lost
+            with suppress(FileNotFoundError):
+                there = obstore.get(store, key)
+                if there.bytes() == (data.read_bytes() if isinstance(data, Path) else data):
+                    return there.meta["e_tag"] or ""
             return None
 
     return _patiently(path, ask)
@@ -233,7 +238,8 @@ def _in_words(path: RemotePath, error: Exception) -> StoreError:
 
     said = one_line(str(error).partition("Debug source")[0])
     code = re.search(r"<Code>(\w+)</Code>", said)
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "ExpiredToken" in said:
+    expired = "ExpiredToken" in said or "400 Bad Request" in said  # the answer to a HEAD has no words
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or expired:
         why, fix = "the store refuses", "renew the credentials, then run the same command again: nothing is lost"
     else:
         why, fix = "the store does not answer", "run the same command again later: nothing is lost"

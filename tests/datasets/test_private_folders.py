@@ -2,11 +2,15 @@
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
+from threading import Timer
+from time import sleep
 
 import pytest
 
@@ -97,6 +101,30 @@ def test_what_a_killed_process_has_left_goes_and_what_a_living_one_has_stays(tmp
     with working_folder(tmp_path) as mine:
         assert list(tmp_path.iterdir()) == [mine] and not list(mine.iterdir())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_new_folder_that_another_process_takes_for_a_left_one_is_not_used(tmp_path, monkeypatch):
+    import fcntl
+
+    make, taken = tempfile.mkdtemp, []
+
+    def take(folder, handle):
+        shutil.rmtree(folder)
+        os.close(handle)
+
+    def mkdtemp(dir):
+        folder = make(dir=dir)
+        if not taken:
+            taken.append(Path(folder))
+            handle = os.open(folder, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            Timer(0.2, take, (folder, handle)).start()
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    with working_folder(tmp_path) as mine:
+        sleep(0.4)
+        assert mine.exists() and mine != taken[0] and not taken[0].exists()
 
 
 def test_without_room_it_is_said(tmp_path, monkeypatch):

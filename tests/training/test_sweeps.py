@@ -6,7 +6,9 @@ from statistics import mean, stdev
 
 import pytest
 
-from unmissed.datasets.basis.errors import ConfigError, UnmissedError
+from unmissed.datasets.basis.errors import ConfigError, OutputError, UnmissedError
+from unmissed.datasets.basis.files import make_folder
+from unmissed.datasets.storage.locks import alone_in
 from unmissed.training.evaluation.predictions import load_predictions
 from unmissed.training.recipes.loading import load_recipe
 from unmissed.training.sweeps.plan import plan_sweep
@@ -247,3 +249,24 @@ def test_forgotten_it_starts_from_scratch(sweep, recipe, tmp_path):
     _, told, lines = sweep([LR], ["optimizer.epochs=2"])
     assert len(lines) == 2
     assert told.trained == [1, 2, 1, 2]
+
+
+def test_a_stop_while_it_is_forgotten_leaves_nothing_that_counts(sweep, recipe, tmp_path, monkeypatch):
+    def stopped(run):
+        raise KeyboardInterrupt
+
+    sweep([LR], ["optimizer.epochs=1"])
+    monkeypatch.setattr("unmissed.training.sweeps.sweep.forget_checkpoints", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        forget_sweep(plan_sweep(str(recipe), ["optimizer.epochs=2"], [LR]), tmp_path / "out")
+    with pytest.raises(ConfigError, match="pass --restart"):
+        sweep([LR], ["optimizer.epochs=2"])
+
+
+def test_two_at_once_in_one_folder(sweep, recipe, tmp_path):
+    with alone_in(make_folder(tmp_path / "out")):
+        with pytest.raises(OutputError, match="another process works in"):
+            sweep([LR])
+        with pytest.raises(OutputError, match="another process works in"):
+            forget_sweep(plan_sweep(str(recipe), (), [LR]), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]

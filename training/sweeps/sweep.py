@@ -13,6 +13,7 @@ from unmissed.datasets.basis.errors import ConfigError, UnmissedError
 from unmissed.datasets.basis.files import make_folder, read_json, write_json, write_text, write_whole
 from unmissed.datasets.basis.names import table_cell
 from unmissed.datasets.basis.words import one_line
+from unmissed.datasets.storage.locks import alone_in
 from unmissed.training.checkpoint import SWEEP, forget_checkpoints, identity
 from unmissed.training.cluster.tasks import Ended, Job, jobs_of
 from unmissed.training.evaluation.history import read_history
@@ -79,8 +80,14 @@ def run_sweep(sweep: Sweep, output: Path, train: Callable[[Sequence[Job]], Ended
 
     Raises:
         ConfigError: When the folder holds something else.
+        OutputError: When another process works there.
         UnmissedError: When no combination could be trained.
     """
+    with alone_in(make_folder(output)):
+        return _run_alone(sweep, output, train)
+
+
+def _run_alone(sweep: Sweep, output: Path, train: Callable[[Sequence[Job]], Ended]) -> list[Result]:
     _claim(sweep, output)
     whole = output.absolute()
     jobs = [(one, jobs_of(one.config, whole / one.name, one.name, test=False)) for one in sweep.combinations]
@@ -108,13 +115,19 @@ def run_sweep(sweep: Sweep, output: Path, train: Callable[[Sequence[Job]], Ended
 
 
 def forget_sweep(sweep: Sweep, output: Path) -> None:
-    """Delete what is known of its combinations, so that the next call starts from scratch."""
-    for name in (SWEEP, "sweep.csv"):
-        (output / name).unlink(missing_ok=True)
-    for one in sweep.combinations:
-        forget_checkpoints(output / one.name)
-        for job in jobs_of(one.config, output / one.name):
-            _record(job).unlink(missing_ok=True)
+    """Delete what is known of its combinations, so that the next call starts from scratch.
+
+    Raises:
+        OutputError: When another process works there.
+    """
+    with alone_in(make_folder(output)):
+        for one in sweep.combinations:
+            forget_checkpoints(output / one.name)
+            for job in jobs_of(one.config, output / one.name):
+                _record(job).unlink(missing_ok=True)
+        # What is swept goes last: after a stop before, what is left is not taken for this sweep's.
+        for name in ("sweep.csv", SWEEP):
+            (output / name).unlink(missing_ok=True)
 
 
 def _claim(sweep: Sweep, output: Path) -> None:
@@ -132,7 +145,6 @@ def _claim(sweep: Sweep, output: Path) -> None:
                 f"{output} holds a sweep of another recipe or of other values",
                 fix="choose another --output, or pass --restart to start from scratch",
             )
-    make_folder(output)
     write_json(output / SWEEP, plan)
 
 

@@ -38,10 +38,11 @@ def make_run(output: Path, slides: list[Path]) -> None:
     for path in slides[1:]:
         place = folder.result(path.stem)
         place.mkdir()
-        (place / "result.json").write_text(json.dumps(result | {"slide": path.stem}), encoding="utf-8")
         inode = path.stat().st_ino
         if inode not in contents:
             contents[inode] = asdict(fingerprint_of(path))
+        made = result | {"slide": path.stem, "provenance": result["provenance"] | {"fingerprint": contents[inode]}}
+        (place / "result.json").write_text(json.dumps(made), encoding="utf-8")
         told = state | {"slide": path.stem, "path": str(path.absolute()), "fingerprint": contents[inode]}
         (folder.states / f"{path.stem}.json").write_text(json.dumps(told), encoding="utf-8")
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from tempfile import TemporaryDirectory
 from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.basis.files import make_folder
 from unmissed.datasets.basis.names import folder_name
+from unmissed.datasets.storage.private import private_folder
 from unmissed.datasets.storage.remote import RemotePath, about, below, fetch, put
 from unmissed.inference.cytology.results.reading import RESULT_FILE
 
@@ -27,14 +29,14 @@ class StoreDelivery:
         self._folder = folder
 
     def check(self) -> None:
-        """Whether this machine reaches the store; StoreError when not."""
+        """Whether results can wait here, and this machine reaches the store; OutputError or StoreError when not."""
+        private_folder("results", str(self._folder))
         about(below(self._folder, "run.json"))
 
     def order(self, slide: str) -> Callable[[Path], None]:
         """See ``DeliveryProtocol.order``; the result that is there now may be replaced, a later one may not."""
         place = self._place(slide)
-        there = about(below(place, RESULT_FILE))
-        return partial(deliver, place, there.tag if there else None)
+        return partial(deliver, place, _tag(place))
 
     def take(self, slide: str, folder: Path) -> None:
         """See ``DeliveryProtocol.take``: pictures stay in the store."""
@@ -59,18 +61,27 @@ def deliver(place: RemotePath, replaced: str | None, folder: Path) -> None:
         UnmissedError: When the result of another file was delivered meanwhile: a worker that had been given up.
         StoreError: When the store does not answer or refuses.
     """
+    if _tag(place) != replaced:  # asked first, so that the result that is there keeps its own pictures
+        return _check_same(place, folder)
     paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / RESULT_FILE]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda path: put(below(place, path.relative_to(folder).as_posix()), path), paths))
-    result = below(place, RESULT_FILE)
-    if put(result, folder / RESULT_FILE, expected=replaced) is None and not _is_of_the_same(result, folder):
-        raise UnmissedError(f"{place} was replaced while the slide was screened", fix="it is screened again")
+    if put(below(place, RESULT_FILE), folder / RESULT_FILE, expected=replaced) is None:
+        _check_same(place, folder)
 
 
-def _is_of_the_same(result: RemotePath, folder: Path) -> bool:
-    """Whether a result in the store is of the same file as the one in a folder: then it is as good."""
-    with TemporaryDirectory() as place:
-        theirs = Path(place) / RESULT_FILE
-        fetch(result, theirs)
-        hashes = [json.loads(path.read_bytes())["sha256"] for path in (theirs, folder / RESULT_FILE)]
-    return hashes[0] is not None and hashes[0] == hashes[1]
+def _tag(place: RemotePath) -> str | None:
+    there = about(below(place, RESULT_FILE))
+    return there.tag if there else None
+
+
+def _check_same(place: RemotePath, folder: Path) -> None:
+    """Whether the result in the store is of the same file and pixel size as that in a folder: it is as good then."""
+    with TemporaryDirectory() as temporary, suppress(FileNotFoundError):
+        theirs = Path(temporary) / RESULT_FILE
+        fetch(below(place, RESULT_FILE), theirs)
+        results = [json.loads(path.read_bytes()) for path in (theirs, folder / RESULT_FILE)]
+        of = [(result["sha256"], result["provenance"].get("fingerprint")) for result in results]
+        if of[0] == of[1] and of[0][1] is not None:
+            return
+    raise UnmissedError(f"{place} was replaced while the slide was screened", fix="it is screened again")

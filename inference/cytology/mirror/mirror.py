@@ -1,6 +1,7 @@
 """OUT in a store: what it has comes here first, every result goes there when it is complete, and the first one wins."""
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from unmissed.inference.cytology.run.messages import TriageProgress
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_RECORD = "run.json"
 _PAGES_S = 60.0  # between two uploads of worklist and pages
 
 
@@ -36,6 +38,7 @@ class Mirror:
 
     def __init__(self, folder: RemotePath, local: Path) -> None:
         self._folder, self._local = folder, local
+        self._was_sent = local / "state" / ".sent"  # the store has, or had, something of the run
         self._sent: dict[str, tuple[int, int]] = {}
         self._tags: dict[str, str] = {}
         self._is_there = local / ".sent"  # what the store has once had is not sent again
@@ -43,12 +46,19 @@ class Mirror:
         self._upload = Paced(self._send_rest, _PAGES_S)
 
     def bring(self) -> None:
-        """Bring what a run goes on from: its record, the states and the results; pictures stay in the store."""
+        """Bring what a run goes on from: its record, the states and the results; pictures stay in the store.
+
+        What was in a store that is empty now was deleted there, and is forgotten here.
+        """
         stored = {one.path.relative_to(self._folder).as_posix(): one for one in listed(self._folder)}
         if "run.json" not in stored and self._is_there.exists():  # somebody has deleted the run there
             shutil.rmtree(self._local)
             make_folder(self._local)
         wanted = [name for name in stored if _is_needed(name)]
+        if not wanted and self._was_sent.exists():
+            log.warning("%s has been emptied: the run begins anew", self._folder)
+            shutil.rmtree(self._local)
+            make_folder(self._local)
         for folder in {(self._local / name).parent for name in wanted}:
             if folder.parent.name == "slides":
                 shutil.rmtree(folder, ignore_errors=True)  # of an older result
@@ -122,8 +132,12 @@ class Mirror:
             put(below(self._folder, name), self._local / name)
             self._sent[name] = stamp
 
+        if changed and _RECORD not in self._sent:  # without its settings others would take results for theirs
+            send(_RECORD)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send, changed))
+        make_folder(self._was_sent.parent)
+        self._was_sent.touch()
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._local).as_posix()
@@ -150,7 +164,8 @@ def run_folder(
         yield Path(output), lambda work: work
         return
     folder = remote(output)
-    local = private_folder("run", str(folder))
+    # The same address is another store elsewhere.
+    local = private_folder("run", f"{folder} {os.environ.get('AWS_ENDPOINT_URL', '')}")
     mirror = Mirror(folder, local)
 
     def around(work: Callable[..., T]) -> Callable[..., T]:
@@ -181,7 +196,7 @@ def _is_needed(name: str) -> bool:
     if any(part in ("", "..") or part.startswith(".") for part in parts):
         return False
     return (
-        name == "run.json"
+        name == _RECORD
         or (len(parts) == 2 and parts[0] == "state" and name.endswith(".json"))
         or (len(parts) == 3 and parts[0] == "slides" and parts[2] == RESULT_FILE)
     )

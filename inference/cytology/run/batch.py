@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import replace
 from time import monotonic
 
 from unmissed.datasets.basis.clock import Paced
@@ -22,7 +23,7 @@ from unmissed.inference.cytology.run.messages import (
     TriageProgress,
     WorkerProtocol,
 )
-from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of
+from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of, stored_path
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Dispatcher:
                 self._assign_slides()
                 self._poll_workers()
                 self._keep_list(wanted=False)
-            self._ledger.is_complete = all(one.status in ("done", "failed") for one in self._ledger.states.values())
+            self._ledger.is_complete = len(self._ledger.ended()) == len(self._ledger.states)
             for worker in self._workers:
                 worker.stop()
         finally:
@@ -134,6 +135,7 @@ class Dispatcher:
         jobs = self._arrivals.take(max(0, (self._crew.most or len(self._workers) + 1) - len(busy)), busy)
         if jobs:
             taken = {name: state.path for name, state in self._ledger.states.items()}
+            taken |= {job.slide: stored_path(job.path) for job in self._queue}  # of which the run knows nothing yet
             named = name_jobs(jobs, taken)
             self._problems += [job for job in named if job.problem]
             self._queue.extend(job for job in named if not job.problem)
@@ -175,7 +177,8 @@ class Dispatcher:
         self.first_ready = self.first_ready or monotonic()
         # Looked at again: the file may have grown since the run began.
         now = fingerprint_of(job.path, job.um_per_px)
-        worker.assign(job, self._ledger.begin(job.slide, job.path, now, worker.node))
+        folder = self._ledger.begin(job.slide, job.path, now, worker.node)
+        worker.assign(replace(job, fingerprint=now), folder)
 
     def _poll_workers(self) -> None:
         if not self._crew.wait(self._workers, _LOOK_S):

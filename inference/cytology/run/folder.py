@@ -2,28 +2,24 @@
 
 import errno
 import json
-import logging
 import os
 import secrets
 import shutil
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from unmissed.datasets.basis.errors import OutputError
 from unmissed.datasets.basis.files import make_folder, output_error, plain_values, write_json
 from unmissed.datasets.basis.names import folder_name
+from unmissed.datasets.storage.locks import lock
 from unmissed.inference.cytology.results.reading import RESULT_FILE
 from unmissed.inference.cytology.run.state import SlideState, read_states
 
-log = logging.getLogger(__name__)
-
 _PARTIAL = ".partial"
-_LOCKED_BYTE = 2**20  # beyond the text of the lock file, which stays readable on systems that lock bytes
 
 
 class RunFolder:
@@ -87,7 +83,7 @@ class RunFolder:
         except OSError as error:
             raise output_error(self.lock, error) from error
         with stream:
-            if not _lock(stream):
+            if not lock(stream):
                 stream.seek(0)
                 raise OutputError(
                     f"another run is using {self.path}: {stream.read(200).strip() or 'it has just started'}",
@@ -104,7 +100,7 @@ class RunFolder:
         """The process that works here; empty when the lock is free."""
         try:
             with self.lock.open("r+", encoding="utf-8") as stream:
-                return "" if _lock(stream) else stream.read(200).strip() or "it has just started"
+                return "" if lock(stream) else stream.read(200).strip() or "it has just started"
         except FileNotFoundError:
             return ""
         except OSError as error:
@@ -216,25 +212,6 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(path, error) from error
-
-
-def _lock(stream: IO[str]) -> bool:
-    """Lock a file; False when another process has it, True also where the file system has no locks."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            stream.seek(_LOCKED_BYTE)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            return False
-        log.warning("%s is on a file system without locks: take care that no other run writes there", stream.name)
-    return True
 
 
 def models_of_run(path: Path) -> dict[str, str]:

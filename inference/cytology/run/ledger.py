@@ -42,10 +42,9 @@ class Ledger:
     """The states and results of a run's slides.
 
     Args:
-        folder: of the run; locked by this process.
+        folder: of the run; locked by this process, and with the record of its settings.
         policy, preparation: what the dispositions follow.
-        is_open: slides are still to come, so that nothing is excluded yet: quality control draws from all of them, and
-            they may drift.
+        is_open: slides are still to come, so that nothing is excluded yet: quality control and drift need all.
 
     Attributes:
         states: slide -> state, also of slides that this session did not name.
@@ -54,11 +53,9 @@ class Ledger:
     """
 
     def __init__(self, folder: RunFolder, policy: Policy, preparation: Preparation, *, is_open: bool = False) -> None:
-        self._is_open = is_open
-        self.folder = folder
-        self.states = folder.load_states()
-        self._policy, self._preparation = policy, preparation
-        self.is_complete = False
+        self.folder, self.states = folder, folder.load_states()
+        self._policy, self._preparation, self._settings = policy, preparation, folder.read_record().get("settings")
+        self._is_open, self.is_complete = is_open, False
         self._screened: dict[str, _Screened] = {}
         self._attempts: dict[str, Path] = {}
         self.provenance: Mapping[str, Any] = {}
@@ -80,11 +77,9 @@ class Ledger:
         return state.status == "done" or (state.status == "failed" and not retry_failed)
 
     def load_result(self, slide: str) -> bool:
-        """Read the result of a slide; False when it is missing, damaged or of another run: it is made again."""
+        """Read the result of a slide; False when it is missing, damaged or of another file or run: it is made again."""
         try:
-            result = read_slide_result(self.folder.result(slide))
-            self._check_own(result, slide)
-            self._keep(result, slide)
+            self._keep(self._own_result(self.folder.result(slide), slide), slide)
         except ResultError as error:
             if self.states[slide].status == "done":
                 log.warning("%s is screened again: %s", slide, error.found)
@@ -92,7 +87,7 @@ class Ledger:
         return True
 
     def recover(self, slide: str) -> bool:
-        """Take over the complete result of an attempt whose run ended before it could be put down as done."""
+        """Take over a complete result whose run ended before it was put down as done."""
         state = self.states.get(slide)
         if not state or state.status in ("done", "failed") or not state.attempts:
             return False
@@ -105,14 +100,11 @@ class Ledger:
         return True
 
     def begin(self, slide: str, path: Path, fingerprint: Fingerprint, node: str = "") -> Path:
-        """A slide is given to a worker, with the name of a folder for its result; what was known of it is outdated."""
+        """A slide is given to a worker, with the name of a folder for its result; what was known is outdated."""
         self.folder.check_owner()
-        # The old result goes before the state says so: a result beside the state "running" is always a new one.
         self._screened.pop(slide, None)
         self.folder.discard(slide)
-        state = self.states.get(slide) or SlideState(
-            slide=slide, path=stored_path(path), status="running", fingerprint=fingerprint
-        )
+        state = self.states.get(slide) or SlideState(slide, stored_path(path), "running", fingerprint)
         if state.status == "running" and state.attempts:
             state = state.ended("interrupted", "", None, "the run was killed")
         attempt = Attempt(utc_now("milliseconds"), node=node, token=secrets.token_hex(4))
@@ -135,14 +127,14 @@ class Ledger:
         try:
             if fingerprint != state.fingerprint:
                 raise ResultError(f"{state.path} changed while it was read", fix="run again when it is complete")
-            result = read_slide_result(attempt)
+            result = self._own_result(attempt, slide)
         except ResultError:
             self.folder.abandon(attempt)
             raise
         self.folder.check_owner()
         if not self.folder.accept(attempt, slide):
             self.folder.abandon(attempt)
-            result = read_slide_result(self.folder.result(slide))
+            result = self._own_result(self.folder.result(slide), slide)
         self._keep(result, slide)
         self._save(state.ended("done", utc_now("milliseconds"), seconds))
 
@@ -154,14 +146,15 @@ class Ledger:
 
     def interrupt(self, slide: str, error: str, seconds: float) -> None:
         """An attempt was cut short, and will be tried again; a result that was just complete waits for ``recover``."""
+        state = self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error))
         if not self.has_result(slide):
             self._abandon(slide)
-        self._save(self.states[slide].ended("interrupted", utc_now("milliseconds"), seconds, readable(error)))
+            state = state.without_token()  # a worker that comes back may still complete what is left of the folder
+        self._save(state)
 
     def rows(self) -> list[WorklistRow]:
         """The worklist: every slide that was screened or has failed."""
-        ended = [slide for slide, state in self.states.items() if state.status == "failed" or slide in self._screened]
-        decisions = decide([self._case(slide) for slide in ended], self._policy, self.exclusion())
+        decisions = decide([self._case(slide) for slide in self.ended()], self._policy, self.exclusion())
         return [self._row(slide, decision) for slide, decision in decisions.items()]
 
     def row(self, slide: str) -> WorklistRow:
@@ -216,30 +209,37 @@ class Ledger:
         exclusion = self.exclusion()
         if exclusion.certificate is None:
             return [exclusion.refusal]
-        reasons = {mismatch(exclusion.certificate, item.case.conditions) for item in self._screened.values()}
-        return sorted(filter(None, reasons))
+        return sorted({mismatch(exclusion.certificate, one.case.conditions) for one in self._screened.values()} - {""})
 
-    def _check_own(self, result: StoredResult, slide: str) -> None:
-        """A folder that was copied in brings results of other slides, or under other rules for adequacy and grade."""
-        where = self.folder.result(slide)
+    def _own_result(self, where: Path, slide: str) -> StoredResult:
+        """A folder that was copied in brings results of other slides or settings, a store of other files."""
+        result = read_slide_result(where)
         if result.slide != slide:
             raise ResultError(f"{where} holds the result of {result.slide}")
-        if other := self._policy.other_rules(result.provenance.get("settings"), self._preparation):
-            raise ResultError(f"the result in {where} was made under other rules ({', '.join(other)})")
+        if not self.states[slide].owns(result.provenance):
+            raise ResultError(f"the result in {where} is of another file, or has another pixel size")
+        if self._settings is not None and result.provenance.get("settings") != self._settings:
+            raise ResultError(f"the result in {where} was made with other settings")
+        return result
 
     def _keep(self, result: StoredResult, slide: str) -> None:
         case = Case.from_result(result, slide, self._policy, self._preparation)
-        # Slides of a run share their conditions: kept once, or 100,000 slides would take gigabytes.
+        # Slides of a run share them: kept once, or 100,000 slides would take gigabytes.
         key = json_line({name: result.provenance.get(name) for name in _CONDITIONS})
         case = replace(case, conditions=self._conditions.setdefault(key, case.conditions))
         self.provenance = self.provenance or result.provenance
-        measures = measures_of(result) if self._policy.operating_point else {}
-        n_findings = sum(finding.class_id != NORMAL for finding in result.findings)
-        self._screened[slide] = _Screened(case, n_findings, result.times_s.total, measures)
+        n_findings, measured = sum(one.class_id != NORMAL for one in result.findings), self._policy.operating_point
+        self._screened[slide] = _Screened(
+            case, n_findings, result.times_s.total, measures_of(result) if measured else {}
+        )
 
     def _case(self, slide: str) -> Case:
         screened = self._screened.get(slide)
         return screened.case if screened else Case.failed(slide, self.states[slide].error)
+
+    def ended(self) -> list[str]:
+        """The slides with a result that can be read, or a failure."""
+        return [slide for slide, state in self.states.items() if state.status == "failed" or slide in self._screened]
 
     def _abandon(self, slide: str) -> None:
         if attempt := self._attempts.pop(slide, None):

@@ -9,7 +9,7 @@ from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.slides.base import Slide
 from unmissed.datasets.storage.scratch import Scratch
 from unmissed.inference.cytology.results.worklist import WorklistRow
-from unmissed.inference.cytology.run.state import SlideState
+from unmissed.inference.cytology.run.state import Fingerprint, SlideState
 from unmissed.inference.cytology.values import SlideResult
 
 
@@ -40,6 +40,7 @@ class SlideJob:
             its file.
         notes: what of the slide was left out before it is opened; they become notes of its result.
         scratch: where a slide that is in a store is copied to.
+        fingerprint: of the file when it is given to a worker; its result says so.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class SlideJob:
     slide: str = ""
     notes: tuple[str, ...] = ()
     scratch: Scratch | None = None
+    fingerprint: Fingerprint | None = None
 
 
 class Arrivals(Protocol):

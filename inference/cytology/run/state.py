@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -85,6 +85,15 @@ class SlideState:
         """With the end of the attempt that was going on."""
         last = replace(self.attempts[-1], finished=finished, seconds=seconds, error=error)
         return replace(self, status=status, attempts=(*self.attempts[:-1], last))
+
+    def owns(self, provenance: Mapping[str, Any]) -> bool:
+        """Whether a result is of the file that the state names; those of before did not say it, and count when done."""
+        made_of = provenance.get("fingerprint")
+        return self.status == "done" if made_of is None else made_of == asdict(self.fingerprint)
+
+    def without_token(self) -> "SlideState":
+        """With a last attempt whose folder counts no more."""
+        return replace(self, attempts=(*self.attempts[:-1], replace(self.attempts[-1], token="")))
 
 
 _STATE = TypeAdapter(SlideState)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -142,6 +142,10 @@ def _screen_into(
         result,
         sha256=sha256,
         times_s=replace(result.times_s, open=opened_s, hash=now - screened, total=now - started),
-        provenance={**result.provenance, "settings": settings},
+        provenance={
+            **result.provenance,
+            "settings": settings,
+            "fingerprint": job.fingerprint and asdict(job.fingerprint),
+        },
     )
     write_slide_result(make_folder(folder), result)

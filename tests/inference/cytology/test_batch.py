@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from threading import Event
 
 import pytest
 from stand_ins import Dying, Local, without_models
@@ -16,6 +18,7 @@ from unmissed.inference.cytology.run.folder import RunFolder
 from unmissed.inference.cytology.run.messages import SlideJob
 from unmissed.inference.cytology.run.state import Fingerprint, fingerprint_of, read_states
 from unmissed.inference.cytology.screening.settings import load_preset
+from unmissed.testing.quick_screener import QuickScreener
 
 
 def worklist(out):
@@ -181,6 +184,32 @@ def test_progress_tells_speed_and_time_left(go, make_slide):
     ends = [progress for progress in told if progress.row]
     assert [(progress.done, progress.total) for progress in ends] == [(1, 2), (2, 2)]
     assert ends[0].slides_per_h > 0 and ends[0].left_s > 0 and ends[1].left_s == 0
+
+
+@pytest.mark.usefixtures("local")
+def test_two_of_a_name_arrive_one_after_the_other_while_models_load(go, make_slide):
+    slides = [SlideJob(make_slide("morning/x.tiff")), SlideJob(make_slide("evening/x.tiff", seed=90))]
+    arrived = Event()
+
+    class Arriving:
+        def known(self, states):
+            return ()
+
+        def take(self, most, busy):
+            if slides:
+                return [slides.pop(0)]
+            arrived.set()
+            return [] if busy else None
+
+    def load():
+        assert arrived.wait(30)
+        return QuickScreener()
+
+    rows, _ = go(arrivals=Arriving(), make_screener=load, workers=2)
+    assert {name: (Path(row.path).parent.name, row.error) for name, row in rows.items()} == {
+        "x": ("morning", ""),
+        "x-2": ("evening", ""),
+    }
 
 
 UNGUARDED = """

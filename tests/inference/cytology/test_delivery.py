@@ -27,11 +27,12 @@ def out(door):
     return StoreDelivery(remote("s3://lab/out"))
 
 
-def made(folder, sha256, picture=b"1"):
+def made(folder, sha256, size=1, picture=b"1"):
     """A folder with a result of a file."""
     (folder / "gallery").mkdir(parents=True)
     (folder / "gallery" / "1.jpg").write_bytes(picture)
-    (folder / "result.json").write_text(json.dumps({"sha256": sha256, "by": folder.name}))
+    about_it = {"fingerprint": size and {"size_bytes": size}}
+    (folder / "result.json").write_text(json.dumps({"sha256": sha256, "by": folder.name, "provenance": about_it}))
     return folder
 
 
@@ -52,16 +53,38 @@ def test_the_first_result_of_a_file_stays(out, door, tmp_path):
     assert by_whom(tmp_path) == "three"
 
 
-@pytest.mark.parametrize("sha256", ["e" * 64, None])
-def test_a_result_of_another_file_is_not_taken_for_its_own(out, tmp_path, sha256):
+@pytest.mark.parametrize(
+    ("old", "new"), [(("f" * 64, 1), ("e" * 64, 1)), (("f" * 64, 1), ("f" * 64, 2)), ((None, None), (None, None))]
+)
+def test_a_result_of_another_file_is_not_taken_for_its_own(out, tmp_path, old, new):
     given_up, now = out.order("a"), out.order("a")
-    given_up(made(tmp_path / "old", "f" * 64 if sha256 else None))
+    given_up(made(tmp_path / "old", *old))
     with pytest.raises(UnmissedError, match="was replaced while the slide was screened"):
-        now(made(tmp_path / "new", sha256))
-    out.order("a")(made(tmp_path / "again", sha256))
+        now(made(tmp_path / "new", *new))
+    out.order("a")(made(tmp_path / "again", *new))
     assert by_whom(tmp_path) == "again"
     with pytest.raises(UnmissedError, match="was replaced"):
         given_up(made(tmp_path / "late", "d" * 64))
+
+
+def test_a_late_twin_of_another_file_does_not_change_pictures(out, tmp_path):
+    given_up, now = out.order("a"), out.order("a")
+    now(made(tmp_path / "now", "f" * 64, 1, b"now"))
+    with pytest.raises(UnmissedError, match="was replaced"):
+        given_up(made(tmp_path / "late", "e" * 64, 1, b"late"))
+    fetch(remote(f"{PLACE}/gallery/1.jpg"), tmp_path / "picture")
+    assert (tmp_path / "picture").read_bytes() == b"now"
+
+
+def test_a_machine_on_which_results_cannot_wait_gets_no_slide(out, make_slide, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    worker, task = SlideWorker(), Task(QuickScreener, {}, True, software(), out, 1)
+    unfit = worker.load(task)
+    assert isinstance(unfit, Failed) and "cannot write" in unfit.found
+    monkeypatch.setattr(out, "check", lambda: None)  # it was there when the models were loaded
+    worker.load(task)
+    said = worker.screen(SlideJob(make_slide("a.tiff"), slide="a"), tmp_path / "x", print)
+    assert isinstance(said, Failed) and said.stops_run and "cannot write" in said.found
 
 
 def test_a_worker_sends_its_result_and_leaves_nothing(out, make_slide, tmp_path, monkeypatch):
@@ -91,7 +114,7 @@ def test_a_store_that_is_away_stops_the_run_and_fails_no_slide(out, door, make_s
     said = worker.screen(SlideJob(make_slide("a.tiff"), slide="a"), tmp_path / "x", send)
     assert isinstance(said, Failed) and said.stops_run and "renew the credentials" in said.fix
     unfit = SlideWorker().load(task)
-    assert isinstance(unfit, Failed) and "the store does not answer" in unfit.found  # a HEAD has no words
+    assert isinstance(unfit, Failed) and "the store refuses" in unfit.found
     door.refuse = {}
     put(remote("s3://lab/out/run.json"), b"{}")
     monkeypatch.setattr(module, "fetch", _gone)

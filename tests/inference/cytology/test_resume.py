@@ -47,6 +47,15 @@ class TestResume:
         rows, told = go(SlideJob(slide, problem="it does not exist"))
         assert told == [] and rows["a"].score == score and rows["a"].error == ""
 
+    def test_a_result_that_is_gone_leaves_the_run_incomplete(self, go, make_slide):
+        slides = [make_slide("a.tiff"), make_slide("b.tiff", seed=50)]
+        go(*slides)
+        shutil.rmtree(go.out / "slides" / "a")
+        for named, is_complete in ((slides[1:], False), (slides, True)):
+            go(*named)
+            why = json.loads((go.out / "run.json").read_text())["exclusion"]["refused_because"]
+            assert ("the run is not complete" in why) != is_complete
+
     def test_many_problems_write_the_worklist_once(self, go, local, tmp_path, monkeypatch):
         written = []
         monkeypatch.setattr(ledger, "write_worklist", lambda path, rows: written.append(len(rows)))

@@ -1,6 +1,8 @@
 """Slides and results in a store: read once, first commit wins, and a store that refuses costs nothing."""
 
 import hashlib
+import os
+import re
 import shutil
 import tempfile
 
@@ -114,6 +116,35 @@ def test_a_run_in_a_store_goes_on_on_another_machine(door, go, upload, here, tmp
     assert len((tmp_path / "worklist.csv").read_text().splitlines()) == 1 + len(paths)
 
 
+def test_no_result_is_in_a_store_before_the_settings_that_it_was_made_with(door, go, upload, here, monkeypatch, capsys):
+    upload("a.tiff")
+    with monkeypatch.context() as broken:
+        broken.setattr(mirror.Mirror, "_send_rest", lambda self: _raise(StoreError("the store does not answer")))
+        assert go("s3://lab/slides/", "-o", OUT) == 2
+    assert about(remote(f"{OUT}/state/a.json"))
+    shutil.rmtree(next(here.iterdir()))  # another machine
+    assert go("s3://lab/slides/", "-o", OUT, "--preset", "fast") == 2
+    assert "holds a run with other settings" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_that_was_deleted_in_the_store_begins_anew(door, go, upload):
+    upload("a.tiff", "b.tiff")
+    assert go("s3://lab/slides/", "-o", OUT, "--preset", "fast") == 0
+    for one in listed(remote(OUT)):
+        module.delete(one.path)
+    assert go("s3://lab/slides/a.tiff", "-o", OUT) == 0  # with other settings, and without the other slide
+    assert {one.path.name for one in listed(remote(f"{OUT}/state"))} == {"a.json"}
+
+
+def test_the_same_address_in_another_store_has_another_folder_here(door, monkeypatch):
+    folders = set()
+    for host in ("127.0.0.1", "localhost"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", re.sub("//.*:", f"//{host}:", os.environ["AWS_ENDPOINT_URL"]))
+        with mirror.run_folder(OUT) as (folder, _):
+            folders.add(folder)
+    assert len(folders) == 2
+
+
 def test_the_first_result_wins(door, go, upload, tmp_path):
     upload("a.tiff")
     assert go("s3://lab/slides/", "-o", OUT) == 0
@@ -185,6 +216,25 @@ def test_results_that_the_store_refuses_are_sent_by_the_next_run(door, go, uploa
     assert about(remote(f"{OUT}/slides/b/result.json")) is None
     assert go("s3://lab/slides/", "-o", OUT) == 0
     assert about(remote(f"{OUT}/slides/b/result.json")) and about(remote(f"{OUT}/slides/b/heatmap.png"))
+
+
+def test_an_answer_that_is_lost_is_not_taken_for_another_run(door, monkeypatch):
+    app, lost = door._app, []
+
+    def loses_one(environ, start_response):
+        if environ["REQUEST_METHOD"] != "PUT" or lost:
+            return app(environ, start_response)
+        lost.append(b"".join(app(environ, lambda *words: None)))
+        start_response("503 Refused", [("Content-Length", "0")])
+        return [b""]
+
+    for expected in (None, put(remote("s3://lab/claim"), b"earlier")):
+        lost.clear()
+        monkeypatch.setattr(door, "_app", loses_one)
+        path = remote("s3://lab/claim" if expected else "s3://lab/new")
+        tag = put(path, b"mine", expected=expected)
+        assert lost and tag == about(path).tag
+        assert put(path, b"theirs", expected=expected) is None
 
 
 def test_two_runs_do_not_write_into_one_folder(door, monkeypatch):

@@ -1,6 +1,7 @@
 """A complete result counts, whatever became of the worker or the run that made it; one of another file does not."""
 
 import json
+import shutil
 
 import pytest
 from stand_ins import Local
@@ -10,6 +11,7 @@ from unmissed.datasets.basis.files import sha256_of
 from unmissed.inference.cytology.results.reading import read_slide_result
 from unmissed.inference.cytology.run import worker_handle
 from unmissed.inference.cytology.run.folder import RunFolder
+from unmissed.inference.cytology.run.ledger import Ledger
 from unmissed.inference.cytology.run.messages import Done, Failed
 from unmissed.inference.cytology.run.state import read_states
 from unmissed.inference.cytology.run.triage import triage
@@ -92,3 +94,18 @@ def test_a_state_names_no_other_folder(screen, make_slide, tmp_path):
     path.write_text(json.dumps(state))
     with pytest.raises(OutputError, match=r"a\.json cannot be read"):
         screen(tmp_path / "a.tiff")
+
+
+def test_a_worker_that_was_given_up_and_comes_back_leaves_nothing_to_take_over(screen, make_slide, tmp_path):
+    slide = make_slide("a.tiff")
+    screen(slide)
+    whole = tmp_path / "out" / "slides" / "a"
+    plan, folder = quick_plan(tmp_path / "again"), RunFolder(tmp_path / "again")
+    folder.write_record(RunFolder(tmp_path / "out").read_record())
+    with folder.locked():
+        ledger = Ledger(folder, plan.policy, plan.preparation)
+        given = ledger.begin("a", slide, read_states(tmp_path / "out" / "state")["a"].fingerprint)
+        ledger.interrupt("a", "it took too long", 1.0)
+        given.mkdir()
+        shutil.copy(whole / "result.json", given)  # its pictures went with the folder
+        assert not Ledger(folder, plan.policy, plan.preparation).recover("a")

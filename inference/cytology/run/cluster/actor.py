@@ -105,14 +105,14 @@ class SlideWorker:
         settings, hashed = dict(self._task.settings), self._task.hashed
         if send is None:
             return screen_into_folder(self._screener, job, folder, settings, hashed)
-        with working_folder(private_folder("results", folder.parent.as_posix())) as here:
-            message = screen_into_folder(self._screener, job, here, settings, hashed)
-            if isinstance(message, messages.Done):
-                try:
+        try:
+            with working_folder(private_folder("results", folder.parent.as_posix())) as here:
+                message = screen_into_folder(self._screener, job, here, settings, hashed)
+                if isinstance(message, messages.Done):
                     send(here)
-                except UnmissedError as error:
-                    return messages.Failed.from_error(error, message.seconds, stops_run=isinstance(error, StoreError))
-            return message
+                return message
+        except UnmissedError as error:
+            return messages.Failed.from_error(error, stops_run=isinstance(error, OutputError | StoreError))
 
     @staticmethod
     def _check(task: Task) -> None:
