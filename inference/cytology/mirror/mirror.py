@@ -41,7 +41,6 @@ class Mirror:
         self._was_sent = local / "state" / ".sent"  # the store has, or had, something of the run
         self._sent: dict[str, tuple[int, int]] = {}
         self._tags: dict[str, str] = {}
-        self._is_there = local / ".sent"  # what the store has once had is not sent again
         self._claim = Claim(folder)
         self._upload = Paced(self._send_rest, _PAGES_S)
 
@@ -51,9 +50,6 @@ class Mirror:
         What was in a store that is empty now was deleted there, and is forgotten here.
         """
         stored = {one.path.relative_to(self._folder).as_posix(): one for one in listed(self._folder)}
-        if "run.json" not in stored and self._is_there.exists():  # somebody has deleted the run there
-            shutil.rmtree(self._local)
-            make_folder(self._local)
         wanted = [name for name in stored if _is_needed(name)]
         if not wanted and self._was_sent.exists():
             log.warning("%s has been emptied: the run begins anew", self._folder)
@@ -119,8 +115,6 @@ class Mirror:
             and not any(part.startswith(".") for part in path.relative_to(self._local).parts)
             and not (name := self._name(path)).endswith(f"/{RESULT_FILE}")
         )
-
-        self._is_there.touch()
 
     def _send(self, names: Iterable[str]) -> None:
         if self._claim.lost:
