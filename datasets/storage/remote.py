@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -144,7 +145,8 @@ def put(path: RemotePath, data: bytes | Path, *, expected: str | None = "") -> s
             has that tag.
 
     Returns:
-        Its tag; None when something else than expected was there.
+        Its tag; None when something else than expected was there, and not this data: the answer to an attempt that
+        was carried out may have been lost.
 
     Raises:
         StoreError: When the store does not answer or refuses.
@@ -158,6 +160,11 @@ def put(path: RemotePath, data: bytes | Path, *, expected: str | None = "") -> s
         try:
             return obstore.put(store, key, data, mode=mode)["e_tag"] or ""
         except (AlreadyExistsError, PreconditionError):
+            own = data.read_bytes() if isinstance(data, Path) else data
+            with suppress(FileNotFoundError):  # removed meanwhile
+                there = obstore.get(store, key)
+                if there.meta["size"] == len(own) and there.bytes() == own:
+                    return there.meta["e_tag"] or ""
             return None
 
     return _patiently(path, ask)

@@ -279,3 +279,13 @@ def test_without_the_extra_it_is_said(monkeypatch, capsys, go, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "obstore.exceptions", None)
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 2
     assert "unmissed[storage]" in capsys.readouterr().err
+
+
+def test_an_object_that_was_written_though_the_answer_was_lost_is_ours(door):
+    first = put(remote(f"{OUT}/a"), b"ours", expected=None)
+    door.refuse = {"lost": 1}
+    second = put(remote(f"{OUT}/a"), b"next", expected=first)
+    assert second == about(remote(f"{OUT}/a")).tag
+    door.refuse = {"lost": 1}
+    assert put(remote(f"{OUT}/b"), b"ours", expected=None) == about(remote(f"{OUT}/b")).tag
+    assert put(remote(f"{OUT}/b"), b"hers", expected=None) is None
