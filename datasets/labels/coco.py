@@ -1,4 +1,4 @@
-"""COCO: one JSON with images, annotations and categories; boxes, polygons and, as key points, points."""
+"""COCO: one JSON with images, annotations and categories; boxes, polygons and, as keypoints, points."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,9 @@ def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
             for one in found["annotations"]:
                 if (category := one["category_id"]) not in names:
                     raise ValueError(f"an annotation is of category {category}, which is not in categories")
-                marks[one["image_id"]].append("crowds" if one.get("iscrowd") else _mark(names[category], one))
+                marks[one["image_id"]].append(
+                    "crowd annotations" if one.get("iscrowd") else _mark(names[category], one)
+                )
             images = _by_id(found["images"], "images")
             if strange := marks.keys() - images:
                 raise ValueError(f"annotations are of image {strange.pop()}, which is not in images")
@@ -51,10 +53,10 @@ def _mark(label: str, one: dict[str, Any]) -> Mark:
     points = one.get("keypoints") or []
     left, top, width, height = (number(value) for value in one.get("bbox") or (0, 0, 0, 0))
     if width > 0 and height > 0:
-        return Mark.box(label, left, top, width, height)  # of a run-length mask or several parts: their box
+        return Mark.box(label, left, top, width, height)  # of an RLE mask or several parts: their box
     if len(points) == 3 and points[2]:  # 0: not labelled
         return Mark(label, "point", ((number(points[0]), number(points[1])),))
-    raise ValueError("an annotation has no box of any size, and neither one polygon nor one key point")
+    raise ValueError("an annotation has no box of any size, and neither one polygon nor one keypoint")
 
 
 def write(pictures: Sequence[tuple[str, LabelledPicture]], output: Path) -> None:

@@ -153,7 +153,7 @@ def write_labels(name: str, pictures: Sequence[LabelledPicture], roots: Sequence
         output: new folder.
 
     Raises:
-        DatasetError: When the format has no form for a mark, or two pictures would share their labels.
+        DatasetError: When the format has no form for a mark, or two pictures would share a name or their labels.
         SlideError: When files of a slide are missing.
         OutputError: When the folder is not empty, or cannot be written.
     """
@@ -167,9 +167,13 @@ def write_labels(name: str, pictures: Sequence[LabelledPicture], roots: Sequence
             f"{form.title} has no labels for a whole {strange.pop()}", fix="write csv, cvat or label-studio, which have"
         )
     named = [(f"images/{_name(picture.path, roots)}", picture) for picture in pictures]
-    stems = {Path(text).with_suffix("") for text, _ in named}
-    if name == "yolo" and len(stems) < len(named):
-        raise DatasetError("two pictures differ only in what follows the point", fix="give them names of their own")
+    places = {Path(text).with_suffix("") if name == "yolo" else Path(text) for text, _ in named}
+    if len(places) < len(named):
+        raise DatasetError(
+            "two pictures, or fields of two slides, would have the same name or the same labels",
+            expected="names that differ before the suffix",
+            fix="give them names of their own",
+        )
     for text, picture in named:
         target = output / text
         make_folder(target.parent)

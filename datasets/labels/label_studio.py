@@ -46,6 +46,8 @@ def _image(data: dict[str, Any]) -> str:
 def _marks(one: dict[str, Any], size: tuple[int, int]) -> list[Mark | str]:
     kind, value = str(one.get("type")), one.get("value") or {}
     labels = value.get(kind) or []
+    if not isinstance(labels, list):
+        raise ValueError(f"{kind[:20]} are {str(labels)[:40]!r}, no list")
     if kind == "choices" and not {"x", "points", "rle"} & value.keys():
         return [Mark(str(label), "picture") for label in labels]
     if not labels or kind not in (*_KINDS.values(), "ellipselabels") or kind == "choices":

@@ -48,10 +48,10 @@ def _names(folder: LabelFolder) -> dict[int, str]:
             text = decoded(read_regular(path, _MOST_BYTES), path)
             about = (parse_yaml(text)[0] or {}) if path in tables else {"names": text.split("\n")}
             if "kpt_shape" in about:
-                raise ValueError("its labels are of poses (kpt_shape)")
+                raise ValueError("its labels are poses (kpt_shape)")
             if found := about.get("names"):
                 pairs = found.items() if isinstance(found, dict) else enumerate(found)
-                return {int(key): str(name).strip() for key, name in pairs if str(name).strip()}
+                return {int(key): str(name).strip() for key, name in pairs if name and str(name).strip()}
     raise DatasetError(
         f"{folder.root} does not say what its classes are called",
         expected="data.yaml with names, or classes.txt with a name a line",

@@ -120,7 +120,7 @@ def test_coco_as_its_tools_write_it(tmp_path) -> None:
     (one,) = read_labels("coco", tmp_path)
     assert one.marks == (Mark("HSIL", "box", ((10, 20), (40, 60))),)
     coco(tmp_path, {"segmentation": {"counts": [0, 5], "size": [HEIGHT, WIDTH]}})
-    assert read_labels("coco", tmp_path)[0].marks == one.marks, "a run-length mask is taken by its box"
+    assert read_labels("coco", tmp_path)[0].marks == one.marks, "an RLE mask is taken by its box"
     coco(tmp_path, {"segmentation": {"counts": "abc", "size": [HEIGHT, WIDTH]}, "bbox": [0, 0, 0, 0]})
     with pytest.raises(DatasetError, match="no box of any size"):
         read_labels("coco", tmp_path)
@@ -276,7 +276,7 @@ def test_a_picture_whose_marks_are_all_left_out_is_not_one_that_shows_nothing(tm
     crowd = {"id": 2, "image_id": 2, "category_id": 3, "iscrowd": 1, "segmentation": {"counts": [1], "size": [1, 1]}}
     text(root / "annotations.json", json.dumps(labels | {"annotations": [*labels["annotations"], crowd]}))
     assert {one.path.name: len(one.marks) for one in read_labels("coco", root)} == {"a.png": 1, "c.png": 0}
-    assert "1 crowds" in caplog.text
+    assert "1 crowd annotations" in caplog.text
     assert "1 pictures with nothing but such marks" in caplog.text
     studio(tmp_path / "ls", {"type": "brushlabels", "value": {"rle": [1], "brushlabels": ["HSIL"]}})
     with pytest.raises(DatasetError, match="marks nothing in 0 pictures"):
@@ -368,6 +368,9 @@ def test_label_studio_classes_of_a_region_are_not_of_the_picture(tmp_path, caplo
     assert read_labels("label-studio", tmp_path)[0].marks == (Mark.box("HSIL", 15, 12, 30, 24),)
     assert "1 regions of type choices" in caplog.text
     assert "1 classes after the first of their region" in caplog.text
+    studio(tmp_path, {"type": "rectanglelabels", "value": box | {"rectanglelabels": "HSIL"}})
+    with pytest.raises(DatasetError, match="rectanglelabels are 'HSIL', no list"):
+        read_labels("label-studio", tmp_path)
     studio(tmp_path, {"type": "polygonlabels", "value": {"points": [], "polygonlabels": ["HSIL"]}})
     with pytest.raises(DatasetError, match="an outline has no points"):
         read_labels("label-studio", tmp_path)
@@ -399,8 +402,11 @@ def test_yolo_of_poses_or_of_one_text_is_refused_and_pictures_may_share_a_text(t
     assert [len(one.marks) for one in read_labels("yolo", tmp_path)] == [1, 1]
     with pytest.raises(DatasetError, match="is a file"):
         read_labels("yolo", labels)
+    text(tmp_path / "data.yaml", "names: [null, HSIL]")
+    with pytest.raises(DatasetError, match="of 1 classes"):
+        read_labels("yolo", tmp_path)
     text(tmp_path / "data.yaml", "names: [HSIL]\nkpt_shape: [1, 2]")
-    with pytest.raises(DatasetError, match="of poses"):
+    with pytest.raises(DatasetError, match="are poses"):
         read_labels("yolo", tmp_path)
 
 
@@ -421,3 +427,10 @@ def test_a_slide_is_copied_with_all_its_files(tmp_path) -> None:
     made = LabelledPicture(tmp_path / "in" / "m.mrxs", (Mark("HSIL", "point", ((1, 1),)),))
     write_labels("dsa", [made], (tmp_path / "in",), tmp_path / "out")
     assert all((tmp_path / "out" / "images" / name).is_file() for name in names)
+
+
+@pytest.mark.parametrize(("name", "other"), [("coco", "images/a.png"), ("yolo", "a.bmp")])
+def test_no_picture_takes_the_place_of_another(name, other, tmp_path) -> None:
+    made = [LabelledPicture(picture(tmp_path / one), (Mark.box("HSIL", 5, 5, 9, 9),)) for one in ("a.png", other)]
+    with pytest.raises(DatasetError, match="the same name or the same labels"):
+        write_labels(name, made, (tmp_path,), tmp_path / "out")
