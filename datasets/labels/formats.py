@@ -85,6 +85,8 @@ FORMATS = {
 def read_labels(name: str, place: Path) -> list[LabelledPicture]:
     """Read a set of labels; what ``pictures.csv`` beside it says of its pictures is added.
 
+    A picture of which all marks had to be left out is left out: it is not one that shows nothing.
+
     Args:
         name: of the format.
         place: folder of the set, or its label file.
@@ -96,12 +98,13 @@ def read_labels(name: str, place: Path) -> list[LabelledPicture]:
     folder = LabelFolder(place, FORMATS[name].title)
     found: dict[Path, LabelledPicture] = {}
     for picture in FORMATS[name].read(folder):
-        words = [OUTSIDE for mark in picture.marks if not is_within(picture.path, mark)]
+        kept = [mark for mark in picture.marks if is_within(picture.path, mark)]
+        words = [OUTSIDE] * (len(picture.marks) - len(kept))
         folder.left_out.update((*picture.left_out, *words))
         before = found.get(picture.path, replace(picture, marks=(), left_out=()))
         found[picture.path] = replace(
             before,
-            marks=tuple(dict.fromkeys((*before.marks, *(m for m in picture.marks if is_within(picture.path, m))))),
+            marks=tuple(dict.fromkeys((*before.marks, *kept))),
             left_out=(*before.left_out, *picture.left_out, *words),
         )
     for path in [path for path, picture in found.items() if picture.left_out and not picture.marks]:

@@ -46,11 +46,12 @@ def _image(data: dict[str, Any]) -> str:
 def _marks(one: dict[str, Any], size: tuple[int, int]) -> list[Mark | str]:
     kind, value = str(one.get("type")), one.get("value") or {}
     labels = value.get(kind) or []
-    if not isinstance(labels, list):
-        raise ValueError(f"{kind[:20]} are {str(labels)[:40]!r}, no list")
+    is_known = kind in (*_KINDS.values(), "ellipselabels")
+    if is_known and not isinstance(labels, list):
+        raise ValueError(f"{kind} are {str(labels)[:40]!r}, no list")
     if kind == "choices" and not {"x", "points", "rle"} & value.keys():
         return [Mark(str(label), "picture") for label in labels]
-    if not labels or kind not in (*_KINDS.values(), "ellipselabels") or kind == "choices":
+    if not labels or not is_known or kind == "choices":
         return [f"regions of type {kind[:20]}" + ("" if labels else " without a class")]
     more = ["classes after the first of their region"] * (len(labels) - 1)  # two would contradict each other
     return [_region(str(labels[0]), kind, value, size), *more]

@@ -364,9 +364,10 @@ def test_a_label_studio_task_without_a_picture_is_named(data, tmp_path) -> None:
 def test_label_studio_classes_of_a_region_are_not_of_the_picture(tmp_path, caplog) -> None:
     box = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0}
     region = {"id": "r", "type": "rectanglelabels", "value": box | {"rectanglelabels": ["HSIL", "LSIL"]}}
-    studio(tmp_path, region, {"id": "r", "type": "choices", "value": box | {"choices": ["doubtful"]}})
+    rating = {"type": "rating", "value": {"rating": 4}}
+    studio(tmp_path, region, rating, {"id": "r", "type": "choices", "value": box | {"choices": ["doubtful"]}})
     assert read_labels("label-studio", tmp_path)[0].marks == (Mark.box("HSIL", 15, 12, 30, 24),)
-    assert "1 regions of type choices" in caplog.text
+    assert "1 regions of type choices" in caplog.text and "1 regions of type rating" in caplog.text
     assert "1 classes after the first of their region" in caplog.text
     studio(tmp_path, {"type": "rectanglelabels", "value": box | {"rectanglelabels": "HSIL"}})
     with pytest.raises(DatasetError, match="rectanglelabels are 'HSIL', no list"):
