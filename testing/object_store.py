@@ -10,6 +10,7 @@ from typing import Any
 REFUSED = {
     "expired": (400, b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"),
     "busy": (503, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"),
+    "lost": (503, b"<Error><Code>InternalError</Code><Message>It was carried out all the same.</Message></Error>"),
 }
 
 
@@ -37,6 +38,8 @@ class Door:
             kind = next((kind for kind, left in self.refuse.items() if left > 0), None)
             if kind and (not self.only or method in self.only):
                 self.refuse[kind] -= 1
+                if kind == "lost":
+                    list(self._app(environ, lambda *answer: None))
                 code, body = REFUSED[kind]
                 start_response(f"{code} Refused", [("Content-Length", str(len(body)))])
                 return [body if method != "HEAD" else b""]

@@ -5,7 +5,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from unmissed.datasets.basis.files import write_text
-from unmissed.datasets.labels.folder import LabelFolder, explained, number, read_xml
+from unmissed.datasets.labels.folder import LabelFolder
+from unmissed.datasets.labels.reading import explained, number, read_xml
 from unmissed.datasets.labels.values import LabelledPicture, Mark
 
 EXPECTED = "ASAP_Annotations with Annotation (Type, PartOfGroup) and Coordinates"
@@ -19,16 +20,15 @@ def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
             root = read_xml(path)
             if root.tag != "ASAP_Annotations":
                 raise ValueError(f"it is a {root.tag[:40]}")
-            marks = tuple(mark for one in root.iter("Annotation") for mark in _marks(one, folder))
+            found = [mark for one in root.iter("Annotation") for mark in _marks(one)]
         if picture := folder.beside(path):
-            yield LabelledPicture(picture, marks)
+            yield LabelledPicture.of(picture, found)
 
 
-def _marks(one: ElementTree.Element, folder: LabelFolder) -> list[Mark]:
+def _marks(one: ElementTree.Element) -> list[Mark] | list[str]:
     label, kind = one.get("PartOfGroup", "None"), one.get("Type", "")
     if label in ("", "None"):
-        folder.left_out["annotations without a group"] += 1
-        return []
+        return ["annotations without a group"]
     places = sorted(one.iter("Coordinate"), key=lambda place: number(place.get("Order", 0)))
     points = [(number(place.attrib["X"]), number(place.attrib["Y"])) for place in places]
     if kind in ("Dot", "PointSet"):
@@ -37,8 +37,7 @@ def _marks(one: ElementTree.Element, folder: LabelFolder) -> list[Mark]:
         return [Mark(label, "box", (points[0], points[2]))]
     if kind in ("Rectangle", "Polygon", "Spline") and len(points) >= 3:
         return [Mark(label, "polygon", tuple(points))]
-    folder.left_out[f"annotations of type {kind[:20]} with {len(points)} places"] += 1
-    return []
+    return [f"annotations of type {kind[:20]} with {len(points)} places"]
 
 
 def _is_upright(points: list[tuple[float, float]]) -> bool:

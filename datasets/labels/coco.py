@@ -1,4 +1,4 @@
-"""COCO: one JSON with images, annotations and categories; boxes, polygons and, as key points, points."""
+"""COCO: one JSON with images, annotations and categories; boxes, polygons and, as keypoints, points."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,30 +6,43 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.files import write_json
-from unmissed.datasets.labels.folder import LabelFolder, explained, number, read_labels_json, size_px
+from unmissed.datasets.labels.folder import LabelFolder, check_size, size_px
+from unmissed.datasets.labels.reading import explained, number, read_labels_json
 from unmissed.datasets.labels.values import LabelledPicture, Mark
 
 EXPECTED = "COCO instances: images, annotations (image_id, category_id, bbox) and categories"
 
 
 def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
-    """Read all JSON files of the set; parts go by their names (``instances_train.json``)."""
+    """Read all JSON files of the set; parts go by their names (``instances_train.json``), else by their folders."""
     for path in folder.files(".json"):
         with explained(path, EXPECTED):
             found = read_labels_json(path)
-            names = {one["id"]: str(one["name"]) for one in found["categories"]}
-            marks: dict[Any, list[Mark]] = defaultdict(list)
+            names = {key: str(one["name"]) for key, one in _by_id(found["categories"], "categories").items()}
+            marks: dict[Any, list[Mark | str]] = defaultdict(list)
             for one in found["annotations"]:
-                if one.get("iscrowd"):
-                    folder.left_out["crowds"] += 1
-                else:
-                    marks[one["image_id"]].append(_mark(names[one["category_id"]], one))
-            pictures = [(str(one["file_name"]), tuple(marks.pop(one["id"], ()))) for one in found["images"]]
-            if marks:
-                raise ValueError(f"annotations are of image {next(iter(marks))}, which is not in images")
-        for name, own in pictures:
+                if (category := one["category_id"]) not in names:
+                    raise ValueError(f"an annotation is of category {category}, which is not in categories")
+                marks[one["image_id"]].append(
+                    "crowd annotations" if one.get("iscrowd") else _mark(names[category], one)
+                )
+            images = _by_id(found["images"], "images")
+            if strange := marks.keys() - images:
+                raise ValueError(f"annotations are of image {strange.pop()}, which is not in images")
+            pictures = [(str(one["file_name"]), one, marks[key]) for key, one in images.items()]
+        part = folder.part_of(path.stem, *path.relative_to(folder.root).parts[:-1])
+        for name, about, own in pictures:
             if picture := folder.find(name, path):
-                yield LabelledPicture(picture, own, split=folder.part_of(path.stem))
+                if own:
+                    check_size(picture, about.get("width"), about.get("height"), path)
+                yield LabelledPicture.of(picture, own, part)
+
+
+def _by_id(several: list[dict[str, Any]], what: str) -> dict[Any, dict[str, Any]]:
+    found = {one["id"]: one for one in several}
+    if len(found) < len(several):
+        raise ValueError(f"{what} have the same id")
+    return found
 
 
 def _mark(label: str, one: dict[str, Any]) -> Mark:
@@ -40,10 +53,10 @@ def _mark(label: str, one: dict[str, Any]) -> Mark:
     points = one.get("keypoints") or []
     left, top, width, height = (number(value) for value in one.get("bbox") or (0, 0, 0, 0))
     if width > 0 and height > 0:
-        return Mark.box(label, left, top, width, height)  # of a run-length mask or several parts: their box
-    if len(points) == 3:
+        return Mark.box(label, left, top, width, height)  # of an RLE mask or several parts: their box
+    if len(points) == 3 and points[2]:  # 0: not labelled
         return Mark(label, "point", ((number(points[0]), number(points[1])),))
-    raise ValueError("an annotation has no box of any size, and neither one polygon nor one key point")
+    raise ValueError("an annotation has no box of any size, and neither one polygon nor one keypoint")
 
 
 def write(pictures: Sequence[tuple[str, LabelledPicture]], output: Path) -> None:

@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.labels.dsa import turned
-from unmissed.datasets.labels.folder import LabelFolder, explained, number, read_xml, size_px
+from unmissed.datasets.labels.folder import LabelFolder, check_size, size_px
+from unmissed.datasets.labels.reading import explained, number, read_xml
 from unmissed.datasets.labels.values import LabelledPicture, Mark, Place
 
 EXPECTED = "CVAT for images 1.1: <annotations> with <image name=...>, and in it box, polygon, points, ellipse or tag"
-_OTHERS = frozenset({"polyline", "cuboid", "skeleton"})
 
 
 def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
@@ -22,28 +22,23 @@ def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
             if root.tag != "annotations" or root.find("track") is not None:
                 raise ValueError("it is CVAT for video" if root.tag == "annotations" else f"it is a {root.tag[:40]}")
             images = [
-                (
-                    one.attrib["name"],
-                    one.get("subset", ""),
-                    tuple(mark for child in one for mark in _marks(child, folder)),
-                )
+                (one.attrib["name"], one.attrib, [mark for child in one for mark in _marks(child)])
                 for one in root.iter("image")
             ]
-        for name, subset, marks in images:
+        for name, about, marks in images:
             if picture := folder.find(name, path):
-                yield LabelledPicture(picture, marks, split=folder.part_of(subset))
+                if marks:
+                    check_size(picture, about.get("width"), about.get("height"), path)
+                yield LabelledPicture.of(picture, marks, folder.part_of(about.get("subset", "")))
 
 
-def _marks(one: ElementTree.Element, folder: LabelFolder) -> list[Mark]:
+def _marks(one: ElementTree.Element) -> list[Mark] | list[str]:
     at = one.attrib
-    if one.tag in _OTHERS:
-        folder.left_out[f"marks of type {one.tag}"] += 1
-        return []
+    turn = math.radians(number(at.get("rotation", 0)))
     if one.tag == "tag":
         return [Mark(at["label"], "picture")]
     if one.tag == "box":
         left, top, right, bottom = (number(at[side]) for side in ("xtl", "ytl", "xbr", "ybr"))
-        turn = math.radians(number(at.get("rotation", 0)))
         return [turned(at["label"], (left + right) / 2, (top + bottom) / 2, right - left, bottom - top, turn)]
     if one.tag == "polygon":
         return [Mark.of_outline(at["label"], _places(at["points"]))]
@@ -51,10 +46,10 @@ def _marks(one: ElementTree.Element, folder: LabelFolder) -> list[Mark]:
         return [Mark(at["label"], "point", (place,)) for place in _places(at["points"])]
     if one.tag == "ellipse":
         x, y, across, down = (number(at[side]) for side in ("cx", "cy", "rx", "ry"))
-        return [Mark.box(at["label"], x - across, y - down, 2 * across, 2 * down)]
+        return [turned(at["label"], x, y, 2 * across, 2 * down, turn)]
     if one.tag == "mask":
         return [Mark.box(at["label"], *(number(at[side]) for side in ("left", "top", "width", "height")))]
-    return []
+    return [f"marks of type {str(one.tag)[:20]}"]
 
 
 def _places(text: str) -> list[Place]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from unmissed.datasets.basis.files import write_json
-from unmissed.datasets.labels.folder import LabelFolder, explained, number, read_labels_json
+from unmissed.datasets.labels.folder import LabelFolder
+from unmissed.datasets.labels.reading import explained, number, read_labels_json
 from unmissed.datasets.labels.values import LabelledPicture, Mark, Place
 
 EXPECTED = "annotations of large_image: elements with a type (point, rectangle, polyline, ...) and a group or label"
@@ -17,26 +18,20 @@ def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
     for path in folder.files(".json"):
         with explained(path, EXPECTED):
             found = read_labels_json(path)
-            marks = []
-            for one in found if isinstance(found, list) else [found]:
-                for element in one.get("annotation", one)["elements"]:
-                    mark = _mark(element)
-                    if mark is None:
-                        folder.left_out[f"elements of type {str(element['type'])[:20]}, or without a class"] += 1
-                    else:
-                        marks.append(mark)
+            several = found if isinstance(found, list) else [found]
+            marks = [_mark(element) for one in several for element in one.get("annotation", one)["elements"]]
         if picture := folder.beside(path):
-            yield LabelledPicture(picture, tuple(marks))
+            yield LabelledPicture.of(picture, marks)
 
 
-def _mark(one: dict[str, Any]) -> Mark | None:
+def _mark(one: dict[str, Any]) -> Mark | str:
     label, kind = str(one.get("group") or (one.get("label") or {}).get("value") or ""), one["type"]
     if not label:
-        return None
-    if kind == "polyline" and one.get("closed", True) and len(one["points"]) >= 3:
+        return "elements without a class"
+    if kind == "polyline" and one.get("closed") and len(one["points"]) >= 3:  # open where nothing is said
         return Mark(label, "polygon", tuple(_place(point) for point in one["points"]))
     if kind not in ("point", "rectangle", "ellipse", "circle"):
-        return None
+        return f"elements of type {str(kind)[:20]}"
     x, y = _place(one["center"])
     if kind == "point":
         return Mark(label, "point", ((x, y),))

@@ -11,8 +11,9 @@ from typing import Any
 from unmissed.datasets.basis.errors import DatasetError, OutputError
 from unmissed.datasets.basis.files import make_folder, output_error, write_whole
 from unmissed.datasets.basis.names import table_cell
+from unmissed.datasets.basis.words import first_few
 from unmissed.datasets.labels import asap, coco, cvat, dsa, label_studio, yolo
-from unmissed.datasets.labels.folder import LabelFolder
+from unmissed.datasets.labels.folder import OUTSIDE, LabelFolder, is_slide, is_within
 from unmissed.datasets.labels.values import LabelledPicture, Mark, Shape
 from unmissed.datasets.registry import get
 from unmissed.datasets.splits import PARTS
@@ -84,6 +85,8 @@ FORMATS = {
 def read_labels(name: str, place: Path) -> list[LabelledPicture]:
     """Read a set of labels; what ``pictures.csv`` beside it says of its pictures is added.
 
+    A picture of which all marks had to be left out is left out: it is not one that shows nothing.
+
     Args:
         name: of the format.
         place: folder of the set, or its label file.
@@ -95,9 +98,19 @@ def read_labels(name: str, place: Path) -> list[LabelledPicture]:
     folder = LabelFolder(place, FORMATS[name].title)
     found: dict[Path, LabelledPicture] = {}
     for picture in FORMATS[name].read(folder):
-        before = found.get(picture.path)
-        marks = tuple(dict.fromkeys((*(before.marks if before else ()), *picture.marks)))
-        found[picture.path] = replace(before or picture, marks=marks)
+        kept = [mark for mark in picture.marks if is_within(picture.path, mark)]
+        words = [OUTSIDE] * (len(picture.marks) - len(kept))
+        folder.left_out.update((*picture.left_out, *words))
+        before = found.get(picture.path, replace(picture, marks=(), left_out=()))
+        found[picture.path] = replace(
+            before,
+            marks=tuple(dict.fromkeys((*before.marks, *kept))),
+            left_out=(*before.left_out, *picture.left_out, *words),
+        )
+    for path in [path for path, picture in found.items() if picture.left_out and not picture.marks]:
+        del found[path]  # it would count as one that shows nothing
+        folder.left_out["pictures with nothing but such marks"] += 1
+    folder.report(sum(len(picture.marks) for picture in found.values()))
     if not any(picture.marks for picture in found.values()):
         raise DatasetError(
             f"{place} marks nothing in {len(found)} pictures"
@@ -105,9 +118,14 @@ def read_labels(name: str, place: Path) -> list[LabelledPicture]:
             expected=FORMATS[name].layout,
             fix="put the pictures into the folder of the labels",
         )
-    outside = sum(folder.check(picture.path, picture.marks) for picture in found.values())
-    folder.report(sum(len(picture.marks) for picture in found.values()), outside)
     about = {} if name == "csv" else _about(folder.root)
+    if unused := [path.relative_to(folder.root).as_posix() for path in about if path not in found]:
+        if len(unused) == len(about):
+            raise DatasetError(
+                f"no row of {PICTURES} is of a labelled picture: {first_few(unused)}",
+                expected="paths below the folder, such as images/a.png",
+            )
+        log.warning("%s: %d rows are of no labelled picture: %s", PICTURES, len(unused), first_few(unused))
     return [replace(picture, **about.get(path, {})) for path, picture in found.items()]
 
 
@@ -138,9 +156,12 @@ def write_labels(name: str, pictures: Sequence[LabelledPicture], roots: Sequence
         output: new folder.
 
     Raises:
-        DatasetError: When the format has no form for a mark, or two pictures would share their labels.
+        DatasetError: When the format has no form for a mark, or two pictures would share a name or their labels.
+        SlideError: When files of a slide are missing.
         OutputError: When the folder is not empty, or cannot be written.
     """
+    from unmissed.datasets.slides.parts import parts_of  # it loads the readers of all formats
+
     form = FORMATS[name]
     if output.exists() and any(output.iterdir()):
         raise OutputError(f"{output} is not empty", fix="name a new folder")
@@ -149,14 +170,21 @@ def write_labels(name: str, pictures: Sequence[LabelledPicture], roots: Sequence
             f"{form.title} has no labels for a whole {strange.pop()}", fix="write csv, cvat or label-studio, which have"
         )
     named = [(f"images/{_name(picture.path, roots)}", picture) for picture in pictures]
-    stems = {Path(text).with_suffix("") for text, _ in named}
-    if name == "yolo" and len(stems) < len(named):
-        raise DatasetError("two pictures differ only in what follows the point", fix="give them names of their own")
+    places = {Path(text).with_suffix("") if name == "yolo" else Path(text) for text, _ in named}
+    if len(places) < len(named):
+        raise DatasetError(
+            "two pictures, or fields of two slides, would have the same name or the same labels",
+            expected="names that differ before the suffix",
+            fix="give them names of their own",
+        )
     for text, picture in named:
         target = output / text
         make_folder(target.parent)
         try:
-            shutil.copyfile(picture.path, target)
+            for part in parts_of(picture.path) if is_slide(picture.path) else [picture.path]:
+                copy = target.parent / part.relative_to(picture.path.parent)
+                make_folder(copy.parent)
+                shutil.copyfile(part, copy)
         except OSError as error:
             raise output_error(target, error) from error
     form.write(named, output)

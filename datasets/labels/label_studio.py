@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from unmissed.datasets.basis.files import write_json, write_text
 from unmissed.datasets.labels.dsa import turned
-from unmissed.datasets.labels.folder import LabelFolder, explained, number, read_labels_json, size_px
+from unmissed.datasets.labels.folder import LabelFolder, size_px
+from unmissed.datasets.labels.reading import explained, number, read_labels_json
 from unmissed.datasets.labels.values import LabelledPicture, Mark
 
 EXPECTED = "the export JSON (not JSON-MIN) of Label Studio: tasks with data.image and annotations"
@@ -31,37 +32,45 @@ def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
         for name, result in found:
             if picture := folder.find(name, path):
                 with explained(path, EXPECTED):
-                    marks = tuple(mark for one in result for mark in _marks(one, size_px(picture), folder))
-                yield LabelledPicture(picture, marks)
-    folder.left_out = +folder.left_out
+                    marks = [mark for one in result for mark in _marks(one, size_px(picture))]
+                yield LabelledPicture.of(picture, marks)
 
 
 def _image(data: dict[str, Any]) -> str:
-    return str(data.get("image") or next(value for value in data.values() if isinstance(value, str)))
+    texts = [value for value in (data.get("image"), *data.values()) if value and isinstance(value, str)]
+    if not texts:
+        raise ValueError("a task has no picture in its data")
+    return texts[0]
 
 
-def _marks(one: dict[str, Any], size: tuple[int, int], folder: LabelFolder) -> list[Mark]:
+def _marks(one: dict[str, Any], size: tuple[int, int]) -> list[Mark | str]:
     kind, value = str(one.get("type")), one.get("value") or {}
     labels = value.get(kind) or []
-    if kind == "choices":
+    is_known = kind in (*_KINDS.values(), "ellipselabels")
+    if is_known and not isinstance(labels, list):
+        raise ValueError(f"{kind} are {str(labels)[:40]!r}, no list")
+    if kind == "choices" and not {"x", "points", "rle"} & value.keys():
         return [Mark(str(label), "picture") for label in labels]
-    if not labels or kind not in (*_KINDS.values(), "ellipselabels"):
-        folder.left_out[f"regions of type {kind[:20]}, or without a class"] += 1
-        return []
-    label, (across, down) = str(labels[0]), (side / 100 for side in size)
+    if not labels or not is_known or kind == "choices":
+        return [f"regions of type {kind[:20]}" + ("" if labels else " without a class")]
+    more = ["classes after the first of their region"] * (len(labels) - 1)  # two would contradict each other
+    return [_region(str(labels[0]), kind, value, size), *more]
+
+
+def _region(label: str, kind: str, value: dict[str, Any], size: tuple[int, int]) -> Mark:
+    across, down = (side / 100 for side in size)
     if kind == "polygonlabels":
-        return [Mark.of_outline(label, [(number(x) * across, number(y) * down) for x, y in value["points"]])]
+        return Mark.of_outline(label, [(number(x) * across, number(y) * down) for x, y in value["points"]])
     x, y = number(value["x"]) * across, number(value["y"]) * down
+    turn = math.radians(number(value.get("rotation") or 0))
     if kind == "keypointlabels":
-        return [Mark(label, "point", ((x, y),))]
+        return Mark(label, "point", ((x, y),))
     if kind == "ellipselabels":
-        width, height = number(value["radiusX"]) * across, number(value["radiusY"]) * down
-        return [Mark.box(label, x - width, y - height, 2 * width, 2 * height)]
+        return turned(label, x, y, 2 * number(value["radiusX"]) * across, 2 * number(value["radiusY"]) * down, turn)
     width, height = number(value["width"]) * across, number(value["height"]) * down
-    turn = math.radians(number(value.get("rotation") or 0))  # around the corner, not the middle
-    cos, sin = math.cos(turn), math.sin(turn)
+    cos, sin = math.cos(turn), math.sin(turn)  # around the corner, not the middle
     middle = x + width / 2 * cos - height / 2 * sin, y + width / 2 * sin + height / 2 * cos
-    return [turned(label, *middle, width, height, turn)]
+    return turned(label, *middle, width, height, turn)
 
 
 def write(pictures: Sequence[tuple[str, LabelledPicture]], output: Path) -> None:

@@ -1,5 +1,6 @@
 """What every format of labels is read into and written from: pictures with their marks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,7 +32,9 @@ class Mark:
 
     @classmethod
     def of_outline(cls, label: str, points: list[Place]) -> "Mark":
-        """A polygon of three points or more; of fewer a box, or a point."""
+        """A polygon of three points or more; of fewer a box, or a point; ValueError of none."""
+        if not points:
+            raise ValueError("an outline has no points")
         shapes: tuple[Shape, ...] = ("point", "box")
         return cls(label, shapes[len(points) - 1] if len(points) < 3 else "polygon", tuple(points))
 
@@ -75,7 +78,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
-    """A picture and what is marked in it; without marks nothing that was looked for is in it.
+    """A picture and what is marked in it; without marks, and with none left out, nothing is in it.
 
     Attributes:
         path: the image file.
@@ -83,6 +86,7 @@ class LabelledPicture:
         group: pictures of one group (patient, slide, video) are never on both sides of a split; empty: its own.
         split: part of the set, where it has some.
         um_per_px: size of a pixel, where it is known.
+        left_out: what is marked in it and has no mark here, in words.
     """
 
     path: Path
@@ -90,3 +94,15 @@ class LabelledPicture:
     group: str = ""
     split: SplitName | None = None
     um_per_px: float | None = None
+    left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, found: Iterable[Mark | str], split: SplitName | None = None) -> "LabelledPicture":
+        """A picture with its marks and, in words, what was left out."""
+        marks, words = [], []
+        for one in found:
+            if isinstance(one, Mark):
+                marks.append(one)
+            else:
+                words.append(one)
+        return cls(path, tuple(marks), split=split, left_out=tuple(words))

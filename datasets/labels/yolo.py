@@ -7,7 +7,8 @@ from unmissed.datasets.basis.errors import DatasetError
 from unmissed.datasets.basis.files import write_text
 from unmissed.datasets.basis.reading import read_regular
 from unmissed.datasets.basis.yaml_text import parse_yaml, yaml_text
-from unmissed.datasets.labels.folder import LabelFolder, decoded, explained, number, size_px
+from unmissed.datasets.labels.folder import LabelFolder, size_px
+from unmissed.datasets.labels.reading import decoded, explained, number
 from unmissed.datasets.labels.values import LabelledPicture, Mark
 
 EXPECTED = "lines of CLASS x y width height, or CLASS x1 y1 x2 y2 x3 y3 ..., in shares of the picture"
@@ -18,8 +19,11 @@ _LISTS = frozenset({"classes.txt", "names.txt", "train.txt", "val.txt", "test.tx
 
 def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
     """Read the label file of every picture; a picture without one shows nothing. Parts go by names of folders."""
+    if folder.place.is_file():
+        raise DatasetError(f"{folder.place} is a file", expected="a folder with a text for each picture", fix="name it")
     names = _names(folder)
     texts = {path for path in folder.files(".txt") if path.parent != folder.root or path.name.lower() not in _LISTS}
+    unused = set(texts)
     for picture in folder.pictures:
         parts = list(picture.relative_to(folder.root).parts)
         at = max((at for at, part in enumerate(parts) if part.lower() == "images"), default=-1)
@@ -29,23 +33,25 @@ def read(folder: LabelFolder) -> Iterator[LabelledPicture]:
         )
         marks: tuple[Mark, ...] = ()
         if text is not None:
-            texts.discard(text)
+            unused.discard(text)
             marks = _marks(text, names, picture)
         yield LabelledPicture(picture, marks, split=folder.part_of(*parts[:-1]))
-    folder.absent += [path.name for path in sorted(texts)]
+    folder.absent += [path.name for path in sorted(unused)]
 
 
 def _names(folder: LabelFolder) -> dict[int, str]:
     tables = [path for suffix in ("*.yaml", "*.yml") for path in sorted(folder.root.glob(suffix))]
-    for path in [*tables, *(folder.root / name for name in ("classes.txt", "names.txt"))]:
+    for path in [*tables, *(folder.root / name for name in ("classes.txt", "names.txt", "obj.names"))]:
         if not path.is_file():
             continue
         with explained(path, "names of classes"):
             text = decoded(read_regular(path, _MOST_BYTES), path)
-            found = (parse_yaml(text)[0] or {}).get("names") if path in tables else text.split("\n")
-            if found:
+            about = (parse_yaml(text)[0] or {}) if path in tables else {"names": text.split("\n")}
+            if "kpt_shape" in about:
+                raise ValueError("its labels are poses (kpt_shape)")
+            if found := about.get("names"):
                 pairs = found.items() if isinstance(found, dict) else enumerate(found)
-                return {int(key): str(name).strip() for key, name in pairs if str(name).strip()}
+                return {int(key): str(name).strip() for key, name in pairs if name and str(name).strip()}
     raise DatasetError(
         f"{folder.root} does not say what its classes are called",
         expected="data.yaml with names, or classes.txt with a name a line",

@@ -145,7 +145,8 @@ def put(path: RemotePath, data: bytes | Path, *, expected: str | None = "") -> s
             has that tag.
 
     Returns:
-        Its tag; None when something else than expected, and other than these bytes, was there.
+        Its tag; None when something else than expected was there, and not this data: the answer to an attempt that
+        was carried out may have been lost.
 
     Raises:
         StoreError: When the store does not answer or refuses.
@@ -158,10 +159,11 @@ def put(path: RemotePath, data: bytes | Path, *, expected: str | None = "") -> s
         mode: Any = {"": "overwrite", None: "create"}.get(expected, {"e_tag": expected})
         try:
             return obstore.put(store, key, data, mode=mode)["e_tag"] or ""
-        except (AlreadyExistsError, PreconditionError):  # or it was written, and the answer was lost
-            with suppress(FileNotFoundError):
+        except (AlreadyExistsError, PreconditionError):
+            own = data.read_bytes() if isinstance(data, Path) else data
+            with suppress(FileNotFoundError):  # removed meanwhile
                 there = obstore.get(store, key)
-                if there.bytes() == (data.read_bytes() if isinstance(data, Path) else data):
+                if there.meta["size"] == len(own) and there.bytes() == own:
                     return there.meta["e_tag"] or ""
             return None
 

@@ -78,7 +78,7 @@ def fleet_of(given: dict[str, Any], machines: int) -> Fleet:
 
 
 def machines_for(given: dict[str, Any], slides: int) -> tuple[int, Day]:
-    """The fewest machines that keep the demanded wait with 95 % of a day's slides, and that day."""
+    """Machines that keep the wait with 95 % of a day's slides, at most a few percent above the fewest; and that day."""
     open_s = tuple(3600.0 * hour for hour in given["arrivals"]["open_h"])
     most_s = 60 * given["demand"]["wait_min"]
 

@@ -90,6 +90,7 @@ class HotFolder:
         self._candidates: dict[Path, _Candidate] = {}
         self._taken: dict[Path, Signature] = {}
         self._searched: dict[Path, tuple[tuple[list[str], list[str]], list[str], SlideSearch]] = {}
+        self._unread: dict[Path, str] = {}
         self._opener, self._look = Opener(), Paced(self._look_now, _LOOK_S)
         self._arrived = self._in_work = 0
         self.trouble, self.is_closed = "", False
@@ -173,7 +174,8 @@ class HotFolder:
             self._set_trouble(f"{self.folder} cannot be read: {cause_of(error)}")
             return
         waiting = {folder for path in self._candidates for folder in (path, path.parent)}
-        for base, folders, names in walk(self.folder, lambda path, cause: None):
+        unread: dict[Path, str] = {}
+        for base, folders, names in walk(self.folder, unread.__setitem__):
             listed = (list(folders), list(names))
             if base in waiting or base not in self._searched or self._searched[base][0] != listed:
                 search = SlideSearch()
@@ -185,6 +187,9 @@ class HotFolder:
                 yield SlideJob(path, self._um_per_px, source, slide=search.names.get(path, ""))
             for path, problem in search.problems:
                 yield SlideJob(path, problem=problem)
+        for path, cause in unread.items() - self._unread.items():  # each look would say it again
+            log.warning("%s cannot be read, slides in it are not seen: %s", path, cause)
+        self._unread = unread
 
     def _set_trouble(self, words: str) -> None:
         if words != self.trouble:

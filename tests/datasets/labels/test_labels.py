@@ -120,7 +120,7 @@ def test_coco_as_its_tools_write_it(tmp_path) -> None:
     (one,) = read_labels("coco", tmp_path)
     assert one.marks == (Mark("HSIL", "box", ((10, 20), (40, 60))),)
     coco(tmp_path, {"segmentation": {"counts": [0, 5], "size": [HEIGHT, WIDTH]}})
-    assert read_labels("coco", tmp_path)[0].marks == one.marks, "a run-length mask is taken by its box"
+    assert read_labels("coco", tmp_path)[0].marks == one.marks, "an RLE mask is taken by its box"
     coco(tmp_path, {"segmentation": {"counts": "abc", "size": [HEIGHT, WIDTH]}, "bbox": [0, 0, 0, 0]})
     with pytest.raises(DatasetError, match="no box of any size"):
         read_labels("coco", tmp_path)
@@ -259,3 +259,179 @@ def test_two_pictures_of_one_name_are_not_guessed(tmp_path) -> None:
     coco(tmp_path, file_name="/lab/same.png")
     with pytest.raises(DatasetError, match="2 pictures of that name"):
         read_labels("coco", tmp_path)
+
+
+def studio(root: Path, *results) -> Path:
+    picture(root / "a.png")
+    task = {"data": {"image": "a.png"}, "annotations": [{"result": results}]}
+    return text(root / "export.json", json.dumps([task]))
+
+
+def test_a_picture_whose_marks_are_all_left_out_is_not_one_that_shows_nothing(tmp_path, caplog) -> None:
+    root = tmp_path / "coco"
+    for name in "bc":
+        picture(root / f"{name}.png")
+    labels = json.loads(coco(root).read_text())
+    labels["images"] += [{"id": 2, "file_name": "b.png"}, {"id": 3, "file_name": "c.png"}]
+    crowd = {"id": 2, "image_id": 2, "category_id": 3, "iscrowd": 1, "segmentation": {"counts": [1], "size": [1, 1]}}
+    text(root / "annotations.json", json.dumps(labels | {"annotations": [*labels["annotations"], crowd]}))
+    assert {one.path.name: len(one.marks) for one in read_labels("coco", root)} == {"a.png": 1, "c.png": 0}
+    assert "1 crowd annotations" in caplog.text
+    assert "1 pictures with nothing but such marks" in caplog.text
+    studio(tmp_path / "ls", {"type": "brushlabels", "value": {"rle": [1], "brushlabels": ["HSIL"]}})
+    with pytest.raises(DatasetError, match="marks nothing in 0 pictures"):
+        read_labels("label-studio", tmp_path / "ls")
+
+
+def test_a_few_marks_outside_are_left_out(tmp_path, caplog) -> None:
+    labels = json.loads(coco(tmp_path).read_text())
+    own = {"image_id": 1, "category_id": 3}
+    places = [[at, 10, 4, 4] for at in (*range(100), 500)]
+    labels["annotations"] = [{"id": at, "bbox": box} | own for at, box in enumerate(places)]
+    text(tmp_path / "annotations.json", json.dumps(labels))
+    assert len(read_labels("coco", tmp_path)[0].marks) == 100
+    assert "left out: 1 marks outside of their pictures" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat"])
+def test_labels_that_say_another_size_are_refused(name, tmp_path) -> None:
+    if name == "coco":
+        coco(tmp_path, width=2 * WIDTH)
+    else:
+        picture(tmp_path / "a.png")
+        box = '<box label="a" xtl="1" ytl="1" xbr="3" ybr="3"/>'
+        image = f'<image name="a.png" width="{2 * WIDTH}" height="{HEIGHT}">{box}</image>'
+        text(tmp_path / "a.xml", f"<annotations>{image}</annotations>")
+    with pytest.raises(DatasetError, match=r"150 x 120 px, and .* says 300 x 120"):
+        read_labels(name, tmp_path)
+
+
+def test_coco_with_an_id_twice_is_refused(tmp_path) -> None:
+    labels = json.loads(coco(tmp_path).read_text())
+    picture(tmp_path / "b.png")
+    for key, more in (("images", {"id": 1, "file_name": "b.png"}), ("categories", {"id": 3, "name": "LSIL"})):
+        text(tmp_path / "annotations.json", json.dumps(labels | {key: [*labels[key], more]}))
+        with pytest.raises(DatasetError, match=f"{key} have the same id"):
+            read_labels("coco", tmp_path)
+
+
+def test_coco_takes_the_part_from_the_folder_and_no_key_point_that_is_not_labelled(tmp_path) -> None:
+    for part in ("train", "valid"):
+        coco(tmp_path / part).rename(tmp_path / part / "_annotations.coco.json")
+    assert {one.split for one in read_labels("coco", tmp_path)} == {"train", "validation"}
+    with pytest.raises(DatasetError, match="no box of any size"):
+        read_labels("coco", coco(tmp_path / "points", {"bbox": [0, 0, 0, 0], "keypoints": [0, 0, 0]}))
+
+
+def test_marks_of_a_picture_that_is_absent_do_not_go_to_its_namesake(tmp_path) -> None:
+    labels = json.loads(coco(tmp_path, file_name="s1/b.png", width=0).read_text())
+    picture(tmp_path / "s2" / "b.png")
+    labels["images"].append({"id": 2, "file_name": "s2/b.png"})
+    text(tmp_path / "annotations.json", json.dumps(labels))
+    with pytest.raises(DatasetError, match=r"'s2/b.png' and 's1/b.png', and only s2/b.png is there"):
+        read_labels("coco", tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_pictures_of_one_name_in_several_folders_come_back(name, tmp_path) -> None:
+    paths = [picture(tmp_path / "in" / folder / "a.png") for folder in ("s1", "s2")]
+    made = [LabelledPicture(path, (Mark.box(path.parent.name, 20, 20, 10, 10),)) for path in paths]
+    write_labels(name, made, (tmp_path / "in",), tmp_path / "out")
+    back = {one.path.parent.name: one.marks[0].label for one in read_labels(name, tmp_path / "out")}
+    assert back == {"s1": "s1", "s2": "s2"}
+
+
+def test_windows_folders_tell_pictures_of_one_name_apart(tmp_path) -> None:
+    for folder in ("s1", "s2"):
+        picture(tmp_path / folder / "b.png")
+    coco(tmp_path, file_name="C:\\lab\\s2\\b.png")
+    assert read_labels("coco", tmp_path)[0].path == tmp_path / "s2" / "b.png"
+
+
+@pytest.mark.parametrize("name", ["http://[", "\0", "a" * 5000, "a/" * 3000, "/data/x?d=" + "a" * 5000])
+def test_names_that_cannot_be_are_refused(name, tmp_path) -> None:
+    with pytest.raises(DatasetError):
+        read_labels("coco", coco(tmp_path, file_name=name))
+
+
+@pytest.mark.parametrize("data", [{}, {"image": None, "id": 3}])
+def test_a_label_studio_task_without_a_picture_is_named(data, tmp_path) -> None:
+    text(tmp_path / "export.json", json.dumps([{"data": data, "annotations": [{"result": []}]}]))
+    with pytest.raises(DatasetError, match=r"export\.json cannot be understood: a task has no picture"):
+        read_labels("label-studio", tmp_path)
+
+
+def test_label_studio_classes_of_a_region_are_not_of_the_picture(tmp_path, caplog) -> None:
+    box = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0}
+    region = {"id": "r", "type": "rectanglelabels", "value": box | {"rectanglelabels": ["HSIL", "LSIL"]}}
+    rating = {"type": "rating", "value": {"rating": 4}}
+    studio(tmp_path, region, rating, {"id": "r", "type": "choices", "value": box | {"choices": ["doubtful"]}})
+    assert read_labels("label-studio", tmp_path)[0].marks == (Mark.box("HSIL", 15, 12, 30, 24),)
+    assert "1 regions of type choices" in caplog.text and "1 regions of type rating" in caplog.text
+    assert "1 classes after the first of their region" in caplog.text
+    studio(tmp_path, {"type": "rectanglelabels", "value": box | {"rectanglelabels": "HSIL"}})
+    with pytest.raises(DatasetError, match="rectanglelabels are 'HSIL', no list"):
+        read_labels("label-studio", tmp_path)
+    studio(tmp_path, {"type": "polygonlabels", "value": {"points": [], "polygonlabels": ["HSIL"]}})
+    with pytest.raises(DatasetError, match="an outline has no points"):
+        read_labels("label-studio", tmp_path)
+
+
+def test_turned_ellipses_keep_their_turn(tmp_path) -> None:
+    ellipse = {"x": 50, "y": 50, "radiusX": 20, "radiusY": 5, "rotation": 90, "ellipselabels": ["a"]}
+    studio(tmp_path / "ls", {"type": "ellipselabels", "value": ellipse})
+    assert read_labels("label-studio", tmp_path / "ls")[0].marks[0].bounds == pytest.approx((69, 30, 81, 90))
+    picture(tmp_path / "cvat" / "a.png")
+    child = '<ellipse label="a" cx="75" cy="60" rx="30" ry="6" rotation="90"/>'
+    text(tmp_path / "cvat" / "a.xml", f'<annotations><image name="a.png">{child}</image></annotations>')
+    assert read_labels("cvat", tmp_path / "cvat")[0].marks[0].bounds == pytest.approx((69, 30, 81, 90))
+
+
+def test_a_polyline_that_does_not_say_that_it_is_closed_is_open(tmp_path, caplog) -> None:
+    picture(tmp_path / "a.png")
+    line = {"type": "polyline", "points": [[1, 1, 0], [9, 1, 0], [9, 9, 0]], "group": "HSIL"}
+    text(tmp_path / "a.json", json.dumps({"elements": [line, line | {"closed": True, "holes": []}]}))
+    assert [mark.shape for mark in read_labels("dsa", tmp_path)[0].marks] == ["polygon"]
+    assert "1 elements of type polyline" in caplog.text
+
+
+def test_yolo_of_poses_or_of_one_text_is_refused_and_pictures_may_share_a_text(tmp_path) -> None:
+    text(tmp_path / "obj.names", "HSIL\n")
+    for name in ("p.png", "p.bmp"):
+        picture(tmp_path / name)
+    labels = text(tmp_path / "p.txt", "0 0.5 0.5 0.1 0.1 0.4 0.4\n")
+    assert [len(one.marks) for one in read_labels("yolo", tmp_path)] == [1, 1]
+    with pytest.raises(DatasetError, match="is a file"):
+        read_labels("yolo", labels)
+    text(tmp_path / "data.yaml", "names: [null, HSIL]")
+    with pytest.raises(DatasetError, match="of 1 classes"):
+        read_labels("yolo", tmp_path)
+    text(tmp_path / "data.yaml", "names: [HSIL]\nkpt_shape: [1, 2]")
+    with pytest.raises(DatasetError, match="are poses"):
+        read_labels("yolo", tmp_path)
+
+
+def test_a_table_of_pictures_that_names_others_is_not_ignored(tmp_path, caplog) -> None:
+    coco(tmp_path)
+    text(tmp_path / "pictures.csv", "path,group\nimages/a.png,patient\n")
+    with pytest.raises(DatasetError, match=r"no row of pictures.csv is of a labelled picture: images/a.png"):
+        read_labels("coco", tmp_path)
+    text(tmp_path / "pictures.csv", "path,group\na.png,patient\nb.png,patient\n")
+    assert read_labels("coco", tmp_path)[0].group == "patient"
+    assert "1 rows are of no labelled picture: b.png" in caplog.text
+
+
+def test_a_slide_is_copied_with_all_its_files(tmp_path) -> None:
+    names = ["m.mrxs", "m/Slidedat.ini", "m/Data0001.dat"]
+    for name in names:
+        text(tmp_path / "in" / name, "x")
+    made = LabelledPicture(tmp_path / "in" / "m.mrxs", (Mark("HSIL", "point", ((1, 1),)),))
+    write_labels("dsa", [made], (tmp_path / "in",), tmp_path / "out")
+    assert all((tmp_path / "out" / "images" / name).is_file() for name in names)
+
+
+@pytest.mark.parametrize(("name", "other"), [("coco", "images/a.png"), ("yolo", "a.bmp")])
+def test_no_picture_takes_the_place_of_another(name, other, tmp_path) -> None:
+    made = [LabelledPicture(picture(tmp_path / one), (Mark.box("HSIL", 5, 5, 9, 9),)) for one in ("a.png", other)]
+    with pytest.raises(DatasetError, match="the same name or the same labels"):
+        write_labels(name, made, (tmp_path,), tmp_path / "out")

@@ -163,18 +163,6 @@ def test_the_first_result_wins(door, go, upload, tmp_path):
     assert (tmp_path / "late/slides/a/result.json").read_bytes() == (tmp_path / "first.json").read_bytes()
 
 
-def test_a_run_that_was_deleted_in_the_store_begins_anew(door, go, upload, tmp_path):
-    upload("a.tiff")
-    assert go("s3://lab/slides/", "-o", OUT) == 0
-    for one in listed(remote(OUT)):
-        module.delete(one.path)
-    asked = len(door.asked)
-    assert go("s3://lab/slides/", "-o", OUT) == 0
-    assert "GET" in {method for method, place in door.asked[asked:] if place.endswith("a.tiff")}  # screened again
-    fetch(remote(f"{OUT}/state/a.json"), tmp_path / "state.json")
-    assert (tmp_path / "state.json").read_text().count("started") == 1
-
-
 def test_a_store_that_is_busy_for_a_while_costs_nothing(door, go, upload, tmp_path):
     upload("a.tiff", "b.tiff")
     door.refuse = {"busy": 8}
@@ -341,3 +329,13 @@ def test_without_the_extra_it_is_said(monkeypatch, capsys, go, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "obstore.exceptions", None)
     assert go("s3://lab/slides/", "-o", tmp_path / "out") == 2
     assert "unmissed[storage]" in capsys.readouterr().err
+
+
+def test_an_object_that_was_written_though_the_answer_was_lost_is_ours(door):
+    first = put(remote(f"{OUT}/a"), b"ours", expected=None)
+    door.refuse = {"lost": 1}
+    second = put(remote(f"{OUT}/a"), b"next", expected=first)
+    assert second == about(remote(f"{OUT}/a")).tag
+    door.refuse = {"lost": 1}
+    assert put(remote(f"{OUT}/b"), b"ours", expected=None) == about(remote(f"{OUT}/b")).tag
+    assert put(remote(f"{OUT}/b"), b"hers", expected=None) is None

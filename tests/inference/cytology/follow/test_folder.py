@@ -192,3 +192,11 @@ def test_the_smaller_levels_of_a_dicom_slide_alone_are_not_a_slide(hot, tmp_path
     ]
     write(folder / "0.dcm", image)
     assert [(job.path.name, job.slide) for job in given(one)] == [("0.dcm", "case")]
+
+
+def test_what_cannot_be_read_in_the_folder_is_said_once(hot, tmp_path, caplog):
+    one = hot()
+    (tmp_path / "in" / "scanner 2").symlink_to(tmp_path / "unmounted")
+    for _ in range(3):
+        one._look_now()
+    assert caplog.text.count("scanner 2 cannot be read, slides in it are not seen") == 1
