@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from unmissed.datasets.storage.remote import RemotePath, fetch, listed
 from unmissed.inference.cytology.results.reading import ResultError, read_slide_result
 
 _HAS_TIMES = (" UTC", " s</td>", " s</dd>", 'data-key="seconds"', 'class="bar"', "slides/h")  # lines of a page
+_FACTS = re.compile(r'<dt>(?:models, [^<]*, ms, [^<]*|<span class="en">thread seconds:.*?)</dt><dd>[^<]*</dd>')  # times
 _OF_THE_RUN = ("run.json", "summary.json")
 
 
@@ -41,9 +43,11 @@ def _without_times(run: Path) -> dict[str, Any]:
         name = str(path.relative_to(run))
         if path.name == "result.json":
             values = json.loads(path.read_bytes())
+            for model in values["provenance"].get("models", {}).values():
+                model.pop("ms", None)
             found[name] = {key: value for key, value in values.items() if key not in ("times_s", "thread_s")}
         elif path.suffix == ".html":
-            lines = path.read_text("utf-8").splitlines()
+            lines = _FACTS.sub("", path.read_text("utf-8")).splitlines()
             found[name] = [line for line in lines if not any(words in line for words in _HAS_TIMES)]
         elif path.name == "worklist.csv":
             with path.open(encoding="utf-8", newline="") as stream:

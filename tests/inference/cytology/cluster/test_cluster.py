@@ -13,6 +13,7 @@ from unmissed.datasets.basis.errors import UnmissedError
 from unmissed.datasets.storage.remote import remote
 from unmissed.inference.cytology.mirror.mirror import run_folder
 from unmissed.inference.cytology.run.cluster.values import Cluster
+from unmissed.inference.cytology.run.plan import triage as run_plan
 from unmissed.inference.cytology.run.state import read_states
 from unmissed.inference.cytology.run.triage import triage
 from unmissed.testing.quick_plan import quick_plan
@@ -62,6 +63,13 @@ def test_two_nodes_give_what_one_machine_gives(two_nodes, make_slide, tmp_path):
     states = read_states(tmp_path / "many" / "state")
     assert {state.status for state in states.values()} == {"done"}
     assert len({state.attempts[-1].node for state in states.values()}) == 2
+
+
+def test_models_give_on_nodes_what_they_give_here(two_nodes, make_slide, tmp_path):
+    slides = [make_slide("a.tiff"), make_slide("b.tiff", seed=50)]
+    for out, engine in (("one", "local"), ("many", "ray")):
+        assert not any(row.error for row in run_plan(slides, tmp_path / out, engine=engine, threads=1).rows)
+    assert differing(tmp_path / "one", tmp_path / "many") == []
 
 
 def test_a_slide_that_kills_its_worker_costs_no_other_slide(two_nodes, make_slide, tmp_path):
