@@ -116,8 +116,8 @@ def triage(plan: TriagePlan, report: Callable[[messages.TriageProgress], None]) 
             record = {}
             folder.clear()
         check_settings(record.get("settings"), settings, plan.output)
-        for scratch in {job.scratch.folder for job in plan.inputs if job.scratch}:
-            shutil.rmtree(scratch, ignore_errors=True)  # copies of a killed run
+        for scratch in {job.scratch for job in plan.inputs if job.scratch}:
+            shutil.rmtree(scratch.folder, ignore_errors=True)  # copies of a killed run
         exclusion = Exclusion.under(plan.policy)
         if exclusion.refusal:
             log.warning("no slide will be excluded: %s", exclusion.refusal)
